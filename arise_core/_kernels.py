@@ -1,0 +1,317 @@
+"""Compiled loops: pair search, spherical harmonics, sums over pairs, set covariance. No policy lives here.
+
+Every kernel releases the interpreter lock, runs on one thread and touches only its arguments, so that
+callers may run several side by side. Common names: `vectors` (m, 3) are pair displacements; lm runs over
+l = 0 ... l_max in steps of `l_step` (2 where odd l vanish) and m = -l ... l, in this order.
+"""
+
+# ruff: noqa: E741 - l is the degree of a spherical harmonic
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numba
+import numpy as np
+
+
+def jit(function: Any) -> Any:
+    """Compile lazily, cache on disk, release the lock."""
+    return numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})(function)
+
+
+@jit
+def harmonics(x, y, z, l_max, l_step, norm, legendre, out):  # type: ignore[no-untyped-def]
+    """Real spherical harmonics of a unit vector into `out`; `norm` (l_max + 1, l_max + 1) as in soap.py."""
+    # legendre[l, m] leaves out the factor sin(theta)^m, which comes with (x + iy)^m below.
+    legendre[0, 0] = 1.0
+    for m in range(1, l_max + 1):
+        legendre[m, m] = (2 * m - 1) * legendre[m - 1, m - 1]
+    for m in range(l_max):
+        legendre[m + 1, m] = (2 * m + 1) * z * legendre[m, m]
+    for m in range(l_max - 1):
+        for l in range(m + 2, l_max + 1):
+            legendre[l, m] = ((2 * l - 1) * z * legendre[l - 1, m] - (l + m - 1) * legendre[l - 2, m]) / (l - m)
+    start = 0
+    for l in range(0, l_max + 1, l_step):
+        out[start + l] = norm[l, 0] * legendre[l, 0]
+        start += 2 * l + 1
+    re, im = 1.0, 0.0
+    for m in range(1, l_max + 1):
+        re, im = re * x - im * y, re * y + im * x
+        start = 0
+        for l in range(0, l_max + 1, l_step):
+            if l >= m:
+                q = norm[l, m] * legendre[l, m]
+                out[start + l + m] = q * re
+                out[start + l - m] = q * im
+            start += 2 * l + 1
+
+
+@jit
+def sum_pairs(vectors, weights, scale, table, step, l_max, l_step, norm, sums):  # type: ignore[no-untyped-def]
+    """Add w R_nl(r / d) Y_lm to `sums` (n_lm, n_radial) for each pair, with 1 / d = `scale`.
+
+    `table` (n_nodes, 2, n_l, n_radial) holds values and derivatives x `step` of the radial functions at
+    x = k `step`; between nodes they are cubic (Hermite). Pairs beyond the last node are left out.
+    """
+    legendre = np.zeros((l_max + 1, l_max + 1))
+    y_lm = np.zeros(sums.shape[0])
+    n_l, n_radial = table.shape[2], table.shape[3]
+    radial = np.zeros((n_l, n_radial))
+    last = table.shape[0] - 1
+    for p in range(vectors.shape[0]):
+        vx, vy, vz = vectors[p, 0] * scale, vectors[p, 1] * scale, vectors[p, 2] * scale
+        r = math.sqrt(vx * vx + vy * vy + vz * vz)
+        k = int(r / step)
+        if k >= last or r == 0.0:
+            continue
+        harmonics(vx / r, vy / r, vz / r, l_max, l_step, norm, legendre, y_lm)
+        t = r / step - k
+        s = 1.0 - t
+        w = weights[p]
+        a0 = w * (1.0 + 2.0 * t) * s * s
+        a1 = w * t * s * s
+        b0 = w * t * t * (3.0 - 2.0 * t)
+        b1 = -w * t * t * s
+        for l in range(n_l):
+            for n in range(n_radial):
+                radial[l, n] = (
+                    a0 * table[k, 0, l, n] + a1 * table[k, 1, l, n]
+                    + b0 * table[k + 1, 0, l, n] + b1 * table[k + 1, 1, l, n]
+                )  # fmt: skip
+        lm = 0
+        for l in range(n_l):
+            for _ in range(2 * l * l_step + 1):
+                y = y_lm[lm]
+                for n in range(n_radial):
+                    sums[lm, n] += y * radial[l, n]
+                lm += 1
+
+
+@jit
+def power_spectrum(sums, l_max, l_step, n_max, n_channels, out):  # type: ignore[no-untyped-def]
+    """Rotation invariants of `sums` (n_lm, n_channels * n_max) into `out` (n_channels, l, n <= n').
+
+    p_nn'l = pi sqrt(8 / (2l + 1)) sum_m c_nlm c_n'lm, each channel divided by its Euclidean norm.
+    """
+    n_pairs = n_max * (n_max + 1) // 2
+    for channel in range(n_channels):
+        first = channel * n_max
+        square = 0.0
+        lm = 0
+        for i in range(out.shape[1]):
+            out[channel, i] = 0.0
+        for l in range(0, l_max + 1, l_step):
+            factor = math.pi * math.sqrt(8.0 / (2 * l + 1))
+            at = l * n_pairs
+            for n in range(n_max):
+                for k in range(n, n_max):
+                    s = 0.0
+                    for m in range(2 * l + 1):
+                        s += sums[lm + m, first + n] * sums[lm + m, first + k]
+                    out[channel, at] = factor * s
+                    square += factor * s * factor * s
+                    at += 1
+            lm += 2 * l + 1
+        if square > 0.0:
+            inverse = 1.0 / math.sqrt(square)
+            for i in range(out.shape[1]):
+                out[channel, i] *= inverse
+
+
+@jit
+def log_histogram(vectors, weights, log_start, log_step, out):  # type: ignore[no-untyped-def]
+    """Add w / r³ of each pair to `out`, bins of ln r centred on log_start + k log_step, shared linearly."""
+    last = out.shape[0] - 1
+    for p in range(vectors.shape[0]):
+        square = vectors[p, 0] ** 2 + vectors[p, 1] ** 2 + vectors[p, 2] ** 2
+        if square == 0.0:
+            continue
+        at = (0.5 * math.log(square) - log_start) / log_step
+        k = math.floor(at)
+        if k < 0 or k >= last:
+            continue
+        t = at - k
+        w = weights[p] / (square * math.sqrt(square))
+        out[k] += w * (1.0 - t)
+        out[k + 1] += w * t
+
+
+@jit
+def all_pairs(a, b, same, limit, vectors):  # type: ignore[no-untyped-def]
+    """Displacements from points `a` to points `b` closer than `limit`, every pair; returns their number.
+
+    With `same`, a and b are the same array and each pair counts once. Call with `vectors` of length 0 to
+    count, then with an array of that length.
+    """
+    square = limit * limit
+    found = 0
+    room = vectors.shape[0]
+    for i in range(a.shape[0]):
+        for j in range(i + 1 if same else 0, b.shape[0]):
+            dx, dy, dz = b[j, 0] - a[i, 0], b[j, 1] - a[i, 1], b[j, 2] - a[i, 2]
+            if dx * dx + dy * dy + dz * dz < square:
+                if found < room:
+                    vectors[found, 0], vectors[found, 1], vectors[found, 2] = dx, dy, dz
+                found += 1
+    return found
+
+
+@jit
+def bin_points(points, origin, size, shape, order, start):  # type: ignore[no-untyped-def]
+    """Sort points into cubic bins of edge `size`: bin b holds order[start[b] : start[b + 1]]."""
+    n = points.shape[0]
+    index = np.empty(n, dtype=np.int64)
+    start[:] = 0
+    for i in range(n):
+        b = 0
+        for k in range(3):
+            q = int((points[i, k] - origin[k]) / size)
+            b = b * shape[k] + min(max(q, 0), shape[k] - 1)
+        index[i] = b
+        start[b + 1] += 1
+    for b in range(start.shape[0] - 1):
+        start[b + 1] += start[b]
+    fill = start[:-1].copy()
+    for i in range(n):
+        order[fill[index[i]]] = i
+        fill[index[i]] += 1
+
+
+@jit
+def binned_pairs(  # type: ignore[no-untyped-def]
+    centres, first, stop, centre_id, points, point_id, point_sign, same, limit, origin, size, shape, order, start,
+    vectors,
+):  # fmt: skip
+    """As `all_pairs`, for centres[first:stop] and binned points (which include periodic images).
+
+    With `same`, a pair counts from the centre of lower id to the point of higher id, and an atom sees its
+    own image only if the image's `point_sign` is positive, so that each pair counts once.
+    """
+    square = limit * limit
+    found = 0
+    room = vectors.shape[0]
+    lo = np.empty(3, dtype=np.int64)
+    hi = np.empty(3, dtype=np.int64)
+    for i in range(first, stop):
+        for k in range(3):
+            lo[k] = max(int(math.floor((centres[i, k] - limit - origin[k]) / size)), 0)
+            hi[k] = min(int(math.floor((centres[i, k] + limit - origin[k]) / size)), shape[k] - 1)
+        me = centre_id[i]
+        for bx in range(lo[0], hi[0] + 1):
+            for by in range(lo[1], hi[1] + 1):
+                row = (bx * shape[1] + by) * shape[2]
+                for slot in range(start[row + lo[2]], start[row + hi[2] + 1]):
+                    j = order[slot]
+                    other = point_id[j]
+                    if other == me and point_sign[j] == 0:
+                        continue
+                    if same and (other < me or (other == me and point_sign[j] < 0)):
+                        continue
+                    dx = points[j, 0] - centres[i, 0]
+                    dy = points[j, 1] - centres[i, 1]
+                    dz = points[j, 2] - centres[i, 2]
+                    if dx * dx + dy * dy + dz * dz < square:
+                        if found < room:
+                            vectors[found, 0], vectors[found, 1], vectors[found, 2] = dx, dy, dz
+                        found += 1
+    return found
+
+
+@jit
+def box_covariance(vectors, to_fraction, width, floor, out):  # type: ignore[no-untyped-def]
+    """1 / max(gamma, floor) for a full parallelepiped: gamma = prod_k (1 - |f_k| / width_k)."""
+    for p in range(vectors.shape[0]):
+        gamma = 1.0
+        for k in range(3):
+            f = 0.0
+            for j in range(3):
+                f += vectors[p, j] * to_fraction[j, k]
+            gamma *= max(1.0 - abs(f) / width[k], 0.0)
+        out[p] = 1.0 / max(gamma, floor)
+
+
+@jit
+def grid_covariance(vectors, to_voxel, covariance, floor, out):  # type: ignore[no-untyped-def]
+    """1 / max(gamma, floor) with gamma read off a periodic grid of displacements (linear interpolation)."""
+    n0, n1, n2 = covariance.shape
+    for p in range(vectors.shape[0]):
+        x, y, z = vectors[p, 0], vectors[p, 1], vectors[p, 2]
+        a = x * to_voxel[0, 0] + y * to_voxel[1, 0] + z * to_voxel[2, 0]
+        b = x * to_voxel[0, 1] + y * to_voxel[1, 1] + z * to_voxel[2, 1]
+        c = x * to_voxel[0, 2] + y * to_voxel[1, 2] + z * to_voxel[2, 2]
+        fa, fb, fc = math.floor(a), math.floor(b), math.floor(c)
+        a, b, c = a - fa, b - fb, c - fc
+        i0, j0, k0 = int(fa) % n0, int(fb) % n1, int(fc) % n2
+        i1, j1, k1 = (i0 + 1) % n0, (j0 + 1) % n1, (k0 + 1) % n2
+        low = (1 - b) * ((1 - c) * covariance[i0, j0, k0] + c * covariance[i0, j0, k1])
+        low += b * ((1 - c) * covariance[i0, j1, k0] + c * covariance[i0, j1, k1])
+        high = (1 - b) * ((1 - c) * covariance[i1, j0, k0] + c * covariance[i1, j0, k1])
+        high += b * ((1 - c) * covariance[i1, j1, k0] + c * covariance[i1, j1, k1])
+        out[p] = 1.0 / max((1 - a) * low + a * high, floor)
+
+
+@jit
+def nearest_on_grid(points, step, radius, low, field):  # type: ignore[no-untyped-def]
+    """Lower `field` (n0, n1, n2) to the distance of each node from the nearest point, within `radius`.
+
+    Node (i, j, k) stands at i step[0] + j step[1] + k step[2] (rows of `step`, Å) and `low[k]` is the number
+    of nodes that a distance of one Å spans along direction k at most.
+    """
+    inverse = np.linalg.inv(step)
+    for p in range(points.shape[0]):
+        lo = np.empty(3, dtype=np.int64)
+        hi = np.empty(3, dtype=np.int64)
+        for k in range(3):
+            q = points[p, 0] * inverse[0, k] + points[p, 1] * inverse[1, k] + points[p, 2] * inverse[2, k]
+            lo[k] = max(int(math.ceil(q - radius * low[k])), 0)
+            hi[k] = min(int(math.floor(q + radius * low[k])), field.shape[k] - 1)
+        for i in range(lo[0], hi[0] + 1):
+            for j in range(lo[1], hi[1] + 1):
+                x = i * step[0, 0] + j * step[1, 0] - points[p, 0]
+                y = i * step[0, 1] + j * step[1, 1] - points[p, 1]
+                z = i * step[0, 2] + j * step[1, 2] - points[p, 2]
+                for k in range(lo[2], hi[2] + 1):
+                    dx, dy, dz = x + k * step[2, 0], y + k * step[2, 1], z + k * step[2, 2]
+                    d = math.sqrt(dx * dx + dy * dy + dz * dz)
+                    if d < radius and d < field[i, j, k]:
+                        field[i, j, k] = d
+
+
+@jit
+def interpolate(values, at, wrap, out):  # type: ignore[no-untyped-def]
+    """Trilinear values at grid coordinates `at` (m, 3) into `out` (m, n_fields), NaN nodes left out.
+
+    `values` (n0, n1, n2, n_fields); node (i, j, k) has coordinates (i, j, k). Along axes with `wrap` the grid
+    repeats, along others values beyond the border are those of the border. NaN where all nodes around are.
+    """
+    base = np.empty((3, 2), dtype=np.int64)
+    share = np.empty((3, 2))
+    n_fields = values.shape[3]
+    for p in range(at.shape[0]):
+        for k in range(3):
+            n = values.shape[k]
+            q = at[p, k]
+            f = math.floor(q)
+            t = q - f
+            if wrap[k]:
+                base[k, 0], base[k, 1] = int(f) % n, (int(f) + 1) % n
+            else:
+                base[k, 0], base[k, 1] = min(max(int(f), 0), n - 1), min(max(int(f) + 1, 0), n - 1)
+            share[k, 0], share[k, 1] = 1.0 - t, t
+        for c in range(n_fields):
+            out[p, c] = 0.0
+        total = 0.0
+        for x in range(2):
+            for y in range(2):
+                for z in range(2):
+                    w = share[0, x] * share[1, y] * share[2, z]
+                    i, j, k = base[0, x], base[1, y], base[2, z]
+                    if w == 0.0 or math.isnan(values[i, j, k, 0]):
+                        continue
+                    total += w
+                    for c in range(n_fields):
+                        out[p, c] += w * values[i, j, k, c]
+        for c in range(n_fields):
+            out[p, c] = out[p, c] / total if total > 0.0 else math.nan

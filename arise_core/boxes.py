@@ -1,0 +1,154 @@
+"""Grids of overlapping boxes over open, periodic, slab-like and triclinic structures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from arise_core.neighbors import wrapped
+from arise_core.settings import MapSettings
+from arise_core.structure import BoolArray, FloatArray, IntArray, Structure, perpendicular_heights
+from arise_core.window import SURFACE, atomic_spacing, without_vacuum
+
+
+@dataclass(frozen=True)
+class BoxGrid:
+    """Boxes in the coordinates u of the cell vectors (position = u @ cell): box k along an axis covers
+    start + k step <= u < start + k step + width; for skewed cells boxes are parallelepipeds.
+
+    Create with `box_grid`.
+    """
+
+    structure: Structure  # open along directions of vacuum
+    settings: MapSettings
+    spacing: float  # Å, atomic spacing
+    cell: FloatArray  # (3, 3), Å, rows
+    pbc: BoolArray  # (3,), directions along which boxes wrap
+    shape: tuple[int, int, int]  # boxes along each axis
+    start: FloatArray  # (3,), lower face of the first box
+    step: FloatArray  # (3,)
+    width: FloatArray  # (3,)
+    low: FloatArray  # (3,), where the material begins along open axes; -inf along periodic ones
+    high: FloatArray  # (3,), where it ends
+
+    def __len__(self) -> int:
+        return int(np.prod(self.shape))
+
+    @cached_property
+    def fractional(self) -> FloatArray:
+        """Coordinates u of the atoms, wrapped into [0, 1) along periodic axes, (n_atoms, 3)."""
+        u = wrapped(self.structure) @ np.linalg.inv(self.cell)
+        return np.asarray(np.where(self.pbc & (u >= 1.0), 0.0, np.where(self.pbc, np.maximum(u, 0.0), u)))
+
+    @property
+    def centers(self) -> FloatArray:
+        """Centres of the boxes, (n_boxes, 3), Å; the last axis varies fastest. Those of layers that span a
+        thin direction lie in its middle.
+        """
+        axes = [self.start[k] + self.width[k] / 2 + self.step[k] * np.arange(self.shape[k]) for k in range(3)]
+        u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        return np.asarray(u @ self.cell)
+
+    @property
+    def origin(self) -> FloatArray:
+        """Corner of the grid whose cells are centred on the boxes, (3,), Å."""
+        return np.asarray((self.start + self.width / 2 - self.step / 2) @ self.cell)
+
+    @property
+    def domain(self) -> FloatArray:
+        """Edges of that grid, rows, (3, 3), Å."""
+        return np.asarray(self.cell * (self.step * self.shape)[:, None])
+
+    @property
+    def edges(self) -> FloatArray:
+        """Perpendicular size of the boxes along each axis, (3,), Å."""
+        return np.asarray(self.width * perpendicular_heights(self.cell))
+
+    @property
+    def stride(self) -> FloatArray:
+        """Perpendicular distance from box to box along each axis, (3,), Å."""
+        return np.asarray(self.step * perpendicular_heights(self.cell))
+
+    def span(self, axis: int, u: FloatArray) -> tuple[IntArray, IntArray]:
+        """First and last box along an axis that hold coordinates u; not limited to the grid, (n,) each.
+
+        The one definition of what lies in which box.
+        """
+        offset = (u - self.start[axis]) / self.step[axis]
+        last = np.floor(offset).astype(np.int64)
+        first = np.floor(offset - self.width[axis] / self.step[axis]).astype(np.int64) + 1
+        return first, last
+
+    def clipped_width(self, axis: int) -> FloatArray:
+        """Width of each box along an axis, less what lies beyond the flat borders of the material, (n,)."""
+        lower = self.start[axis] + self.step[axis] * np.arange(self.shape[axis])
+        if self.pbc[axis]:
+            return np.full(len(lower), self.width[axis])
+        upper = np.minimum(lower + self.width[axis], self.high[axis])
+        return np.maximum(upper - np.maximum(lower, self.low[axis]), 0.0)
+
+    def members(self, box: int) -> tuple[FloatArray, IntArray]:
+        """Atoms and images in a box: coordinates u (m, 3) and atomic numbers (m,)."""
+        index = np.unravel_index(box, self.shape)
+        u, numbers = self.fractional, self.structure.numbers
+        for axis in range(3):
+            first, last = self.span(axis, u[:, axis])
+            if not self.pbc[axis]:
+                keep = (first <= index[axis]) & (index[axis] <= last)
+                u, numbers = u[keep], numbers[keep]
+                continue
+            # An image shifted by m periods lies in box k if the atom lies in box k - m n.
+            n = self.shape[axis]
+            low = np.ceil((index[axis] - last) / n).astype(np.int64)
+            high = np.floor((index[axis] - first) / n).astype(np.int64)
+            parts = []
+            for m in range(int(low.min(initial=0)), int(high.max(initial=-1)) + 1):
+                keep = (low <= m) & (m <= high)
+                moved = u[keep].copy()
+                moved[:, axis] += m
+                parts.append((moved, numbers[keep]))
+            u = np.concatenate([p[0] for p in parts]) if parts else u[:0]
+            numbers = np.concatenate([p[1] for p in parts]) if parts else numbers[:0]
+        return u, numbers
+
+
+def box_grid(structure: Structure, settings: MapSettings) -> BoxGrid:
+    """Lay boxes over a structure.
+
+    Along a periodic axis the boxes wrap, and the stride is the largest divisor of the period that does not
+    exceed the one asked for; a period shorter than the box enters it several times. Along an open axis the
+    boxes are laid by `settings.padding`; a structure thinner than a box gets one layer over its whole
+    thickness. A periodic axis across vacuum (a slab in a cell) counts as open.
+    """
+    structure = without_vacuum(structure)
+    spacing = atomic_spacing(structure)
+    cell, pbc = structure.complete_cell, structure.pbc
+    heights = perpendicular_heights(cell)
+    u = structure.positions @ np.linalg.inv(cell)
+    shape, start, step, width = np.zeros(3, int), np.zeros(3), np.zeros(3), np.zeros(3)
+    low, high = np.full(3, -np.inf), np.full(3, np.inf)
+    for k in range(3):
+        box, stride = settings.box_size / heights[k], settings.stride / heights[k]
+        if pbc[k]:
+            shape[k] = max(1, math.ceil(1 / stride - 1e-9))
+            step[k], width[k] = 1 / shape[k], box
+            start[k] = step[k] / 2 - box / 2
+            continue
+        margin = SURFACE * spacing / heights[k]
+        first, last = float(u[:, k].min()), float(u[:, k].max())
+        low[k], high[k] = first - margin, last + margin
+        if high[k] - low[k] <= box:
+            shape[k], start[k] = 1, low[k]
+            step[k] = width[k] = high[k] - low[k]
+            continue
+        room = {"none": high[k] - low[k] - box, "half": last - first, "full": last - first + box}[settings.padding]
+        shape[k] = math.floor(room / stride + 1e-9) + 1
+        step[k], width[k] = stride, box
+        start[k] = (first + last) / 2 - stride * (shape[k] - 1) / 2 - box / 2
+    return BoxGrid(
+        structure, settings, spacing, cell, pbc, (int(shape[0]), int(shape[1]), int(shape[2])), start, step, width,
+        low, high,
+    )  # fmt: skip

@@ -1,0 +1,182 @@
+"""Structures made to measure: pieces and boxes of crystals, defects, thermal noise, alloys, polycrystals.
+
+Inputs for training, tests, demos and benchmarks. Nothing is read from files; every random choice comes from
+the generator that is handed in; the structure handed in stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from arise_core.neighbors import PairFinder
+from arise_core.structure import FloatArray, IntArray, Structure, perpendicular_heights
+
+Generator = np.random.Generator
+
+
+def nearest_neighbour_distance(structure: Structure) -> float:
+    """Median over atoms of the distance to the nearest atom of any element, Å."""
+    same = Structure(structure.positions, np.ones(len(structure), dtype=int), structure.cell, structure.pbc)
+    distance = PairFinder(same).nearest(1, 1)
+    return float(np.median(distance[np.isfinite(distance)])) if np.isfinite(distance).any() else 1.0
+
+
+def random_rotation(rng: Generator) -> FloatArray:
+    """A uniformly distributed rotation matrix, (3, 3); positions turn by `positions @ matrix`."""
+    return np.asarray(Rotation.random(rng=rng).as_matrix())
+
+
+def repeat(structure: Structure, counts: Sequence[int]) -> Structure:
+    """Supercell with `counts` copies along the three cell vectors, atoms of a copy together."""
+    n = np.asarray(counts, dtype=int)
+    if n.shape != (3,) or (n < 1).any():
+        raise ValueError(f"`counts` must be three positive integers, got {counts}")
+    cell = structure.complete_cell
+    shifts = np.stack(np.meshgrid(*(np.arange(k) for k in n), indexing="ij"), axis=-1).reshape(-1, 3) @ cell
+    positions = (shifts[:, None] + structure.positions[None]).reshape(-1, 3)
+    return Structure(positions, np.tile(structure.numbers, len(shifts)), structure.cell * n[:, None], structure.pbc)
+
+
+def opened(structure: Structure) -> Structure:
+    """The same atoms without periodicity and without a cell."""
+    return Structure(structure.positions, structure.numbers)
+
+
+def crystal_in_box(
+    crystal: Structure, lower: FloatArray, upper: FloatArray, rotation: FloatArray, shift: FloatArray
+) -> tuple[FloatArray, IntArray]:
+    """Atoms of an endless crystal that lie in the box lower <= x < upper.
+
+    Args:
+        crystal: repeats along its periodic directions (all three, or the plane of a layer).
+        lower, upper: (3,), Å, corners of the box.
+        rotation: (3, 3), turns the crystal about the origin.
+        shift: (3,), fractions of the cell vectors by which the crystal is moved before it is turned.
+
+    Returns:
+        Positions (n, 3) Å and atomic numbers (n,).
+    """
+    cell = crystal.complete_cell @ rotation
+    base = crystal.positions @ rotation + np.asarray(shift) @ cell
+    corners = np.array([[(lower, upper)[b][k] for k, b in enumerate(bits)] for bits in np.ndindex(2, 2, 2)])
+    inverse = np.linalg.inv(cell)
+    wanted = corners @ inverse
+    there = base @ inverse
+    ranges = [
+        np.arange(
+            np.floor(wanted[:, k].min() - there[:, k].max()), np.ceil(wanted[:, k].max() - there[:, k].min()) + 1
+        )
+        if crystal.pbc[k]
+        else np.zeros(1)
+        for k in range(3)
+    ]
+    shifts = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3) @ cell
+    positions = (shifts[:, None] + base[None]).reshape(-1, 3)
+    inside = ((positions >= lower) & (positions < upper)).all(axis=1)
+    return positions[inside], np.tile(crystal.numbers, len(shifts))[inside]
+
+
+def displace(structure: Structure, delta: float, rng: Generator) -> Structure:
+    """Each coordinate moved by a uniform number in [-δ d_NN, δ d_NN] (Leitherer et al. 2021, Table 2)."""
+    if delta < 0:
+        raise ValueError(f"`delta` must not be negative, got {delta}")
+    reach = delta * nearest_neighbour_distance(structure)
+    moved = structure.positions + rng.uniform(-reach, reach, structure.positions.shape)
+    return Structure(moved, structure.numbers, structure.cell, structure.pbc)
+
+
+def remove_atoms(structure: Structure, share: float, rng: Generator) -> Structure:
+    """The structure without a random `share` of its atoms (rounded; at least one atom stays)."""
+    if not 0 <= share < 1:
+        raise ValueError(f"`share` must be in [0, 1), got {share}")
+    n = len(structure)
+    keep = np.sort(rng.permutation(n)[: max(1, n - round(share * n))])
+    return Structure(structure.positions[keep], structure.numbers[keep], structure.cell, structure.pbc)
+
+
+def thermal_noise(
+    positions: FloatArray, sigma: float, correlated: float, length: float, rng: Generator, modes: int = 48
+) -> FloatArray:
+    """Gaussian displacements, a share of whose variance varies smoothly in space, (n, 3), Å.
+
+    Args:
+        positions: (n, 3), Å.
+        sigma: standard deviation per coordinate, Å.
+        correlated: share of the variance in the smooth part, 0 to 1.
+        length: correlation length of the smooth part (covariance exp(-r² / 2 length²)), Å.
+        rng: random numbers.
+        modes: plane waves that make up the smooth part.
+    """
+    own = rng.normal(0.0, np.sqrt(1 - correlated), positions.shape)
+    if correlated == 0:
+        return sigma * own
+    waves = rng.normal(0.0, 1.0 / length, (modes, 3))
+    phase = rng.uniform(0.0, 2 * np.pi, modes)
+    amplitude = rng.normal(0.0, np.sqrt(2 * correlated / modes), (modes, 3))
+    return np.asarray(sigma * (own + np.cos(positions @ waves.T + phase) @ amplitude))
+
+
+def random_strain(size: float, rng: Generator) -> FloatArray:
+    """A symmetric deformation 1 + ε with normal ε of standard deviation `size`, (3, 3)."""
+    e = rng.normal(0.0, size, (3, 3))
+    return np.asarray(np.eye(3) + 0.5 * (e + e.T))
+
+
+def solid_solution(numbers: IntArray, elements: Sequence[int], shares: Sequence[float], rng: Generator) -> IntArray:
+    """Elements drawn at random for every atom, (n,): an alloy without order on the lattice of the atoms."""
+    return np.asarray(rng.choice(np.asarray(elements, dtype=np.int64), size=len(numbers), p=np.asarray(shares)))
+
+
+def disordered(
+    n_atoms: int, density: float, diameters: Sequence[float], shares: Sequence[float], steps: int, rng: Generator
+) -> tuple[FloatArray, IntArray, float]:
+    """Soft spheres pushed apart from random places in a periodic cube: liquid- and glass-like packings.
+
+    Args:
+        n_atoms: number of atoms.
+        density: packing fraction Σ π/6 D³ / V aimed at.
+        diameters: one a species; arbitrary unit of length.
+        shares: composition.
+        steps: relaxation steps; few leave overlaps and a soft first peak, many a glass.
+        rng: random numbers.
+
+    Returns:
+        Positions (n_atoms, 3), species index (n_atoms,) and the edge of the cube.
+    """
+    kind = rng.choice(len(diameters), size=n_atoms, p=np.asarray(shares))
+    d = np.asarray(diameters, dtype=np.float64)[kind]
+    edge = float(np.cbrt(np.pi / 6 * (d**3).sum() / density))
+    x = relieved(rng.uniform(0.0, edge, (n_atoms, 3)), edge, d, steps)
+    return x, kind, edge
+
+
+def relieved(positions: FloatArray, edge: float, diameters: FloatArray | float, steps: int) -> FloatArray:
+    """Points in a periodic cube after `steps` of pushing apart those closer than their mean diameter, (n, 3)."""
+    x = positions % edge
+    d = np.broadcast_to(np.asarray(diameters, dtype=np.float64), (len(x),))
+    for _ in range(steps):
+        pairs = cKDTree(x, boxsize=edge).query_pairs(float(d.max()), output_type="ndarray")
+        v = x[pairs[:, 1]] - x[pairs[:, 0]]
+        v -= edge * np.round(v / edge)
+        r = np.linalg.norm(v, axis=1)
+        overlap = 0.5 * (d[pairs[:, 0]] + d[pairs[:, 1]]) - r
+        close = overlap > 0
+        if not close.any():
+            break
+        push = (0.5 * overlap[close] / np.maximum(r[close], 1e-9))[:, None] * v[close]
+        move = np.zeros_like(x)
+        np.add.at(move, pairs[close, 1], 0.5 * push)
+        np.add.at(move, pairs[close, 0], -0.5 * push)
+        x = (x + move) % edge
+    return x
+
+
+def cell_heights_at_least(structure: Structure, length: float) -> tuple[int, int, int]:
+    """Copies along each periodic direction so that the cell is at least `length` Å high."""
+    heights = perpendicular_heights(structure.complete_cell)
+    n = np.where(structure.pbc, np.ceil(length / heights - 1e-9), 1).astype(int)
+    return int(n[0]), int(n[1]), int(n[2])

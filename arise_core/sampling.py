@@ -1,0 +1,153 @@
+"""Monte Carlo dropout: masks from a counter-based generator, streamed statistics, adaptive passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arise_core.structure import BoolArray, FloatArray, IntArray
+
+#: Passes between two looks at which rows are done.
+BLOCK = 16
+#: Passes before a row may be done.
+MIN_PASSES = 48
+#: A label or rejection is settled when it is this many standard errors away from changing.
+SETTLED = 3.0
+
+Float32Array = NDArray[np.float32]
+
+
+def dropout_masks(seed: int, first: int, count: int, widths: Sequence[int], rate: float) -> list[Float32Array]:
+    """Masks of passes first ... first + count - 1, a (count, width) array a layer, 0 or 1 / (1 - rate).
+
+    The generator is keyed by seed, layer and pass (Philox), so a mask depends on nothing else: not on the
+    number of passes, the boxes, the device, or the order of calls.
+    """
+    masks = []
+    for layer, width in enumerate(widths):
+        rows = np.empty((count, width), dtype=np.float32)
+        for k in range(count):
+            generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, layer, first + k, 0]))
+            rows[k] = generator.random(width) >= rate
+        masks.append(rows * np.float32(1.0 / (1.0 - rate)))
+    return masks
+
+
+class Statistics:
+    """Running sums over passes for n rows; memory does not depend on the number of passes."""
+
+    def __init__(self, n: int, n_classes: int) -> None:
+        self.p_sum = np.zeros((n, n_classes))
+        self.p_square = np.zeros((n, n_classes))
+        self.votes = np.zeros((n, n_classes), dtype=np.int32)
+        self.moments = np.zeros((n, 5))  # entropy, z, z², r, r² (see DropoutMLP.monte_carlo)
+        self.passes = np.zeros(n, dtype=np.int64)
+
+    def add(self, rows: IntArray, sums: Sequence[FloatArray], count: int) -> None:
+        """Add the sums over `count` more passes for these rows."""
+        self.p_sum[rows] += sums[0]
+        self.p_square[rows] += sums[1]
+        self.votes[rows] += sums[2].astype(np.int32)
+        self.moments[rows] += sums[3]
+        self.passes[rows] += count
+
+    @property
+    def mean(self) -> FloatArray:
+        """Mean probabilities, (n, n_classes)."""
+        return np.asarray(self.p_sum / self.passes[:, None])
+
+    def reference(self, rows: IntArray) -> FloatArray:
+        """log2 of the mean probabilities of these rows, for the next block, (m, n_classes)."""
+        mean = self.p_sum[rows] / self.passes[rows, None]
+        return np.asarray(np.log2(np.maximum(mean, 1e-12)))
+
+    def predictive_entropy(self) -> FloatArray:
+        """Entropy of the mean probabilities, (n,), bit."""
+        p = self.mean
+        return np.asarray(-(p * np.log2(np.maximum(p, 1e-300))).sum(axis=1))
+
+    def mutual_information(self) -> FloatArray:
+        """Entropy of the mean minus mean entropy, (n,), bit; Gal (2016), p. 53."""
+        return np.asarray(np.maximum(self.predictive_entropy() - self.moments[:, 0] / self.passes, 0.0))
+
+    def variation_ratio(self) -> FloatArray:
+        """1 - share of passes that vote for the most frequent label, (n,); Gal (2016), p. 52."""
+        return np.asarray(1.0 - self.votes.max(axis=1) / self.passes)
+
+    def standard_error(self) -> FloatArray:
+        """Standard error of the mutual information, (n,), bit.
+
+        To first order the mutual information is the mean over passes of the divergence z of p_t from the mean
+        probabilities (delta method), so its error is that of a mean. inf after one pass.
+        """
+        return _mean_error(self.moments[:, 1], self.moments[:, 2], self.passes)
+
+    def reject_mean(self) -> FloatArray:
+        """Mean probability of "no crystal", (n,)."""
+        return np.asarray(self.moments[:, 3] / self.passes)
+
+    def settled(self, rows: IntArray, tolerance: float, threshold: float | None) -> BoolArray:
+        """Whether more passes would not change the answer for these rows, (m,)."""
+        t = self.passes[rows]
+        error = _mean_error(self.moments[rows, 1], self.moments[rows, 2], t)
+        p = self.p_sum[rows] / t[:, None]
+        spread = np.sqrt(np.maximum(self.p_square[rows] / t[:, None] - p**2, 0.0) / np.maximum(t - 1, 1)[:, None])
+        done: BoolArray = error < tolerance
+        if p.shape[1] > 1:
+            two = np.argpartition(-p, 1, axis=1)[:, :2]
+            first, second = np.take_along_axis(p, two, 1).T
+            done &= np.abs(first - second) > SETTLED * np.take_along_axis(spread, two, 1).sum(axis=1)
+        if threshold is not None:
+            score = self.moments[rows, 3] / t
+            done &= np.abs(score - threshold) >= SETTLED * _mean_error(self.moments[rows, 3], self.moments[rows, 4], t)
+        return done & (t >= MIN_PASSES)
+
+
+def _mean_error(total: FloatArray, square: FloatArray, count: IntArray) -> FloatArray:
+    """Standard error of a mean from sums of values and squares; inf for a single value."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = np.maximum(square / count - (total / count) ** 2, 0.0)
+        return np.asarray(np.where(count > 1, np.sqrt(variance / (count - 1)), np.inf))
+
+
+Evaluate = Callable[[IntArray, list[Float32Array], FloatArray], list[FloatArray]]
+
+
+def sample(
+    n: int,
+    n_classes: int,
+    evaluate: Evaluate,
+    first_reference: FloatArray,
+    masks: Callable[[int, int], list[Float32Array]],
+    passes: int,
+    tolerance: float | None,
+    threshold: float | None,
+    progress: Callable[[float], None] = lambda fraction: None,
+) -> Statistics:
+    """Run passes for n rows until all are done.
+
+    Args:
+        n: rows.
+        n_classes: classes.
+        evaluate: (rows, masks, reference) -> sums over these masks, as `DropoutMLP.monte_carlo` gives them.
+        first_reference: (n, n_classes), log2 of probabilities without dropout.
+        masks: (first pass, count) -> masks.
+        passes: at most.
+        tolerance: standard error at which a row is done, bit; None: no row is done early.
+        threshold: of the probability of "no crystal", if rows are rejected by it.
+        progress: called with the share of the work done, which rises evenly as far as can be foreseen.
+    """
+    statistics = Statistics(n, n_classes)
+    active = np.arange(n)
+    done = 0
+    while done < passes and len(active):
+        count = min(BLOCK, passes - done)
+        reference = first_reference[active] if done == 0 else statistics.reference(active)
+        statistics.add(active, evaluate(active, masks(done, count), reference), count)
+        done += count
+        if tolerance is not None:
+            active = active[~statistics.settled(active, tolerance, threshold)]
+        progress(1.0 if not len(active) else done / passes)
+    return statistics

@@ -1,0 +1,396 @@
+"""Descriptors of all boxes of a grid: the engine for full boxes, evaluation box by box for the others."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from arise_core import _engine, _kernels, threads
+from arise_core.boxes import BoxGrid
+from arise_core.lengthscale import LOG_STEP, PairDensity
+from arise_core.settings import DescriptorSettings
+from arise_core.soap import (
+    Survey,
+    Window,
+    describe_piece,
+    harmonics_norm,
+    n_harmonics,
+    parity_step,
+    radial_table,
+    survey,
+)
+from arise_core.structure import BoolArray, FloatArray, IntArray
+from arise_core.window import BoxWindow, Covariance, NoWindow, Support, support
+
+#: Spacing of the radial splines in units of the smallest length scale in a tile.
+KNOT = 0.125
+#: Boxes of a tile with length scales within this ratio share one radial histogram.
+SCALE_RATIO = 1.5
+#: Boxes in a tile, at most. Fixed, so that results do not depend on threads or memory.
+TILE_BOXES = 4096
+#: A box is taken as full from this share of its volume (less what is cut off by flat borders).
+FULL = 0.97
+#: A layer thinner than a box counts as full inside if at least this share of its thickness is material.
+THIN_LAYER = 0.75
+#: Voxels of the support of a whole structure, at most.
+MAP_VOXELS = 30_000_000
+#: Edge of the voxels in a partly filled box, atomic spacings.
+BOX_VOXEL = 0.4
+
+
+@dataclass(frozen=True)
+class BoxDescriptors:
+    """Descriptors of some boxes of a grid."""
+
+    boxes: IntArray  # (n,), index into the flattened grid
+    features: FloatArray  # (n, n_features), NaN for boxes with too few atoms
+    n_atoms: IntArray  # (n,)
+
+
+def describe_boxes(
+    grid: BoxGrid, settings: DescriptorSettings, *, method: str = "auto"
+) -> BoxDescriptors:
+    """Descriptors of every box of a grid, in grid order.
+
+    Args:
+        grid: from `box_grid`.
+        settings: of the descriptor.
+        method: "auto", or "direct" to evaluate every box by itself, without binning (slow; the reference).
+    """
+    features = np.empty((len(grid), settings.n_features))
+    n_atoms = np.empty(len(grid), dtype=np.int64)
+    for part in iterate_boxes(grid, settings, method=method):
+        features[part.boxes] = part.features
+        n_atoms[part.boxes] = part.n_atoms
+    return BoxDescriptors(np.arange(len(grid)), features, n_atoms)
+
+
+def iterate_boxes(
+    grid: BoxGrid, settings: DescriptorSettings, *, method: str = "auto"
+) -> Iterator[BoxDescriptors]:
+    """Descriptors of the boxes of a grid, tile after tile, each box once."""
+    if method not in ("auto", "direct"):
+        raise ValueError(f"`method` must be 'auto' or 'direct', got {method!r}")
+    context = Context.of(grid, settings)
+    tiles = list(make_tiles(grid))
+    engine = method == "auto" and is_smooth(settings)
+    work = context.tile if engine else context.tile_directly
+    count = min(threads.count(), len(tiles))
+    if count <= 1:
+        for tile in tiles:
+            yield work(tile)
+        return
+    pool = ThreadPoolExecutor(count, thread_name_prefix="arise-boxes")
+    try:
+        pending: list[Future[BoxDescriptors]] = []
+        upcoming = iter(tiles)
+        for tile in itertools.islice(upcoming, count + 1):
+            pending.append(pool.submit(work, tile))
+        while pending:
+            done = pending.pop(0).result()
+            for tile in itertools.islice(upcoming, 1):
+                pending.append(pool.submit(work, tile))
+            yield done
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def is_smooth(settings: DescriptorSettings) -> bool:
+    """Whether the engine can evaluate the settings: smooth radial weights, length scale from pairs, window."""
+    smooth = all(c.taper > 0 or c.weight == "falling" for c in settings.channels)
+    return smooth and settings.window and settings.length_scale == "pair-peak"
+
+
+def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
+    """Share of each box, less what flat borders cut off, that is material, of the grid's shape.
+
+    A layer thinner than a box has a surface that is not flat: there the share is relative to that of the
+    boxes inside the layer (nine tenths of the boxes may lie lower), so that they count as full.
+    """
+    overlaps = []
+    to_nodes = np.diag(material.step @ np.linalg.inv(grid.cell))
+    first = material.origin @ np.linalg.inv(grid.cell)
+    for k in range(3):
+        lower = np.maximum(grid.start[k] + grid.step[k] * np.arange(grid.shape[k]), grid.low[k])
+        upper = lower + grid.clipped_width(k)
+        nodes = first[k] + to_nodes[k] * np.arange(material.inside.shape[k])
+        overlap = np.zeros((grid.shape[k], len(nodes)))
+        periods = range(math.floor(lower.min() - 1), math.ceil(upper.max()) + 1) if grid.pbc[k] else (0,)
+        for m in periods:
+            low = np.maximum(lower[:, None], nodes + m - to_nodes[k] / 2)
+            high = np.minimum(upper[:, None], nodes + m + to_nodes[k] / 2)
+            overlap += np.maximum(high - low, 0.0)
+        overlaps.append(overlap / np.maximum(overlap.sum(axis=1, keepdims=True), 1e-300))
+    share = np.einsum("xa,abc->xbc", overlaps[0], material.inside, optimize=True)
+    share = np.einsum("yb,xbc->xyc", overlaps[1], share, optimize=True)
+    share = np.einsum("zc,xyc->xyz", overlaps[2], share, optimize=True)
+    thin = ~grid.pbc & (np.array(grid.shape) == 1)
+    if thin.sum() == 1:
+        inside = float(np.quantile(share, 0.9))
+        if inside >= THIN_LAYER:
+            share = share / inside
+    return np.asarray(share)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A block of boxes of equal clipped width: [first, stop) along each axis."""
+
+    first: tuple[int, int, int]
+    stop: tuple[int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Boxes along each axis."""
+        a, b = self.first, self.stop
+        return b[0] - a[0], b[1] - a[1], b[2] - a[2]
+
+
+def make_tiles(grid: BoxGrid) -> Iterator[Tile]:
+    """Cover the grid with tiles. Boxes clipped by a border of the material go with their like."""
+    edge = max(1, round(TILE_BOXES ** (1 / 3)))
+    axes = []
+    for k in range(3):
+        width = grid.clipped_width(k)
+        change = np.flatnonzero(np.abs(np.diff(width)) > 1e-12 * grid.width[k]) + 1
+        runs = np.concatenate([[0], change, [len(width)]])
+        pieces = []
+        for a, b in itertools.pairwise(runs):
+            n = -(-(b - a) // edge)
+            cuts = np.linspace(a, b, n + 1).round().astype(int)
+            pieces += [(int(x), int(y)) for x, y in itertools.pairwise(cuts)]
+        axes.append(pieces)
+    for x, y, z in itertools.product(*axes):
+        yield Tile((x[0], y[0], z[0]), (x[1], y[1], z[1]))
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all tiles of a grid share."""
+
+    grid: BoxGrid
+    settings: DescriptorSettings
+    survey: Survey
+    support: Support | None  # None: every box is taken as full
+    filled: FloatArray | None  # grid shape, share of each box (less what borders cut off) that is material
+    sorted_by_x: IntArray  # atoms in the order of their first coordinate
+
+    @classmethod
+    def of(cls, grid: BoxGrid, settings: DescriptorSettings) -> Context:
+        """Survey the structure and find its support if edges are to be exact."""
+        found = survey(grid.structure)
+        material: Support | None = None
+        filled: FloatArray | None = None
+        if settings.window and grid.settings.edges == "exact":
+            material = support(grid.structure, grid.spacing, max_voxels=MAP_VOXELS)
+            if material.full:
+                material = None
+            else:
+                filled = filled_share(grid, material)
+        return cls(grid, settings, found, material, filled, np.argsort(grid.fractional[:, 0], kind="stable"))
+
+    def boxes(self, tile: Tile) -> IntArray:
+        """Indices of the tile's boxes into the flattened grid."""
+        axes = [np.arange(a, b) for a, b in zip(tile.first, tile.stop, strict=True)]
+        return np.asarray(np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), self.grid.shape).ravel())
+
+    def width(self, tile: Tile) -> FloatArray:
+        """Clipped width of the tile's boxes, (3,), fractions."""
+        return np.array([self.grid.clipped_width(k)[tile.first[k]] for k in range(3)])
+
+    # --- box by box -------------------------------------------------------------------------------------
+
+    def tile_directly(self, tile: Tile) -> BoxDescriptors:
+        """All boxes of a tile, each by itself."""
+        boxes = self.boxes(tile)
+        n_atoms = np.zeros(len(boxes), dtype=np.int64)
+        features = np.empty((len(boxes), self.settings.n_features))
+        for k, box in enumerate(boxes):
+            features[k], n_atoms[k] = self.one(int(box), tile)
+        return BoxDescriptors(boxes, features, n_atoms)
+
+    def one(self, box: int, tile: Tile) -> tuple[FloatArray, int]:
+        """Descriptor and number of atoms of one box, every pair evaluated."""
+        u, numbers = self.grid.members(box)
+        if len(u) < self.grid.settings.min_atoms:
+            return np.full(self.settings.n_features, np.nan), len(u)
+        window = self.window(box, self.width(tile))
+        return (
+            describe_piece(
+                u @ self.grid.cell, numbers, window, self.survey.ranges, self.settings,
+                self.grid.settings.min_atoms_per_species,
+            ),
+            len(u),
+        )  # fmt: skip
+
+    def window(self, box: int, width: FloatArray) -> Window:
+        """The window of a box: its flat faces, or the material inside if that is not all of it."""
+        if not self.settings.window:
+            return NoWindow()
+        if self.filled is not None and self.filled.ravel()[box] < FULL:
+            inside = self._material(box, width)
+            if inside.inside.any():
+                return Covariance(inside, self.settings.floor, np.inf)
+        return BoxWindow(self.grid.cell, width, self.settings.floor)
+
+    def _material(self, box: int, width: FloatArray) -> Support:
+        """The support inside a box, on a grid of its own whose cells fill the (clipped) box."""
+        assert self.support is not None
+        grid = self.grid
+        index = np.array(np.unravel_index(box, grid.shape))
+        lower = np.maximum(grid.start + index * grid.step, grid.low)
+        edges = width / np.linalg.norm(np.linalg.inv(grid.cell), axis=0)
+        n = np.maximum(np.round(edges / (BOX_VOXEL * grid.spacing)).astype(int), 4)
+        axes = [lower[k] + width[k] * (np.arange(n[k]) + 0.5) / n[k] for k in range(3)]
+        u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        inside = self.support.at(u @ grid.cell).reshape(tuple(n))
+        return Support(inside, grid.cell * (width / n)[:, None], lower @ grid.cell, np.zeros(3, dtype=bool))
+
+    # --- all boxes of a tile at once --------------------------------------------------------------------
+
+    def tile(self, tile: Tile) -> BoxDescriptors:
+        """All boxes of a tile: full ones by the engine, partly filled ones by themselves."""
+        boxes = self.boxes(tile)
+        engine = _TileEngine(self, tile)
+        n_atoms = engine.n_atoms.ravel()
+        enough = n_atoms >= self.grid.settings.min_atoms
+        full = enough.copy()
+        if self.filled is not None:
+            full &= self.filled.ravel()[boxes] >= FULL
+        features = np.full((len(boxes), self.settings.n_features), np.nan)
+        if full.any():
+            features[full] = engine.features(full)[full]
+        for k in np.flatnonzero(enough & ~full):
+            features[k] = self.one(int(boxes[k]), tile)[0]
+        return BoxDescriptors(boxes, features, n_atoms)
+
+
+class _TileEngine:
+    """Sums over pairs for all boxes of one tile."""
+
+    def __init__(self, context: Context, tile: Tile) -> None:
+        self.context = context
+        self.tile = tile
+        grid = context.grid
+        self.width = context.width(tile)
+        u, self.numbers, self.first, self.last = self._atoms()
+        self.positions = u @ grid.cell
+        self.n_species_atoms = {}
+        for s in np.unique(self.numbers):
+            counts = np.zeros(tile.shape, dtype=np.int64)
+            mine = self.numbers == s
+            _engine.count_atoms(self.first[mine], self.last[mine], counts)
+            self.n_species_atoms[int(s)] = counts
+        self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(tile.shape, dtype=np.int64))
+
+    def _atoms(self) -> tuple[FloatArray, IntArray, IntArray, IntArray]:
+        """Atoms and images that lie in any box of the tile, with their ranges of boxes within it."""
+        grid, tile = self.context.grid, self.tile
+        u = grid.fractional[self.context.sorted_by_x]
+        numbers = grid.structure.numbers[self.context.sorted_by_x]
+        ranges: list[tuple[IntArray, IntArray]] = []
+        for axis in range(3):
+            first, last = grid.span(axis, u[:, axis])
+            first, last = first - tile.first[axis], last - tile.first[axis]
+            n, size = grid.shape[axis], tile.shape[axis]
+            shifts = range(0, 1)
+            if grid.pbc[axis]:
+                shifts = range(-(int(last.max(initial=0)) // n) - 1, (size - int(first.min(initial=0))) // n + 2)
+            kept = []
+            for m in shifts:
+                keep = np.flatnonzero((last + m * n >= 0) & (first + m * n < size))
+                if len(keep):
+                    kept.append((keep, m))
+            rows = np.concatenate([k for k, _ in kept]) if kept else np.empty(0, dtype=np.int64)
+            moved = np.concatenate([np.full(len(k), m) for k, m in kept]) if kept else rows
+            u = u[rows].copy()
+            u[:, axis] += moved
+            numbers = numbers[rows]
+            ranges = [(f[rows], la[rows]) for f, la in ranges]
+            ranges.append(
+                (np.maximum(first[rows] + moved * n, 0), np.minimum(last[rows] + moved * n, size - 1))
+            )
+        return u, numbers, np.stack([f for f, _ in ranges], 1), np.stack([la for _, la in ranges], 1)
+
+    def features(self, chosen: BoolArray) -> FloatArray:
+        """Descriptors of the chosen boxes, (n_boxes, n_features); NaN where no species pair is left."""
+        settings = self.context.settings
+        minimum = self.context.grid.settings.min_atoms_per_species
+        n_channels = len(settings.channels)
+        total = np.zeros((len(chosen), n_channels, settings.channel_size))
+        count = np.zeros(len(chosen))
+        species = sorted(self.n_species_atoms)
+        for i, alpha in enumerate(species):
+            for beta in species[i:]:
+                if (alpha, beta) not in self.context.survey.ranges:
+                    continue
+                enough = chosen.copy()
+                for s in (alpha, beta):
+                    enough &= self.n_species_atoms[s].ravel() >= minimum
+                if not enough.any():
+                    continue
+                times = 1 if alpha == beta else 2
+                found = self._add_pair(alpha, beta, enough, times, total)
+                count += times * found
+        shares = np.sqrt([c.share for c in settings.channels])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = total / count[:, None, None] * shares[None, :, None]
+        return np.asarray(mean.reshape(len(chosen), -1))
+
+    def _add_pair(
+        self, alpha: int, beta: int, enough: BoolArray, times: int, total: FloatArray
+    ) -> BoolArray:
+        """Add the descriptors of one species pair to `total`; which boxes have one, (n_boxes,)."""
+        settings = self.context.settings
+        density = PairDensity(*self.context.survey.ranges[alpha, beta])
+        histogram = np.zeros((*self.tile.shape, density.n_bins))
+        self._deposit(alpha, beta, density.limit, 0.0, density.log_start, histogram, 1)
+        _engine.accumulate(histogram)
+        histogram = histogram.reshape(len(enough), -1)
+        scales = np.full(len(enough), np.nan)
+        scales[enough] = density.scales(np.maximum(histogram[enough], 0.0))
+        found = np.isfinite(scales)
+        step = parity_step(alpha, beta)
+        n_lm = n_harmonics(settings.l_max, step)
+        table = radial_table(settings, step)
+        todo = found.copy()
+        while todo.any():
+            smallest = float(scales[todo].min())
+            group = todo & (scales <= SCALE_RATIO * smallest)
+            limit = settings.reach * float(scales[group].max())
+            knot = KNOT * smallest
+            n_knots = int(np.ceil(limit / knot)) + 3
+            sums = np.zeros((*self.tile.shape, n_knots * n_lm))
+            self._deposit(alpha, beta, limit, knot, 0.0, sums, step)
+            _engine.accumulate(sums)
+            _engine.contract(
+                sums.reshape(len(enough), -1), knot, scales, group, table, settings.reach / (len(table) - 1),
+                settings.l_max, step, settings.n_max, len(settings.channels), times, total,
+            )  # fmt: skip
+            todo &= ~group
+        return found
+
+    def _deposit(
+        self, alpha: int, beta: int, limit: float, knot: float, log_start: float, sums: FloatArray, l_step: int
+    ) -> None:
+        settings, grid = self.context.settings, self.context.grid
+        a, b = (np.flatnonzero(self.numbers == s) for s in (alpha, beta))
+        points = self.positions[b]
+        origin = points.min(axis=0)
+        size = limit / 4
+        shape = np.ptp(points, axis=0) // size
+        shape = np.maximum(shape.astype(np.int64) + 1, 1)
+        order = np.empty(len(points), dtype=np.int64)
+        start = np.empty(int(np.prod(shape)) + 1, dtype=np.int64)
+        _kernels.bin_points(points, origin, size, shape, order, start)
+        n_lm = n_harmonics(settings.l_max, l_step)
+        _engine.deposit(
+            self.positions[a], self.first[a], self.last[a], points, self.first[b], self.last[b], alpha == beta, limit,
+            origin, size, shape, order, start, np.linalg.inv(grid.cell), self.width, settings.floor, log_start,
+            LOG_STEP, knot, settings.l_max, l_step, n_lm, harmonics_norm(settings.l_max), sums,
+        )  # fmt: skip

@@ -1,0 +1,33 @@
+"""How many threads the core uses: one setting, else the usual environment variables, else all cores."""
+
+from __future__ import annotations
+
+import os
+
+_chosen: int | None = None
+ENVIRONMENT = ("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def count() -> int:
+    """Threads in use: `set_count`, else ARISE_NUM_THREADS, OMP_NUM_THREADS or NUMBA_NUM_THREADS, else all."""
+    if _chosen is not None:
+        return _chosen
+    for name in ENVIRONMENT:
+        value = os.environ.get(name, "")
+        if value.isdigit() and int(value) > 0:
+            return int(value)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_count(n: int | None) -> None:
+    """Use n threads from now on; None goes back to the environment.
+
+    Raises:
+        ValueError: n < 1.
+    """
+    global _chosen
+    if n is not None and n < 1:
+        raise ValueError(f"`n` threads must be at least 1, got {n}")
+    _chosen = n

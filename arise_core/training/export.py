@@ -1,0 +1,37 @@
+"""Write a trained network as a TorchScript file with its card. The only place where TorchScript is written."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+
+from arise_core.card import Card, weights_digest
+from arise_core.files import write_atomically
+from arise_core.network import CARD_FILE
+from arise_core.training.mlp import DropoutMLP
+
+
+def network_digest(network: DropoutMLP) -> str:
+    """sha256 of the network's weights, as the card states it."""
+    return weights_digest({k: v.detach().cpu().numpy() for k, v in network.state_dict().items()})
+
+
+def export(network: DropoutMLP, card: Card, folder: Path) -> None:
+    """Write `model.pt` (with the card inside) and `card.json` into a folder, each in one step.
+
+    Raises:
+        ValueError: the card's hash is not that of the network.
+    """
+    if card.weights_sha256 != network_digest(network):
+        raise ValueError("`card.weights_sha256` is not the hash of the network's weights")
+    text = card.to_json()
+    with warnings.catch_warnings():
+        # torch deprecates TorchScript; see docs/models.md for why it is still the format
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        script = torch.jit.script(network.cpu().eval())
+    extra = {CARD_FILE: text}
+    write_atomically(folder / "model.pt", lambda path: torch.jit.save(script, str(path), _extra_files=extra))
+    write_atomically(folder / "card.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))

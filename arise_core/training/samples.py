@@ -1,0 +1,390 @@
+"""Training samples: descriptors of ideal and perturbed crystals, alloys and disorder, by recipe.
+
+A recipe is a list of jobs, each of which is computed on its own from its own seed, so that the result does
+not depend on the number of worker processes or on interruptions.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
+
+import numpy as np
+
+from arise_core import builders
+from arise_core.neighbors import PairFinder
+from arise_core.prototypes import Prototype, build, pristine, prototypes, supercells
+from arise_core.settings import DescriptorSettings, MapSettings
+from arise_core.soap import average_pairs, describe, describe_piece, pair_descriptor, parity_step, survey
+from arise_core.structure import FloatArray, IntArray, Structure
+from arise_core.window import BoxWindow, NoWindow, without_vacuum
+
+#: Label of samples without crystalline order.
+DISORDERED = "disordered"
+
+Generator = np.random.Generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperSamples:
+    """Every pristine structure under every descriptor setting (Leitherer et al. 2021, Methods)."""
+
+    r_cut: tuple[float, ...] = (3.0, 3.2, 3.4, 3.6, 3.8, 4.0, 4.2, 4.4, 4.6, 4.8, 5.0)
+    sigma: tuple[float, ...] = (0.08, 0.10, 0.12)
+    scale_factors: tuple[float, ...] = (0.95, 1.0, 1.05)
+
+    def jobs(self, settings: DescriptorSettings, seed: int) -> list[Job]:
+        """One job a pristine structure, each with all settings; the centre setting comes first."""
+        del seed  # nothing is random here
+        return [Job(len(self.variants), partial(self._compute, i, settings)) for i in range(len(pristine_list()))]
+
+    @property
+    def variants(self) -> list[tuple[float, float, float]]:
+        """All (r_cut, sigma, scale factor)."""
+        return list(itertools.product(self.r_cut, self.sigma, self.scale_factors))
+
+    def _compute(self, index: int, settings: DescriptorSettings) -> tuple[FloatArray, list[str]]:
+        label, structure = pristine_list()[index]
+        return paper_descriptors(structure, settings, self.variants), [label] * len(self.variants)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """Random imperfections of a sample; every strength is drawn anew from 0 to its maximum."""
+
+    uniform: float = 0.13  # of d_NN, half-width per coordinate
+    gaussian: float = 0.115  # of d_NN, standard deviation per coordinate
+    correlated: float = 0.6  # share of the Gaussian variance that varies smoothly
+    length: float = 0.8  # of d_NN, correlation length
+    strain: float = 0.015
+    missing: float = 0.32  # share of atoms
+    ideal: float = 0.1  # share of samples that stay free of any noise
+    whole: float = 0.5  # share of samples without missing atoms
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerturbedSamples:
+    """Ideal structures, noisy whole structures, noisy boxes, alloys and disorder.
+
+    Args:
+        pristine: copies of each of the pristine structures.
+        whole: samples a class of periodic cells and open supercells and pieces.
+        boxes: samples a class (except nanotubes) of boxes at random place and orientation.
+        common: labels of classes that get `common_factor` times as many boxes: those met most often.
+        common_factor: see `common`.
+        alloys: samples a class of elemental crystals with random decoration by several elements.
+        close_packed_alloys: the same for fcc, bcc and hcp.
+        disorder: samples of packings and of molten crystals.
+        box_atoms: range of the number of atoms in a box.
+        noise: imperfections.
+    """
+
+    pristine: int = 4
+    whole: int = 150
+    boxes: int = 200
+    common: tuple[str, ...] = ()
+    common_factor: int = 5
+    alloys: int = 20
+    close_packed_alloys: int = 400
+    disorder: int = 6000
+    box_atoms: tuple[int, int] = (36, 1100)
+    noise: Noise = field(default_factory=Noise)
+
+    def jobs(self, settings: DescriptorSettings, seed: int) -> list[Job]:
+        """Jobs of up to 50 samples of one kind and class."""
+        jobs: list[Job] = []
+        for i in range(len(pristine_list())):
+            jobs.append(Job(self.pristine, partial(self._pristine, i, settings)))
+        plan: list[tuple[str, Callable[..., tuple[FloatArray, str]], int]] = []
+        for p in prototypes():
+            plan.append((p.label, self._whole, self.whole))
+            if p.dimension > 1:
+                plan.append((p.label, self._box, self.boxes * (self.common_factor if p.label in self.common else 1)))
+            if p.material_type == "bulk, elemental":
+                close = p.name in CLOSE_PACKED
+                plan.append((p.label, self._alloy, self.close_packed_alloys if close else self.alloys))
+        plan.append((DISORDERED, self._disordered, self.disorder))
+        for number, (label, make, total) in enumerate(plan):
+            for first in range(0, total, 50):
+                count = min(50, total - first)
+                jobs.append(Job(count, partial(self._several, make, label, count, settings, (seed, number, first))))
+        return jobs
+
+    def _pristine(self, index: int, settings: DescriptorSettings) -> tuple[FloatArray, list[str]]:
+        label, structure = pristine_list()[index]
+        features = describe(structure, settings)
+        return np.repeat(features[None], self.pristine, axis=0), [label] * self.pristine
+
+    @staticmethod
+    def _several(
+        make: Callable[..., tuple[FloatArray, str]], label: str, count: int, settings: DescriptorSettings,
+        seed: tuple[int, ...],
+    ) -> tuple[FloatArray, list[str]]:  # fmt: skip
+        features, labels = [], []
+        for k in range(count):
+            rng = np.random.default_rng((*seed, k))
+            one, name = make(label, settings, rng)
+            while not np.isfinite(one).all():  # too few atoms of every species: draw again
+                one, name = make(label, settings, rng)
+            features.append(one)
+            labels.append(name)
+        return np.array(features), labels
+
+    def _whole(self, label: str, settings: DescriptorSettings, rng: Generator) -> tuple[FloatArray, str]:
+        structure = _whole_structure(label, rng)
+        return describe(imperfect(structure, self.noise, rng), settings), label
+
+    def _box(self, label: str, settings: DescriptorSettings, rng: Generator) -> tuple[FloatArray, str]:
+        crystal = crystals()[label]
+        return self._box_of(crystal, settings, rng), label
+
+    def _alloy(self, label: str, settings: DescriptorSettings, rng: Generator) -> tuple[FloatArray, str]:
+        n = int(rng.choice([2, 2, 2, 3, 4]))
+        shares = np.maximum(rng.dirichlet(np.ones(n)), 0.04)
+        elements = rng.choice(np.arange(1, 100), n, replace=False)
+        decorate = partial(builders.solid_solution, elements=elements, shares=shares / shares.sum(), rng=rng)
+        if rng.random() < 0.3:
+            structure = _whole_structure(label, rng, min_atoms=250)
+            structure = Structure(structure.positions, decorate(structure.numbers), structure.cell, structure.pbc)
+            return describe(imperfect(structure, self.noise, rng), settings), label
+        return self._box_of(crystals()[label], settings, rng, decorate), label
+
+    def _box_of(
+        self, crystal: Structure, settings: DescriptorSettings, rng: Generator,
+        decorate: Callable[[IntArray], IntArray] | None = None,
+    ) -> FloatArray:  # fmt: skip
+        counts = np.unique(crystal.numbers, return_counts=True)[1]
+        low = max(self.box_atoms[0], 6.0 * len(crystal) / counts.min())
+        wanted = np.exp(rng.uniform(np.log(low), np.log(max(self.box_atoms[1], 1.5 * low))))
+        layer = not crystal.pbc[2]
+        if layer:
+            cell = crystal.complete_cell
+            area = np.linalg.norm(np.cross(cell[0], cell[1])) / len(crystal)
+            edges = np.sqrt(area * wanted) * rng.uniform(0.9, 1.1, 3)
+        else:
+            volume = abs(np.linalg.det(crystal.complete_cell)) / len(crystal)
+            edges = np.cbrt(volume * wanted) * rng.uniform(0.9, 1.1, 3)
+        return noisy_box(crystal, edges, self.noise, settings, rng, decorate)
+
+    def _disordered(self, label: str, settings: DescriptorSettings, rng: Generator) -> tuple[FloatArray, str]:
+        return _disordered_features(settings, rng, self.box_atoms), label
+
+
+@dataclass(frozen=True)
+class Job:
+    """A piece of sampling work: `compute()` gives (n_samples, n_features) and as many labels."""
+
+    n_samples: int
+    compute: Callable[[], tuple[FloatArray, list[str]]]
+
+
+CLOSE_PACKED = ("fcc", "bcc", "hcp")
+
+
+@lru_cache(maxsize=1)
+def pristine_list() -> list[tuple[str, Structure]]:
+    """The pristine structures with their labels, 396 of them."""
+    return list(pristine())
+
+
+@lru_cache(maxsize=1)
+def crystals() -> dict[str, Structure]:
+    """Periodic structure of every class that is not a nanotube."""
+    return {p.label: build(p) for p in prototypes() if p.dimension > 1}
+
+
+@lru_cache(maxsize=1)
+def _by_label() -> dict[str, Prototype]:
+    return {p.label: p for p in prototypes()}
+
+
+def paper_descriptors(
+    structure: Structure, settings: DescriptorSettings, variants: Sequence[tuple[float, float, float]]
+) -> FloatArray:
+    """Descriptors of one structure for several (r_cut, sigma, scale factor), (n_variants, n_features)."""
+    from dataclasses import replace
+
+    from arise_core.lengthscale import nearest_neighbour_scale
+
+    structure = without_vacuum(structure)
+    finder = PairFinder(structure)
+    species = [int(s) for s in structure.species]
+    scales = {(a, b): nearest_neighbour_scale(finder.nearest(a, b)) for a in species for b in species}
+    scales = {pair: d for pair, d in scales.items() if np.isfinite(d)}
+    out = []
+    for r_cut, sigma, factor in variants:
+        changed = replace(settings, r_cut=r_cut, sigma=sigma)
+        parts = {
+            (a, b): pair_descriptor(partial(finder.vectors, a, b), parity_step(a, b), d * factor, NoWindow(), changed)
+            for (a, b), d in scales.items()
+        }
+        out.append(average_pairs(parts, changed))
+    return np.array(out)
+
+
+def imperfect(structure: Structure, noise: Noise, rng: Generator) -> Structure:
+    """A structure with random displacements, strain and missing atoms."""
+    if rng.random() < noise.ideal:
+        return structure
+    d = builders.nearest_neighbour_distance(structure)
+    deform = builders.random_strain(rng.uniform(0, noise.strain), rng)
+    positions = structure.positions @ deform
+    positions = positions + _displacements(positions, d, noise, rng)
+    moved = Structure(positions, structure.numbers, structure.cell @ deform, structure.pbc)
+    if rng.random() < noise.whole:
+        return moved
+    return builders.remove_atoms(moved, rng.uniform(0, noise.missing), rng)
+
+
+def _displacements(positions: FloatArray, d: float, noise: Noise, rng: Generator) -> FloatArray:
+    if rng.random() < 0.4:
+        reach = noise.uniform * d * rng.uniform()
+        return rng.uniform(-reach, reach, positions.shape)
+    correlated = noise.correlated * rng.uniform() * (rng.random() < 0.7)
+    sigma = noise.gaussian * d * np.sqrt(rng.uniform())
+    return builders.thermal_noise(positions, sigma, correlated, noise.length * d * rng.uniform(0.7, 1.4), rng)
+
+
+def _whole_structure(label: str, rng: Generator, min_atoms: int = 100) -> Structure:
+    """A periodic supercell, one of the paper's open supercells, or an open piece of random shape."""
+    p = _by_label()[label]
+    kind = rng.choice(["periodic", "open", "piece"], p=[0.35, 0.4, 0.25])
+    if p.dimension == 1:
+        cells = supercells(p, min_atoms=min_atoms, periodic=kind == "periodic")
+        return cells[0 if kind == "open" else int(rng.integers(len(cells)))]
+    if kind != "piece":
+        cells = supercells(p, min_atoms=min_atoms, periodic=kind == "periodic")
+        return cells[int(rng.integers(len(cells)))]
+    return random_piece(crystals()[label], int(rng.integers(100, 500)) + 2 * len(crystals()[label]), rng)
+
+
+def random_piece(crystal: Structure, n_atoms: int, rng: Generator) -> Structure:
+    """An open sphere (disc, for a layer) or convex polyhedron of about `n_atoms` atoms of a crystal."""
+    cell = crystal.complete_cell
+    layer = not crystal.pbc[2]
+    if layer:
+        area = np.linalg.norm(np.cross(cell[0], cell[1])) / len(crystal)
+        half = 1.6 * np.sqrt(area * n_atoms / np.pi)
+        rotation = np.eye(3)
+        box = np.array([half, half, 1e3])
+    else:
+        volume = abs(np.linalg.det(cell)) / len(crystal)
+        half = 1.6 * np.cbrt(volume * n_atoms * 3 / (4 * np.pi))
+        rotation = builders.random_rotation(rng)
+        box = np.full(3, half)
+    positions, numbers = builders.crystal_in_box(crystal, -box, box, rotation, rng.uniform(size=3) * crystal.pbc)
+    flat = positions * [1, 1, 0] if layer else positions
+    if rng.random() < 0.5:
+        distance = np.linalg.norm(flat, axis=1)
+    else:
+        normals = rng.normal(size=(6 if layer else 14, 3)) * ([1, 1, 0] if layer else [1, 1, 1])
+        normals /= np.linalg.norm(normals, axis=1)[:, None]
+        distance = (flat @ normals.T / rng.uniform(0.75, 1.25, len(normals))).max(axis=1)
+    chosen = np.argsort(distance)[:n_atoms]
+    return Structure(positions[chosen], numbers[chosen])
+
+
+def noisy_box(
+    crystal: Structure, edges: FloatArray, noise: Noise, settings: DescriptorSettings, rng: Generator,
+    decorate: Callable[[IntArray], IntArray] | None = None,
+) -> FloatArray:  # fmt: skip
+    """Descriptor of a box at a random place and orientation in an imperfect crystal, (n_features,)."""
+    layer = not crystal.pbc[2]
+    d = builders.nearest_neighbour_distance(crystal)
+    margin = 0.6 * d
+    half = np.asarray(edges) / 2
+    if layer:
+        angle = rng.uniform(0, 2 * np.pi)
+        turn = np.array([[np.cos(angle), np.sin(angle), 0], [-np.sin(angle), np.cos(angle), 0], [0, 0, 1.0]])
+        lower, upper = np.append(-half[:2] - margin, -1e3), np.append(half[:2] + margin, 1e3)
+    else:
+        turn = _orientation(crystal, rng)
+        lower, upper = -half - margin, half + margin
+    shift = rng.uniform(size=3) * crystal.pbc
+    positions, numbers = builders.crystal_in_box(crystal, lower, upper, turn, shift)
+    if decorate is not None:
+        numbers = decorate(numbers)
+    whole = imperfect(Structure(positions, numbers), noise, rng)
+    positions, numbers = whole.positions, whole.numbers
+    inside = (np.abs(positions) < half).all(axis=1) if not layer else (np.abs(positions[:, :2]) < half[:2]).all(axis=1)
+    if inside.sum() < 8:
+        return np.full(settings.n_features, np.nan)
+    found = survey(whole)
+    width = np.array(edges, dtype=float)
+    if layer:
+        from arise_core.window import SURFACE
+
+        width[2] = np.ptp(positions[inside, 2]) + 2 * SURFACE * found.spacing
+    window = BoxWindow(np.diag(width), np.ones(3), settings.floor)
+    return describe_piece(
+        positions[inside], numbers[inside], window, found.ranges, settings, MapSettings().min_atoms_per_species
+    )
+
+
+def _orientation(crystal: Structure, rng: Generator) -> FloatArray:
+    """Any rotation, or one that puts low-index directions along the axes, as simulation cells have them."""
+    kind = rng.random()
+    if kind < 0.5:
+        return builders.random_rotation(rng)
+    if kind < 0.75:
+        return np.eye(3)  # prototypes stand in the frame of their conventional cell
+    while True:
+        directions = rng.integers(-2, 3, (2, 3)) @ crystal.complete_cell
+        normal = np.cross(*directions)
+        if np.linalg.norm(normal) > 1e-6:
+            frame = np.array([directions[0], np.cross(normal, directions[0]), normal])
+            return np.asarray((frame / np.linalg.norm(frame, axis=1)[:, None]).T)
+
+
+def _disordered_features(settings: DescriptorSettings, rng: Generator, box_atoms: tuple[int, int]) -> FloatArray:
+    """Descriptor of a box or a whole cell of a soft packing or a molten crystal, (n_features,)."""
+    n_species = int(rng.choice([1, 1, 1, 2, 2, 3]))
+    elements = rng.choice(np.arange(1, 100), n_species, replace=False)
+    shares = np.maximum(rng.dirichlet(np.ones(n_species)), 0.05)
+    shares = shares / shares.sum()
+    wanted = int(np.exp(rng.uniform(np.log(box_atoms[0]), np.log(box_atoms[1]))))
+    if rng.random() < 0.6:
+        diameters = rng.uniform(0.75, 1.0, n_species) if n_species > 1 else np.ones(1)
+        positions, kind, edge = builders.disordered(
+            int(wanted * 1.4) + 30, rng.uniform(0.35, 0.75), diameters, shares, int(rng.integers(5, 80)), rng
+        )
+        whole = Structure(positions, elements[kind], np.eye(3) * edge, True)
+    else:
+        whole = _molten(elements, shares, int(wanted * 1.4) + 30, rng)
+    d = builders.nearest_neighbour_distance(whole)
+    moved = whole.positions + rng.normal(0, rng.uniform(0, 0.06) * d, whole.positions.shape)
+    whole = Structure(moved, whole.numbers, whole.cell, whole.pbc)
+    if rng.random() < 0.25:
+        return describe(whole, settings)
+    edge = float(np.cbrt(abs(np.linalg.det(whole.cell)) * min(wanted / len(whole), 0.9)))
+    if edge > whole.cell[0, 0]:
+        return describe(whole, settings)
+    start = rng.uniform(0, whole.cell[0, 0] - edge, 3)
+    positions = whole.positions % whole.cell[0, 0] - start
+    inside = ((positions >= 0) & (positions < edge)).all(axis=1)
+    if inside.sum() < 8:
+        return np.full(settings.n_features, np.nan)
+    window = BoxWindow(np.eye(3) * edge, np.ones(3), settings.floor)
+    return describe_piece(
+        positions[inside], whole.numbers[inside], window, survey(whole).ranges, settings,
+        MapSettings().min_atoms_per_species,
+    )  # fmt: skip
+
+
+def _molten(elements: IntArray, shares: FloatArray, n_atoms: int, rng: Generator) -> Structure:
+    """A crystal shaken until nothing of its order is left and relieved of overlaps, periodic cube."""
+    labels = [p.label for p in prototypes() if p.dimension == 3]
+    crystal = crystals()[labels[int(rng.integers(len(labels)))]]
+    volume = abs(np.linalg.det(crystal.complete_cell)) / len(crystal)
+    edge = float(np.cbrt(volume * n_atoms))
+    positions, numbers = builders.crystal_in_box(
+        crystal, np.zeros(3), np.full(3, edge), builders.random_rotation(rng), rng.uniform(size=3)
+    )
+    if len(np.unique(numbers)) == 1:
+        numbers = builders.solid_solution(numbers, elements, shares, rng)
+    d = builders.nearest_neighbour_distance(Structure(positions, numbers))
+    positions = positions + rng.normal(0, rng.uniform(0.22, 0.45) * d, positions.shape)
+    relaxed = builders.relieved(positions % edge, edge, rng.uniform(0.75, 0.95) * d, int(rng.integers(5, 60)))
+    return Structure(relaxed, numbers, np.eye(3) * edge, True)

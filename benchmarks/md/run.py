@@ -1,0 +1,100 @@
+"""Molecular dynamics frames of many materials, from 0.3 of the melting point to the liquid.
+
+``python benchmarks/md/run.py --out DIR [--only NAME ...]`` finds the melting point of each material
+of ``materials.toml`` by coexistence (``melting.py``) and keeps it in ``DIR/melting_points.json``,
+then writes three frames a state as ``DIR/<material>/<phase>-<T fraction>-<k>.npz`` and one line a
+frame in ``DIR/index.csv``: crystals at 0.3, 0.6, 0.9 and 1.0 of the melting point, liquids at 1.2
+and 1.5, glasses at 300 K (``states.py``). What is there already is kept, so an interrupted run goes
+on where it stopped. One core, a quarter of an hour for a metal.
+"""
+
+import argparse
+import csv
+import json
+import time
+from pathlib import Path
+
+from materials import Glass, Material, read_table
+from melting import find_melting_point
+from states import State, index_rows, save_frame, simulate, states_of
+
+
+def melting_point(material: Material, out: Path) -> float:
+    """Melting point (K) from ``melting_points.json``, determined and added where it is not there yet."""
+    cache = out / "melting_points.json"
+    known = json.loads(cache.read_text()) if cache.exists() else {}
+    if material.name not in known:
+        started = time.monotonic()
+        found = find_melting_point(material, out / material.name / "lammps" / "coexistence")
+        known[material.name] = {**found.as_dict(), "seconds": round(time.monotonic() - started)}
+        replace_text(cache, json.dumps(known, indent=1))
+    return known[material.name]["temperature"]
+
+
+def add_to_index(rows: list[dict[str, object]], index: Path) -> None:
+    """Add `rows` to the CSV file `index`; rows of the same files are replaced."""
+    old = list(csv.DictReader(index.open())) if index.exists() else []
+    merged = {row["file"]: row for row in [*old, *rows]}
+    lines = [",".join(rows[0]), *(",".join(str(value) for value in row.values()) for row in merged.values())]
+    replace_text(index, "\n".join(lines) + "\n")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write `text` so that an interrupt leaves either the old or the new file."""
+    partial = path.with_suffix(".part")
+    partial.write_text(text)
+    partial.replace(path)
+
+
+def make_state(state: State, out: Path) -> None:
+    """Simulate `state` and write its frames, unless they are there."""
+    files = state.files(out)
+    if all(path.exists() for path in files):
+        return
+    started = time.monotonic()
+    frames, displacement = simulate(state, out / state.material.name / "lammps" / state.name)
+    rows = index_rows(state, frames, displacement, out)
+    add_to_index(rows, out / "index.csv")
+    for path, atoms in zip(files, frames, strict=True):
+        save_frame(path, atoms, state.temperature)
+    order = " ".join(f"{row['crystalline_fraction']}" for row in rows)
+    valid = "" if all(row["valid"] for row in rows) else "  NOT WHAT IT SHOULD BE"
+    seconds = time.monotonic() - started
+    print(
+        f"  {state.material.name} {state.name}: {state.temperature} K, {len(frames[0])} atoms, "
+        f"crystalline {order}, msd {displacement:.2f} Å², {seconds:.0f} s{valid}",
+        flush=True,
+    )
+
+
+def states(row: Material | Glass, out: Path) -> list[State]:
+    """All states of a row of the table; finds the melting point first where one is needed."""
+    if isinstance(row, Glass):
+        return [State(material=row, phase="glass", temperature=300.0)]
+    return states_of(row, melting_point(row, out))
+
+
+def main() -> None:
+    """Command line."""
+    materials, glasses = read_table()
+    rows = {row.name: row for row in [*materials, *glasses]}
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder of the frames")
+    parser.add_argument("--only", nargs="+", choices=rows, metavar="NAME", help=f"some of {', '.join(rows)}")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    failed = []
+    for name in args.only or rows:
+        print(name, flush=True)
+        try:
+            for state in states(rows[name], args.out):
+                make_state(state, args.out)
+        except RuntimeError as error:
+            print(f"  {error}", flush=True)
+            failed.append(name)
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()

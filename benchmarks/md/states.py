@@ -1,0 +1,122 @@
+"""Frames of crystals, liquids and glasses, one npz a frame, checked to be what they say."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import engine
+import numpy as np
+from ase import Atoms
+from materials import Glass, Material, near_cube, random_occupation, unit_cell
+from order import crystalline_fraction
+
+CRYSTAL_FRACTIONS = (0.3, 0.6, 0.9, 1.0)  # of the melting point
+LIQUID_FRACTIONS = (1.2, 1.5)
+FRAMES = 3
+EQUILIBRATION_PS = 20.0
+INTERVAL_PS = 4.0  # between frames, many vibration periods
+HOT_PS = 6.0  # liquids: at 2.5 melting points, and again for cooling down
+SOLID_ABOVE = 0.5  # crystalline fraction of a crystal's frame at least
+DISORDERED_BELOW = 0.1  # crystalline fraction of a liquid's or glass's frame at most
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """One phase of one material at one temperature."""
+
+    material: Material | Glass
+    phase: str  # crystal, liquid or glass
+    temperature: float  # K
+    fraction: float | None = None  # temperature over melting point, None for glasses
+
+    @property
+    def name(self) -> str:
+        """Such as ``crystal-0.90`` or ``glass-300K``."""
+        return (
+            f"{self.phase}-{f'{self.temperature:.0f}K' if self.fraction is None else f'{self.fraction:.2f}'}"
+        )
+
+    def files(self, out: Path) -> list[Path]:
+        """Where the frames go."""
+        return [out / self.material.name / f"{self.name}-{k}.npz" for k in range(FRAMES)]
+
+
+def states_of(material: Material, melting_point: float) -> list[State]:
+    """All states of a material whose melting point (K) is known."""
+    phases = [("crystal", f) for f in CRYSTAL_FRACTIONS] + [("liquid", f) for f in LIQUID_FRACTIONS]
+    return [
+        State(
+            material=material, phase=phase, temperature=round(fraction * melting_point, 1), fraction=fraction
+        )
+        for phase, fraction in phases
+    ]
+
+
+def simulate(state: State, folder: Path) -> tuple[list[Atoms], float]:
+    """Run the state's script in `folder`; frames, and mean squared displacement (Å²) up to the last."""
+    script, atoms, picoseconds, settings = PREPARE[state.phase](state)
+    model = engine.write_model(state.material, atoms, folder)
+    steps = {name: round(ps / state.material.timestep) for name, ps in picoseconds.items()}
+    steps["interval"] = 100 * round(INTERVAL_PS / state.material.timestep / 100)
+    engine.run(script, folder, {"model": model, "frames": FRAMES, **steps, **settings})
+    displacement = np.loadtxt(folder / "msd.txt")[-1, 1]
+    return engine.read_dump(folder / "frames.dump", state.material.elements), float(displacement)
+
+
+def _crystal(state: State):
+    barostat = "aniso" if state.material.lattice == "hcp" else "iso"
+    settings = {"T": state.temperature, "barostat": barostat}
+    return "in.crystal", near_cube(unit_cell(state.material)), {"equilibration": EQUILIBRATION_PS}, settings
+
+
+def _liquid(state: State):
+    times = {"equilibration": EQUILIBRATION_PS / 2, "hot": HOT_PS}
+    hottest = 2.5 * state.temperature / state.fraction
+    settings = {"T": state.temperature, "Thot": hottest, "pressure": state.material.liquid_pressure}
+    return "in.liquid", near_cube(unit_cell(state.material)), times, settings
+
+
+def _glass(state: State):
+    glass = state.material
+    atoms = random_occupation(near_cube(unit_cell(glass)), glass.elements, glass.fractions, seed=0)
+    times = {"hot": 30.0, "fast": 50.0, "slow": (glass.fast_to - glass.slow_to) / glass.rate}
+    settings = {"melt": glass.melt, "fast_to": glass.fast_to, "slow_to": glass.slow_to}
+    return "in.glass", atoms, times, settings
+
+
+PREPARE = {"crystal": _crystal, "liquid": _liquid, "glass": _glass}
+
+
+def save_frame(path: Path, atoms: Atoms, temperature: float) -> None:
+    """Save `positions` (n, 3) Å, `numbers` (n,), `cell` (3, 3) Å with rows as vectors, `temperature` K."""
+    arrays = {
+        "positions": atoms.positions.astype(np.float32),
+        "numbers": atoms.numbers,
+        "cell": atoms.cell.array,
+    }
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as file:
+        np.savez_compressed(file, **arrays, temperature=temperature)
+    partial.replace(path)
+
+
+def index_rows(state: State, frames: list[Atoms], displacement: float, out: Path) -> list[dict[str, object]]:
+    """One row a frame: what it is, and whether the order measure agrees (`valid`)."""
+    rows = []
+    for path, atoms in zip(state.files(out), frames, strict=True):
+        order = crystalline_fraction(atoms, state.material.lattice)
+        solid = state.phase == "crystal"
+        rows.append(
+            {
+                "file": path.relative_to(out).as_posix(),
+                "material": state.material.name,
+                "phase": state.phase,
+                "label": state.material.label if solid else "",
+                "t_fraction": "" if state.fraction is None else f"{state.fraction:.2f}",
+                "temperature_K": f"{state.temperature:.1f}",
+                "n_atoms": len(atoms),
+                "crystalline_fraction": f"{order:.4f}",
+                "msd_A2": f"{displacement:.3f}",
+                "valid": int(order >= SOLID_ABOVE if solid else order <= DISORDERED_BELOW),
+            }
+        )
+    return rows
