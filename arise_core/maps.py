@@ -171,4 +171,4 @@ class StridedMap:
 
     def to_netcdf(self, path: str | Path) -> None:
         """Write `to_xarray` as NetCDF 4, in one step: an interrupt leaves no half-written file."""
-        write_atomically(Path(path), lambda p: self.to_xarray().to_netcdf(p, engine="h5netcdf"))
+        write_atomically(Path(path), lambda p: self.to_xarray().to_netcdf(p, engine="netcdf4"))

@@ -55,10 +55,7 @@ class DescriptorSettings:
     l_max: int = 6
     r_cut: float = 4.0
     sigma: float = 0.1
-    channels: tuple[RadialChannel, ...] = (
-        RadialChannel(weight="falling", share=0.75),
-        RadialChannel(weight="flat", taper=2.0, share=0.25),
-    )
+    channels: tuple[RadialChannel, ...] = (RadialChannel(weight="falling"),)
     window: bool = True
     floor: float = 0.05
     length_scale: Literal["pair-peak", "nearest-neighbour"] = "pair-peak"
@@ -84,7 +81,7 @@ class DescriptorSettings:
 
     @classmethod
     def corrected(cls) -> DescriptorSettings:
-        """Window correction, length scale from the pair density, two smooth radial weights."""
+        """Window correction, length scale from the pair density, a smooth radial weight."""
         return cls()
 
     @classmethod
