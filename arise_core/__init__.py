@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from arise_core.boxes import BoxGrid, box_grid
+    from arise_core.boxes import BoxGrid, automatic_box_size, box_grid
     from arise_core.maps import PointValues, StridedMap
     from arise_core.network import Model, ModelError, known_models, load_model
     from arise_core.prediction import Prediction
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Loaded on first use: importing the core takes no second and starts no thread.
 _PLACES = {
-    "BoxGrid": "boxes", "box_grid": "boxes",
+    "BoxGrid": "boxes", "automatic_box_size": "boxes", "box_grid": "boxes",
     "PointValues": "maps", "StridedMap": "maps",
     "Model": "network", "ModelError": "network", "known_models": "network", "load_model": "network",
     "Prediction": "prediction",
@@ -44,6 +44,7 @@ __all__ = [
     "SamplingSettings",
     "StridedMap",
     "Structure",
+    "automatic_box_size",
     "box_grid",
     "build",
     "classify",

@@ -17,13 +17,22 @@ from arise_core._kernels import harmonics, jit, power_spectrum
 
 
 @jit
-def count_atoms(first, last, counts):  # type: ignore[no-untyped-def]
-    """Add 1 to `counts` (nx, ny, nz) for each atom and each box that holds it (ranges (n, 3), inclusive)."""
+def count_atoms(first, last, wrap, counts):  # type: ignore[no-untyped-def]
+    """Add 1 to `counts` (nx, ny, nz) for each atom and each box that holds it.
+
+    Ranges (n, 3) are inclusive; along axes with `wrap` they go round, along others they end at the border.
+    """
+    nx, ny, nz = counts.shape
     for i in range(first.shape[0]):
         for x in range(first[i, 0], last[i, 0] + 1):
+            if not wrap[0] and (x < 0 or x >= nx):
+                continue
             for y in range(first[i, 1], last[i, 1] + 1):
+                if not wrap[1] and (y < 0 or y >= ny):
+                    continue
                 for z in range(first[i, 2], last[i, 2] + 1):
-                    counts[x, y, z] += 1
+                    if wrap[2] or (0 <= z < nz):
+                        counts[x % nx, y % ny, z % nz] += 1
 
 
 @jit

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from arise_core import _engine
 from arise_core.neighbors import wrapped
 from arise_core.settings import MapSettings
 from arise_core.structure import BoolArray, FloatArray, IntArray, Structure, perpendicular_heights
@@ -90,6 +91,14 @@ class BoxGrid:
         upper = np.minimum(lower + self.width[axis], self.high[axis])
         return np.maximum(upper - np.maximum(lower, self.low[axis]), 0.0)
 
+    def counts(self) -> IntArray:
+        """Atoms and images in each box, of the grid's shape."""
+        spans = [self.span(axis, self.fractional[:, axis]) for axis in range(3)]
+        counts = np.zeros(self.shape, dtype=np.int64)
+        first, last = (np.stack([span[k] for span in spans], axis=1) for k in (0, 1))
+        _engine.count_atoms(first, last, self.pbc, counts)
+        return counts
+
     def members(self, box: int) -> tuple[FloatArray, IntArray]:
         """Atoms and images in a box: coordinates u (m, 3) and atomic numbers (m,)."""
         index = np.unravel_index(box, self.shape)
@@ -152,3 +161,28 @@ def box_grid(structure: Structure, settings: MapSettings) -> BoxGrid:
         structure, settings, spacing, cell, pbc, (int(shape[0]), int(shape[1]), int(shape[2])), start, step, width,
         low, high,
     )  # fmt: skip
+
+
+#: Atoms that the median box holds when its size is chosen automatically, and stride as a share of the box.
+AUTOMATIC_ATOMS = 100
+AUTOMATIC_STRIDE = 0.25
+
+
+def automatic_box_size(structure: Structure) -> float:
+    """Smallest box edge, in steps of 0.5 Å, whose median box holds at least 100 atoms, Å.
+
+    Empty boxes do not count. A structure with fewer atoms gets a box that holds all of it.
+    """
+    whole = without_vacuum(structure)
+    spacing = atomic_spacing(whole)
+    size = math.ceil(2 * spacing * np.cbrt(AUTOMATIC_ATOMS)) / 2
+    if not whole.pbc.any():
+        largest = float(np.ptp(whole.positions, axis=0).max()) + 2 * SURFACE * spacing
+    else:
+        largest = np.inf
+    while size < largest:
+        counts = box_grid(whole, MapSettings(box_size=size, stride=size / 2)).counts()
+        if np.median(counts[counts > 0]) >= AUTOMATIC_ATOMS:
+            return size
+        size += 0.5
+    return size

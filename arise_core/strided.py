@@ -284,7 +284,7 @@ class _TileEngine:
         for s in np.unique(self.numbers):
             counts = np.zeros(tile.shape, dtype=np.int64)
             mine = self.numbers == s
-            _engine.count_atoms(self.first[mine], self.last[mine], counts)
+            _engine.count_atoms(self.first[mine], self.last[mine], np.zeros(3, dtype=np.bool_), counts)
             self.n_species_atoms[int(s)] = counts
         self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(tile.shape, dtype=np.int64))
 
