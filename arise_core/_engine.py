@@ -13,11 +13,11 @@ import math
 
 import numpy as np
 
-from arise_core._kernels import harmonics, jit, power_spectrum
+from arise_core._kernels import jit, power_spectrum
 
 
 @jit
-def count_atoms(first, last, wrap, counts):  # type: ignore[no-untyped-def]
+def count_atoms(first, last, wrap, counts):
     """Add 1 to `counts` (nx, ny, nz) for each atom and each box that holds it.
 
     Ranges (n, 3) are inclusive; along axes with `wrap` they go round, along others they end at the border.
@@ -36,125 +36,256 @@ def count_atoms(first, last, wrap, counts):  # type: ignore[no-untyped-def]
 
 
 @jit
-def add_corners(values, n_values, at, fx, lx, fy, ly, fz, lz, sums):  # type: ignore[no-untyped-def]
-    """Add values[:n_values] to sums[..., at : at + n_values] of the corners of a range of boxes."""
-    nx, ny, nz = sums.shape[0], sums.shape[1], sums.shape[2]
+def add_corners(values, n_values, sums, at, shape, row, fx, lx, fy, ly, fz, lz):
+    """Add values[:n_values] to the corners of a range of boxes in flat `sums`, whose boxes have `row` entries."""
     for cx in range(2):
         x = fx if cx == 0 else lx + 1
-        if x >= nx:
+        if x >= shape[0]:
             continue
         for cy in range(2):
             y = fy if cy == 0 else ly + 1
-            if y >= ny:
+            if y >= shape[1]:
                 continue
             for cz in range(2):
                 z = fz if cz == 0 else lz + 1
-                if z >= nz:
+                if z >= shape[2]:
                     continue
+                base = ((x * shape[1] + y) * shape[2] + z) * row + at
+                target = sums[base : base + n_values]
                 if (cx + cy + cz) & 1:
                     for k in range(n_values):
-                        sums[x, y, z, at + k] -= values[k]
+                        target[k] -= values[k]
                 else:
                     for k in range(n_values):
-                        sums[x, y, z, at + k] += values[k]
+                        target[k] += values[k]
 
 
 @jit
-def deposit(  # type: ignore[no-untyped-def]
-    a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
-    to_fraction, width, floor, log_start, log_step, knot, l_max, l_step, n_lm, norm, sums,
+def neighbours(
+    i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
+    to_fraction, width, floor, vector, weight, box,
 ):  # fmt: skip
-    """Add every pair closer than `limit` to the boxes that hold both atoms.
+    """Neighbours of point a[i] that share a box of the tile with it; returns their number.
 
-    Points `a` (n, 3) Å see binned points `b`; `*_first`, `*_last` (n, 3) are the ranges of boxes, within the
-    tile. With `knot` > 0, cubic B-splines of that spacing (Å) times harmonics go to sums (nx, ny, nz, n_knots *
-    n_lm); with `knot` = 0, w / r³ in bins of ln r goes to sums (nx, ny, nz, n_bins). Pairs are divided by
-    the set covariance of a box of `width` (fractions).
+    Fills `vector` (4, n): unit vector and distance; `weight` (n,): 1 / set covariance of a box of `width`;
+    `box` (6, n): first and last box along x, y, z.
     """
     square = limit * limit
-    legendre = np.zeros((l_max + 1, l_max + 1))
-    y_lm = np.zeros(n_lm)
-    values = np.zeros(4 * n_lm)
-    spline = np.zeros(4)
-    n_bins = sums.shape[3]
-    lo = np.empty(3, dtype=np.int64)
-    hi = np.empty(3, dtype=np.int64)
-    for i in range(a.shape[0]):
-        ax, ay, az = a[i, 0], a[i, 1], a[i, 2]
-        for k in range(3):
-            lo[k] = max(int(math.floor((a[i, k] - limit - origin[k]) / size)), 0)
-            hi[k] = min(int(math.floor((a[i, k] + limit - origin[k]) / size)), shape[k] - 1)
-        for bx in range(lo[0], hi[0] + 1):
-            for by in range(lo[1], hi[1] + 1):
-                row = (bx * shape[1] + by) * shape[2]
-                for slot in range(start[row + lo[2]], start[row + hi[2] + 1]):
-                    j = order[slot]
-                    if same and j <= i:
-                        continue
-                    dx, dy, dz = b[j, 0] - ax, b[j, 1] - ay, b[j, 2] - az
-                    r2 = dx * dx + dy * dy + dz * dz
-                    if r2 >= square or r2 == 0.0:
-                        continue
-                    fx, lx = max(a_first[i, 0], b_first[j, 0]), min(a_last[i, 0], b_last[j, 0])
-                    fy, ly = max(a_first[i, 1], b_first[j, 1]), min(a_last[i, 1], b_last[j, 1])
-                    fz, lz = max(a_first[i, 2], b_first[j, 2]), min(a_last[i, 2], b_last[j, 2])
-                    if fx > lx or fy > ly or fz > lz:
-                        continue
-                    u = abs(dx * to_fraction[0, 0] + dy * to_fraction[1, 0] + dz * to_fraction[2, 0]) / width[0]
-                    v = abs(dx * to_fraction[0, 1] + dy * to_fraction[1, 1] + dz * to_fraction[2, 1]) / width[1]
-                    w = abs(dx * to_fraction[0, 2] + dy * to_fraction[1, 2] + dz * to_fraction[2, 2]) / width[2]
-                    gamma = max(1.0 - u, 0.0) * max(1.0 - v, 0.0) * max(1.0 - w, 0.0)
-                    weight = 1.0 / max(gamma, floor)
-                    r = math.sqrt(r2)
-                    if knot == 0.0:
-                        at = (math.log(r) - log_start) / log_step
-                        k = int(math.floor(at))
-                        if k < 0 or k >= n_bins - 1:
-                            continue
-                        t = at - k
-                        weight /= r2 * r
-                        values[0] = weight * (1.0 - t)
-                        values[1] = weight * t
-                        add_corners(values, 2, k, fx, lx, fy, ly, fz, lz, sums)
-                        continue
-                    harmonics(dx / r, dy / r, dz / r, l_max, l_step, norm, legendre, y_lm)
-                    t = r / knot
-                    k = max(int(t) - 1, 0)  # the first of four knots
-                    t -= k + 1
-                    s = 1.0 - t
-                    weight /= 6.0
-                    spline[0] = weight * s * s * s
-                    spline[1] = weight * (4.0 - 6.0 * t * t + 3.0 * t * t * t)
-                    spline[2] = weight * (4.0 - 6.0 * s * s + 3.0 * s * s * s)
-                    spline[3] = weight * t * t * t
-                    for q in range(4):
-                        for m in range(n_lm):
-                            values[q * n_lm + m] = spline[q] * y_lm[m]
-                    add_corners(values, 4 * n_lm, k * n_lm, fx, lx, fy, ly, fz, lz, sums)
+    ax, ay, az = a[i, 0], a[i, 1], a[i, 2]
+    lo0 = max(math.floor((ax - limit - origin[0]) / size), 0)
+    lo1 = max(math.floor((ay - limit - origin[1]) / size), 0)
+    lo2 = max(math.floor((az - limit - origin[2]) / size), 0)
+    hi0 = min(math.floor((ax + limit - origin[0]) / size), shape[0] - 1)
+    hi1 = min(math.floor((ay + limit - origin[1]) / size), shape[1] - 1)
+    hi2 = min(math.floor((az + limit - origin[2]) / size), shape[2] - 1)
+    found = 0
+    for bx in range(lo0, hi0 + 1):
+        for by in range(lo1, hi1 + 1):
+            row = (bx * shape[1] + by) * shape[2]
+            for slot in range(start[row + lo2], start[row + hi2 + 1]):
+                j = order[slot]
+                if same and j <= i:
+                    continue
+                dx, dy, dz = b[j, 0] - ax, b[j, 1] - ay, b[j, 2] - az
+                r2 = dx * dx + dy * dy + dz * dz
+                if r2 >= square or r2 == 0.0:
+                    continue
+                fx, lx = max(a_first[i, 0], b_first[j, 0]), min(a_last[i, 0], b_last[j, 0])
+                fy, ly = max(a_first[i, 1], b_first[j, 1]), min(a_last[i, 1], b_last[j, 1])
+                fz, lz = max(a_first[i, 2], b_first[j, 2]), min(a_last[i, 2], b_last[j, 2])
+                if fx > lx or fy > ly or fz > lz:
+                    continue
+                u = abs(dx * to_fraction[0, 0] + dy * to_fraction[1, 0] + dz * to_fraction[2, 0]) / width[0]
+                v = abs(dx * to_fraction[0, 1] + dy * to_fraction[1, 1] + dz * to_fraction[2, 1]) / width[1]
+                w = abs(dx * to_fraction[0, 2] + dy * to_fraction[1, 2] + dz * to_fraction[2, 2]) / width[2]
+                gamma = max(1.0 - u, 0.0) * max(1.0 - v, 0.0) * max(1.0 - w, 0.0)
+                weight[found] = 1.0 / max(gamma, floor)
+                r = math.sqrt(r2)
+                inverse = 1.0 / r
+                vector[0, found], vector[1, found], vector[2, found] = (
+                    dx * inverse,
+                    dy * inverse,
+                    dz * inverse,
+                )
+                vector[3, found] = r
+                box[0, found], box[1, found], box[2, found] = fx, lx, fy
+                box[3, found], box[4, found], box[5, found] = ly, fz, lz
+                found += 1
+    return found
 
 
 @jit
-def accumulate(sums):  # type: ignore[no-untyped-def]
-    """Turn a difference array (nx, ny, nz, n) into sums over boxes, in place."""
-    nx, ny, nz, n = sums.shape
+def add_histograms(
+    a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
+    to_fraction, width, floor, tile, log_start, log_step, sums,
+):  # fmt: skip
+    """Add w / r³ of every pair closer than `limit`, in bins of ln r, to the boxes that hold both atoms.
+
+    Points `a` (n, 3) Å see binned points `b`; `*_first`, `*_last` (n, 3) are ranges of boxes within the tile of
+    shape `tile`; pairs are divided by the set covariance of a box of `width` (fractions). `sums` (n_boxes,
+    n_bins) takes the corners; `accumulate` makes sums of them.
+    """
+    most = b.shape[0]
+    vector = np.empty((4, most))
+    weight = np.empty(most)
+    box = np.empty((6, most), dtype=np.int64)
+    values = np.zeros(2)
+    flat = sums.ravel()
+    n_bins = sums.shape[1]
+    for i in range(a.shape[0]):
+        n = neighbours(
+            i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
+            to_fraction, width, floor, vector, weight, box,
+        )  # fmt: skip
+        for p in range(n):
+            r = vector[3, p]
+            at = (math.log(r) - log_start) / log_step
+            k = math.floor(at)
+            if k < 0 or k >= n_bins - 1:
+                continue
+            t = at - k
+            w = weight[p] / (r * r * r)
+            values[0] = w * (1.0 - t)
+            values[1] = w * t
+            add_corners(
+                values,
+                2,
+                flat,
+                k,
+                tile,
+                n_bins,
+                box[0, p],
+                box[1, p],
+                box[2, p],
+                box[3, p],
+                box[4, p],
+                box[5, p],
+            )
+
+
+@jit
+def harmonics_of_many(vector, n, l_max, l_step, norm, power, legendre, y_lm):
+    """Real spherical harmonics of n unit vectors (rows 0-2 of `vector`) into `y_lm` (n_lm, n).
+
+    As `_kernels.harmonics`, with the loop over vectors innermost.
+    """
+    for p in range(n):
+        power[0, p], power[1, p] = 1.0, 0.0
+    for m in range(l_max + 1):
+        if m > 0:
+            for p in range(n):
+                re = power[0, p] * vector[0, p] - power[1, p] * vector[1, p]
+                power[1, p] = power[0, p] * vector[1, p] + power[1, p] * vector[0, p]
+                power[0, p] = re
+        top = 1.0
+        for k in range(1, m + 1):
+            top *= 2 * k - 1
+        for p in range(n):
+            legendre[m, p] = top
+        if m < l_max:
+            for p in range(n):
+                legendre[m + 1, p] = (2 * m + 1) * vector[2, p] * top
+        for l in range(m + 2, l_max + 1):
+            c0, c1 = (2 * l - 1) / (l - m), (l + m - 1) / (l - m)
+            for p in range(n):
+                legendre[l, p] = c0 * vector[2, p] * legendre[l - 1, p] - c1 * legendre[l - 2, p]
+        at = 0
+        for l in range(0, l_max + 1, l_step):
+            if l >= m:
+                c = norm[l, m]
+                if m == 0:
+                    for p in range(n):
+                        y_lm[at + l, p] = c * legendre[l, p]
+                else:
+                    for p in range(n):
+                        q = c * legendre[l, p]
+                        y_lm[at + l + m, p] = q * power[0, p]
+                        y_lm[at + l - m, p] = q * power[1, p]
+            at += 2 * l + 1
+
+
+@jit
+def add_sums(
+    a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
+    to_fraction, width, floor, tile, knot, l_max, l_step, n_lm, norm, sums,
+):  # fmt: skip
+    """Add radial splines times harmonics of every pair closer than `limit` to the boxes that hold both atoms.
+
+    As `add_histograms`; `sums` (n_boxes, n_knots * n_lm) float32, cubic B-splines centred on k * `knot` Å.
+    The neighbours of an atom are taken in the order of distance, so that what is added to stays in cache.
+    """
+    most = b.shape[0]
+    vector = np.empty((4, most))
+    weight = np.empty(most)
+    box = np.empty((6, most), dtype=np.int64)
+    power = np.empty((2, most))
+    legendre = np.empty((l_max + 1, most))
+    y_lm = np.empty((n_lm, most))
+    turn = np.empty(most, dtype=np.int64)
+    values = np.zeros(4 * n_lm, dtype=np.float32)
+    flat = sums.ravel()
+    row = sums.shape[1]
+    n_knots = row // n_lm
+    count = np.empty(n_knots + 1, dtype=np.int64)
+    one = np.empty(n_lm)
+    for i in range(a.shape[0]):
+        n = neighbours(
+            i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
+            to_fraction, width, floor, vector, weight, box,
+        )  # fmt: skip
+        harmonics_of_many(vector, n, l_max, l_step, norm, power, legendre, y_lm)
+        count[:] = 0
+        for p in range(n):
+            count[int(vector[3, p] / knot) + 1] += 1
+        for k in range(n_knots):
+            count[k + 1] += count[k]
+        for p in range(n):
+            k = int(vector[3, p] / knot)
+            turn[count[k]] = p
+            count[k] += 1
+        for q in range(n):
+            p = turn[q]
+            t = vector[3, p] / knot
+            k = max(int(t) - 1, 0)  # the first of four knots
+            t -= k + 1
+            s = 1.0 - t
+            w = weight[p] / 6.0
+            w0, w1 = w * s * s * s, w * (4.0 - 6.0 * t * t + 3.0 * t * t * t)
+            w2, w3 = w * (4.0 - 6.0 * s * s + 3.0 * s * s * s), w * t * t * t
+            for m in range(n_lm):
+                one[m] = y_lm[m, p]
+            for m in range(n_lm):
+                values[m] = w0 * one[m]
+                values[n_lm + m] = w1 * one[m]
+                values[2 * n_lm + m] = w2 * one[m]
+                values[3 * n_lm + m] = w3 * one[m]
+            add_corners(
+                values, 4 * n_lm, flat, k * n_lm, tile, row,
+                box[0, p], box[1, p], box[2, p], box[3, p], box[4, p], box[5, p],
+            )  # fmt: skip
+
+
+@jit
+def accumulate(sums, tile):
+    """Turn corners (n_boxes, n) into sums over boxes, in place; boxes of shape `tile`, last axis fastest."""
+    nx, ny, nz = tile[0], tile[1], tile[2]
+    row = sums.shape[1]
+    flat = sums.ravel()
     for x in range(nx):
         for y in range(ny):
-            for z in range(1, nz):
-                for k in range(n):
-                    sums[x, y, z, k] += sums[x, y, z - 1, k]
-        for y in range(1, ny):
-            for z in range(nz):
-                for k in range(n):
-                    sums[x, y, z, k] += sums[x, y - 1, z, k]
+            line = (x * ny + y) * nz * row
+            for k in range(line + row, line + nz * row):
+                flat[k] += flat[k - row]
+        plane = x * ny * nz * row
+        for k in range(plane + nz * row, plane + ny * nz * row):
+            flat[k] += flat[k - nz * row]
         if x > 0:
-            for y in range(ny):
-                for z in range(nz):
-                    for k in range(n):
-                        sums[x, y, z, k] += sums[x - 1, y, z, k]
+            for k in range(plane, plane + ny * nz * row):
+                flat[k] += flat[k - ny * nz * row]
 
 
 @jit
-def contract(  # type: ignore[no-untyped-def]
+def contract(
     sums, knot, scales, chosen, table, step, l_max, l_step, n_max, n_channels, times, out,
 ):  # fmt: skip
     """Add `times` the descriptor of each chosen box to `out` (n_boxes, n_channels, channel_size).

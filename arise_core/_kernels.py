@@ -21,7 +21,7 @@ def jit(function: Any) -> Any:
 
 
 @jit
-def harmonics(x, y, z, l_max, l_step, norm, legendre, out):  # type: ignore[no-untyped-def]
+def harmonics(x, y, z, l_max, l_step, norm, legendre, out):
     """Real spherical harmonics of a unit vector into `out`; `norm` (l_max + 1, l_max + 1) as in soap.py."""
     # legendre[l, m] leaves out the factor sin(theta)^m, which comes with (x + iy)^m below.
     legendre[0, 0] = 1.0
@@ -31,7 +31,9 @@ def harmonics(x, y, z, l_max, l_step, norm, legendre, out):  # type: ignore[no-u
         legendre[m + 1, m] = (2 * m + 1) * z * legendre[m, m]
     for m in range(l_max - 1):
         for l in range(m + 2, l_max + 1):
-            legendre[l, m] = ((2 * l - 1) * z * legendre[l - 1, m] - (l + m - 1) * legendre[l - 2, m]) / (l - m)
+            legendre[l, m] = ((2 * l - 1) * z * legendre[l - 1, m] - (l + m - 1) * legendre[l - 2, m]) / (
+                l - m
+            )
     start = 0
     for l in range(0, l_max + 1, l_step):
         out[start + l] = norm[l, 0] * legendre[l, 0]
@@ -49,7 +51,7 @@ def harmonics(x, y, z, l_max, l_step, norm, legendre, out):  # type: ignore[no-u
 
 
 @jit
-def sum_pairs(vectors, weights, scale, table, step, l_max, l_step, norm, sums):  # type: ignore[no-untyped-def]
+def sum_pairs(vectors, weights, scale, table, step, l_max, l_step, norm, sums):
     """Add w R_nl(r / d) Y_lm to `sums` (n_lm, n_radial) for each pair, with 1 / d = `scale`.
 
     `table` (n_nodes, 2, n_l, n_radial) holds values and derivatives x `step` of the radial functions at
@@ -90,7 +92,7 @@ def sum_pairs(vectors, weights, scale, table, step, l_max, l_step, norm, sums): 
 
 
 @jit
-def power_spectrum(sums, l_max, l_step, n_max, n_channels, out):  # type: ignore[no-untyped-def]
+def power_spectrum(sums, l_max, l_step, n_max, n_channels, out):
     """Rotation invariants of `sums` (n_lm, n_channels * n_max) into `out` (n_channels, l, n <= n').
 
     p_nn'l = pi sqrt(8 / (2l + 1)) sum_m c_nlm c_n'lm, each channel divided by its Euclidean norm.
@@ -121,7 +123,7 @@ def power_spectrum(sums, l_max, l_step, n_max, n_channels, out):  # type: ignore
 
 
 @jit
-def log_histogram(vectors, weights, log_start, log_step, out):  # type: ignore[no-untyped-def]
+def log_histogram(vectors, weights, log_start, log_step, out):
     """Add w / r³ of each pair to `out`, bins of ln r centred on log_start + k log_step, shared linearly."""
     last = out.shape[0] - 1
     for p in range(vectors.shape[0]):
@@ -139,7 +141,7 @@ def log_histogram(vectors, weights, log_start, log_step, out):  # type: ignore[n
 
 
 @jit
-def all_pairs(a, b, same, limit, vectors):  # type: ignore[no-untyped-def]
+def all_pairs(a, b, same, limit, vectors):
     """Displacements from points `a` to points `b` closer than `limit`, every pair; returns their number.
 
     With `same`, a and b are the same array and each pair counts once. Call with `vectors` of length 0 to
@@ -159,7 +161,7 @@ def all_pairs(a, b, same, limit, vectors):  # type: ignore[no-untyped-def]
 
 
 @jit
-def bin_points(points, origin, size, shape, order, start):  # type: ignore[no-untyped-def]
+def bin_points(points, origin, size, shape, order, start):
     """Sort points into cubic bins of edge `size`: bin b holds order[start[b] : start[b + 1]]."""
     n = points.shape[0]
     index = np.empty(n, dtype=np.int64)
@@ -180,7 +182,7 @@ def bin_points(points, origin, size, shape, order, start):  # type: ignore[no-un
 
 
 @jit
-def binned_pairs(  # type: ignore[no-untyped-def]
+def binned_pairs(
     centres, first, stop, centre_id, points, point_id, point_sign, same, limit, origin, size, shape, order, start,
     vectors,
 ):  # fmt: skip
@@ -196,8 +198,8 @@ def binned_pairs(  # type: ignore[no-untyped-def]
     hi = np.empty(3, dtype=np.int64)
     for i in range(first, stop):
         for k in range(3):
-            lo[k] = max(int(math.floor((centres[i, k] - limit - origin[k]) / size)), 0)
-            hi[k] = min(int(math.floor((centres[i, k] + limit - origin[k]) / size)), shape[k] - 1)
+            lo[k] = max(math.floor((centres[i, k] - limit - origin[k]) / size), 0)
+            hi[k] = min(math.floor((centres[i, k] + limit - origin[k]) / size), shape[k] - 1)
         me = centre_id[i]
         for bx in range(lo[0], hi[0] + 1):
             for by in range(lo[1], hi[1] + 1):
@@ -220,7 +222,7 @@ def binned_pairs(  # type: ignore[no-untyped-def]
 
 
 @jit
-def box_covariance(vectors, to_fraction, width, floor, out):  # type: ignore[no-untyped-def]
+def box_covariance(vectors, to_fraction, width, floor, out):
     """1 / max(gamma, floor) for a full parallelepiped: gamma = prod_k (1 - |f_k| / width_k)."""
     for p in range(vectors.shape[0]):
         gamma = 1.0
@@ -233,7 +235,7 @@ def box_covariance(vectors, to_fraction, width, floor, out):  # type: ignore[no-
 
 
 @jit
-def grid_covariance(vectors, to_voxel, covariance, floor, out):  # type: ignore[no-untyped-def]
+def grid_covariance(vectors, to_voxel, covariance, floor, out):
     """1 / max(gamma, floor) with gamma read off a periodic grid of displacements (linear interpolation)."""
     n0, n1, n2 = covariance.shape
     for p in range(vectors.shape[0]):
@@ -253,7 +255,7 @@ def grid_covariance(vectors, to_voxel, covariance, floor, out):  # type: ignore[
 
 
 @jit
-def nearest_on_grid(points, step, radius, low, field):  # type: ignore[no-untyped-def]
+def nearest_on_grid(points, step, radius, low, field):
     """Lower `field` (n0, n1, n2) to the distance of each node from the nearest point, within `radius`.
 
     Node (i, j, k) stands at i step[0] + j step[1] + k step[2] (rows of `step`, Å) and `low[k]` is the number
@@ -265,8 +267,8 @@ def nearest_on_grid(points, step, radius, low, field):  # type: ignore[no-untype
         hi = np.empty(3, dtype=np.int64)
         for k in range(3):
             q = points[p, 0] * inverse[0, k] + points[p, 1] * inverse[1, k] + points[p, 2] * inverse[2, k]
-            lo[k] = max(int(math.ceil(q - radius * low[k])), 0)
-            hi[k] = min(int(math.floor(q + radius * low[k])), field.shape[k] - 1)
+            lo[k] = max(math.ceil(q - radius * low[k]), 0)
+            hi[k] = min(math.floor(q + radius * low[k]), field.shape[k] - 1)
         for i in range(lo[0], hi[0] + 1):
             for j in range(lo[1], hi[1] + 1):
                 x = i * step[0, 0] + j * step[1, 0] - points[p, 0]
@@ -280,7 +282,7 @@ def nearest_on_grid(points, step, radius, low, field):  # type: ignore[no-untype
 
 
 @jit
-def interpolate(values, at, wrap, out):  # type: ignore[no-untyped-def]
+def interpolate(values, at, wrap, out):
     """Trilinear values at grid coordinates `at` (m, 3) into `out` (m, n_fields), NaN nodes left out.
 
     `values` (n0, n1, n2, n_fields); node (i, j, k) has coordinates (i, j, k). Along axes with `wrap` the grid

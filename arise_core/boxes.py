@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -63,6 +63,14 @@ class BoxGrid:
         """Edges of that grid, rows, (3, 3), Å."""
         return np.asarray(self.cell * (self.step * self.shape)[:, None])
 
+    def moved(self, vector: FloatArray) -> BoxGrid:
+        """The same grid and structure, moved by a vector (3,), Å: for cells whose origin is not zero."""
+        shift = np.asarray(vector, dtype=np.float64)
+        u = shift @ np.linalg.inv(self.cell)
+        old = self.structure
+        structure = Structure(old.positions + shift, old.numbers, old.cell, old.pbc)
+        return replace(self, structure=structure, start=self.start + u, low=self.low + u, high=self.high + u)
+
     @property
     def edges(self) -> FloatArray:
         """Perpendicular size of the boxes along each axis, (3,), Å."""
@@ -89,7 +97,7 @@ class BoxGrid:
         if self.pbc[axis]:
             return np.full(len(lower), self.width[axis])
         upper = np.minimum(lower + self.width[axis], self.high[axis])
-        return np.maximum(upper - np.maximum(lower, self.low[axis]), 0.0)
+        return np.asarray(np.maximum(upper - np.maximum(lower, self.low[axis]), 0.0))
 
     def counts(self) -> IntArray:
         """Atoms and images in each box, of the grid's shape."""
@@ -153,7 +161,9 @@ def box_grid(structure: Structure, settings: MapSettings) -> BoxGrid:
             shape[k], start[k] = 1, low[k]
             step[k] = width[k] = high[k] - low[k]
             continue
-        room = {"none": high[k] - low[k] - box, "half": last - first, "full": last - first + box}[settings.padding]
+        room = {"none": high[k] - low[k] - box, "half": last - first, "full": last - first + box}[
+            settings.padding
+        ]
         shape[k] = math.floor(room / stride + 1e-9) + 1
         step[k], width[k] = stride, box
         start[k] = (first + last) / 2 - stride * (shape[k] - 1) / 2 - box / 2
@@ -175,11 +185,12 @@ def automatic_box_size(structure: Structure) -> float:
     """
     whole = without_vacuum(structure)
     spacing = atomic_spacing(whole)
-    size = math.ceil(2 * spacing * np.cbrt(AUTOMATIC_ATOMS)) / 2
-    if not whole.pbc.any():
-        largest = float(np.ptp(whole.positions, axis=0).max()) + 2 * SURFACE * spacing
-    else:
-        largest = np.inf
+    size: float = math.ceil(2 * spacing * AUTOMATIC_ATOMS ** (1 / 3)) / 2
+    largest = (
+        float(np.ptp(whole.positions, axis=0).max()) + 2 * SURFACE * spacing
+        if not whole.pbc.any()
+        else np.inf
+    )
     while size < largest:
         counts = box_grid(whole, MapSettings(box_size=size, stride=size / 2)).counts()
         if np.median(counts[counts > 0]) >= AUTOMATIC_ATOMS:

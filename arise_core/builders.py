@@ -38,7 +38,9 @@ def repeat(structure: Structure, counts: Sequence[int]) -> Structure:
     cell = structure.complete_cell
     shifts = np.stack(np.meshgrid(*(np.arange(k) for k in n), indexing="ij"), axis=-1).reshape(-1, 3) @ cell
     positions = (shifts[:, None] + structure.positions[None]).reshape(-1, 3)
-    return Structure(positions, np.tile(structure.numbers, len(shifts)), structure.cell * n[:, None], structure.pbc)
+    return Structure(
+        positions, np.tile(structure.numbers, len(shifts)), structure.cell * n[:, None], structure.pbc
+    )
 
 
 def opened(structure: Structure) -> Structure:
@@ -68,7 +70,8 @@ def crystal_in_box(
     there = base @ inverse
     ranges = [
         np.arange(
-            np.floor(wanted[:, k].min() - there[:, k].max()), np.ceil(wanted[:, k].max() - there[:, k].min()) + 1
+            np.floor(wanted[:, k].min() - there[:, k].max()),
+            np.ceil(wanted[:, k].max() - there[:, k].min()) + 1,
         )
         if crystal.pbc[k]
         else np.zeros(1)
@@ -126,13 +129,25 @@ def random_strain(size: float, rng: Generator) -> FloatArray:
     return np.asarray(np.eye(3) + 0.5 * (e + e.T))
 
 
-def solid_solution(numbers: IntArray, elements: Sequence[int], shares: Sequence[float], rng: Generator) -> IntArray:
+def solid_solution(
+    numbers: IntArray,
+    elements: Sequence[int] | IntArray,
+    shares: Sequence[float] | FloatArray,
+    rng: Generator,
+) -> IntArray:
     """Elements drawn at random for every atom, (n,): an alloy without order on the lattice of the atoms."""
-    return np.asarray(rng.choice(np.asarray(elements, dtype=np.int64), size=len(numbers), p=np.asarray(shares)))
+    return np.asarray(
+        rng.choice(np.asarray(elements, dtype=np.int64), size=len(numbers), p=np.asarray(shares))
+    )
 
 
 def disordered(
-    n_atoms: int, density: float, diameters: Sequence[float], shares: Sequence[float], steps: int, rng: Generator
+    n_atoms: int,
+    density: float,
+    diameters: Sequence[float] | FloatArray,
+    shares: Sequence[float] | FloatArray,
+    steps: int,
+    rng: Generator,
 ) -> tuple[FloatArray, IntArray, float]:
     """Soft spheres pushed apart from random places in a periodic cube: liquid- and glass-like packings.
 

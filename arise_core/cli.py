@@ -99,7 +99,7 @@ def train_model(
     typer.echo(f"{model.path}: {pristine_accuracy(model):.2%} of the pristine structures right")
 
 
-class bar:  # noqa: N801 - reads as a function
+class bar:
     """Progress bar on the terminal's error stream: `with bar("text") as progress: progress(0.3, "message")`."""
 
     def __init__(self, text: str) -> None:
@@ -117,6 +117,7 @@ class bar:  # noqa: N801 - reads as a function
         return self
 
     def __call__(self, fraction: float, message: str = "") -> None:
+        """Show the fraction of the work done and what it is about."""
         self._bar.set_postfix_str(message, refresh=False)
         self._bar.update(max(fraction - self._bar.n, 0.0))
 

@@ -25,7 +25,8 @@ def search_range(nearest: FloatArray) -> tuple[float, float] | None:
     finite = nearest[np.isfinite(nearest)]
     if len(finite) == 0:
         return None
-    low, high = np.quantile(finite, [0.1, 0.9])
+    # A quantile that copies of the atoms (a supercell) do not shift; off round numbers, so that ties do not.
+    low, high = np.quantile(finite, [0.1003, 0.9003], method="inverted_cdf")
     return float(SEARCH_RANGE[0] * low), float(SEARCH_RANGE[1] * high)
 
 
@@ -83,7 +84,9 @@ class PairDensity:
         density = smooth[:, self.margin : self.margin + self.n_grid]
         largest = density.max(axis=1)
         inner = density[:, 1:-1]
-        peak = (inner >= density[:, :-2]) & (inner > density[:, 2:]) & (inner >= FIRST_PEAK * largest[:, None])
+        peak = (
+            (inner >= density[:, :-2]) & (inner > density[:, 2:]) & (inner >= FIRST_PEAK * largest[:, None])
+        )
         first = np.where(peak.any(axis=1), peak.argmax(axis=1) + 1, density.argmax(axis=1))
         first = np.clip(first, 1, self.n_grid - 2)
         rows = np.arange(len(density))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,6 +93,20 @@ class StridedMap:
             four[part] = out[:, n_classes:]
             chosen[part] = out[:, list(classes)]
         return PointValues(index, confidence, four[:, 0], four[:, 1], four[:, 2], four[:, 3], chosen)
+
+    def probabilities_at(self, points: FloatArray, classes: Sequence[int]) -> NDArray[np.float32]:
+        """Probabilities of some classes alone at points, (n, n_chosen), as `values_at` gives them."""
+        chosen = np.ascontiguousarray(self.prediction.probabilities[:, list(classes)])
+        out = np.empty((len(points), len(classes)), dtype=np.float32)
+        if len(classes):
+            _kernels.interpolate(
+                chosen.reshape(*self.shape, -1), self.coordinates(points), self.grid.pbc, out
+            )
+        return out
+
+    def moved(self, vector: FloatArray) -> StridedMap:
+        """The same map, moved by a vector (3,), Å: for cells whose origin is not zero."""
+        return replace(self, grid=self.grid.moved(vector))
 
     def at(self, points: FloatArray) -> Prediction:
         """Prediction at points (n, 3) Å, interpolated linearly between the centres of boxes.

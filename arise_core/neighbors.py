@@ -130,7 +130,9 @@ class PairFinder:
         origin = near.positions.min(axis=0)
         extent = np.ptp(near.positions, axis=0)
         # Bins of about a quarter of the limit, but never many more bins than points.
-        size = max(limit / 4, float(np.cbrt(np.prod(np.maximum(extent, limit / 4)) / (4 * len(near.positions)))))
+        size = max(
+            limit / 4, float(np.cbrt(np.prod(np.maximum(extent, limit / 4)) / (4 * len(near.positions))))
+        )
         shape = np.maximum((extent / size).astype(np.int64) + 1, 1)
         order = np.empty(len(near.positions), dtype=np.int64)
         start = np.empty(int(np.prod(shape)) + 1, dtype=np.int64)

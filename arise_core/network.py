@@ -23,9 +23,9 @@ import torch
 from arise_core import threads
 from arise_core.card import Card, ClassInfo, weights_digest
 from arise_core.prediction import Prediction, check_threshold
-from arise_core.sampling import Float32Array, dropout_masks, sample
+from arise_core.sampling import dropout_masks, sample
 from arise_core.settings import DescriptorSettings, SamplingSettings
-from arise_core.structure import FloatArray, IntArray
+from arise_core.structure import Float32Array, FloatArray, IntArray, Reals
 from arise_core.zoo import zoo_root
 
 #: Rows that go through the network together. Fixed, and filled up with zeros, so that the floating-point
@@ -33,11 +33,44 @@ from arise_core.zoo import zoo_root
 ROWS = 64
 #: Operations that a model may consist of: those of `training/mlp.py`. None reaches beyond tensors.
 ALLOWED_OPERATIONS = frozenset(
-    "prim::Constant prim::GetAttr prim::If prim::ListConstruct prim::Loop prim::RaiseException "
-    "prim::Uninitialized prim::device prim::dtype aten::__getitem__ aten::add_ aten::argmax aten::dropout "
-    "aten::dropout_ aten::eq aten::exp aten::format aten::gt aten::linear aten::log_softmax aten::lt "
-    "aten::matmul aten::mul aten::neg aten::ones_like aten::relu aten::scatter_add_ aten::select "
-    "aten::sigmoid aten::size aten::slice aten::stack aten::sub aten::sum aten::zeros aten::zeros_like".split()
+    [
+        "prim::Constant",
+        "prim::GetAttr",
+        "prim::If",
+        "prim::ListConstruct",
+        "prim::Loop",
+        "prim::RaiseException",
+        "prim::Uninitialized",
+        "prim::device",
+        "prim::dtype",
+        "aten::__getitem__",
+        "aten::add_",
+        "aten::argmax",
+        "aten::dropout",
+        "aten::dropout_",
+        "aten::eq",
+        "aten::exp",
+        "aten::format",
+        "aten::gt",
+        "aten::linear",
+        "aten::log_softmax",
+        "aten::lt",
+        "aten::matmul",
+        "aten::mul",
+        "aten::neg",
+        "aten::ones_like",
+        "aten::relu",
+        "aten::scatter_add_",
+        "aten::select",
+        "aten::sigmoid",
+        "aten::size",
+        "aten::slice",
+        "aten::stack",
+        "aten::sub",
+        "aten::sum",
+        "aten::zeros",
+        "aten::zeros_like",
+    ]
 )
 CARD_FILE = "card.json"
 
@@ -118,7 +151,7 @@ class Model:
         """Number of hidden layers."""
         return len(self.card.hidden)
 
-    def representations(self, features: FloatArray, layer: int) -> Float32Array:
+    def representations(self, features: Reals, layer: int) -> Float32Array:
         """Activations of a hidden layer before its ReLU, without dropout, (n, width).
 
         Args:
@@ -128,10 +161,10 @@ class Model:
         if not -self.n_layers <= layer < self.n_layers:
             raise ValueError(f"`layer` must be in [{-self.n_layers}, {self.n_layers - 1}], got {layer}")
         layer %= self.n_layers
-        features = self._checked(features)
-        good = np.isfinite(features).all(axis=1)
-        out = np.full((len(features), self.card.hidden[layer]), np.nan, dtype=np.float32)
-        x = features[good]
+        checked = self._checked(features)
+        good = np.isfinite(checked).all(axis=1)
+        out = np.full((len(checked), self.card.hidden[layer]), np.nan, dtype=np.float32)
+        x = checked[good]
         with torch.inference_mode():
             parts = [
                 self._module.activations(self._tensor(x[k : k + 4096]), layer).cpu().numpy()
@@ -143,7 +176,7 @@ class Model:
 
     def predict(
         self,
-        features: FloatArray,
+        features: Reals,
         sampling: SamplingSettings | None = None,
         *,
         reject_threshold: float | str | None = "card",
@@ -166,10 +199,10 @@ class Model:
         threshold = self.card.reject.threshold if reject_threshold == "card" else reject_threshold
         assert not isinstance(threshold, str), "only 'card' is a word"
         check_threshold(threshold)
-        features = self._checked(features)
-        good = np.flatnonzero(np.isfinite(features).all(axis=1))
-        n, n_classes = len(features), len(self.card.classes)
-        x = features[good]
+        checked = self._checked(features)
+        good = np.flatnonzero(np.isfinite(checked).all(axis=1))
+        n, n_classes = len(checked), len(self.card.classes)
+        x = checked[good]
         by_head = self.card.reject.kind == "head"
         with _Runner(self, x) as runner:
             statistics = sample(
@@ -197,8 +230,8 @@ class Model:
             standard_error=_spread(statistics.standard_error(), good, n),
         )
 
-    def _checked(self, features: FloatArray) -> Float32Array:
-        features = np.asarray(features, dtype=np.float32)
+    def _checked(self, given: Reals) -> Float32Array:
+        features = np.asarray(given, dtype=np.float32)
         wanted = self.card.descriptor.n_features
         if features.ndim != 2 or features.shape[1] != wanted:
             raise ValueError(
@@ -299,7 +332,9 @@ def _find(name_or_path: str | Path) -> Path:
     zoo = known_models()
     if name in zoo:
         return zoo_root() / name / "model.pt"
-    raise ModelError(f"`name_or_path` is no model of the zoo and no file: {name!r}. The zoo has: {', '.join(zoo)}")
+    raise ModelError(
+        f"`name_or_path` is no model of the zoo and no file: {name!r}. The zoo has: {', '.join(zoo)}"
+    )
 
 
 def _look_inside(content: bytes) -> str:
@@ -313,7 +348,14 @@ def _look_inside(content: bytes) -> str:
         sources = [archive.read(n).decode("utf-8", "replace") for n in names if n.endswith(".py")]
         cards = [n for n in names if n.endswith(f"extra/{CARD_FILE}")]
         card = archive.read(cards[0]).decode("utf-8") if cards else None
-    except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, RuntimeError, OSError, EOFError) as error:
+    except (
+        zipfile.BadZipFile,
+        UnicodeDecodeError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+        EOFError,
+    ) as error:
         raise ModelError(f"not a model file, or a damaged one ({error})") from error
     if not any(n.endswith("constants.pkl") for n in names) or not sources:
         raise ModelError("not a TorchScript archive")
@@ -330,7 +372,8 @@ def _load_script(content: bytes) -> torch.jit.ScriptModule:
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
         try:
-            return torch.jit.load(io.BytesIO(content), map_location="cpu")
+            script: torch.jit.ScriptModule = torch.jit.load(io.BytesIO(content), map_location="cpu")  # type: ignore[no-untyped-call]
+            return script
         except (RuntimeError, ValueError, OSError) as error:
             raise ModelError(f"a damaged model file ({str(error).splitlines()[0]})") from error
 
@@ -364,7 +407,9 @@ def _check_contract(module: torch.jit.ScriptModule, card: Card) -> None:
         raise ModelError("the weights do not have the hash that the card states: the file was altered")
     n_out = len(card.classes) + (card.reject.kind == "head")
     widths = [card.n_inputs, *card.hidden, n_out]
-    wanted = {f"layers.{k}.weight": (b, a) for k, (a, b) in enumerate(itertools.pairwise(widths))}
+    wanted: dict[str, tuple[int, ...]] = {
+        f"layers.{k}.weight": (b, a) for k, (a, b) in enumerate(itertools.pairwise(widths))
+    }
     wanted |= {f"layers.{k}.bias": (b,) for k, b in enumerate(widths[1:])}
     n_features = card.descriptor.n_features
     wanted |= {"mean": (n_features,), "transform": (n_features, card.n_inputs)}
@@ -380,7 +425,9 @@ def _usable_device(device: str) -> torch.device:
     try:
         wanted = torch.device(device)
     except RuntimeError as error:
-        raise ValueError(f"`device` must be a torch device such as 'cpu' or 'cuda', got {device!r}") from error
+        raise ValueError(
+            f"`device` must be a torch device such as 'cpu' or 'cuda', got {device!r}"
+        ) from error
     if wanted.type == "cuda" and not torch.cuda.is_available():
         warnings.warn("`device` 'cuda' is not available here, the model runs on the CPU", stacklevel=3)
         return torch.device("cpu")

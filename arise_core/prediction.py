@@ -14,6 +14,11 @@ from arise_core.structure import BoolArray, FloatArray, IntArray
 
 #: Where a value is NaN, the box held too few atoms and `labels` is None.
 MISSING = -1
+#: Fields of a prediction that have one row a structure or box.
+ROWS = (
+    "probabilities", "mutual_information", "predictive_entropy", "variation_ratio", "reject_score", "passes",
+    "standard_error",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,11 +99,7 @@ class Prediction:
 
     def take(self, rows: Any) -> Prediction:
         """The rows picked by an index, slice or mask."""
-        fields = (
-            "probabilities", "mutual_information", "predictive_entropy", "variation_ratio", "reject_score",
-            "passes", "standard_error",
-        )  # fmt: skip
-        return replace(self, **{name: getattr(self, name)[rows] for name in fields})
+        return replace(self, **{name: getattr(self, name)[rows] for name in ROWS})
 
 
 def check_threshold(threshold: float | None) -> None:
@@ -111,8 +112,5 @@ def concatenate(parts: Sequence[Prediction]) -> Prediction:
     """Several predictions of one model, row after row."""
     if not parts:
         raise ValueError("`parts` is empty")
-    fields = (
-        "probabilities", "mutual_information", "predictive_entropy", "variation_ratio", "reject_score",
-        "passes", "standard_error",
-    )  # fmt: skip
-    return replace(parts[0], **{name: np.concatenate([getattr(p, name) for p in parts]) for name in fields})
+    joined: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in ROWS}
+    return replace(parts[0], **joined)

@@ -13,10 +13,10 @@ from arise_core.maps import StridedMap
 from arise_core.neighbors import PairFinder, images, wrapped
 from arise_core.network import Model
 from arise_core.prediction import Prediction, check_threshold, concatenate
-from arise_core.settings import MAP_TOLERANCE, MapSettings, SamplingSettings
+from arise_core.settings import MAP_TOLERANCE, Edges, MapSettings, Padding, SamplingSettings
 from arise_core.soap import describe
 from arise_core.strided import iterate_boxes
-from arise_core.structure import OVERLAP_DISTANCE, FloatArray, Structure
+from arise_core.structure import OVERLAP_DISTANCE, FloatArray, IntArray, Structure
 
 #: Boxes whose descriptors are held before they go through the network.
 BATCH = 4096
@@ -61,13 +61,16 @@ def classify(
     _check_common(min_atoms, reject_threshold)
     for k, structure in enumerate(several):
         if not isinstance(structure, Structure):
-            raise TypeError(f"`structures` must be arise_core.Structure, got {type(structure).__name__} at {k}")
+            raise TypeError(
+                f"`structures` must be arise_core.Structure, got {type(structure).__name__} at {k}"
+            )
         check_overlaps(structure, f"structure {k}: " if len(several) > 1 else "")
     features = np.empty((len(several), model.descriptor.n_features))
     for k, structure in enumerate(several):
         if not structure.pbc.any() and len(structure) < min_atoms:
             warnings.warn(
-                f"structure {k} has {len(structure)} atoms, fewer than `min_atoms` ({min_atoms}): NaN", stacklevel=2
+                f"structure {k} has {len(structure)} atoms, fewer than `min_atoms` ({min_atoms}): NaN",
+                stacklevel=2,
             )
             features[k] = np.nan
         else:
@@ -87,10 +90,11 @@ def strided_map(
     *,
     box_size: float = MapSettings.box_size,
     stride: float = MapSettings.stride,
-    padding: str = MapSettings.padding,
-    edges: str = MapSettings.edges,
+    padding: Padding = MapSettings.padding,
+    edges: Edges = MapSettings.edges,
     min_atoms: int = MapSettings.min_atoms,
     min_atoms_per_species: int = MapSettings.min_atoms_per_species,
+    memory_limit: float = MapSettings.memory_limit,
     passes: int = SamplingSettings.passes,
     tolerance: float | None = MAP_TOLERANCE,
     seed: int = SamplingSettings.seed,
@@ -108,6 +112,7 @@ def strided_map(
         edges: partly filled boxes: "exact" or "box" (see `MapSettings`).
         min_atoms: boxes with fewer atoms give NaN.
         min_atoms_per_species: species with fewer atoms in a box are treated as missing.
+        memory_limit: GiB for sums over pairs (see `MapSettings`).
         passes: forward passes with dropout, at most.
         tolerance: standard error of the mutual information at which a box is done, bit; None: all passes.
         seed: of the dropout masks.
@@ -119,7 +124,7 @@ def strided_map(
     """
     settings = MapSettings(
         box_size=box_size, stride=stride, padding=padding, edges=edges, min_atoms=min_atoms,
-        min_atoms_per_species=min_atoms_per_species,
+        min_atoms_per_species=min_atoms_per_species, memory_limit=memory_limit,
     )  # fmt: skip
     sampling = SamplingSettings(passes=passes, tolerance=tolerance, seed=seed)
     steps = map_steps(structure, model, settings, sampling, reject_threshold)
@@ -147,9 +152,9 @@ def map_steps(
     grid = box_grid(structure, settings)
     n = len(grid)
     n_atoms = np.zeros(n, dtype=np.int64)
-    order: list[FloatArray] = []
+    order: list[IntArray] = []
     parts: list[Prediction] = []
-    waiting: list[tuple[FloatArray, FloatArray]] = []
+    waiting: list[tuple[IntArray, FloatArray]] = []
     described = predicted = 0
 
     def predict_waiting() -> None:
@@ -200,8 +205,10 @@ def check_overlaps(structure: Structure, where: str = "") -> None:
     near = images(wrapped(structure), structure.complete_cell, structure.pbc, OVERLAP_DISTANCE)
     pairs = cKDTree(near.positions).query_pairs(OVERLAP_DISTANCE, output_type="ndarray")
     distance = np.linalg.norm(near.positions[pairs[:, 0]] - near.positions[pairs[:, 1]], axis=1)
-    a, b = near.index[pairs[np.argmin(distance)]]
+    atoms = np.sort(near.index[pairs], axis=1)
+    a, b = atoms[np.argmin(distance)]
+    count = len(np.unique(atoms, axis=0))
     raise ValueError(
-        f"{where}`positions` has overlapping atoms: {len(pairs)} pairs closer than {OVERLAP_DISTANCE} Å, closest "
-        f"are atoms {min(a, b)} and {max(a, b)} at {distance.min():.4f} Å"
+        f"{where}`positions` has overlapping atoms: {count} pairs closer than {OVERLAP_DISTANCE} Å, closest are "
+        f"atoms {a} and {b} at {distance.min():.4f} Å"
     )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from arise_core.structure import BoolArray, FloatArray, IntArray
+from arise_core.structure import BoolArray, Float32Array, FloatArray, IntArray
 
 #: Passes between two looks at which rows are done.
 BLOCK = 16
@@ -16,10 +15,10 @@ MIN_PASSES = 48
 #: A label or rejection is settled when it is this many standard errors away from changing.
 SETTLED = 3.0
 
-Float32Array = NDArray[np.float32]
 
-
-def dropout_masks(seed: int, first: int, count: int, widths: Sequence[int], rate: float) -> list[Float32Array]:
+def dropout_masks(
+    seed: int, first: int, count: int, widths: Sequence[int], rate: float
+) -> list[Float32Array]:
     """Masks of passes first ... first + count - 1, a (count, width) array a layer, 0 or 1 / (1 - rate).
 
     The generator is keyed by seed, layer and pass (Philox), so a mask depends on nothing else: not on the
@@ -93,7 +92,9 @@ class Statistics:
         t = self.passes[rows]
         error = _mean_error(self.moments[rows, 1], self.moments[rows, 2], t)
         p = self.p_sum[rows] / t[:, None]
-        spread = np.sqrt(np.maximum(self.p_square[rows] / t[:, None] - p**2, 0.0) / np.maximum(t - 1, 1)[:, None])
+        spread = np.sqrt(
+            np.maximum(self.p_square[rows] / t[:, None] - p**2, 0.0) / np.maximum(t - 1, 1)[:, None]
+        )
         done: BoolArray = error < tolerance
         if p.shape[1] > 1:
             two = np.argpartition(-p, 1, axis=1)[:, :2]
@@ -101,7 +102,9 @@ class Statistics:
             done &= np.abs(first - second) > SETTLED * np.take_along_axis(spread, two, 1).sum(axis=1)
         if threshold is not None:
             score = self.moments[rows, 3] / t
-            done &= np.abs(score - threshold) >= SETTLED * _mean_error(self.moments[rows, 3], self.moments[rows, 4], t)
+            done &= np.abs(score - threshold) >= SETTLED * _mean_error(
+                self.moments[rows, 3], self.moments[rows, 4], t
+            )
         return done & (t >= MIN_PASSES)
 
 

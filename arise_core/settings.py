@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 PRESETS = ("paper", "corrected")
+Padding = Literal["half", "none", "full"]
+Edges = Literal["exact", "box"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +68,9 @@ class DescriptorSettings:
         if not self.r_cut > 1 or not self.sigma > 0:
             raise ValueError(f"`r_cut` must be > 1 d and `sigma` > 0, got {self.r_cut} and {self.sigma}")
         if not self.channels or abs(sum(c.share for c in self.channels) - 1) > 1e-9:
-            raise ValueError(f"`channels` must be non-empty with shares that add up to 1, got {self.channels}")
+            raise ValueError(
+                f"`channels` must be non-empty with shares that add up to 1, got {self.channels}"
+            )
         if self.length_scale not in ("pair-peak", "nearest-neighbour"):
             raise ValueError(
                 f"`length_scale` must be 'pair-peak' or 'nearest-neighbour', got {self.length_scale!r}"
@@ -75,9 +79,7 @@ class DescriptorSettings:
     @classmethod
     def paper(cls) -> DescriptorSettings:
         """Settings of Leitherer et al. (2021): free clusters, hard cut-off, nearest-neighbour length scale."""
-        return cls(
-            channels=(RadialChannel(weight="flat"),), window=False, length_scale="nearest-neighbour"
-        )
+        return cls(channels=(RadialChannel(weight="flat"),), window=False, length_scale="nearest-neighbour")
 
     @classmethod
     def corrected(cls) -> DescriptorSettings:
@@ -144,16 +146,21 @@ class MapSettings:
         edges: "exact" finds the support of partly filled boxes; "box" takes them as clipped by flat faces.
         min_atoms: boxes with fewer atoms give NaN.
         min_atoms_per_species: a species with fewer atoms in a box is treated as missing there.
+        memory_limit: GiB that sums over pairs may take; fewer tiles of boxes are worked on at once rather
+            than exceed it. Does not change any result, and does not count what is returned.
     """
 
     box_size: float = 16.0
     stride: float = 3.0
-    padding: Literal["half", "none", "full"] = "half"
-    edges: Literal["exact", "box"] = "exact"
+    padding: Padding = "half"
+    edges: Edges = "exact"
     min_atoms: int = 20
     min_atoms_per_species: int = 4
+    memory_limit: float = 4.0
 
     def __post_init__(self) -> None:
+        if not self.memory_limit > 0:
+            raise ValueError(f"`memory_limit` must be a positive number of GiB, got {self.memory_limit}")
         for name in ("box_size", "stride"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):

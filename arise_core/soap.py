@@ -89,8 +89,8 @@ def radial_table(settings: DescriptorSettings, l_step: int) -> FloatArray:
     reach; a hard end is taken from below.
     """
     n_nodes = math.floor(settings.reach / TABLE_STEP) + 1
-    nodes = np.arange(n_nodes) * (settings.reach / (n_nodes - 1))
-    step = nodes[1]
+    step = settings.reach / (n_nodes - 1)
+    nodes: FloatArray = step * np.arange(n_nodes, dtype=np.float64)
 
     def values(x: FloatArray) -> FloatArray:
         radial = radial_functions(settings, x)[:, ::l_step]
@@ -174,9 +174,7 @@ def pair_descriptor(
     sums = np.zeros((n_harmonics(settings.l_max, l_step), table.shape[3]))
     norm = harmonics_norm(settings.l_max)
     for v in vectors(settings.reach * scale):
-        _kernels.sum_pairs(
-            v, window.weights(v), 1.0 / scale, table, step, settings.l_max, l_step, norm, sums
-        )
+        _kernels.sum_pairs(v, window.weights(v), 1.0 / scale, table, step, settings.l_max, l_step, norm, sums)
     out = np.empty((len(settings.channels), settings.channel_size))
     _kernels.power_spectrum(sums, settings.l_max, l_step, settings.n_max, len(settings.channels), out)
     return out

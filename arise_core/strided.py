@@ -12,7 +12,7 @@ import numpy as np
 
 from arise_core import _engine, _kernels, threads
 from arise_core.boxes import BoxGrid
-from arise_core.lengthscale import LOG_STEP, PairDensity
+from arise_core.lengthscale import LOG_STEP, SEARCH_RANGE, PairDensity
 from arise_core.settings import DescriptorSettings
 from arise_core.soap import (
     Survey,
@@ -31,14 +31,16 @@ from arise_core.window import BoxWindow, Covariance, NoWindow, Support, support
 KNOT = 0.125
 #: Boxes of a tile with length scales within this ratio share one radial histogram.
 SCALE_RATIO = 1.5
-#: Boxes in a tile, at most. Fixed, so that results do not depend on threads or memory.
-TILE_BOXES = 4096
+#: Ratio of the ends of the search range where all atoms have neighbours at one distance.
+SEARCH_SPAN = SEARCH_RANGE[1] / SEARCH_RANGE[0]
+#: Boxes in a tile, at most (a cube of 12). Fixed, so that results do not depend on threads or memory.
+TILE_BOXES = 1728
 #: A box is taken as full from this share of its volume (less what is cut off by flat borders).
 FULL = 0.97
 #: A layer thinner than a box counts as full inside if at least this share of its thickness is material.
 THIN_LAYER = 0.75
 #: Voxels of the support of a whole structure, at most.
-MAP_VOXELS = 30_000_000
+MAP_VOXELS = 16_000_000
 #: Edge of the voxels in a partly filled box, atomic spacings.
 BOX_VOXEL = 0.4
 
@@ -52,9 +54,7 @@ class BoxDescriptors:
     n_atoms: IntArray  # (n,)
 
 
-def describe_boxes(
-    grid: BoxGrid, settings: DescriptorSettings, *, method: str = "auto"
-) -> BoxDescriptors:
+def describe_boxes(grid: BoxGrid, settings: DescriptorSettings, *, method: str = "auto") -> BoxDescriptors:
     """Descriptors of every box of a grid, in grid order.
 
     Args:
@@ -80,7 +80,7 @@ def iterate_boxes(
     tiles = list(make_tiles(grid))
     engine = method == "auto" and is_smooth(settings)
     work = context.tile if engine else context.tile_directly
-    count = min(threads.count(), len(tiles))
+    count = min(threads.count(), len(tiles), context.tiles_in_memory() if engine else len(tiles))
     if count <= 1:
         for tile in tiles:
             yield work(tile)
@@ -203,6 +203,29 @@ class Context:
         """Clipped width of the tile's boxes, (3,), fractions."""
         return np.array([self.grid.clipped_width(k)[tile.first[k]] for k in range(3)])
 
+    def tiles_in_memory(self) -> int:
+        """How many tiles may be worked on at once without exceeding `memory_limit`.
+
+        Raises:
+            ValueError: not even one fits.
+        """
+        settings = self.settings
+        bytes_per_box = 0.0
+        for (alpha, beta), (low, high) in self.survey.ranges.items():
+            # The largest length scale is at the upper end of the search range, the finest knots at the lower.
+            n_knots = settings.reach / KNOT * min(high / low / SEARCH_SPAN, SCALE_RATIO) + 3
+            n_lm = n_harmonics(settings.l_max, parity_step(alpha, beta))
+            bytes_per_box = max(bytes_per_box, 4 * n_knots * n_lm)
+        bytes_per_box += 16 * settings.n_features
+        tile = bytes_per_box * min(TILE_BOXES, len(self.grid))
+        limit = self.grid.settings.memory_limit * 2**30
+        if tile > limit:
+            raise ValueError(
+                f"`memory_limit` {self.grid.settings.memory_limit} GiB is too small: one tile of boxes takes "
+                f"{tile / 2**30:.3f} GiB"
+            )
+        return int(limit // max(tile, 1.0))
+
     # --- box by box -------------------------------------------------------------------------------------
 
     def tile_directly(self, tile: Tile) -> BoxDescriptors:
@@ -249,7 +272,12 @@ class Context:
         axes = [lower[k] + width[k] * (np.arange(n[k]) + 0.5) / n[k] for k in range(3)]
         u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
         inside = self.support.at(u @ grid.cell).reshape(tuple(n))
-        return Support(inside, grid.cell * (width / n)[:, None], lower @ grid.cell, np.zeros(3, dtype=bool))
+        return Support(
+            inside.astype(np.float32),
+            grid.cell * (width / n)[:, None],
+            lower @ grid.cell,
+            np.zeros(3, dtype=bool),
+        )
 
     # --- all boxes of a tile at once --------------------------------------------------------------------
 
@@ -300,7 +328,9 @@ class _TileEngine:
             n, size = grid.shape[axis], tile.shape[axis]
             shifts = range(0, 1)
             if grid.pbc[axis]:
-                shifts = range(-(int(last.max(initial=0)) // n) - 1, (size - int(first.min(initial=0))) // n + 2)
+                shifts = range(
+                    -(int(last.max(initial=0)) // n) - 1, (size - int(first.min(initial=0))) // n + 2
+                )
             kept = []
             for m in shifts:
                 keep = np.flatnonzero((last + m * n >= 0) & (first + m * n < size))
@@ -342,18 +372,10 @@ class _TileEngine:
             mean = total / count[:, None, None] * shares[None, :, None]
         return np.asarray(mean.reshape(len(chosen), -1))
 
-    def _add_pair(
-        self, alpha: int, beta: int, enough: BoolArray, times: int, total: FloatArray
-    ) -> BoolArray:
+    def _add_pair(self, alpha: int, beta: int, enough: BoolArray, times: int, total: FloatArray) -> BoolArray:
         """Add the descriptors of one species pair to `total`; which boxes have one, (n_boxes,)."""
         settings = self.context.settings
-        density = PairDensity(*self.context.survey.ranges[alpha, beta])
-        histogram = np.zeros((*self.tile.shape, density.n_bins))
-        self._deposit(alpha, beta, density.limit, 0.0, density.log_start, histogram, 1)
-        _engine.accumulate(histogram)
-        histogram = histogram.reshape(len(enough), -1)
-        scales = np.full(len(enough), np.nan)
-        scales[enough] = density.scales(np.maximum(histogram[enough], 0.0))
+        scales = self.scales(alpha, beta, enough)
         found = np.isfinite(scales)
         step = parity_step(alpha, beta)
         n_lm = n_harmonics(settings.l_max, step)
@@ -365,32 +387,45 @@ class _TileEngine:
             limit = settings.reach * float(scales[group].max())
             knot = KNOT * smallest
             n_knots = int(np.ceil(limit / knot)) + 3
-            sums = np.zeros((*self.tile.shape, n_knots * n_lm))
-            self._deposit(alpha, beta, limit, knot, 0.0, sums, step)
-            _engine.accumulate(sums)
+            sums = np.zeros((len(enough), n_knots * n_lm), dtype=np.float32)
+            _engine.add_sums(
+                *self._pair_arguments(alpha, beta, limit), knot, settings.l_max, step, n_lm,
+                harmonics_norm(settings.l_max), sums,
+            )  # fmt: skip
+            _engine.accumulate(sums, self.tile.shape)
             _engine.contract(
-                sums.reshape(len(enough), -1), knot, scales, group, table, settings.reach / (len(table) - 1),
+                sums, knot, scales, group, table, settings.reach / (len(table) - 1),
                 settings.l_max, step, settings.n_max, len(settings.channels), times, total,
             )  # fmt: skip
             todo &= ~group
         return found
 
-    def _deposit(
-        self, alpha: int, beta: int, limit: float, knot: float, log_start: float, sums: FloatArray, l_step: int
-    ) -> None:
-        settings, grid = self.context.settings, self.context.grid
+    def scales(self, alpha: int, beta: int, chosen: BoolArray) -> FloatArray:
+        """Length scale of a species pair in each chosen box, (n_boxes,), Å; NaN elsewhere and without pairs."""
+        density = PairDensity(*self.context.survey.ranges[alpha, beta])
+        histograms = np.zeros((len(chosen), density.n_bins))
+        _engine.add_histograms(
+            *self._pair_arguments(alpha, beta, density.limit), density.log_start, LOG_STEP, histograms
+        )
+        _engine.accumulate(histograms, self.tile.shape)
+        scales = np.full(len(chosen), np.nan)
+        # What is left by rounding of corners that cancel is no density.
+        histograms[np.abs(histograms) < 1e-12 * np.abs(histograms).max(initial=0.0)] = 0.0
+        scales[chosen] = density.scales(histograms[chosen])
+        return scales
+
+    def _pair_arguments(self, alpha: int, beta: int, limit: float) -> tuple[object, ...]:
+        """What the loops over pairs of atoms of two species need, up to the shape of the tile."""
         a, b = (np.flatnonzero(self.numbers == s) for s in (alpha, beta))
         points = self.positions[b]
         origin = points.min(axis=0)
         size = limit / 4
-        shape = np.ptp(points, axis=0) // size
-        shape = np.maximum(shape.astype(np.int64) + 1, 1)
+        shape = np.maximum((np.ptp(points, axis=0) // size).astype(np.int64) + 1, 1)
         order = np.empty(len(points), dtype=np.int64)
         start = np.empty(int(np.prod(shape)) + 1, dtype=np.int64)
         _kernels.bin_points(points, origin, size, shape, order, start)
-        n_lm = n_harmonics(settings.l_max, l_step)
-        _engine.deposit(
+        return (
             self.positions[a], self.first[a], self.last[a], points, self.first[b], self.last[b], alpha == beta, limit,
-            origin, size, shape, order, start, np.linalg.inv(grid.cell), self.width, settings.floor, log_start,
-            LOG_STEP, knot, settings.l_max, l_step, n_lm, harmonics_norm(settings.l_max), sums,
+            origin, size, shape, order, start, np.linalg.inv(self.context.grid.cell), self.width,
+            self.context.settings.floor, self.tile.shape,
         )  # fmt: skip

@@ -9,6 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+Float32Array = NDArray[np.float32]
+#: Real numbers of either precision.
+Reals = NDArray[np.floating[Any]]
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
@@ -67,7 +70,7 @@ class Structure:
         object.__setattr__(self, "numbers", numbers)
         object.__setattr__(self, "cell", cell)
         object.__setattr__(self, "pbc", pbc)
-        if pbc.any() and not has_volume(self.complete_cell):
+        if pbc.any() and not (cell[pbc].any(axis=1).all() and has_volume(self.complete_cell)):
             raise ValueError(
                 f"`cell` must have a non-zero volume along the periodic directions {pbc.tolist()}, "
                 f"got {cell.tolist()}"
@@ -121,4 +124,4 @@ def complete_cell(cell: FloatArray) -> FloatArray:
 
 def perpendicular_heights(cell: FloatArray) -> FloatArray:
     """Distance between opposite faces of the cell along each cell vector, (3,), Å."""
-    return 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0))

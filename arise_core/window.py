@@ -9,14 +9,23 @@ outermost atoms.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import fft
+from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from arise_core import _kernels
 from arise_core.neighbors import images, wrapped
-from arise_core.structure import BoolArray, FloatArray, IntArray, Structure, perpendicular_heights
+from arise_core.structure import (
+    BoolArray,
+    Float32Array,
+    FloatArray,
+    IntArray,
+    Structure,
+    perpendicular_heights,
+)
 
 #: Neighbours over which the atomic spacing is averaged.
 SPACING_NEIGHBOURS = (12, 40)
@@ -48,7 +57,9 @@ def atomic_spacing(structure: Structure, sample: int = 500) -> float:
         distance = cKDTree(positions).query(positions[chosen], k=last + 1)[0][:, 1:]
     else:
         heights = perpendicular_heights(cell)
-        extent = np.where(pbc, heights, np.maximum(np.ptp(positions @ np.linalg.inv(cell), axis=0) * heights, 1.0))
+        extent = np.where(
+            pbc, heights, np.maximum(np.ptp(positions @ np.linalg.inv(cell), axis=0) * heights, 1.0)
+        )
         margin = float(1.5 * np.cbrt(np.prod(extent) * last / n))
         while True:
             near = images(positions, cell, pbc, margin)
@@ -59,7 +70,7 @@ def atomic_spacing(structure: Structure, sample: int = 500) -> float:
             margin *= 1.5
     k = np.arange(first, last + 1)
     spacing = (distance[:, first - 1 :] * np.cbrt(4 * np.pi / 3 / (k + 0.5))).mean(axis=1)
-    return float(np.quantile(spacing, 0.25))
+    return float(np.quantile(spacing, 0.2503, method="inverted_cdf"))
 
 
 def without_vacuum(structure: Structure) -> Structure:
@@ -95,26 +106,27 @@ def without_vacuum(structure: Structure) -> Structure:
 class Support:
     """Indicator of the material on a grid of nodes; 1 inside, 0 outside, between them at its surface."""
 
-    inside: FloatArray  # (n0, n1, n2)
+    inside: Float32Array  # (n0, n1, n2)
     step: FloatArray  # (3, 3), Å, rows: from node to node
     origin: FloatArray  # (3,), Å, of node (0, 0, 0)
     pbc: BoolArray  # (3,), directions along which the grid repeats
 
+    @cached_property
+    def _padded(self) -> Float32Array:
+        """The indicator with one more node at each end: the image of the other end, or 0 at open borders."""
+        padded = np.pad(self.inside, 1, mode="wrap")
+        for k in np.flatnonzero(~self.pbc):
+            for end in (0, -1):
+                edge: list[slice | int] = [slice(None)] * 3
+                edge[k] = end
+                padded[tuple(edge)] = 0.0
+        return padded
+
     def at(self, points: FloatArray) -> FloatArray:
         """Indicator at points (n, 3) Å, interpolated linearly; 0 outside an open grid, (n,)."""
-        from scipy.ndimage import map_coordinates
-
         q = (points - self.origin) @ np.linalg.inv(self.step)
-        n = np.array(self.inside.shape)
-        q = np.where(self.pbc, q % n, q)
-        padded = np.pad(self.inside, [(0, 1) if p else (1, 1) for p in self.pbc], mode="wrap")
-        for k in np.flatnonzero(~np.asarray(self.pbc, dtype=bool)):
-            edge = [slice(None)] * 3
-            for end in (0, -1):
-                edge[k] = slice(end, end + 1 if end == 0 else None)
-                padded[tuple(edge)] = 0.0
-            q[:, k] += 1
-        return np.asarray(map_coordinates(padded, q.T, order=1, mode="constant", cval=0.0))
+        q = np.where(self.pbc, q % np.array(self.inside.shape), q) + 1
+        return np.asarray(map_coordinates(self._padded, q.T, order=1, mode="constant", cval=0.0))
 
     @property
     def full(self) -> bool:
@@ -146,13 +158,13 @@ def support(structure: Structure, spacing: float, max_voxels: int = MAX_VOXELS) 
     distance = _distance_field(positions, cell, pbc, step, origin, shape, radius + 1e-9)
     outside = ~(distance < radius)
     if not outside.any():
-        return Support(np.ones(tuple(shape)), step, origin, pbc)
+        return Support(np.ones(tuple(shape), dtype=np.float32), step, origin, pbc)
     # Erosion: nodes near the complement of the union of balls drop out. Only the rim of the complement matters.
     rim = np.argwhere(outside & ~_eroded(outside, pbc))
     depth = radius - SURFACE * spacing
     edge = float(np.cbrt(abs(np.linalg.det(step))))
     from_outside = _distance_field(rim @ step + origin, cell, pbc, step, origin, shape, depth + 1.5 * edge)
-    inside = np.clip((from_outside - depth) / edge, 0.0, 1.0)
+    inside = np.clip((from_outside - np.float32(depth)) / np.float32(edge), 0.0, 1.0)
     inside[outside] = 0.0
     return Support(inside, step, origin, pbc)
 
@@ -174,9 +186,9 @@ def _eroded(mask: BoolArray, pbc: BoolArray) -> BoolArray:
 def _distance_field(
     points: FloatArray, cell: FloatArray, pbc: BoolArray, step: FloatArray, origin: FloatArray, shape: IntArray,
     radius: float,
-) -> FloatArray:  # fmt: skip
+) -> Float32Array:  # fmt: skip
     """Distance of each grid node from the nearest point or image, Å; inf beyond `radius`."""
-    field = np.full(tuple(shape), np.inf)
+    field = np.full(tuple(shape), np.inf, dtype=np.float32)
     inside = wrapped(Structure(points, np.ones(len(points), dtype=int), cell, pbc)) if len(points) else points
     near = images(inside, cell, pbc, radius, whole_cell=True).positions
     _kernels.nearest_on_grid(near - origin, step, radius, 1.0 / perpendicular_heights(step), field)
@@ -196,11 +208,12 @@ class Covariance:
         n = np.array(support.inside.shape)
         pad = np.minimum(n, np.ceil(np.minimum(limit / heights, n)) + 2).astype(int)
         shape = [
-            int(n[k]) if support.pbc[k] else fft.next_fast_len(int(n[k] + pad[k]), real=(k == 2)) for k in range(3)
+            int(n[k]) if support.pbc[k] else fft.next_fast_len(int(n[k] + pad[k]), real=(k == 2))
+            for k in range(3)
         ]
-        spectrum = fft.rfftn(support.inside, shape)
+        spectrum = fft.rfftn(support.inside.astype(np.float64), shape)
         gamma = fft.irfftn(np.abs(spectrum) ** 2, shape)
-        self.gamma = np.ascontiguousarray(gamma / support.inside.sum())
+        self.gamma = np.ascontiguousarray(gamma / gamma[0, 0, 0])
         self.to_voxel = np.linalg.inv(support.step)
 
     def weights(self, vectors: FloatArray) -> FloatArray:

@@ -27,11 +27,13 @@ def export(network: DropoutMLP, card: Card, folder: Path) -> None:
     if card.weights_sha256 != network_digest(network):
         raise ValueError("`card.weights_sha256` is not the hash of the network's weights")
     text = card.to_json()
-    with warnings.catch_warnings():
-        # torch deprecates TorchScript; see docs/models.md for why it is still the format
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", FutureWarning)
-        script = torch.jit.script(network.cpu().eval())
-    extra = {CARD_FILE: text}
-    write_atomically(folder / "model.pt", lambda path: torch.jit.save(script, str(path), _extra_files=extra))
+
+    def save(path: Path) -> None:
+        with warnings.catch_warnings():
+            # torch deprecates TorchScript; see docs/models.md for why it is still the format
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore", FutureWarning)
+            torch.jit.save(torch.jit.script(network.cpu().eval()), str(path), _extra_files={CARD_FILE: text})
+
+    write_atomically(folder / "model.pt", save)
     write_atomically(folder / "card.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))

@@ -6,6 +6,7 @@ import csv
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,21 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
 from arise_core.files import write_atomically
-from arise_core.structure import FloatArray, IntArray
+from arise_core.structure import IntArray, Reals
 from arise_core.training.mlp import DropoutMLP
 from arise_core.training.recipe import NetworkSettings, Recipe
 
 SPLIT_SEED = 42
 VALIDATION_SHARE = 0.2
-LOG_COLUMNS = ("epoch", "learning_rate", "loss", "accuracy", "validation_loss", "validation_accuracy", "seconds")
+LOG_COLUMNS = (
+    "epoch",
+    "learning_rate",
+    "loss",
+    "accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "seconds",
+)
 
 Progress = Callable[[float, str], None]
 
@@ -45,7 +54,7 @@ def split(targets: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def fit(
-    features: FloatArray,
+    features: Reals,
     targets: IntArray,
     n_classes: int,
     recipe: Recipe,
@@ -105,7 +114,7 @@ def fit(
             outputs = network(xt[batch])
             loss = loss_of(outputs, yt[batch], n_classes)
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             loss_sum += float(loss.detach()) * len(batch)
             right += float(correct(outputs.detach(), yt[batch], n_classes).sum())
@@ -132,7 +141,7 @@ def fit(
                 "optimiser": optimiser.state_dict(), "generator": generator.get_state(),
                 "torch": torch.get_rng_state(),
             }  # fmt: skip
-            write_atomically(checkpoint, lambda path, content=content: torch.save(content, path))
+            write_atomically(checkpoint, partial(torch.save, content))
         progress((epoch + 1) / settings.epochs, f"validation accuracy {validation_accuracy:.4f}")
     best = state["best"]
     network.load_state_dict(best["weights"])
@@ -143,7 +152,7 @@ def fit(
 CHECKPOINT_EVERY = 5
 
 
-def input_map(features: FloatArray, settings: NetworkSettings) -> tuple[Tensor, Tensor]:
+def input_map(features: Reals, settings: NetworkSettings) -> tuple[Tensor, Tensor]:
     """Mean (n_features,) and matrix (n_features, n_inputs) of the map in front of the network."""
     x = np.asarray(features, dtype=np.float64)
     mean = x.mean(axis=0)

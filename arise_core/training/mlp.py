@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 
@@ -23,16 +25,25 @@ class DropoutMLP(nn.Module):
     """
 
     def __init__(
-        self, n_features: int, n_inputs: int, hidden: tuple[int, ...], n_classes: int, dropout: float, reject: bool
+        self,
+        n_features: int,
+        n_inputs: int,
+        hidden: tuple[int, ...],
+        n_classes: int,
+        dropout: float,
+        reject: bool,
     ) -> None:
         super().__init__()
         self.n_classes = n_classes
+        self.n_inputs = n_inputs
         self.dropout = dropout
         self.reject = reject
+        self.mean: Tensor
+        self.transform: Tensor
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("transform", torch.zeros(n_features, n_inputs))
         widths = [n_inputs, *hidden, n_classes + int(reject)]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(widths))
 
     def set_inputs(self, mean: Tensor, transform: Tensor) -> None:
         """Set the linear map x -> (x - mean) @ transform; mean (n_features,), transform (n_features, n_inputs)."""
@@ -56,9 +67,10 @@ class DropoutMLP(nn.Module):
         for i, linear in enumerate(self.layers):
             if i > 0:
                 x = torch.relu(x)
-            x = linear(x)
+            y: Tensor = linear(x)
             if i == layer:
-                return x
+                return y
+            x = y
         raise ValueError("no such layer")
 
     @torch.jit.export

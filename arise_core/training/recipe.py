@@ -72,7 +72,9 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError(f"`epochs` and `batch_size` must be >= 1, got {self.epochs} and {self.batch_size}")
+            raise ValueError(
+                f"`epochs` and `batch_size` must be >= 1, got {self.epochs} and {self.batch_size}"
+            )
         if not self.learning_rate > 0:
             raise ValueError(f"`learning_rate` must be positive, got {self.learning_rate}")
 
@@ -156,7 +158,8 @@ def parse_recipe(data: dict[str, Any]) -> Recipe:
             values[name] = _from_dict(cls, data.pop(name), name)
     if "name" not in data:
         raise ValueError("`name` is missing")
-    return _from_dict(Recipe, {**data, **values}, "")
+    recipe: Recipe = _from_dict(Recipe, {**data, **values}, "")
+    return recipe
 
 
 def _from_dict(cls: type, data: dict[str, Any], where: str) -> Any:
@@ -174,6 +177,9 @@ def _from_dict(cls: type, data: dict[str, Any], where: str) -> Any:
             value = _from_dict(hint, value, f"{prefix}{key}")  # type: ignore[arg-type]
         elif get_origin(hint) is tuple:
             value = tuple(value)
+        elif get_origin(hint) is dict:
+            if not isinstance(value, dict):
+                raise ValueError(f"`{prefix}{key}` must be a table, got {value!r}")
         elif get_origin(hint) is Literal:
             if value not in get_args(hint):
                 raise ValueError(f"`{prefix}{key}` must be one of {get_args(hint)}, got {value!r}")

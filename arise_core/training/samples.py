@@ -38,7 +38,9 @@ class PaperSamples:
     def jobs(self, settings: DescriptorSettings, seed: int) -> list[Job]:
         """One job a pristine structure, each with all settings; the centre setting comes first."""
         del seed  # nothing is random here
-        return [Job(len(self.variants), partial(self._compute, i, settings)) for i in range(len(pristine_list()))]
+        return [
+            Job(len(self.variants), partial(self._compute, i, settings)) for i in range(len(pristine_list()))
+        ]
 
     @property
     def variants(self) -> list[tuple[float, float, float]]:
@@ -72,8 +74,8 @@ class PerturbedSamples:
         pristine: copies of each of the pristine structures.
         whole: samples a class of periodic cells and open supercells and pieces.
         boxes: samples a class (except nanotubes) of boxes at random place and orientation.
-        common: labels of classes that get `common_factor` times as many boxes: those met most often.
-        common_factor: see `common`.
+        box_factors: how many times as many boxes a class gets, by label: structures that are met often, and
+            should win over rare ones that look alike in a small box.
         alloys: samples a class of elemental crystals with random decoration by several elements.
         close_packed_alloys: the same for fcc, bcc and hcp.
         disorder: samples of packings and of molten crystals.
@@ -84,13 +86,17 @@ class PerturbedSamples:
     pristine: int = 4
     whole: int = 150
     boxes: int = 200
-    common: tuple[str, ...] = ()
-    common_factor: int = 5
+    box_factors: dict[str, int] = field(default_factory=dict)
     alloys: int = 20
     close_packed_alloys: int = 400
     disorder: int = 6000
     box_atoms: tuple[int, int] = (36, 1100)
     noise: Noise = field(default_factory=Noise)
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.box_factors) - {p.label for p in prototypes()})
+        if unknown:
+            raise ValueError(f"`box_factors` names unknown classes: {unknown}")
 
     def jobs(self, settings: DescriptorSettings, seed: int) -> list[Job]:
         """Jobs of up to 50 samples of one kind and class."""
@@ -101,7 +107,7 @@ class PerturbedSamples:
         for p in prototypes():
             plan.append((p.label, self._whole, self.whole))
             if p.dimension > 1:
-                plan.append((p.label, self._box, self.boxes * (self.common_factor if p.label in self.common else 1)))
+                plan.append((p.label, self._box, self.boxes * self.box_factors.get(p.label, 1)))
             if p.material_type == "bulk, elemental":
                 close = p.name in CLOSE_PACKED
                 plan.append((p.label, self._alloy, self.close_packed_alloys if close else self.alloys))
@@ -109,7 +115,9 @@ class PerturbedSamples:
         for number, (label, make, total) in enumerate(plan):
             for first in range(0, total, 50):
                 count = min(50, total - first)
-                jobs.append(Job(count, partial(self._several, make, label, count, settings, (seed, number, first))))
+                jobs.append(
+                    Job(count, partial(self._several, make, label, count, settings, (seed, number, first)))
+                )
         return jobs
 
     def _pristine(self, index: int, settings: DescriptorSettings) -> tuple[FloatArray, list[str]]:
@@ -147,7 +155,9 @@ class PerturbedSamples:
         decorate = partial(builders.solid_solution, elements=elements, shares=shares / shares.sum(), rng=rng)
         if rng.random() < 0.3:
             structure = _whole_structure(label, rng, min_atoms=250)
-            structure = Structure(structure.positions, decorate(structure.numbers), structure.cell, structure.pbc)
+            structure = Structure(
+                structure.positions, decorate(structure.numbers), structure.cell, structure.pbc
+            )
             return describe(imperfect(structure, self.noise, rng), settings), label
         return self._box_of(crystals()[label], settings, rng, decorate), label
 
@@ -217,7 +227,9 @@ def paper_descriptors(
     for r_cut, sigma, factor in variants:
         changed = replace(settings, r_cut=r_cut, sigma=sigma)
         parts = {
-            (a, b): pair_descriptor(partial(finder.vectors, a, b), parity_step(a, b), d * factor, NoWindow(), changed)
+            (a, b): pair_descriptor(
+                partial(finder.vectors, a, b), parity_step(a, b), d * factor, NoWindow(), changed
+            )
             for (a, b), d in scales.items()
         }
         out.append(average_pairs(parts, changed))
@@ -274,7 +286,9 @@ def random_piece(crystal: Structure, n_atoms: int, rng: Generator) -> Structure:
         half = 1.6 * np.cbrt(volume * n_atoms * 3 / (4 * np.pi))
         rotation = builders.random_rotation(rng)
         box = np.full(3, half)
-    positions, numbers = builders.crystal_in_box(crystal, -box, box, rotation, rng.uniform(size=3) * crystal.pbc)
+    positions, numbers = builders.crystal_in_box(
+        crystal, -box, box, rotation, rng.uniform(size=3) * crystal.pbc
+    )
     flat = positions * [1, 1, 0] if layer else positions
     if rng.random() < 0.5:
         distance = np.linalg.norm(flat, axis=1)
@@ -308,7 +322,11 @@ def noisy_box(
         numbers = decorate(numbers)
     whole = imperfect(Structure(positions, numbers), noise, rng)
     positions, numbers = whole.positions, whole.numbers
-    inside = (np.abs(positions) < half).all(axis=1) if not layer else (np.abs(positions[:, :2]) < half[:2]).all(axis=1)
+    inside = (
+        (np.abs(positions) < half).all(axis=1)
+        if not layer
+        else (np.abs(positions[:, :2]) < half[:2]).all(axis=1)
+    )
     if inside.sum() < 8:
         return np.full(settings.n_features, np.nan)
     found = survey(whole)
@@ -319,7 +337,12 @@ def noisy_box(
         width[2] = np.ptp(positions[inside, 2]) + 2 * SURFACE * found.spacing
     window = BoxWindow(np.diag(width), np.ones(3), settings.floor)
     return describe_piece(
-        positions[inside], numbers[inside], window, found.ranges, settings, MapSettings().min_atoms_per_species
+        positions[inside],
+        numbers[inside],
+        window,
+        found.ranges,
+        settings,
+        MapSettings().min_atoms_per_species,
     )
 
 
@@ -338,7 +361,9 @@ def _orientation(crystal: Structure, rng: Generator) -> FloatArray:
             return np.asarray((frame / np.linalg.norm(frame, axis=1)[:, None]).T)
 
 
-def _disordered_features(settings: DescriptorSettings, rng: Generator, box_atoms: tuple[int, int]) -> FloatArray:
+def _disordered_features(
+    settings: DescriptorSettings, rng: Generator, box_atoms: tuple[int, int]
+) -> FloatArray:
     """Descriptor of a box or a whole cell of a soft packing or a molten crystal, (n_features,)."""
     n_species = int(rng.choice([1, 1, 1, 2, 2, 3]))
     elements = rng.choice(np.arange(1, 100), n_species, replace=False)
@@ -350,7 +375,7 @@ def _disordered_features(settings: DescriptorSettings, rng: Generator, box_atoms
         positions, kind, edge = builders.disordered(
             int(wanted * 1.4) + 30, rng.uniform(0.35, 0.75), diameters, shares, int(rng.integers(5, 80)), rng
         )
-        whole = Structure(positions, elements[kind], np.eye(3) * edge, True)
+        whole = Structure(positions, elements[kind], np.eye(3) * edge, np.ones(3, dtype=bool))
     else:
         whole = _molten(elements, shares, int(wanted * 1.4) + 30, rng)
     d = builders.nearest_neighbour_distance(whole)
@@ -387,4 +412,4 @@ def _molten(elements: IntArray, shares: FloatArray, n_atoms: int, rng: Generator
     d = builders.nearest_neighbour_distance(Structure(positions, numbers))
     positions = positions + rng.normal(0, rng.uniform(0.22, 0.45) * d, positions.shape)
     relaxed = builders.relieved(positions % edge, edge, rng.uniform(0.75, 0.95) * d, int(rng.integers(5, 60)))
-    return Structure(relaxed, numbers, np.eye(3) * edge, True)
+    return Structure(relaxed, numbers, np.eye(3) * edge, np.ones(3, dtype=bool))

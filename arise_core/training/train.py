@@ -21,7 +21,7 @@ from arise_core.network import Model, load_model
 from arise_core.prototypes import prototypes
 from arise_core.settings import SamplingSettings
 from arise_core.soap import describe
-from arise_core.structure import FloatArray, IntArray
+from arise_core.structure import IntArray, Reals
 from arise_core.training.export import export, network_digest
 from arise_core.training.fit import Fitted, Progress, fit, split
 from arise_core.training.mlp import DropoutMLP
@@ -65,7 +65,8 @@ def train(recipe: Recipe, out: Path, progress: Progress = lambda fraction, messa
 def class_table() -> tuple[ClassInfo, ...]:
     """The 108 prototypes as classes of a model."""
     return tuple(
-        ClassInfo(p.label, p.name, p.identifier, p.colour, p.space_group, p.material_type) for p in prototypes()
+        ClassInfo(p.label, p.name, p.identifier, p.colour, p.space_group, p.material_type)
+        for p in prototypes()
     )
 
 
@@ -78,7 +79,9 @@ def gather(recipe: Recipe, folder: Path, progress: Progress) -> tuple[NDArray[np
     folder.mkdir(parents=True, exist_ok=True)
     done = sum(_size(jobs, parts[k]) for k in range(len(parts)) if k not in set(missing))
     total = sum(job.n_samples for job in jobs)
-    for k, (features, labels) in zip(missing, _compute_parts(recipe, [parts[k] for k in missing]), strict=True):
+    for k, (features, labels) in zip(
+        missing, _compute_parts(recipe, [parts[k] for k in missing]), strict=True
+    ):
         write_atomically(files[k], _npz_writer(features, labels))
         done += len(labels)
         progress(done / total, f"{done} of {total} samples")
@@ -127,7 +130,7 @@ def _compute_part(recipe: Recipe, part: range) -> tuple[NDArray[np.float32], lis
 
 
 def make_card(
-    recipe: Recipe, fitted: Fitted, classes: tuple[ClassInfo, ...], features: FloatArray, targets: IntArray
+    recipe: Recipe, fitted: Fitted, classes: tuple[ClassInfo, ...], features: Reals, targets: IntArray
 ) -> Card:
     """The card of a trained network, with the figures that training itself gives."""
     _, validation = split(targets)
@@ -137,7 +140,7 @@ def make_card(
         description=recipe.description,
         classes=classes,
         descriptor=recipe.settings,
-        n_inputs=fitted.network.transform.shape[1],
+        n_inputs=fitted.network.n_inputs,
         hidden=recipe.network.hidden,
         dropout=recipe.network.dropout,
         reject=reject,
@@ -160,7 +163,7 @@ def make_card(
     )
 
 
-def reject_rule(network: DropoutMLP, head: bool, features: FloatArray, targets: IntArray) -> Reject:
+def reject_rule(network: DropoutMLP, head: bool, features: Reals, targets: IntArray) -> Reject:
     """How the model rejects; the threshold lets `FALSE_CRYSTAL_RATE` of disordered validation samples pass."""
     if not head:
         return Reject("entropy", None)

@@ -1,0 +1,46 @@
+"""Structures and the model that many tests share."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+import numpy as np
+import pytest
+
+import arise_core as arise
+from arise_core import builders
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20211)
+
+
+@pytest.fixture(scope="session")
+def model() -> arise.Model:
+    return arise.load_model("arise-108")
+
+
+def shaken(structure: arise.Structure, sigma: float, seed: int = 0) -> arise.Structure:
+    """The structure with Gaussian displacements of `sigma` Å per coordinate."""
+    moved = structure.positions + np.random.default_rng(seed).normal(0, sigma, structure.positions.shape)
+    return arise.Structure(moved, structure.numbers, structure.cell, structure.pbc)
+
+
+@pytest.fixture(scope="session")
+def fcc() -> arise.Structure:
+    """Thermal fcc copper, cubic cell of 21.7 Å, 864 atoms."""
+    primitive = arise.build(arise.prototype("fcc"))
+    cubic = conventional(primitive)
+    return shaken(builders.repeat(cubic, (6, 6, 6)), 0.1)
+
+
+def conventional(primitive: arise.Structure) -> arise.Structure:
+    """Cubic cell of an fcc-like primitive cell."""
+    a = np.abs(primitive.cell).max() * 2
+    positions, numbers = builders.crystal_in_box(
+        primitive, np.full(3, -1e-6), np.full(3, a - 1e-6), np.eye(3), np.zeros(3)
+    )
+    return arise.Structure(positions, numbers, np.eye(3) * a, True)
