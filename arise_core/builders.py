@@ -195,3 +195,94 @@ def cell_heights_at_least(structure: Structure, length: float) -> tuple[int, int
     heights = perpendicular_heights(structure.complete_cell)
     n = np.where(structure.pbc, np.ceil(length / heights - 1e-9), 1).astype(int)
     return int(n[0]), int(n[1]), int(n[2])
+
+
+def superalloy(
+    edge: float = 120.0,
+    precipitate: float = 60.0,
+    share: float = 0.25,
+    lattice: float = 3.74,
+    *,
+    pbc: bool = False,
+    rng: Generator,
+) -> Structure:
+    """Model of a Ni-based superalloy: fcc of random Ni and Al around a cube of L1_2 Ni3Al.
+
+    After Leitherer et al. (2021), Fig. 2h (120 Å, about 132,000 atoms).
+
+    Args:
+        edge: of the whole, Å; taken to the nearest multiple of the lattice constant.
+        precipitate: edge of the L1_2 cube in the middle, Å.
+        share: of aluminium in the matrix.
+        lattice: lattice constant, Å.
+        pbc: periodic, else open.
+        rng: random numbers.
+    """
+    n = max(1, round(edge / lattice))
+    corner = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    unit = Structure((corner + 0.25) * lattice, np.full(4, 28), np.eye(3) * lattice, np.ones(3, dtype=bool))
+    whole = repeat(unit, (n, n, n))
+    numbers = solid_solution(whole.numbers, (28, 13), (1 - share, share), rng)
+    middle = n * lattice / 2
+    inside = (np.abs(whole.positions - middle) < precipitate / 2).all(axis=1)
+    first_of_four = np.arange(len(whole)) % 4 == 0
+    numbers[inside] = np.where(first_of_four[inside], 13, 28)
+    return Structure(whole.positions, numbers, whole.cell if pbc else np.zeros((3, 3)), np.full(3, pbc))
+
+
+def polycrystal(
+    grains: Sequence[Structure],
+    size: Sequence[float],
+    *,
+    seeds: FloatArray | None = None,
+    rotations: Sequence[FloatArray] | None = None,
+    pbc: bool | Sequence[bool] = False,
+    closest: float = 0.7,
+    rng: Generator,
+) -> Structure:
+    """Voronoi grains of given crystals in an orthogonal box; an atom goes to the grain whose seed is nearest.
+
+    Args:
+        grains: crystal of each grain; one crystal may stand for several grains.
+        size: (3,), edges of the box, Å.
+        seeds: (n_grains, 3), Å; random places if left out.
+        rotations: (3, 3) of each grain; random orientations if left out.
+        pbc: whether grains continue through the faces of the box.
+        closest: of two atoms closer than this share of the mean of their grains' nearest-neighbour distances,
+            one is left out (at grain boundaries).
+        rng: random numbers.
+
+    Raises:
+        ValueError: no grain, or seeds and rotations of another number than grains.
+    """
+    n = len(grains)
+    if n == 0:
+        raise ValueError("`grains` is empty")
+    box = np.asarray(size, dtype=np.float64)
+    periodic = np.broadcast_to(np.asarray(pbc, dtype=bool), (3,))
+    places = rng.uniform(size=(n, 3)) * box if seeds is None else np.asarray(seeds, dtype=np.float64)
+    turns = [random_rotation(rng) for _ in range(n)] if rotations is None else list(rotations)
+    if len(places) != n or len(turns) != n:
+        raise ValueError(f"{n} `grains` need as many `seeds` and `rotations`, got {len(places)} and {len(turns)}")
+    shifts = np.array(np.meshgrid(*[(-1, 0, 1) if p else (0,) for p in periodic], indexing="ij"))
+    images = (places[:, None] + shifts.reshape(3, -1).T * box).reshape(-1, 3)
+    owner = np.repeat(np.arange(n), images.shape[0] // n)
+    tree = cKDTree(images)
+    positions, numbers, distances = [], [], []
+    for k, (crystal, turn) in enumerate(zip(grains, turns, strict=True)):
+        x, z = crystal_in_box(crystal, np.zeros(3), box, turn, rng.uniform(size=3) * crystal.pbc)
+        mine = owner[tree.query(x)[1]] == k
+        positions.append(x[mine])
+        numbers.append(z[mine])
+        distances.append(np.full(mine.sum(), nearest_neighbour_distance(crystal)))
+    x, z, d = np.concatenate(positions), np.concatenate(numbers), np.concatenate(distances)
+    wrap = np.where(periodic, box, 0.0)
+    pairs = cKDTree(x, boxsize=wrap).query_pairs(closest * float(d.max()), output_type="ndarray")
+    v = x[pairs[:, 1]] - x[pairs[:, 0]]
+    v -= wrap * np.round(v / np.where(periodic, box, 1.0))
+    near = np.linalg.norm(v, axis=1) < closest * 0.5 * (d[pairs[:, 0]] + d[pairs[:, 1]])
+    keep = np.ones(len(x), dtype=bool)
+    for i, j in pairs[near]:
+        if keep[i] and keep[j]:
+            keep[max(i, j)] = False
+    return Structure(x[keep], z[keep], np.diag(box), periodic)
