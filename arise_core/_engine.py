@@ -13,12 +13,12 @@ import math
 
 import numpy as np
 
-from arise_core._kernels import jit, power_spectrum
+from arise_core._kernels import jit
 
 
 @jit
 def count_atoms(first, last, wrap, counts):
-    """Add 1 to `counts` (nx, ny, nz) for each atom and each box that holds it.
+    """Add 1 to `counts` (nx, ny, nz) for each atom and each box of a whole grid that holds it.
 
     Ranges (n, 3) are inclusive; along axes with `wrap` they go round, along others they end at the border.
     """
@@ -288,40 +288,43 @@ def accumulate(sums, tile):
 def contract(
     sums, knot, scales, chosen, table, step, l_max, l_step, n_max, n_channels, times, out,
 ):  # fmt: skip
-    """Add `times` the descriptor of each chosen box to `out` (n_boxes, n_channels, channel_size).
+    """Add `times` the descriptor of each chosen box to `out` (n_boxes, n_channels, channel_size), float32.
 
-    `sums` (n_boxes, n_knots * n_lm) from `deposit` and `accumulate`; `scales` (n_boxes,) length scales in Å;
-    `table` of radial functions as in `_kernels.sum_pairs`.
+    `sums` (n_boxes, n_knots * n_lm) from `add_sums` and `accumulate`; `scales` (n_boxes,) length scales in Å;
+    `table` (n_nodes, 2, n_l * n_radial) of radial functions as in `_kernels.sum_pairs`, single precision.
     """
-    n_l, n_radial = table.shape[2], table.shape[3]
+    n_radial = n_max * n_channels
+    n_all = table.shape[2]
     n_lm = 0
     for l in range(0, l_max + 1, l_step):
         n_lm += 2 * l + 1
     n_knots = sums.shape[1] // n_lm
-    filtered = np.empty((n_knots, n_lm))
-    pivot = np.empty(n_knots)
-    radial = np.empty((n_l, n_radial))
-    coefficients = np.empty((n_lm, n_radial))
-    part = np.empty((n_channels, out.shape[2]))
+    filtered = np.empty((n_knots, n_lm), dtype=np.float32)
+    radial = np.empty((n_knots, n_all), dtype=np.float32)
+    pivot = np.empty(n_knots, dtype=np.float32)
+    coefficients = np.empty((n_lm, n_radial), dtype=np.float32)
     last = table.shape[0] - 1
+    sixth = np.float32(1.0 / 6.0)
+    # A function with values f at the knots is the spline with coefficients S^-1 f, S = tridiag(1, 4, 1) / 6.
+    pivot[0] = 1.5
+    for q in range(1, n_knots):
+        pivot[q] = 1.0 / (4.0 / 6.0 - pivot[q - 1] / 36.0)
     for box in range(sums.shape[0]):
         if not chosen[box]:
             continue
-        # A function with values f at the knots is the spline with coefficients S^-1 f, S = tridiag(1, 4, 1) / 6.
-        pivot[0] = 1.5
         for m in range(n_lm):
             filtered[0, m] = sums[box, m]
         for q in range(1, n_knots):
-            ratio = pivot[q - 1] / 6.0
-            pivot[q] = 1.0 / (4.0 / 6.0 - ratio / 6.0)
+            ratio = pivot[q - 1] * sixth
             for m in range(n_lm):
                 filtered[q, m] = sums[box, q * n_lm + m] - ratio * filtered[q - 1, m]
         for m in range(n_lm):
             filtered[n_knots - 1, m] *= pivot[n_knots - 1]
         for q in range(n_knots - 2, -1, -1):
+            p = pivot[q]
             for m in range(n_lm):
-                filtered[q, m] = (filtered[q, m] - filtered[q + 1, m] / 6.0) * pivot[q]
-        coefficients[:] = 0.0
+                filtered[q, m] = (filtered[q, m] - filtered[q + 1, m] * sixth) * p
+        radial[:] = 0.0
         for q in range(1, n_knots):
             x = q * knot / scales[box] / step
             k = int(x)
@@ -329,22 +332,76 @@ def contract(
                 break
             t = x - k
             s = 1.0 - t
-            a0, a1 = (1.0 + 2.0 * t) * s * s, t * s * s
-            b0, b1 = t * t * (3.0 - 2.0 * t), -t * t * s
-            for l in range(n_l):
+            a0, a1 = np.float32((1.0 + 2.0 * t) * s * s), np.float32(t * s * s)
+            b0, b1 = np.float32(t * t * (3.0 - 2.0 * t)), np.float32(-t * t * s)
+            for n in range(n_all):
+                radial[q, n] = (
+                    a0 * table[k, 0, n]
+                    + a1 * table[k, 1, n]
+                    + b0 * table[k + 1, 0, n]
+                    + b1 * table[k + 1, 1, n]
+                )
+        # One product for all (lm, l', n), of which those with l' = l are used: faster than the right ones alone.
+        product = np.dot(filtered.T, radial)
+        lm = 0
+        for l in range(0, l_max + 1, l_step):
+            first = l // l_step * n_radial
+            for _ in range(2 * l + 1):
                 for n in range(n_radial):
-                    radial[l, n] = (
-                        a0 * table[k, 0, l, n] + a1 * table[k, 1, l, n]
-                        + b0 * table[k + 1, 0, l, n] + b1 * table[k + 1, 1, l, n]
-                    )  # fmt: skip
-            lm = 0
-            for l in range(n_l):
-                for _ in range(2 * l * l_step + 1):
-                    h = filtered[q, lm]
-                    for n in range(n_radial):
-                        coefficients[lm, n] += h * radial[l, n]
-                    lm += 1
-        power_spectrum(coefficients, l_max, l_step, n_max, n_channels, part)
-        for channel in range(n_channels):
-            for k in range(out.shape[2]):
-                out[box, channel, k] += times * part[channel, k]
+                    coefficients[lm, n] = product[lm, first + n]
+                lm += 1
+        power_spectrum(coefficients, l_max, l_step, n_max, n_channels, times, out[box])
+
+
+@jit
+def power_spectrum(coefficients, l_max, l_step, n_max, n_channels, times, out):
+    """Add `times` the normalised rotation invariants to `out` (n_channels, channel_size)."""
+    n_pairs = n_max * (n_max + 1) // 2
+    size = out.shape[1]
+    part = np.empty(size, dtype=np.float32)
+    row = np.empty(n_max, dtype=np.float32)
+    for channel in range(n_channels):
+        first = channel * n_max
+        square = 0.0
+        part[:] = 0.0
+        lm = 0
+        for l in range(0, l_max + 1, l_step):
+            factor = np.float32(math.pi * math.sqrt(8.0 / (2 * l + 1)))
+            for m in range(2 * l + 1):
+                for n in range(n_max):
+                    row[n] = coefficients[lm + m, first + n]
+                at = l * n_pairs
+                for n in range(n_max):
+                    c = factor * row[n]
+                    for k in range(n, n_max):
+                        part[at + k - n] += c * row[k]
+                    at += n_max - n
+            lm += 2 * l + 1
+        for k in range(size):
+            square += part[k] * part[k]
+        if square > 0.0:
+            scale = np.float32(times / math.sqrt(square))
+            for k in range(size):
+                out[channel, k] += scale * part[k]
+
+
+@jit
+def add_counts(first, last, tile, counts):
+    """Add the corners of the range of boxes of each atom (n, 3) to `counts` (n_boxes, 1); see `accumulate`."""
+    one = np.ones(1)
+    flat = counts.ravel()
+    for i in range(first.shape[0]):
+        add_corners(
+            one,
+            1,
+            flat,
+            0,
+            tile,
+            1,
+            first[i, 0],
+            last[i, 0],
+            first[i, 1],
+            last[i, 1],
+            first[i, 2],
+            last[i, 2],
+        )

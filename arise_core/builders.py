@@ -263,7 +263,9 @@ def polycrystal(
     places = rng.uniform(size=(n, 3)) * box if seeds is None else np.asarray(seeds, dtype=np.float64)
     turns = [random_rotation(rng) for _ in range(n)] if rotations is None else list(rotations)
     if len(places) != n or len(turns) != n:
-        raise ValueError(f"{n} `grains` need as many `seeds` and `rotations`, got {len(places)} and {len(turns)}")
+        raise ValueError(
+            f"{n} `grains` need as many `seeds` and `rotations`, got {len(places)} and {len(turns)}"
+        )
     shifts = np.array(np.meshgrid(*[(-1, 0, 1) if p else (0,) for p in periodic], indexing="ij"))
     images = (places[:, None] + shifts.reshape(3, -1).T * box).reshape(-1, 3)
     owner = np.repeat(np.arange(n), images.shape[0] // n)

@@ -8,7 +8,7 @@ from scipy.ndimage import convolve1d
 from arise_core.structure import FloatArray
 
 #: Spacing of ln r on which the pair density is gathered and evaluated.
-LOG_STEP = 0.01
+LOG_STEP = 0.02
 #: Relative width by which the pair density is smoothed, and how much of the largest peak the first must have.
 SMOOTHING = 0.05
 FIRST_PEAK = 0.35

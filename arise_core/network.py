@@ -13,7 +13,6 @@ import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -210,7 +209,7 @@ class Model:
                 n_classes,
                 runner.evaluate,
                 runner.log_probabilities(),
-                partial(dropout_masks, sampling.seed, widths=self._widths, rate=self.card.dropout),
+                lambda block: dropout_masks(sampling.seed, block, self._widths, self.card.dropout),
                 sampling.passes,
                 sampling.tolerance,
                 threshold if by_head else None,
@@ -240,7 +239,10 @@ class Model:
         return features
 
     def _tensor(self, array: Any) -> torch.Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(self.device)
+        contiguous = np.ascontiguousarray(array, dtype=np.float32)
+        if not contiguous.flags.writeable:
+            contiguous = contiguous.copy()  # torch has no read-only tensors
+        return torch.from_numpy(contiguous).to(self.device)
 
 
 class _Runner:

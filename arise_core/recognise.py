@@ -16,7 +16,7 @@ from arise_core.prediction import Prediction, check_threshold, concatenate
 from arise_core.settings import MAP_TOLERANCE, Edges, MapSettings, Padding, SamplingSettings
 from arise_core.soap import describe
 from arise_core.strided import iterate_boxes
-from arise_core.structure import OVERLAP_DISTANCE, FloatArray, IntArray, Structure
+from arise_core.structure import OVERLAP_DISTANCE, Float32Array, IntArray, Structure
 
 #: Boxes whose descriptors are held before they go through the network.
 BATCH = 4096
@@ -154,7 +154,7 @@ def map_steps(
     n_atoms = np.zeros(n, dtype=np.int64)
     order: list[IntArray] = []
     parts: list[Prediction] = []
-    waiting: list[tuple[IntArray, FloatArray]] = []
+    waiting: list[tuple[IntArray, Float32Array]] = []
     described = predicted = 0
 
     def predict_waiting() -> None:

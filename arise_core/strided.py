@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from arise_core.soap import (
     radial_table,
     survey,
 )
-from arise_core.structure import BoolArray, FloatArray, IntArray
+from arise_core.structure import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.window import BoxWindow, Covariance, NoWindow, Support, support
 
 #: Spacing of the radial splines in units of the smallest length scale in a tile.
@@ -50,7 +51,7 @@ class BoxDescriptors:
     """Descriptors of some boxes of a grid."""
 
     boxes: IntArray  # (n,), index into the flattened grid
-    features: FloatArray  # (n, n_features), NaN for boxes with too few atoms
+    features: Float32Array  # (n, n_features), NaN for boxes with too few atoms
     n_atoms: IntArray  # (n,)
 
 
@@ -62,7 +63,7 @@ def describe_boxes(grid: BoxGrid, settings: DescriptorSettings, *, method: str =
         settings: of the descriptor.
         method: "auto", or "direct" to evaluate every box by itself, without binning (slow; the reference).
     """
-    features = np.empty((len(grid), settings.n_features))
+    features = np.empty((len(grid), settings.n_features), dtype=np.float32)
     n_atoms = np.empty(len(grid), dtype=np.int64)
     for part in iterate_boxes(grid, settings, method=method):
         features[part.boxes] = part.features
@@ -232,7 +233,7 @@ class Context:
         """All boxes of a tile, each by itself."""
         boxes = self.boxes(tile)
         n_atoms = np.zeros(len(boxes), dtype=np.int64)
-        features = np.empty((len(boxes), self.settings.n_features))
+        features = np.empty((len(boxes), self.settings.n_features), dtype=np.float32)
         for k, box in enumerate(boxes):
             features[k], n_atoms[k] = self.one(int(box), tile)
         return BoxDescriptors(boxes, features, n_atoms)
@@ -285,17 +286,26 @@ class Context:
         """All boxes of a tile: full ones by the engine, partly filled ones by themselves."""
         boxes = self.boxes(tile)
         engine = _TileEngine(self, tile)
-        n_atoms = engine.n_atoms.ravel()
+        n_atoms = engine.n_atoms
         enough = n_atoms >= self.grid.settings.min_atoms
         full = enough.copy()
         if self.filled is not None:
             full &= self.filled.ravel()[boxes] >= FULL
-        features = np.full((len(boxes), self.settings.n_features), np.nan)
-        if full.any():
+        features = np.full((len(boxes), self.settings.n_features), np.nan, dtype=np.float32)
+        if full.all():
+            features = engine.features(full)
+        elif full.any():
             features[full] = engine.features(full)[full]
         for k in np.flatnonzero(enough & ~full):
             features[k] = self.one(int(boxes[k]), tile)[0]
         return BoxDescriptors(boxes, features, n_atoms)
+
+
+@lru_cache(maxsize=8)
+def _single_table(settings: DescriptorSettings, l_step: int) -> Float32Array:
+    """`radial_table` in single precision, its last two axes as one."""
+    table = radial_table(settings, l_step)
+    return np.ascontiguousarray(table.reshape(*table.shape[:2], -1), dtype=np.float32)
 
 
 class _TileEngine:
@@ -308,13 +318,15 @@ class _TileEngine:
         self.width = context.width(tile)
         u, self.numbers, self.first, self.last = self._atoms()
         self.positions = u @ grid.cell
-        self.n_species_atoms = {}
-        for s in np.unique(self.numbers):
-            counts = np.zeros(tile.shape, dtype=np.int64)
-            mine = self.numbers == s
-            _engine.count_atoms(self.first[mine], self.last[mine], np.zeros(3, dtype=np.bool_), counts)
-            self.n_species_atoms[int(s)] = counts
-        self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(tile.shape, dtype=np.int64))
+        self.n_species_atoms = {int(s): self._count(self.numbers == s) for s in np.unique(self.numbers)}
+        self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(np.prod(tile.shape), dtype=np.int64))
+
+    def _count(self, chosen: BoolArray) -> IntArray:
+        """How many of the chosen atoms are in each box, (n_boxes,)."""
+        counts = np.zeros((int(np.prod(self.tile.shape)), 1))
+        _engine.add_counts(self.first[chosen], self.last[chosen], self.tile.shape, counts)
+        _engine.accumulate(counts, self.tile.shape)
+        return np.asarray(np.round(counts[:, 0]).astype(np.int64))
 
     def _atoms(self) -> tuple[FloatArray, IntArray, IntArray, IntArray]:
         """Atoms and images that lie in any box of the tile, with their ranges of boxes within it."""
@@ -347,13 +359,13 @@ class _TileEngine:
             )
         return u, numbers, np.stack([f for f, _ in ranges], 1), np.stack([la for _, la in ranges], 1)
 
-    def features(self, chosen: BoolArray) -> FloatArray:
+    def features(self, chosen: BoolArray) -> Float32Array:
         """Descriptors of the chosen boxes, (n_boxes, n_features); NaN where no species pair is left."""
         settings = self.context.settings
         minimum = self.context.grid.settings.min_atoms_per_species
         n_channels = len(settings.channels)
-        total = np.zeros((len(chosen), n_channels, settings.channel_size))
-        count = np.zeros(len(chosen))
+        total = np.zeros((len(chosen), n_channels, settings.channel_size), dtype=np.float32)
+        count = np.zeros(len(chosen), dtype=np.float32)
         species = sorted(self.n_species_atoms)
         for i, alpha in enumerate(species):
             for beta in species[i:]:
@@ -361,25 +373,28 @@ class _TileEngine:
                     continue
                 enough = chosen.copy()
                 for s in (alpha, beta):
-                    enough &= self.n_species_atoms[s].ravel() >= minimum
+                    enough &= self.n_species_atoms[s] >= minimum
                 if not enough.any():
                     continue
                 times = 1 if alpha == beta else 2
                 found = self._add_pair(alpha, beta, enough, times, total)
                 count += times * found
-        shares = np.sqrt([c.share for c in settings.channels])
+        shares = np.sqrt([c.share for c in settings.channels], dtype=np.float32)
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = total / count[:, None, None] * shares[None, :, None]
-        return np.asarray(mean.reshape(len(chosen), -1))
+            total *= (1.0 / count)[:, None, None] * shares[None, :, None]
+        total[count == 0] = np.nan
+        return total.reshape(len(chosen), -1)
 
-    def _add_pair(self, alpha: int, beta: int, enough: BoolArray, times: int, total: FloatArray) -> BoolArray:
+    def _add_pair(
+        self, alpha: int, beta: int, enough: BoolArray, times: int, total: Float32Array
+    ) -> BoolArray:
         """Add the descriptors of one species pair to `total`; which boxes have one, (n_boxes,)."""
         settings = self.context.settings
         scales = self.scales(alpha, beta, enough)
         found = np.isfinite(scales)
         step = parity_step(alpha, beta)
         n_lm = n_harmonics(settings.l_max, step)
-        table = radial_table(settings, step)
+        table = _single_table(settings, step)
         todo = found.copy()
         while todo.any():
             smallest = float(scales[todo].min())

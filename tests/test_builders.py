@@ -133,7 +133,12 @@ def test_polycrystal(rng):
     size = (44.0, 44.0, 16.0)
     seeds = np.array([[11, 11, 8], [33, 11, 8], [11, 33, 8], [33, 33, 8.0]])
     whole = builders.polycrystal(
-        [crystal(n) for n in names], size, seeds=seeds, rotations=[np.eye(3)] * 4, pbc=(True, True, False), rng=rng
+        [crystal(n) for n in names],
+        size,
+        seeds=seeds,
+        rotations=[np.eye(3)] * 4,
+        pbc=(True, True, False),
+        rng=rng,
     )
     check_overlaps(whole)
     assert whole.pbc.tolist() == [True, True, False]

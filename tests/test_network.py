@@ -13,7 +13,7 @@ import arise_core as arise
 from arise_core import network, threads
 from arise_core.card import Card, ClassInfo, Reject
 from arise_core.network import ModelError, load_model
-from arise_core.sampling import dropout_masks
+from arise_core.sampling import BLOCK, dropout_masks
 from arise_core.settings import DescriptorSettings, SamplingSettings
 from arise_core.training.export import export, network_digest
 from arise_core.training.mlp import DropoutMLP
@@ -223,7 +223,8 @@ def test_missing_gpu_falls_back_with_a_warning(small):
 def by_hand(net, features, seed, passes):
     """Probabilities of every pass, (passes, n, n_classes), in float64, from the definition."""
     net = net.double()
-    masks = dropout_masks(seed, 0, passes, (40, 32, 48), 0.2)
+    blocks = [dropout_masks(seed, b, (40, 32, 48), 0.2) for b in range(-(-passes // BLOCK))]
+    masks = [np.concatenate(m) for m in zip(*blocks, strict=True)]
     out = []
     with torch.no_grad():
         for t in range(passes):
@@ -290,15 +291,61 @@ def test_batch_order_and_threads_change_nothing(small, features, count):
         ), name
 
 
-def test_masks_depend_on_seed_layer_and_pass_alone():
-    a = dropout_masks(5, 0, 32, (100, 50), 0.1)
-    b = dropout_masks(5, 20, 4, (100, 50), 0.1)
-    assert all(np.array_equal(x[20:24], y) for x, y in zip(a, b, strict=True))
-    assert not np.array_equal(a[0], dropout_masks(6, 0, 32, (100, 50), 0.1)[0])
+def test_masks_depend_on_seed_layer_and_block_alone():
+    a = dropout_masks(5, 3, (100, 50), 0.1)
+    dropout_masks.cache_clear()
+    dropout_masks(5, 2, (100, 50), 0.1)
+    assert all(np.array_equal(x, y) for x, y in zip(a, dropout_masks(5, 3, (100, 50), 0.1), strict=True))
+    assert not np.array_equal(a[0], dropout_masks(6, 3, (100, 50), 0.1)[0])
+    assert not np.array_equal(a[0], dropout_masks(5, 4, (100, 50), 0.1)[0])
     assert set(np.unique(a[0])) == {0.0, np.float32(1 / 0.9)}
-    many = dropout_masks(0, 0, 2000, (50,), 0.1)[0] == 0
-    assert many.mean() == pytest.approx(0.1, abs=0.005)
-    assert np.abs(np.corrcoef(many[:, :20].T) - np.eye(20)).max() < 0.1
+
+
+@pytest.mark.parametrize("rate", [0.0317, 0.1, 0.5])
+def test_masks_are_dropout_and_balanced(rate):
+    """Each pass: independent units dropped at the rate. Each block: every unit equally often."""
+    dropped = np.array(
+        [dropout_masks(0, b, (60,), rate)[0] == 0 for b in range(200)]
+    )  # (blocks, passes, units)
+    per_block = dropped.sum(axis=1)
+    assert per_block.min() >= np.floor(rate * BLOCK)
+    assert per_block.max() <= np.floor(rate * BLOCK) + 1
+    assert dropped.mean() == pytest.approx(rate, rel=0.02)
+    assert dropped.mean(axis=(0, 2)) == pytest.approx(rate, abs=5 * np.sqrt(rate / 12000))
+    one_pass = dropped[:, 0].astype(float)  # the first pass of each block: independent draws
+    varies = one_pass.std(axis=0) > 0
+    correlation = np.corrcoef(one_pass[:, varies].T) - np.eye(varies.sum())
+    assert correlation.mean() == pytest.approx(0, abs=0.01)
+    assert correlation.std() == pytest.approx(1 / np.sqrt(200), rel=0.35)
+
+
+def test_balanced_masks_need_fewer_passes(model, rng):
+    """Spread of the mutual information over seeds: smaller than with independent masks, on real doubt."""
+    from arise_core.soap import describe
+
+    base = describe(arise.build(arise.prototype("fcc")))
+    other = describe(arise.build(arise.prototype("hcp")))
+    shares = np.linspace(0.2, 0.8, 24)[:, None]
+    x = (1 - shares) * base + shares * other + rng.normal(0, 5e-4, (24, len(base)))
+
+    def spread(balanced, monkey):
+        values = []
+        for seed in range(30):
+            if not balanced:
+                monkey.setattr(network, "dropout_masks", lambda s, b, w, r: independent(s, b, w, r))
+            values.append(model.predict(x, SamplingSettings(passes=32, seed=seed)).mutual_information)
+        return np.std(values, axis=0)
+
+    def independent(seed, block, widths, rate):
+        g = np.random.default_rng((seed, block))
+        return [((g.random((BLOCK, w)) >= rate) / (1 - rate)).astype(np.float32) for w in widths]
+
+    ours = spread(True, None)
+    with pytest.MonkeyPatch.context() as monkey:
+        theirs = spread(False, monkey)
+    doubtful = theirs > 0.01
+    assert doubtful.sum() >= 5
+    assert np.median(ours[doubtful] / theirs[doubtful]) < 1.0
 
 
 def test_adaptive_passes_stop_where_the_error_is_small(small, features):
@@ -323,7 +370,7 @@ def test_memory_does_not_grow_with_passes():
         n, c = 500, 20
         sums = [np.ones((n, c)) / c, np.ones((n, c)), np.ones((n, c)), np.ones((n, 5))]
         tracemalloc.start()
-        sample(n, c, lambda r, m, q: sums, np.zeros((n, c)), lambda f, k: [], passes, None, None)
+        sample(n, c, lambda r, m, q: sums, np.zeros((n, c)), lambda b: [], passes, None, None)
         size = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return size

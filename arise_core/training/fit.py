@@ -73,9 +73,16 @@ def fit(
         out: folder for `training.csv` and the checkpoint.
         progress: called after each epoch with the fraction done and a message.
     """
+    with torch.random.fork_rng(devices=[]):  # the caller's generator is left as it was
+        torch.manual_seed(recipe.seed)
+        return _fit(features, targets, n_classes, recipe, out, progress)
+
+
+def _fit(
+    features: Reals, targets: IntArray, n_classes: int, recipe: Recipe, out: Path, progress: Progress
+) -> Fitted:
     settings = recipe.fit
     train, validation = split(targets)
-    torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     x = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
     y = torch.from_numpy(np.asarray(targets, dtype=np.int64))
