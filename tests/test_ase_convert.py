@@ -1,5 +1,8 @@
 """ASE to the core: atoms, file names, generators, models, names of classes."""
 
+import subprocess
+import sys
+
 import ase.io
 import numpy as np
 import pytest
@@ -8,9 +11,28 @@ from ase.build import bulk, fcc111
 from ase.constraints import FixAtoms
 
 import arise_core as arise
+import ase_arise
 from arise_core.card import ClassInfo
 from ase_arise.convert import as_model, frames, from_atoms
 from ase_arise.labels import class_index, short_labels
+
+
+def test_importing_the_adapter_costs_nothing():
+    code = (
+        "import sys, ase_arise, ase_arise.commands; dir(ase_arise); "
+        "print([m for m in ('ase', 'torch', 'numba', 'spglib') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_name_can_be_had():
+    for name in ase_arise.__all__:
+        assert callable(getattr(ase_arise, name))
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = ase_arise.nothing
 
 
 def test_a_structure_has_the_atoms_of_its_atoms():

@@ -102,7 +102,9 @@ def test_csv_has_a_column_for_every_class(atoms, dyn, tmp_path):
         rows = list(csv.DictReader(file))
     assert [int(r["step"]) for r in rows] == [0, 1, 2]
     assert [float(r["fcc"]) for r in rows] == [r.share("fcc") for r in observer.rows]
-    assert {"time_fs", "temperature_K", "mutual_information_bit", "rejected", "bcc", "rock_salt"} <= set(rows[0])
+    assert {"time_fs", "temperature_K", "mutual_information_bit", "rejected", "bcc", "rock_salt"} <= set(
+        rows[0]
+    )
     assert len(rows[0]) == 7 + 108
 
 
@@ -216,7 +218,9 @@ def test_conditions_that_cannot_be_met_are_refused(atoms, stop, message):
 # --- files that are there, and crashes --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("argument", "name"), [("table", "a.csv"), ("table", "a.jsonl"), ("trajectory", "a.xyz")])
+@pytest.mark.parametrize(
+    ("argument", "name"), [("table", "a.csv"), ("table", "a.jsonl"), ("trajectory", "a.xyz")]
+)
 def test_files_that_exist_are_kept_unless_told_otherwise(atoms, tmp_path, argument, name):
     path = tmp_path / name
     AriseObserver(atoms, **{argument: path}, **FAST)()

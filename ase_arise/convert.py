@@ -1,0 +1,111 @@
+"""From ASE to the core: `Atoms` to `Structure`, file names to frames, names of models to models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from ase.io import iread
+
+import arise_core as arise
+from arise_core.recognise import check_overlaps
+
+Images = Atoms | str | os.PathLike[str] | Iterable[Atoms]
+ModelLike = arise.Model | str | os.PathLike[str]
+
+
+def from_atoms(atoms: Atoms, where: str = "") -> arise.Structure:
+    """The structure of an `Atoms` object, which stays as it is.
+
+    Args:
+        atoms: positions, atomic numbers, cell and pbc are used; constraints, momenta and calculator are not.
+        where: begin of error messages, such as "structure 3: ".
+
+    Raises:
+        TypeError: not an `Atoms` object.
+        ValueError: no atoms, ghost atoms (atomic number 0), NaN or infinite coordinates, or a periodic cell
+            without volume.
+    """
+    if not isinstance(atoms, Atoms):
+        raise TypeError(f"{where}`atoms` must be an ase.Atoms object, got {type(atoms).__name__}")
+    ghosts = np.flatnonzero(atoms.numbers == 0)
+    if len(ghosts):
+        raise ValueError(
+            f"{where}`atoms` has {len(ghosts)} of {len(atoms)} atoms without an element (X, number 0), "
+            f"first atom {ghosts[0]}: give them one, or `del atoms[atoms.numbers == 0]`"
+        )
+    try:
+        return arise.Structure(atoms.positions, atoms.numbers, atoms.cell[:], atoms.pbc)
+    except ValueError as error:
+        raise ValueError(f"{where}{error}") from error
+
+
+def checked(atoms: Atoms, where: str = "") -> arise.Structure:
+    """`from_atoms`, and refuse atoms that overlap.
+
+    Raises:
+        TypeError, ValueError: as `from_atoms`, and for atoms closer than 0.1 Å.
+    """
+    structure = from_atoms(atoms, where)
+    check_overlaps(structure, where)
+    return structure
+
+
+def is_file_name(images: object) -> bool:
+    """Whether images are given as the name of a file."""
+    return isinstance(images, str | os.PathLike)
+
+
+def frames(images: Images) -> Iterator[Atoms]:
+    """One `Atoms` after the other, from one, a list, a generator, or a file that `ase.io` reads.
+
+    A file name stands for all its frames; `name@index` picks some, as in `ase.io.read("md.xyz@-10:")`.
+
+    Raises:
+        OSError, ValueError: a file that is missing, cannot be read, or holds no structure.
+    """
+    if isinstance(images, Atoms):
+        yield images
+    elif isinstance(images, str | os.PathLike):
+        yield from _read(os.fspath(images))
+    else:
+        yield from images
+
+
+def _read(name: str) -> Iterator[Atoms]:
+    count = 0
+    try:
+        for atoms in iread(name):
+            yield atoms
+            count += 1
+    except (FileNotFoundError, PermissionError, IsADirectoryError):
+        raise
+    except Exception as error:  # readers of some hundred formats raise anything
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"file {name!r} cannot be read after {count} frames: {reason}") from error
+    if count == 0:
+        raise ValueError(f"file {name!r} holds no structure")
+
+
+def as_model(model: ModelLike) -> arise.Model:
+    """The model itself, or the one of this name or path; loaded once.
+
+    Raises:
+        ModelError: no such model, or a file that is none.
+    """
+    if isinstance(model, str | os.PathLike):
+        path = Path(model)
+        changed = path.stat().st_mtime_ns if path.is_file() else 0
+        return _loaded(os.fspath(model), changed)
+    if not isinstance(model, arise.Model):
+        raise TypeError(f"`model` must be a Model, a name or a path, got {type(model).__name__}")
+    return model
+
+
+@lru_cache(maxsize=4)
+def _loaded(name: str, changed: int) -> arise.Model:
+    return arise.load_model(name)

@@ -1,0 +1,162 @@
+"""Annotated `Atoms` in files: extended XYZ keeps arrays; .traj files and databases do not, and are helped.
+
+`.traj` keeps `info` but no arrays beyond ASE's own, a database row keeps neither. `write` and `read` carry
+the arrays of `annotate` through both; for all other formats they are `ase.io`'s.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import ase.db
+import ase.io
+import numpy as np
+from ase import Atoms
+from ase.db.core import str_represents
+from ase.db.row import AtomsRow
+
+from ase_arise.convert import Images, frames
+
+#: Arrays of `annotate`.
+ARRAYS = ("arise_label", "arise_confidence", "arise_mutual_information", "arise_rejected")
+#: Entry of `info` (.traj) and of `data` (databases) that holds them.
+PACKED = "arise_atoms"
+#: Names in databases that differ from those in `info`: what is typed often is short.
+DATABASE_NAMES = {"mutual_information": "mi", "predictive_entropy": "entropy"}
+
+
+def write(filename: str | os.PathLike[str], images: Images, *, append: bool = False) -> None:
+    """Write annotated `Atoms` to a file that `ase.io` writes, to a .traj file, or to an ASE database.
+
+    As with `ase.io.write`, a file that exists is replaced unless `append`; rows on a server are kept.
+    """
+    name = os.fspath(filename)
+    if is_database(name):
+        _write_database(name, frames(images), append)
+    elif Path(name).suffix == ".traj":
+        with ase.io.Trajectory(name, "a" if append else "w") as trajectory:
+            for atoms in frames(images):
+                trajectory.write(packed(atoms))
+    else:
+        ase.io.write(name, list(frames(images)), append=append)
+
+
+def read(filename: str | os.PathLike[str]) -> list[Atoms]:
+    """All frames of a file that `write` wrote, with their arrays; `name@index` picks some.
+
+    Raises:
+        OSError, ValueError: a file that is missing, cannot be read, or holds no structure.
+    """
+    name = os.fspath(filename)
+    if is_database(name):
+        with ase.db.connect(name) as database:
+            return [from_row(row) for row in database.select()]
+    return [unpacked(atoms) for atoms in frames(name)]
+
+
+def is_database(name: str) -> bool:
+    """Whether a name is that of an ASE database: a .db file, or the URL of a server."""
+    return Path(name).suffix == ".db" or "://" in name
+
+
+def packed(atoms: Atoms) -> Atoms:
+    """A copy with the arrays of `annotate` in `info`, calculator kept; for formats that keep no arrays."""
+    out = atoms.copy()
+    out.calc = atoms.calc
+    values = _pack(atoms)
+    for name in ARRAYS:
+        out.set_array(name, None)
+    if values:
+        out.info[PACKED] = values
+    return out
+
+
+def unpacked(atoms: Atoms) -> Atoms:
+    """Put arrays that `packed` moved into `info` back in place; other `Atoms` stay as they are."""
+    if "arise_label" in atoms.arrays:  # extended XYZ reads strings as objects
+        atoms.arrays["arise_label"] = atoms.arrays["arise_label"].astype(str)
+    return _unpack(atoms, atoms.info.pop(PACKED, None))
+
+
+def row_fields(atoms: Atoms) -> dict[str, Any]:
+    """Arguments with which `database.write(atoms, **row_fields(atoms))` keeps what `annotate` found.
+
+    The results for the structure become key-value pairs that can be searched (`arise_label`, `arise_class`,
+    `arise_confidence`, `arise_mi`, `arise_entropy`, `arise_rejected`, ...; NaN is left out), arrays and
+    fractions go to the row's `data`.
+    """
+    pairs: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+    for key, value in atoms.info.items():
+        if key == "arise_fractions":
+            data[key] = value
+        elif key.startswith("arise_") and key != PACKED and not _is_nan(value):
+            short = key.removeprefix("arise_")
+            pairs[f"arise_{DATABASE_NAMES.get(short, short)}"] = searchable(value)
+    values = _pack(atoms)
+    if values:
+        data[PACKED] = values
+    return {"key_value_pairs": pairs, "data": data}
+
+
+def from_row(row: AtomsRow) -> Atoms:
+    """`Atoms` of a database row with what `row_fields` put there, in `info` and in the arrays."""
+    atoms = row.toatoms()
+    long = {short: name for name, short in DATABASE_NAMES.items()}
+    for key, value in row.key_value_pairs.items():
+        if key.startswith("arise_"):
+            short = key.removeprefix("arise_")
+            atoms.info[f"arise_{long.get(short, short)}"] = value
+    data = dict(row.data)
+    if "arise_fractions" in data:
+        atoms.info["arise_fractions"] = dict(data["arise_fractions"])
+    if "arise_label" in atoms.info:
+        for name in ("confidence", "mutual_information", "predictive_entropy", "reject_score"):
+            atoms.info.setdefault(f"arise_{name}", float("nan"))
+    return _unpack(atoms, data.get(PACKED))
+
+
+def searchable(value: Any) -> Any:
+    """A value in a form that ASE databases accept: plain types, and no text that reads as a number."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str) and any(str_represents(value, kind) for kind in (bool, int, float)):
+        return f"./{value}"
+    return value
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and bool(np.isnan(value))
+
+
+def _pack(atoms: Atoms) -> dict[str, Any]:
+    """Arrays of `annotate` in types that JSON and databases keep: names as a table and indices."""
+    if any(name not in atoms.arrays for name in ARRAYS):
+        return {}
+    names, index = np.unique(atoms.arrays["arise_label"].astype(str), return_inverse=True)
+    return {
+        "names": [str(n) for n in names],
+        "label": index.astype(np.int32),
+        "confidence": np.asarray(atoms.arrays["arise_confidence"], dtype=np.float64),
+        "mutual_information": np.asarray(atoms.arrays["arise_mutual_information"], dtype=np.float64),
+        "rejected": np.asarray(atoms.arrays["arise_rejected"], dtype=np.int32),
+    }
+
+
+def _unpack(atoms: Atoms, values: Any) -> Atoms:
+    if not values:
+        return atoms
+    atoms.set_array("arise_label", np.array(values["names"])[np.asarray(values["label"], dtype=int)])
+    for name in ("confidence", "mutual_information"):
+        atoms.set_array(f"arise_{name}", np.asarray(values[name], dtype=np.float64))
+    atoms.set_array("arise_rejected", np.asarray(values["rejected"], dtype=bool))
+    return atoms
+
+
+def _write_database(name: str, images: Iterable[Atoms], append: bool) -> None:
+    with ase.db.connect(name, append=append) as database:
+        for atoms in images:
+            database.write(atoms, **row_fields(atoms))
