@@ -11,6 +11,7 @@ from ovito.data import DataCollection, ParticleType, SimulationCell
 from ovito.pipeline import Pipeline, StaticSource
 
 import arise_core as arise
+from arise_core import builders
 from ovito_arise import AriseModifier
 
 #: Few boxes and passes: a fraction of a second.
@@ -51,3 +52,23 @@ def analysed(
     """Output of a pipeline with the modifier, and the modifier."""
     modifier = AriseModifier(**{**FAST, **parameters})
     return pipeline_of(data, modifier).compute(), modifier
+
+
+def crystal_and_melt(cells: int, layers: int, pbc: object = True) -> tuple[arise.Structure, float]:
+    """Thermal fcc copper with a random packing of the same density on top, and the height of the border.
+
+    Args:
+        cells: cubic cells along x and y; the packing is as high as this is wide.
+        layers: cubic cells of the crystal along z.
+        pbc: of the structure.
+    """
+    a, rng = 3.615, np.random.default_rng(5)
+    corners = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]]) * a
+    unit = arise.Structure(corners, [29] * 4, np.eye(3) * a, True)
+    crystal = builders.repeat(unit, (cells, cells, layers)).positions
+    crystal = crystal + rng.normal(0, 0.1, crystal.shape)
+    width, height = cells * a, layers * a
+    packing = builders.relieved(rng.uniform(0, width, (4 * cells**3, 3)), width, 2.35, 200)
+    positions = np.concatenate([crystal, packing + [0, 0, height + 0.5]])
+    cell = np.diag([width, width, width + height + 1.0])
+    return arise.Structure(positions, np.full(len(positions), 29), cell, pbc), height

@@ -8,22 +8,18 @@ from ovito.data import DataTable, ElementType
 from ovito.modifiers import PolyhedralTemplateMatchingModifier
 
 import arise_core as arise
-from arise_core import builders
 from ovito_arise import AriseModifier
 from ovito_arise.outputs import OTHER_COLOUR, instance_suffix
-from tests.conftest import conventional, shaken
-from tests.ovito_helpers import FAST, analysed, collection, pipeline_of
+from tests.conftest import shaken
+from tests.ovito_helpers import FAST, analysed, collection, crystal_and_melt, pipeline_of
 
 NEVER_REJECT = {"reject_threshold": None}
 
 
 @pytest.fixture(scope="module")
 def two_phases() -> arise.Structure:
-    """Thermal fcc below, fcc shaken beyond recognition above; 21.7 x 21.7 x 54 Å, periodic."""
-    crystal = builders.repeat(conventional(arise.build(arise.prototype("fcc"))), (6, 6, 15))
-    sigma = np.where(crystal.positions[:, 2] > 27, 0.6, 0.08)
-    moves = np.random.default_rng(1).normal(0, 1, crystal.positions.shape) * sigma[:, None]
-    return arise.Structure(crystal.positions + moves, crystal.numbers, crystal.cell, True)
+    """Crystal below, random packing above; 21.7 x 21.7 x 55 Å, periodic."""
+    return crystal_and_melt(6, 9)[0]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +73,13 @@ def test_bar_chart_has_the_classes_present_the_most_frequent_first(output):
     assert {*kinds} == {*np.unique(ids)}
     assert (np.diff(counts) <= 0).all()
     assert all((ids == k).sum() == n for k, n in zip(kinds, counts, strict=True))
-    assert [t.id for t in table.x.types] == kinds.tolist()
+    names = {t.id: t.name for t in output.particles["Structure Type"].types}
+    colours = {t.id: tuple(t.color) for t in output.particles["Structure Type"].types}
+    assert np.asarray(table.x).tolist() == list(range(len(kinds)))  # as OVITO's bar charts want it
+    assert [(t.id, t.name, tuple(t.color)) for t in table.x.types] == [
+        (k, names[i], colours[i]) for k, i in enumerate(kinds)
+    ]
+    assert (np.asarray(table.y) == counts).all()
 
 
 def test_attributes_count_all_classes_and_add_up(output, model):
@@ -195,7 +197,7 @@ def test_whole_structure_gives_attributes(fcc, model):
 
 def test_only_selected_leaves_the_others_out(two_phases, model):
     data = collection(two_phases)
-    lower = two_phases.positions[:, 2] < 27
+    lower = two_phases.positions[:, 2] < 32
     data.particles_.create_property("Selection", data=lower.astype(np.int8))
     out = pipeline_of(
         data, AriseModifier(**FAST, only_selected=True, probabilities="FCC", color_by="confidence")

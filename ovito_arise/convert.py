@@ -1,0 +1,158 @@
+"""From OVITO's data collection to the structure that the core wants. Arrays only, no loop over atoms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import ase.data
+import numpy as np
+from ovito.data import DataCollection, ElementType, Property
+
+from arise_core import Structure
+from arise_core.structure import BoolArray, FloatArray, IntArray
+
+#: Key of `types_to_elements` that stands for every type that is not named.
+ANY_TYPE = "*"
+#: A mass names an element if it is this close to its standard atomic mass (u), and twice as far from any other.
+MASS_TOLERANCE = 0.1
+
+ATOMIC_NUMBERS: dict[str, int] = {s: z for z, s in enumerate(ase.data.chemical_symbols) if z > 0}
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """The particles that are to be analysed, as the core sees them."""
+
+    structure: Structure  # the origin of the simulation cell lies at zero
+    origin: FloatArray  # (3,), Å, where it lies in OVITO
+    selected: BoolArray | None  # (n_particles,), which particles are in the structure; None: all
+
+
+def to_atoms(
+    data: DataCollection, types_to_elements: Mapping[str, str], only_selected: bool = False
+) -> Atoms:
+    """Particles, cell and boundary conditions of a data collection; the collection stays as it is.
+
+    Args:
+        data: from a pipeline.
+        types_to_elements: element symbols by name or number of a particle type; "*" for all other types.
+        only_selected: leave out particles whose `Selection` is zero.
+
+    Raises:
+        ValueError: no particles; no selection; NaN coordinates; a periodic cell without volume; types
+            whose element is not known.
+    """
+    particles = data.particles
+    if particles is None or particles.count == 0:
+        raise ValueError("The operation requires particles, but the pipeline has none")
+    selected = _selected(particles.get("Selection")) if only_selected else None
+    chosen = slice(None) if selected is None else selected
+    positions = np.asarray(particles["Position"])[chosen]
+    types = particles.get("Particle Type")
+    if types is None:
+        numbers = _one_element(len(positions), types_to_elements)
+    else:
+        numbers = atomic_numbers(np.asarray(types)[chosen], types.types, types_to_elements)
+    if data.cell is None:
+        return Atoms(Structure(positions, numbers), np.zeros(3), selected)
+    matrix = np.asarray(data.cell)  # (3, 4): cell vectors are columns, the origin is the last one
+    origin = matrix[:, 3].copy()
+    return Atoms(
+        Structure(positions - origin, numbers, _usable(matrix[:, :3].T, data.cell.pbc), data.cell.pbc),
+        origin,
+        selected,
+    )
+
+
+def atomic_numbers(
+    ids: IntArray, types: Iterable[ElementType], types_to_elements: Mapping[str, str]
+) -> IntArray:
+    """Atomic number of each particle: from `types_to_elements`, else the type's name, else its mass.
+
+    Args:
+        ids: (n,), numbers of the particles' types.
+        types: what is known of them.
+        types_to_elements: element symbols by name or number of a type; "*" for types that tell nothing.
+
+    Raises:
+        ValueError: names the types whose element cannot be told.
+    """
+    present, which = _unique(ids)
+    known = {t.id: t for t in types}
+    elements = [_element(int(i), known.get(int(i)), types_to_elements) for i in present]
+    unknown = [
+        _describe(int(i), known.get(int(i))) for i, z in zip(present, elements, strict=True) if z is None
+    ]
+    if unknown:
+        example = ", ".join(f"{int(i)}: 'Cu'" for i, z in zip(present, elements, strict=True) if z is None)
+        raise ValueError(
+            f"The element of particle type {', '.join(unknown)} is not known: neither name nor mass of the "
+            f"type tells it. Set `types_to_elements`, such as {{{example}}}"
+        )
+    return np.array(elements, dtype=np.int64)[which]
+
+
+def _one_element(count: int, types_to_elements: Mapping[str, str]) -> IntArray:
+    if ANY_TYPE not in types_to_elements:
+        raise ValueError(
+            "The particles have no types. Say which element they are with `types_to_elements`, such as {'*': 'Cu'}"
+        )
+    return np.full(count, ATOMIC_NUMBERS[types_to_elements[ANY_TYPE]])
+
+
+def _selected(selection: Property | None) -> BoolArray:
+    if selection is None:
+        raise ValueError("The operation requires an input particles selection")
+    selected = np.asarray(selection) != 0
+    if not selected.any():
+        raise ValueError("No particle is selected, and `only_selected` is on")
+    return selected
+
+
+def _usable(cell: FloatArray, pbc: Iterable[bool]) -> FloatArray:
+    """The cell, less its vectors along open directions where these leave it without volume (2D cells)."""
+    if abs(np.linalg.det(cell)) > 0:
+        return cell
+    return np.where(np.array(tuple(pbc))[:, None], cell, 0.0)
+
+
+def _unique(ids: IntArray) -> tuple[IntArray, IntArray]:
+    """Sorted values and the index of each element's value among them; fast for small type numbers."""
+    low, high = int(ids.min()), int(ids.max())
+    if high - low > 10_000:
+        values, which = np.unique(ids, return_inverse=True)
+        return values, which
+    there = np.bincount(ids - low) > 0
+    return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[ids - low]
+
+
+def _element(type_id: int, kind: ElementType | None, mapping: Mapping[str, str]) -> int | None:
+    """Atomic number of a particle type; None if nothing tells it."""
+    name = kind.name if kind is not None else ""
+    for key in (name, str(type_id)):
+        if key and key in mapping:
+            return ATOMIC_NUMBERS[mapping[key]]
+    if name in ATOMIC_NUMBERS:
+        return ATOMIC_NUMBERS[name]
+    from_mass = _element_of_mass(getattr(kind, "mass", 0.0))
+    if from_mass is None and ANY_TYPE in mapping:
+        return ATOMIC_NUMBERS[mapping[ANY_TYPE]]
+    return from_mass
+
+
+def _element_of_mass(mass: float) -> int | None:
+    if not mass > 0:
+        return None
+    off = np.abs(ase.data.atomic_masses - mass)
+    off[0] = np.inf
+    best, second = np.argsort(off)[:2]
+    return int(best) if off[best] <= MASS_TOLERANCE and off[second] >= 2 * off[best] else None
+
+
+def _describe(type_id: int, kind: ElementType | None) -> str:
+    name = kind.name if kind is not None else ""
+    mass = getattr(kind, "mass", 0.0)
+    details = [f"name {name!r}"] if name else []
+    details += [f"mass {mass:g}"] if mass > 0 else []
+    return f"{type_id} ({', '.join(details)})" if details else str(type_id)

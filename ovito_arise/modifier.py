@@ -1,0 +1,269 @@
+"""The modifier "ARISE: identify crystal structures": parameters, cache, and the way from input to outputs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Generator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ovito.data import DataCollection
+from ovito.pipeline import ModifierInterface
+from ovito.traits import OvitoObject
+from ovito.vis import VoxelGridVis
+from traits.api import Bool, Enum, Instance, Range, Str
+
+import arise_core as arise
+from arise_core.boxes import AUTOMATIC_STRIDE
+from arise_core.settings import MAP_TOLERANCE, MapSettings, SamplingSettings
+from ovito_arise import outputs
+from ovito_arise.convert import Atoms, to_atoms
+from ovito_arise.parameters import (
+    CARD,
+    NEVER,
+    ClassNames,
+    Device,
+    RejectThreshold,
+    TypesToElements,
+    class_indices,
+    parse_types,
+)
+from ovito_arise.results import Result, ResultStore, fingerprint
+
+__all__ = ["AriseModifier"]
+
+Steps = Generator[float | str, None, Any]
+
+#: Of parameters that change what is shown, not what is computed.
+SHOWN: dict[str, Any] = {"ovito_invalidate_cache": False}
+COLORS = ("structure", "mutual information", "confidence", "nothing")
+
+
+class AriseModifier(ModifierInterface):
+    """Identify the crystal structure around each particle, and how sure the model is of it.
+
+    A box slides over the structure; a Bayesian neural network classifies what is in it. Particles get the
+    values interpolated between the boxes' centres: `Structure Type` (0 is Other), `ARISE Confidence`
+    (probability of the class), `ARISE Mutual Information` (bit; doubt of the model), `ARISE Reject Score`.
+    See docs/ovito.md for all parameters and outputs.
+
+    Raises:
+        TypeError: an unknown parameter.
+        TraitError, ValueError: a value that is out of range, names nothing, or does not fit another one.
+    """
+
+    # Sessions and generated code name the class by its module: this is the one that stays.
+    __module__ = "ovito_arise"
+
+    model = Str(
+        "arise-108", label="Model", ovito_group="Model", ovito_placeholder="name or path of a model file",
+        desc="model of the zoo, or a model file",
+    )  # fmt: skip
+    device = Device("cpu", label="Device", ovito_group="Model", desc="where the network runs: cpu, cuda, ...")
+
+    automatic_box = Bool(
+        False, label="Automatic box size and stride", ovito_group="Boxes",
+        desc="smallest box with 100 atoms in the median box, and a stride of a quarter of it; "
+        "found for every frame by itself",
+    )  # fmt: skip
+    box_size = Range(
+        low=0.0, value=MapSettings.box_size, exclude_low=True, label="Box size (Å)", ovito_group="Boxes",
+        desc="edge of the boxes; smaller boxes see smaller grains and are less sure",
+    )  # fmt: skip
+    stride = Range(
+        low=0.0, value=MapSettings.stride, exclude_low=True, label="Stride (Å)", ovito_group="Boxes",
+        desc="distance from box to box; at most the box size",
+    )  # fmt: skip
+    padding = Enum(
+        MapSettings.padding, ["half", "none", "full"], label="At open borders", ovito_group="Boxes",
+        desc="half: box centres run to the surface; none: boxes stay inside; full: every box that touches",
+    )  # fmt: skip
+    edges = Enum(
+        MapSettings.edges, ["exact", "box"], label="Partly filled boxes", ovito_group="Boxes",
+        desc="exact: corrected for the shape of the material inside; box: taken as cut by flat faces (faster)",
+    )  # fmt: skip
+    min_atoms = Range(
+        low=1, value=MapSettings.min_atoms, label="Fewest atoms in a box", ovito_group="Boxes",
+        desc="boxes with fewer atoms get no prediction",
+    )  # fmt: skip
+    min_atoms_per_species = Range(
+        low=1, value=MapSettings.min_atoms_per_species, label="Fewest atoms of a species", ovito_group="Boxes",
+        desc="a species with fewer atoms in a box is treated as missing there",
+    )  # fmt: skip
+
+    passes = Range(
+        low=1, value=SamplingSettings.passes, label="Passes, at most", ovito_group="Uncertainty",
+        desc="forward passes with dropout",
+    )  # fmt: skip
+    tolerance = Range(
+        low=0.0, value=MAP_TOLERANCE, label="Tolerance (bit)", ovito_group="Uncertainty",
+        desc="standard error of the mutual information at which a box needs no more passes; 0: all passes",
+    )  # fmt: skip
+    seed = Range(
+        low=0,
+        value=SamplingSettings.seed,
+        label="Seed",
+        ovito_group="Uncertainty",
+        desc="of the dropout masks",
+    )
+
+    only_selected = Bool(
+        False, label="Use only selected particles", ovito_group="Input",
+        desc="the others are treated as if they were not there, and become Other",
+    )  # fmt: skip
+    types_to_elements = TypesToElements(
+        "", label="Types to elements", ovito_group="Input", ovito_placeholder="1: Cu, 2: Ni",
+        desc="element of particle types whose name and mass do not tell it; '*' stands for all other types",
+    )  # fmt: skip
+
+    classes = ClassNames(
+        "all", label="Classes to consider", ovito_group="Labels", ovito_placeholder="FCC, HCP", **SHOWN,
+        desc="particles of any other class become Other",
+    )  # fmt: skip
+    reject_threshold = RejectThreshold(
+        CARD, label="Reject threshold", ovito_group="Labels", ovito_placeholder="card, never, or 0 to 1", **SHOWN,
+        desc="reject score from which a particle is none of the classes; card: the model's own",
+    )  # fmt: skip
+    min_confidence = Range(
+        0.0, 1.0, 0.0, label="Minimum confidence", ovito_group="Labels", ovito_unit="percent", **SHOWN,
+        desc="particles with a less probable class become Other",
+    )  # fmt: skip
+
+    color_by = Enum(
+        "structure", list(COLORS), label="Color particles by", ovito_group="Output", **SHOWN,
+        desc="nothing: the colors of the particles stay as they are",
+    )  # fmt: skip
+    color_end = Range(
+        low=0.0, value=0.3, exclude_low=True, label="Color scale ends at (bit)", ovito_group="Output", **SHOWN,
+        desc="mutual information that gets the last color of the scale",
+    )  # fmt: skip
+    probabilities = ClassNames(
+        "", label="Probabilities of", ovito_group="Output", ovito_placeholder="FCC, HCP", **SHOWN,
+        desc="classes whose probabilities are put out, or 'all' (432 bytes a particle)",
+    )  # fmt: skip
+    voxel_grid = Bool(
+        True, label="Voxel grid", ovito_group="Output", **SHOWN,
+        desc="put out the map as voxel grid, for slices and isosurfaces",
+    )  # fmt: skip
+    box_table = Bool(
+        False,
+        label="Table of boxes",
+        ovito_group="Output",
+        **SHOWN,
+        desc="put out a table with one row a box",
+    )
+    whole_structure = Bool(
+        False, label="Classify the whole structure", ovito_group="Output", **SHOWN,
+        desc="put out attributes with the class of the structure as a whole",
+    )  # fmt: skip
+    grid_vis = OvitoObject(VoxelGridVis, enabled=False, title="ARISE map")
+    _results = Instance(ResultStore, (), transient=True)
+
+    def __init__(self, **parameters: Any) -> None:
+        _refuse_unknown(parameters, [name for name in self.editable_traits() if not name.startswith("_")])
+        super().__init__(**parameters)
+        if parameters:
+            self._check()
+
+    # --- what OVITO calls -----------------------------------------------------------------------------------
+
+    def modify(self, data: DataCollection, **_: Any) -> Steps:
+        """Add the outputs to a data collection; yields texts and shares of the work done."""
+        atoms = to_atoms(data, parse_types(self.types_to_elements), self.only_selected)
+        model = self._model()
+        choice = self._choice(model)
+        sampling = self._sampling()
+        key = (fingerprint(atoms.structure), atoms.origin.tobytes(), model.card.weights_sha256, self.device,
+               self.automatic_box, self._map_settings(None), sampling)  # fmt: skip
+        result = self._results.get(key)
+        if result is None:
+            yield "ARISE: describing and classifying boxes"
+            result = yield from _evaluate(atoms, model, self._map_settings(atoms.structure), sampling)
+            self._results.put(key, result)
+        if self.whole_structure and result.whole is None:
+            yield "ARISE: classifying the whole structure"
+            result.whole = arise.classify(
+                atoms.structure, model, passes=self.passes, seed=self.seed, min_atoms=self.min_atoms
+            )
+        outputs.write(data, result, atoms.selected, choice, self.grid_vis)
+
+    # --- for scripts ----------------------------------------------------------------------------------------
+
+    @property
+    def strided_map(self) -> arise.StridedMap:
+        """The map of the frame evaluated last, to save with `to_netcdf` or to read off at points.
+
+        Raises:
+            RuntimeError: no frame was evaluated.
+        """
+        last = self._results.last()
+        if last is None:
+            raise RuntimeError("no frame was evaluated yet: call `pipeline.compute()` first")
+        return last.field
+
+    # --- parameters to settings -----------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        """Refuse parameters that do not fit each other or name nothing, before there is any input."""
+        self._map_settings(None)
+        self._sampling()
+        self._choice(self._model())
+
+    def _model(self) -> arise.Model:
+        path = Path(self.model)
+        return _load(self.model, self.device, path.stat().st_mtime_ns if path.is_file() else 0)
+
+    def _map_settings(self, structure: arise.Structure | None) -> MapSettings:
+        size, stride = self.box_size, self.stride
+        if self.automatic_box:
+            size = arise.automatic_box_size(structure) if structure is not None else MapSettings.box_size
+            stride = AUTOMATIC_STRIDE * size
+        return MapSettings(
+            box_size=size,
+            stride=stride,
+            padding=self.padding,
+            edges=self.edges,
+            min_atoms=self.min_atoms,
+            min_atoms_per_species=self.min_atoms_per_species,
+        )
+
+    def _sampling(self) -> SamplingSettings:
+        return SamplingSettings(passes=self.passes, tolerance=self.tolerance or None, seed=self.seed)
+
+    def _choice(self, model: arise.Model) -> outputs.Choice:
+        considered = class_indices(self.classes, model.class_info, "classes")
+        threshold = {CARD: model.card.reject.threshold, NEVER: None}
+        given = self.reject_threshold
+        return outputs.Choice(
+            considered=None if len(considered) in (0, len(model.classes)) else considered,
+            reject_threshold=threshold[given] if given in threshold else float(given),
+            min_confidence=self.min_confidence,
+            color_by=self.color_by,
+            color_end=self.color_end,
+            probabilities=class_indices(self.probabilities, model.class_info, "probabilities"),
+            voxel_grid=self.voxel_grid,
+            box_table=self.box_table,
+            whole_structure=self.whole_structure,
+        )
+
+
+def _evaluate(atoms: Atoms, model: arise.Model, settings: MapSettings, sampling: SamplingSettings) -> Steps:
+    """The expensive part. Closing the generator ends the work."""
+    found = yield from arise.map_steps(atoms.structure, model, settings, sampling)
+    field = found.moved(atoms.origin)
+    return Result(field, field.values_at(field.grid.structure.positions))
+
+
+def _refuse_unknown(parameters: dict[str, Any], known: list[str]) -> None:
+    unknown = [name for name in parameters if name not in known]
+    if unknown:
+        close = difflib.get_close_matches(unknown[0], known, n=3, cutoff=0.5)
+        hint = f"; close: {', '.join(close)}" if close else ""
+        raise TypeError(f"AriseModifier has no parameter {unknown[0]!r}{hint}")
+
+
+@lru_cache(maxsize=4)
+def _load(name_or_path: str, device: str, _changed: int) -> arise.Model:
+    """A model, loaded once; `_changed` is the time stamp of its file."""
+    return arise.load_model(name_or_path, device=device)
