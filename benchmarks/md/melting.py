@@ -24,7 +24,7 @@ from order import crystalline_fraction
 EDGES = (80.0, 20.0, 20.0)  # Å; the fronts are normal to x
 MAX_RUNS = 8
 HALF_WIDTH = 0.015  # of the melting point: the bracket is narrow enough
-MEASURABLE = 0.008  # of the temperature: smaller changes during a run count as none
+MEASURABLE = 0.008  # of the temperature, in a run of 40 ps: smaller changes count as none
 ACCURACY = 0.01  # of the melting point: no smaller uncertainty is stated, two such searches differ by as much
 SETTLING_PS = 4.0
 
@@ -37,12 +37,14 @@ class Run:
     first: float  # K, mean over the first fifth of the run after settling
     last: float  # K, mean over the last fifth
     crystalline: float  # fraction of atoms in the last frame
+    length: float  # ps
 
     @property
     def direction(self) -> int:
         """+1: warms, so the melting point is above `last`; -1: cools; 0: no measurable change."""
         change = (self.last - self.first) / self.first
-        return 0 if abs(change) < MEASURABLE else int(np.sign(change))
+        noise = MEASURABLE * (40.0 / self.length) ** 0.5
+        return 0 if abs(change) < noise else int(np.sign(change))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +60,15 @@ class MeltingPoint:
         return asdict(self)
 
 
-def coexistence_run(material: Material, temperature: float, folder: Path) -> Run:
+def coexistence_run(material: Material, temperature: float, folder: Path, seed: int) -> Run:
     """Start both phases at `temperature` (K) and let them exchange heat for `coexistence_ps`."""
     atoms = supercell(unit_cell(material), EDGES)
     steps = {"crystal": 2.0, "hot": 8.0, "free": material.coexistence_ps}  # ps
     variables = {name: 200 * round(ps / material.timestep / 200) for name, ps in steps.items()}
     model = engine.write_model(material, atoms, folder)
-    engine.run("in.coexistence", folder, {"model": model, "T": round(temperature, 1), **variables})
+    engine.run(
+        "in.coexistence", folder, {"model": model, "T": round(temperature, 1), "seed": seed, **variables}
+    )
     steps, kelvin = np.loadtxt(folder / "temperature.txt").T
     kelvin = kelvin[steps * material.timestep > SETTLING_PS]
     window = len(kelvin) // 5
@@ -74,6 +78,7 @@ def coexistence_run(material: Material, temperature: float, folder: Path) -> Run
         first=round(float(kelvin[:window].mean()), 1),
         last=round(float(kelvin[-window:].mean()), 1),
         crystalline=round(crystalline_fraction(final, material.lattice), 3),
+        length=material.coexistence_ps,
     )
 
 
@@ -91,7 +96,7 @@ def next_start(runs: list[Run], guess: float) -> float | None:
         return guess
     if len(runs) == MAX_RUNS:
         return None
-    temperatures = [run.last for run in runs]
+    temperatures = [kelvin for run in runs for kelvin in (run.start, run.last)]
     if lower is None:
         return 0.96 * min(temperatures)
     if upper is None:
@@ -108,7 +113,7 @@ def find_melting_point(material: Material, folder: Path) -> MeltingPoint:
     """
     runs: list[Run] = []
     while (start := next_start(runs, material.melting_guess)) is not None:
-        runs.append(coexistence_run(material, start, folder))
+        runs.append(coexistence_run(material, start, folder, seed=1 + len(runs)))
         print(f"  {material.name}: coexistence {runs[-1]}", flush=True)
     lower, upper = bracket(runs)
     if lower is None or upper is None:

@@ -1,0 +1,462 @@
+"""Speed and memory of the strided engine, as ratios measured in one run; writes docs/benchmarks/speed.md.
+
+`python benchmarks/speed.py [--out DIR] [--repeats 5] [--only CASE ...]`
+
+Each case runs in a process of its own, so that its peak memory is its own. Times are medians over repeats;
+every ratio compares figures of the same run on the same number of threads. quippy is measured if
+`quippy-ase` is installed. About half an hour on 2 cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+LATTICE = (4 / 0.077) ** (1 / 3)  # Å, fcc of 0.077 atoms/Å³
+BOX = 16.0
+
+
+def fcc(n: int, seed: int = 0):
+    """Thermal fcc, n³ cubic cells, periodic."""
+    from arise_core import Structure, builders
+
+    corner = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+    unit = Structure((corner + 0.25) * LATTICE, np.full(4, 29), np.eye(3) * LATTICE, np.ones(3, dtype=bool))
+    s = builders.repeat(unit, (n, n, n))
+    moved = s.positions + np.random.default_rng(seed).normal(0, 0.1, s.positions.shape)
+    return Structure(moved, s.numbers, s.cell, s.pbc)
+
+
+def median_seconds(function: Callable[[], object], repeats: int) -> float:
+    """Median wall time of a call, s, after one that is not counted."""
+    function()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def engine(structure, stride: float, box: float = BOX) -> Callable[[], object]:
+    """A call that computes the descriptors of all boxes and keeps none."""
+    from arise_core.boxes import box_grid
+    from arise_core.settings import DescriptorSettings, MapSettings
+    from arise_core.strided import iterate_boxes
+
+    def run() -> int:
+        grid = box_grid(structure, MapSettings(box_size=box, stride=stride))
+        return sum(len(part.boxes) for part in iterate_boxes(grid, DescriptorSettings.corrected()))
+
+    return run
+
+
+def n_boxes(structure, stride: float, box: float = BOX) -> int:
+    """Boxes of the grid."""
+    from arise_core.boxes import box_grid
+    from arise_core.settings import MapSettings
+
+    return len(box_grid(structure, MapSettings(box_size=box, stride=stride)))
+
+
+def sample_of_boxes(structure, count: int):
+    """Atoms of some boxes, as open structures."""
+    from arise_core import Structure
+    from arise_core.boxes import box_grid
+    from arise_core.settings import MapSettings
+
+    grid = box_grid(structure, MapSettings(box_size=BOX, stride=3.0))
+    out = []
+    for k in np.random.default_rng(1).choice(len(grid), count, replace=False):
+        u, numbers = grid.members(int(k))
+        out.append(Structure(u @ grid.cell, numbers))
+    return out
+
+
+def peak_gib() -> float:
+    """Largest resident memory of this process so far, GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
+# --- the cases: each returns a dictionary of figures ----------------------------------------------------------
+
+
+def against_dscribe(repeats: int) -> dict:
+    """16 Å boxes in fcc: the engine at 3 Å and 1 Å stride against dscribe box by box, one thread each."""
+    from arise_core.settings import DescriptorSettings
+    from arise_core.soap import describe
+
+    structure = fcc(14)
+    boxes = sample_of_boxes(structure, 50)
+    settings = DescriptorSettings.paper()
+
+    def by_dscribe() -> None:
+        for box in boxes:
+            describe(box, settings, backend="dscribe")
+
+    dscribe = median_seconds(by_dscribe, repeats) / len(boxes)
+    out = {"atoms": len(structure), "dscribe, ms a box": 1e3 * dscribe}
+    for stride in (3.0, 1.0):
+        ours = median_seconds(engine(structure, stride), repeats) / n_boxes(structure, stride)
+        out[f"engine at {stride:g} Å, ms a box"] = 1e3 * ours
+        out[f"ratio at {stride:g} Å"] = dscribe / ours
+    return out
+
+
+def against_quippy(repeats: int) -> dict:
+    """The same against quippy with the paper's parameters, one thread each."""
+    try:
+        from quippy.descriptors import Descriptor
+    except ImportError:
+        return {"skipped": "quippy-ase is not installed"}
+    from ase import Atoms
+
+    structure = fcc(14)
+    boxes = sample_of_boxes(structure, 50)
+    d = LATTICE / np.sqrt(2)
+    soap = Descriptor(
+        "soap cutoff=4.0 l_max=6 n_max=9 atom_sigma=0.1 cutoff_transition_width=0.5 average=T "
+        "normalise=T central_weight=0.0 n_species=1 species_Z={29} n_Z=1 Z={29}"
+    )
+    atoms = [Atoms(numbers=b.numbers, positions=b.positions / d) for b in boxes]
+
+    def by_quippy() -> None:
+        for a in atoms:
+            soap.calc(a)
+
+    quippy = median_seconds(by_quippy, repeats) / len(boxes)
+    ours = median_seconds(engine(structure, 3.0), repeats) / n_boxes(structure, 3.0)
+    return {
+        "quippy, ms a box": 1e3 * quippy,
+        "engine at 3 Å, ms a box": 1e3 * ours,
+        "ratio at 3 Å": quippy / ours,
+    }
+
+
+def superalloy_descriptors(repeats: int) -> dict:
+    """Descriptors of the paper's superalloy model: two species, box 16 Å, stride 3 Å, open."""
+    from arise_core import builders
+
+    structure = builders.superalloy(rng=np.random.default_rng(0))
+    seconds = median_seconds(engine(structure, 3.0), repeats)
+    return {
+        "atoms": len(structure),
+        "boxes": n_boxes(structure, 3.0),
+        "seconds": seconds,
+        "peak GiB": peak_gib(),
+    }
+
+
+def superalloy_map(repeats: int) -> dict:
+    """The whole map of the same, mutual information to a standard error of 0.01 bit."""
+    import arise_core as arise
+
+    structure = arise_builders().superalloy(rng=np.random.default_rng(0))
+    model = arise.load_model("arise-108")
+    result: list = []
+
+    def run() -> None:
+        result[:] = [arise.strided_map(structure, model, box_size=BOX, stride=3.0, tolerance=0.01)]
+
+    seconds = median_seconds(run, repeats)
+    p = result[0].prediction
+    return {
+        "boxes": len(p), "seconds": seconds, "peak GiB": peak_gib(), "mean passes": float(p.passes.mean()),
+        "share of boxes at the limit of 1000 passes": float((p.passes >= 1000).mean()),
+        "largest standard error of the others, bit": float(p.standard_error[p.passes < 1000].max()),
+    }  # fmt: skip
+
+
+def arise_builders():
+    """The builders, imported late."""
+    from arise_core import builders
+
+    return builders
+
+
+def many_atoms(repeats: int, n: int) -> dict:
+    """Descriptors of periodic fcc at 3 Å stride."""
+    structure = fcc(n)
+    seconds = median_seconds(engine(structure, 3.0), repeats)
+    return {
+        "atoms": len(structure), "boxes": n_boxes(structure, 3.0), "seconds": seconds,
+        "µs an atom": 1e6 * seconds / len(structure), "peak GiB": peak_gib(),
+    }  # fmt: skip
+
+
+def scaling(repeats: int) -> dict:
+    """Cost against number of atoms, stride and box size."""
+    atoms = {}
+    for n in (6, 10, 16, 24):
+        structure = fcc(n)
+        atoms[len(structure)] = median_seconds(engine(structure, 3.0), repeats)
+    structure = fcc(14)
+    strides = {
+        s: median_seconds(engine(structure, s), repeats) / n_boxes(structure, s)
+        for s in (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+    }
+    boxes = {
+        b: median_seconds(engine(structure, 3.0, b), repeats) / n_boxes(structure, 3.0, b)
+        for b in (8.0, 10.0, 12.0, 16.0, 20.0, 24.0)
+    }
+    return {
+        "atoms": list(atoms.items()), "stride": list(strides.items()), "box size": list(boxes.items()),
+        "boxes at 16 Å and 3 Å": n_boxes(structure, 3.0),
+    }  # fmt: skip
+
+
+def breakdown(repeats: int) -> dict:
+    """Where the time goes in a map of thermal fcc at 3 Å and 1 Å stride, one thread, share of the whole."""
+    import arise_core as arise
+    from arise_core import _engine, sampling, strided
+
+    spent: dict[str, float] = {}
+
+    def timed(owner: object, name: str, label: str) -> None:
+        real = getattr(owner, name)
+
+        def wrapper(*args, **kwargs):
+            start = time.perf_counter()
+            try:
+                return real(*args, **kwargs)
+            finally:
+                spent[label] = spent.get(label, 0.0) + time.perf_counter() - start
+
+        setattr(owner, name, wrapper)
+
+    timed(_engine, "add_histograms", "pair densities (length scales)")
+    timed(strided.PairDensity, "scales", "pair densities (length scales)")
+    timed(_engine, "add_sums", "pairs: search, harmonics, corners")
+    timed(_engine, "accumulate", "sums over boxes")
+    timed(_engine, "contract", "contraction and power spectrum")
+    timed(arise.Model, "predict", "network, Monte Carlo")
+    model = arise.load_model("arise-108")
+    structure = fcc(12)
+    out = {}
+    for stride in (3.0, 1.0):
+        run = lambda stride=stride: arise.strided_map(structure, model, stride=stride)  # noqa: E731
+        run()
+        rows = []
+        for _ in range(repeats):
+            spent.clear()
+            start = time.perf_counter()
+            run()
+            whole = time.perf_counter() - start
+            rows.append({**spent, "the rest": whole - sum(spent.values()), "whole": whole})
+        out[f"{stride:g} Å"] = {k: statistics.median(r[k] for r in rows) for k in rows[0]}
+    assert sampling.BLOCK > 0
+    return out
+
+
+def against_ovito(repeats: int) -> dict:
+    """OVITO's structure identification on the same thermal fcc, and a whole map at 3 Å, same threads."""
+    from ovito.data import DataCollection, Particles, SimulationCell
+    from ovito.modifiers import (
+        AcklandJonesModifier,
+        CommonNeighborAnalysisModifier,
+        PolyhedralTemplateMatchingModifier,
+    )
+
+    import arise_core as arise
+
+    structure = fcc(29)  # 97,556 atoms
+    data = DataCollection()
+    particles = Particles()
+    particles.create_property("Position", data=structure.positions)
+    data.objects.append(particles)
+    cell = np.zeros((3, 4))
+    cell[:, :3] = structure.cell.T
+    data.objects.append(SimulationCell(data=cell, pbc=(True, True, True)))
+    modes = CommonNeighborAnalysisModifier.Mode
+    methods = {
+        "PTM": PolyhedralTemplateMatchingModifier(),
+        "CNA": CommonNeighborAnalysisModifier(mode=modes.FixedCutoff, cutoff=0.854 * LATTICE),
+        "a-CNA": CommonNeighborAnalysisModifier(mode=modes.AdaptiveCutoff),
+        "Ackland-Jones": AcklandJonesModifier(),
+    }
+    out: dict = {"atoms": len(structure)}
+    for name, modifier in methods.items():
+        seconds = median_seconds(lambda m=modifier: data.clone().apply(m), repeats)
+        out[f"{name}, atoms a second"] = len(structure) / seconds
+    model = arise.load_model("arise-108")
+    seconds = median_seconds(lambda: arise.strided_map(structure, model, stride=3.0), max(1, repeats // 2))
+    out["ARISE map at 3 Å, atoms a second"] = len(structure) / seconds
+    for name in methods:
+        out[f"{name} over ARISE"] = out[f"{name}, atoms a second"] / out["ARISE map at 3 Å, atoms a second"]
+    return out
+
+
+def monte_carlo(repeats: int) -> dict:
+    """Cost of a forward pass, and how many passes a tolerance of 0.01 bit takes."""
+    import arise_core as arise
+    from arise_core.soap import describe
+
+    model = arise.load_model("arise-108")
+    rng = np.random.default_rng(0)
+    fcc_cell = arise.build(arise.prototype("fcc"))
+    base = describe(fcc_cell, model.descriptor)
+    x = base + rng.normal(0, 0.01, (4096, len(base)))
+    seconds = median_seconds(lambda: model.predict(x, arise.SamplingSettings(passes=64)), repeats)
+    return {"rows": len(x), "µs a row and pass": 1e6 * seconds / len(x) / 64}
+
+
+CASES: dict[str, tuple[Callable[[int], dict], int]] = {  # function, threads
+    "against dscribe": (against_dscribe, 1),
+    "against quippy": (against_quippy, 1),
+    "superalloy, descriptors": (superalloy_descriptors, 2),
+    "superalloy, whole map": (superalloy_map, 2),
+    "132,000 atoms": (lambda repeats: many_atoms(repeats, 32), 2),
+    "1,000,000 atoms": (lambda repeats: many_atoms(repeats, 63), 2),
+    "scaling": (scaling, 2),
+    "where the time goes": (breakdown, 1),
+    "against OVITO": (against_ovito, 2),
+    "Monte Carlo": (monte_carlo, 2),
+}
+
+
+# --- running and writing ---------------------------------------------------------------------------------------
+
+
+def run_case(name: str, repeats: int) -> dict:
+    """One case in a process of its own."""
+    _, count = CASES[name]
+    environment = os.environ | {"ARISE_NUM_THREADS": str(count), "OMP_NUM_THREADS": str(count)}
+    command = [sys.executable, __file__, "--case", name, "--repeats", str(repeats)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if result.returncode:
+        raise RuntimeError(f"{name}: {result.stderr[-2000:]}")
+    return {"threads": count, **json.loads(result.stdout.splitlines()[-1])}
+
+
+def machine() -> dict[str, str]:
+    """What the figures were measured with."""
+    cpu = platform.processor()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        names = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line
+        ]
+        cpu = f"{names[0]}, {len(names)} cores" if names else cpu
+    packages = {}
+    for package in ("ovito-arise", "numpy", "numba", "torch", "dscribe", "ovito", "quippy-ase"):
+        try:
+            packages[package] = version(package)
+        except PackageNotFoundError:
+            packages[package] = "not installed"
+    return {"processor": cpu, "python": platform.python_version(), **packages}
+
+
+def number(value: object) -> str:
+    """A figure for a table."""
+    if isinstance(value, float):
+        return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def write(results: dict[str, dict], folder: Path) -> None:
+    """Tables as Markdown, plots as PNG, all figures as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "speed.json").write_text(json.dumps(results, indent=1) + "\n")
+    lines = [
+        "# Speed and memory", "",
+        "Made by `python benchmarks/speed.py`. Medians; each ratio is from one run on the same number of threads.", "",
+        "| | |", "|---|---|", *[f"| {k} | {v} |" for k, v in results["machine"].items()], "",
+    ]  # fmt: skip
+    for name, figures in results.items():
+        if name in ("machine", "scaling", "where the time goes"):
+            continue
+        lines += [f"## {CASES[name][0].__doc__ or name}" if name == "" else f"## {name}", ""]
+        lines += [
+            "| figure | value |",
+            "|---|---|",
+            *[f"| {k} | {number(v)} |" for k, v in figures.items()],
+            "",
+        ]
+    small, large = results.get("132,000 atoms"), results.get("1,000,000 atoms")
+    if small and large:
+        ratio = large["µs an atom"] / small["µs an atom"]
+        lines += [f"Cost per atom at 1,000,000 atoms over that at 132,000: {ratio:.2f}.", ""]
+    if "where the time goes" in results:
+        table = {k: v for k, v in results["where the time goes"].items() if isinstance(v, dict)}
+        lines += [
+            "## where the time goes",
+            "",
+            "| part | " + " | ".join(table) + " |",
+            "|---|" + "---|" * len(table),
+        ]
+        for part in next(iter(table.values())):
+            shares = [
+                f"{column[part]:.2f} s ({column[part] / column['whole']:.0%})" for column in table.values()
+            ]
+            lines.append(f"| {part} | " + " | ".join(shares) + " |")
+        lines.append("")
+    if "scaling" in results:
+        plot(results["scaling"], folder / "scaling.png")
+        lines += ["## scaling", "", "![cost against atoms, stride and box size](scaling.png)", ""]
+    (folder / "speed.md").write_text("\n".join(lines))
+
+
+def plot(figures: dict, path: Path) -> None:
+    """Cost against number of atoms, stride and box size."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 3, figsize=(11, 3.3), constrained_layout=True)
+    for axis, (key, label, unit) in zip(
+        axes,
+        [
+            ("atoms", "number of atoms", "time (s), 16 Å boxes every 3 Å"),
+            ("stride", "stride (Å)", "time a box (ms), 16 Å boxes"),
+            ("box size", "box size (Å)", "time a box (ms), every 3 Å"),
+        ],
+        strict=True,
+    ):
+        x, y = np.array(figures[key], dtype=float).T
+        axis.loglog(x, y if key == "atoms" else 1e3 * y, "o-")
+        axis.set_xlabel(label)
+        axis.set_ylabel(unit)
+        axis.grid(alpha=0.3, which="both")
+    figure.savefig(path, dpi=130)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=list(CASES), default=list(CASES), metavar="CASE")
+    parser.add_argument("--case", choices=list(CASES), help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.case:
+        print(json.dumps(CASES[arguments.case][0](arguments.repeats)))
+        return
+    file = arguments.out / "speed.json"
+    results = json.loads(file.read_text()) if file.exists() and len(arguments.only) < len(CASES) else {}
+    results["machine"] = machine()
+    for name in arguments.only:
+        print(name, flush=True)
+        results[name] = run_case(name, arguments.repeats)
+        for key, value in results[name].items():
+            print(f"    {key}: {value if not isinstance(value, float) else number(value)}", flush=True)
+    write({name: results[name] for name in ("machine", *CASES) if name in results}, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
