@@ -1,0 +1,40 @@
+"""The README's commands are CI's, its examples run, its links lead somewhere."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_first_two_commands_are_the_main_job_and_the_tests():
+    commands = re.findall(r"```\n(.*?)\n```", README, re.DOTALL)[:2]
+    assert commands[0] == "python -m pip install . && arise demo"
+    assert commands[1] == 'python -m pip install ".[test]" && python -m pytest -q'
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    for part in commands[1].split(" && "):
+        assert part.replace("pip install", "pip install -q") in script or part in script, part
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=["ovito", "ase", "core"])
+def test_examples_run(block, tmp_path):
+    script = tmp_path / "example.py"
+    script.write_text(block, encoding="utf-8")
+    result = subprocess.run(
+        [sys.executable, "-W", "error", script], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/ase.md", "docs/models.md", "docs/ovito.md"])
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text)
+    missing = [t for t in targets if not (ROOT / page).parent.joinpath(t).exists()]
+    assert missing == []
