@@ -1,7 +1,8 @@
 """Training samples: descriptors of ideal and perturbed crystals, alloys and disorder, by recipe.
 
 A recipe is a list of jobs, each of which is computed on its own from its own seed, so that the result does
-not depend on the number of worker processes or on interruptions.
+not depend on the number of worker processes or on interruptions. The crystals are an argument: the 108
+prototypes, or a user's own.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 
 from arise_core import builders
 from arise_core.neighbors import PairFinder
-from arise_core.prototypes import Prototype, build, pristine, prototypes, supercells
+from arise_core.prototypes import prototypes
 from arise_core.settings import DescriptorSettings, MapSettings
 from arise_core.soap import average_pairs, describe, describe_piece, pair_descriptor, parity_step, survey
 from arise_core.structure import FloatArray, IntArray, Structure
+from arise_core.training.crystals import Crystal, prototype_crystals
 from arise_core.window import BoxWindow, NoWindow, without_vacuum
 
 #: Label of samples without crystalline order.
@@ -35,11 +37,21 @@ class PaperSamples:
     sigma: tuple[float, ...] = (0.08, 0.10, 0.12)
     scale_factors: tuple[float, ...] = (0.95, 1.0, 1.05)
 
-    def jobs(self, settings: DescriptorSettings, seed: int) -> list[Job]:
-        """One job a pristine structure, each with all settings; the centre setting comes first."""
-        del seed  # nothing is random here
+    def jobs(
+        self, settings: DescriptorSettings, seed: int, crystals: Sequence[Crystal] | None = None
+    ) -> list[Job]:
+        """One job a pristine structure, each with all settings.
+
+        Args:
+            settings: of the descriptor.
+            seed: not used, nothing is random here.
+            crystals: the classes; the 108 prototypes if left out.
+        """
+        del seed
         return [
-            Job(len(self.variants), partial(self._compute, i, settings)) for i in range(len(pristine_list()))
+            Job(len(self.variants), partial(self._compute, crystal, k, settings))
+            for crystal in given(crystals)
+            for k in range(crystal.n_pristine)
         ]
 
     @property
@@ -47,9 +59,11 @@ class PaperSamples:
         """All (r_cut, sigma, scale factor)."""
         return list(itertools.product(self.r_cut, self.sigma, self.scale_factors))
 
-    def _compute(self, index: int, settings: DescriptorSettings) -> tuple[FloatArray, list[str]]:
-        label, structure = pristine_list()[index]
-        return paper_descriptors(structure, settings, self.variants), [label] * len(self.variants)
+    def _compute(
+        self, crystal: Crystal, index: int, settings: DescriptorSettings
+    ) -> tuple[FloatArray, list[str]]:
+        features = paper_descriptors(crystal.pristine[index], settings, self.variants)
+        return features, [crystal.label] * len(features)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,68 +112,80 @@ class PerturbedSamples:
         if unknown:
             raise ValueError(f"`box_factors` names unknown classes: {unknown}")
 
-    def jobs(self, settings: DescriptorSettings, seed: int) -> list[Job]:
-        """Jobs of up to 50 samples of one kind and class."""
+    def jobs(
+        self, settings: DescriptorSettings, seed: int, crystals: Sequence[Crystal] | None = None
+    ) -> list[Job]:
+        """Jobs of up to 50 samples of one kind and class.
+
+        Args:
+            settings: of the descriptor.
+            seed: of all random choices.
+            crystals: the classes; the 108 prototypes if left out.
+        """
         jobs: list[Job] = []
-        for i in range(len(pristine_list())):
-            jobs.append(Job(self.pristine, partial(self._pristine, i, settings)))
-        plan: list[tuple[str, Callable[..., tuple[FloatArray, str]], int]] = []
-        for p in prototypes():
-            plan.append((p.label, self._whole, self.whole))
-            if p.dimension > 1:
-                plan.append((p.label, self._box, self.boxes * self.box_factors.get(p.label, 1)))
-            if p.material_type == "bulk, elemental":
-                close = p.name in CLOSE_PACKED
-                plan.append((p.label, self._alloy, self.close_packed_alloys if close else self.alloys))
-        plan.append((DISORDERED, self._disordered, self.disorder))
-        for number, (label, make, total) in enumerate(plan):
+        crystals = given(crystals)
+        if self.pristine:
+            for c in crystals:
+                for k in range(c.n_pristine):
+                    jobs.append(Job(self.pristine, partial(self._pristine, c, k, settings)))
+        plan: list[tuple[Make, int]] = []
+        for c in crystals:
+            plan.append((partial(self._whole, c), self.whole))
+            if c.dimension > 1:
+                plan.append((partial(self._box, c), self.boxes * self.box_factors.get(c.label, 1)))
+            if c.info.material_type == "bulk, elemental":
+                close = c.info.name in CLOSE_PACKED
+                plan.append((partial(self._alloy, c), self.close_packed_alloys if close else self.alloys))
+        plan.append((self._disordered, self.disorder))
+        for number, (make, total) in enumerate(plan):
             for first in range(0, total, 50):
                 count = min(50, total - first)
-                jobs.append(
-                    Job(count, partial(self._several, make, label, count, settings, (seed, number, first)))
-                )
+                jobs.append(Job(count, partial(self._several, make, count, settings, (seed, number, first))))
         return jobs
 
-    def _pristine(self, index: int, settings: DescriptorSettings) -> tuple[FloatArray, list[str]]:
-        label, structure = pristine_list()[index]
-        features = describe(structure, settings)
-        return np.repeat(features[None], self.pristine, axis=0), [label] * self.pristine
+    def _pristine(
+        self, crystal: Crystal, index: int, settings: DescriptorSettings
+    ) -> tuple[FloatArray, list[str]]:
+        features = describe(crystal.pristine[index], settings)
+        return np.repeat(features[None], self.pristine, axis=0), [crystal.label] * self.pristine
 
     @staticmethod
     def _several(
-        make: Callable[..., tuple[FloatArray, str]], label: str, count: int, settings: DescriptorSettings,
-        seed: tuple[int, ...],
-    ) -> tuple[FloatArray, list[str]]:  # fmt: skip
+        make: Make, count: int, settings: DescriptorSettings, seed: tuple[int, ...]
+    ) -> tuple[FloatArray, list[str]]:
         features, labels = [], []
         for k in range(count):
             rng = np.random.default_rng((*seed, k))
-            one, name = make(label, settings, rng)
+            one, name = make(settings, rng)
             while not np.isfinite(one).all():  # too few atoms of every species: draw again
-                one, name = make(label, settings, rng)
+                one, name = make(settings, rng)
             features.append(one)
             labels.append(name)
         return np.array(features), labels
 
-    def _whole(self, label: str, settings: DescriptorSettings, rng: Generator) -> tuple[FloatArray, str]:
-        structure = _whole_structure(label, rng)
-        return describe(imperfect(structure, self.noise, rng), settings), label
+    def _whole(
+        self, crystal: Crystal, settings: DescriptorSettings, rng: Generator
+    ) -> tuple[FloatArray, str]:
+        structure = _whole_structure(crystal, rng)
+        return describe(imperfect(structure, self.noise, rng), settings), crystal.label
 
-    def _box(self, label: str, settings: DescriptorSettings, rng: Generator) -> tuple[FloatArray, str]:
-        crystal = crystals()[label]
-        return self._box_of(crystal, settings, rng), label
+    def _box(self, crystal: Crystal, settings: DescriptorSettings, rng: Generator) -> tuple[FloatArray, str]:
+        return self._box_of(crystal.unit, settings, rng), crystal.label
 
-    def _alloy(self, label: str, settings: DescriptorSettings, rng: Generator) -> tuple[FloatArray, str]:
+    def _alloy(
+        self, crystal: Crystal, settings: DescriptorSettings, rng: Generator
+    ) -> tuple[FloatArray, str]:
         n = int(rng.choice([2, 2, 2, 3, 4]))
         shares = np.maximum(rng.dirichlet(np.ones(n)), 0.04)
         elements = rng.choice(np.arange(1, 100), n, replace=False)
         decorate = partial(builders.solid_solution, elements=elements, shares=shares / shares.sum(), rng=rng)
         if rng.random() < 0.3:
-            structure = _whole_structure(label, rng, min_atoms=250)
+            structure = _whole_structure(crystal, rng, min_atoms=250)
             structure = Structure(
                 structure.positions, decorate(structure.numbers), structure.cell, structure.pbc
             )
-            return describe(imperfect(structure, self.noise, rng), settings), label
-        return self._box_of(crystals()[label], settings, rng, decorate), label
+            return describe(imperfect(structure, self.noise, rng), settings), crystal.label
+        return self._box_of(crystal.unit, settings, rng, decorate), crystal.label
 
     def _box_of(
         self, crystal: Structure, settings: DescriptorSettings, rng: Generator,
@@ -178,8 +204,8 @@ class PerturbedSamples:
             edges = np.cbrt(volume * wanted) * rng.uniform(0.9, 1.1, 3)
         return noisy_box(crystal, edges, self.noise, settings, rng, decorate)
 
-    def _disordered(self, label: str, settings: DescriptorSettings, rng: Generator) -> tuple[FloatArray, str]:
-        return _disordered_features(settings, rng, self.box_atoms), label
+    def _disordered(self, settings: DescriptorSettings, rng: Generator) -> tuple[FloatArray, str]:
+        return _disordered_features(settings, rng, self.box_atoms), DISORDERED
 
 
 @dataclass(frozen=True)
@@ -193,21 +219,18 @@ class Job:
 CLOSE_PACKED = ("fcc", "bcc", "hcp")
 
 
-@lru_cache(maxsize=1)
-def pristine_list() -> list[tuple[str, Structure]]:
-    """The pristine structures with their labels, 396 of them."""
-    return list(pristine())
+#: Makes one sample: its descriptor and its label.
+Make = Callable[[DescriptorSettings, Generator], tuple[FloatArray, str]]
 
 
-@lru_cache(maxsize=1)
-def crystals() -> dict[str, Structure]:
-    """Periodic structure of every class that is not a nanotube."""
-    return {p.label: build(p) for p in prototypes() if p.dimension > 1}
+def given(crystals: Sequence[Crystal] | None) -> Sequence[Crystal]:
+    """The crystals, or the 108 prototypes if there are none."""
+    return prototype_crystals() if crystals is None else crystals
 
 
-@lru_cache(maxsize=1)
-def _by_label() -> dict[str, Prototype]:
-    return {p.label: p for p in prototypes()}
+def pristine_list(crystals: Sequence[Crystal] | None = None) -> list[tuple[str, Structure]]:
+    """The pristine structures with their labels; 396 of the 108 prototypes."""
+    return [(c.label, structure) for c in given(crystals) for structure in c.pristine]
 
 
 def paper_descriptors(
@@ -259,17 +282,16 @@ def _displacements(positions: FloatArray, d: float, noise: Noise, rng: Generator
     return builders.thermal_noise(positions, sigma, correlated, noise.length * d * rng.uniform(0.7, 1.4), rng)
 
 
-def _whole_structure(label: str, rng: Generator, min_atoms: int = 100) -> Structure:
+def _whole_structure(crystal: Crystal, rng: Generator, min_atoms: int = 100) -> Structure:
     """A periodic supercell, one of the paper's open supercells, or an open piece of random shape."""
-    p = _by_label()[label]
     kind = rng.choice(["periodic", "open", "piece"], p=[0.35, 0.4, 0.25])
-    if p.dimension == 1:
-        cells = supercells(p, min_atoms=min_atoms, periodic=kind == "periodic")
+    if crystal.dimension == 1:
+        cells = crystal.supercells(min_atoms, periodic=kind == "periodic")
         return cells[0 if kind == "open" else int(rng.integers(len(cells)))]
     if kind != "piece":
-        cells = supercells(p, min_atoms=min_atoms, periodic=kind == "periodic")
+        cells = crystal.supercells(min_atoms, periodic=kind == "periodic")
         return cells[int(rng.integers(len(cells)))]
-    return random_piece(crystals()[label], int(rng.integers(100, 500)) + 2 * len(crystals()[label]), rng)
+    return random_piece(crystal.unit, int(rng.integers(100, 500)) + 2 * len(crystal.unit), rng)
 
 
 def random_piece(crystal: Structure, n_atoms: int, rng: Generator) -> Structure:
@@ -400,8 +422,8 @@ def _disordered_features(
 
 def _molten(elements: IntArray, shares: FloatArray, n_atoms: int, rng: Generator) -> Structure:
     """A crystal shaken until nothing of its order is left and relieved of overlaps, periodic cube."""
-    labels = [p.label for p in prototypes() if p.dimension == 3]
-    crystal = crystals()[labels[int(rng.integers(len(labels)))]]
+    bulk = [c.unit for c in prototype_crystals() if c.dimension == 3]
+    crystal = bulk[int(rng.integers(len(bulk)))]
     volume = abs(np.linalg.det(crystal.complete_cell)) / len(crystal)
     edge = float(np.cbrt(volume * n_atoms))
     positions, numbers = builders.crystal_in_box(
