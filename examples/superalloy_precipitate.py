@@ -14,34 +14,18 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from ovito.data import DataCollection, ParticleType, SimulationCell
 from ovito.modifiers import CreateIsosurfaceModifier, SliceModifier
-from ovito.pipeline import Pipeline, StaticSource
-from ovito.vis import SimulationCellVis
+from ovito.pipeline import Pipeline
 
 from arise_core import Structure, builders
 from ovito_arise import AriseModifier, pictures
+from ovito_arise.convert import to_pipeline
 from ovito_arise.grid_files import write_grid_dump
-from ovito_arise.outputs import OTHER_COLOUR
 
 LATTICE = 3.57  # Å
 ALUMINIUM = 0.1  # share in the matrix
 THERMAL = 0.1  # Å, displacement of the atoms per coordinate
 VIEW = pictures.View(direction=(-0.45, 1.0, -0.4), size=(760, 760))
-
-
-def pipeline_of(structure: Structure) -> Pipeline:
-    """A pipeline that starts with a structure of nickel and aluminium."""
-    data = DataCollection()
-    cell = SimulationCell(pbc=tuple(bool(b) for b in structure.pbc))
-    cell[:, :3] = structure.complete_cell.T
-    cell.vis = SimulationCellVis(line_width=0.5)
-    data.objects.append(cell)
-    particles = data.create_particles(count=len(structure))
-    particles.create_property("Position", data=structure.positions)
-    types = particles.create_property("Particle Type", data=structure.numbers.astype(np.int32))
-    types.types = [ParticleType(id=28, name="Ni", radius=1.2), ParticleType(id=13, name="Al", radius=1.2)]
-    return Pipeline(source=StaticSource(data=data))
 
 
 def alloy(edge: float, precipitate: float) -> Structure:
@@ -56,10 +40,7 @@ def draw(pipeline: Pipeline, modifier: AriseModifier, middle: float, rendered: b
     """A cut through the middle by structure and by mutual information, and the surface of the precipitate."""
     cut = SliceModifier(distance=middle, normal=(0, 1, 0), inverse=True, operate_on={"particles"})
     pipeline.modifiers.append(cut)
-    images = [pictures.picture(pipeline, 0, VIEW, rendered)]
-    end = float(np.nanpercentile(pipeline.compute().particles["ARISE Mutual Information"], 99.5))
-    modifier.color_by, modifier.color_end = "mutual information", max(end, 0.01)
-    images.append(pictures.picture(pipeline, 0, VIEW, rendered))
+    *images, end = pictures.both_ways(pipeline, modifier, 0, VIEW, rendered)
     titles = ["structure, cut through the middle", "doubt, cut through the middle"]
     if rendered:
         pipeline.modifiers.remove(cut)
@@ -77,15 +58,8 @@ def draw(pipeline: Pipeline, modifier: AriseModifier, middle: float, rendered: b
     panels = figure.subplots(1, len(images))
     for axes, image, title in zip(panels, images, titles, strict=True):
         pictures.show(axes, image, title)
-    pictures.information_bar(figure, panels[1], modifier.color_end)
-    colours = {t.name: tuple(t.color) for t in pipeline.compute().particles["Structure Type"].types}
-    pictures.class_legend(
-        figure,
-        ["FCC", "L1_2", "Other"],
-        [colours["FCC"], colours["L1_2"], OTHER_COLOUR],
-        ncols=3,
-        loc="outside lower left",
-    )
+    pictures.information_bar(figure, panels[1], end)
+    pictures.legend_of(figure, ["FCC", "L1_2", "Other"], pipeline.compute())
     figure.savefig(path, dpi=120)
 
 
@@ -97,7 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     edge, precipitate = (57.0, 28.5) if given.quick else (86.0, 46.0)
     structure = alloy(edge, precipitate)
-    pipeline = pipeline_of(structure)
+    pipeline = to_pipeline(structure, radius=1.2)
     modifier = AriseModifier(box_size=12.0, stride=6.0 if given.quick else 3.5, probabilities=["L1_2"])
     pipeline.modifiers.append(modifier)
     data = pipeline.compute()

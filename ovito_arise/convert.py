@@ -1,4 +1,4 @@
-"""From OVITO's data collection to the structure that the core wants. Arrays only, no loop over atoms."""
+"""From OVITO's data collection to the structure that the core wants, and back. No loop over atoms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import ase.data
 import numpy as np
-from ovito.data import DataCollection, ElementType, Property
+from ovito.data import DataCollection, ElementType, ParticleType, Property, SimulationCell
+from ovito.pipeline import Pipeline, StaticSource
 
 from arise_core import Structure
 from arise_core.structure import BoolArray, FloatArray, IntArray
@@ -63,6 +64,34 @@ def to_atoms(
         origin,
         selected,
     )
+
+
+def to_collection(structure: Structure, radius: float | None = None) -> DataCollection:
+    """A structure as OVITO holds it: particles with named types, and a cell if there is one.
+
+    Args:
+        structure: stays as it is.
+        radius: of the particles in pictures, Å; by default OVITO's own for their elements.
+    """
+    data = DataCollection()
+    if structure.cell.any():
+        cell = SimulationCell(pbc=tuple(bool(b) for b in structure.pbc))
+        cell[:, :3] = structure.complete_cell.T
+        data.objects.append(cell)
+    particles = data.create_particles(count=len(structure))
+    particles.create_property("Position", data=structure.positions)
+    types = particles.create_property("Particle Type", data=structure.numbers.astype(np.int32))
+    types.types = [ParticleType(id=int(z), name=ase.data.chemical_symbols[z]) for z in structure.species]
+    for kind in types.types_:
+        kind.load_defaults()
+        if radius is not None:
+            kind.radius = radius
+    return data
+
+
+def to_pipeline(structure: Structure, radius: float | None = None) -> Pipeline:
+    """A pipeline that starts with a structure; see `to_collection`."""
+    return Pipeline(source=StaticSource(data=to_collection(structure, radius)))
 
 
 def atomic_numbers(

@@ -22,10 +22,9 @@ TRAJECTORY = Path(__file__).parent / "data" / "cu-melting.dump.gz"
 #: Å. Copper at 1220 K needs no finer map to show its two fronts.
 STRIDE = 4.0
 TIME_STEP = 0.003  # ps, of the simulation
-INFORMATION = "ARISE Mutual Information"
 COLUMNS = [
     "Particle Identifier", "Particle Type", "Position.X", "Position.Y", "Position.Z",
-    "Structure Type", "ARISE Confidence", INFORMATION,
+    "Structure Type", "ARISE Confidence", "ARISE Mutual Information",
 ]  # fmt: skip
 
 Say = Callable[[str], None]
@@ -66,7 +65,7 @@ def run(out: Path, overwrite: bool, say: Say, last_frame: int | None = None) -> 
     frames = analyse(pipeline, modifier, last, out, say)
     export(pipeline, last, out)
     bar_chart(pipeline, last, out / "structures.png")
-    time_series(frames, colours_of(pipeline.compute(0)), out / "over-time.png")
+    time_series(frames, pictures.colours_of(pipeline.compute(0)), out / "over-time.png")
     rendered = pictures.can_render()
     if not rendered:
         say(pictures.WITHOUT_VULKAN)
@@ -123,11 +122,8 @@ def _frame(data: DataCollection, number: int, seconds: float) -> Frame:
 
 def export(pipeline: Pipeline, last: int, out: Path) -> None:
     """Particles and attributes of all frames, through OVITO's own writers."""
-    counted = [
-        name
-        for name in pipeline.compute(0).attributes
-        if name.startswith("ARISE.") and any(pipeline.compute(f).attributes[name] for f in range(last + 1))
-    ]
+    values = [dict(pipeline.compute(f).attributes) for f in range(last + 1)]
+    counted = [n for n in values[0] if n.startswith("ARISE.") and any(found[n] for found in values)]
     frames = {"multiple_frames": True, "start_frame": 0, "end_frame": last}
     for name, kind, columns in (
         ("trajectory.xyz", "xyz", COLUMNS),
@@ -140,16 +136,11 @@ def export(pipeline: Pipeline, last: int, out: Path) -> None:
         )
 
 
-def colours_of(data: DataCollection) -> dict[str, tuple[float, float, float]]:
-    """Colour of every structure, by name."""
-    return {t.name: tuple(t.color) for t in data.particles["Structure Type"].types}
-
-
 def bar_chart(pipeline: Pipeline, last: int, path: Path) -> None:
     """Atoms per structure in the first and in the last frame."""
     first, final = (_frame(pipeline.compute(f), f, 0.0) for f in (0, last))
     names = sorted({*first.shares, *final.shares}, key=lambda n: -final.shares.get(n, 0.0))
-    colours = colours_of(pipeline.compute(0))
+    colours = pictures.colours_of(pipeline.compute(0))
     count = pipeline.compute(0).particles.count
     figure = pictures.new_figure(5.5, 1.4 + 0.75 * len(names))
     axes = figure.subplots()
@@ -207,10 +198,10 @@ def atoms(pipeline: Pipeline, last: int, path: Path, rendered: bool) -> None:
     chosen = sorted({round(k * last / 3) for k in range(4)})
     view = pictures.View(direction=(-0.25, 1.0, -0.35), up=(1.0, 0.0, 0.0), size=(1100, 480))
     data = [pipeline.compute(f) for f in chosen]
-    end = max(0.02, *(np.nanpercentile(d.particles[INFORMATION], 99.5) for d in data))
+    end = pictures.scale_end(*data)
     left = [pictures.picture(pipeline, f, view, rendered) for f in chosen]
     colouring = ColorCodingModifier(
-        property=INFORMATION, start_value=0.0, end_value=end, gradient=ColorCodingModifier.Viridis()
+        property=pictures.INFORMATION, start_value=0.0, end_value=end, gradient=ColorCodingModifier.Viridis()
     )
     pipeline.modifiers.append(colouring)
     right = [pictures.picture(pipeline, f, view, rendered) for f in chosen]
@@ -223,7 +214,7 @@ def atoms(pipeline: Pipeline, last: int, path: Path, rendered: bool) -> None:
         picoseconds = found.attributes["Timestep"] * TIME_STEP
         row[0].set_title(f"{picoseconds:.1f} ps", loc="left", fontsize=10)
     present = {n for d in data for n in _frame(d, 0, 0.0).shares}
-    colours = {n: c for n, c in colours_of(data[0]).items() if n in present and n != "Other"}
+    colours = {n: c for n, c in pictures.colours_of(data[0]).items() if n in present and n != "Other"}
     pictures.class_legend(
         figure,
         [*colours, "Other (melt)"],
