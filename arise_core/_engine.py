@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from arise_core._kernels import jit
+from arise_core.compilation import jit
 
 
 @jit

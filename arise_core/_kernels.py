@@ -9,15 +9,10 @@ l = 0 ... l_max in steps of `l_step` (2 where odd l vanish) and m = -l ... l, in
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import numba
 import numpy as np
 
-
-def jit(function: Any) -> Any:
-    """Compile lazily, cache on disk, release the lock."""
-    return numba.njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})(function)
+from arise_core.compilation import jit
 
 
 @jit

@@ -10,9 +10,9 @@ import itertools
 import re
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,8 @@ from arise_core.zoo import zoo_root
 #: Rows that go through the network together. Fixed, and filled up with zeros, so that the floating-point
 #: result of a row does not depend on how many others there are.
 ROWS = 64
+#: The same on a GPU, to begin with: halved, down to `ROWS`, where its memory is not enough.
+GPU_ROWS = 65536
 #: Operations that a model may consist of: those of `training/mlp.py`. None reaches beyond tensors.
 ALLOWED_OPERATIONS = frozenset(
     [
@@ -193,6 +195,22 @@ class Model:
 
         Raises:
             ValueError: features of another length than the model's.
+            MemoryError: the GPU has no room even for small batches.
+        """
+        steps = self.predict_steps(features, sampling, reject_threshold=reject_threshold)
+        prediction: Prediction = drain(steps, progress)
+        return prediction
+
+    def predict_steps(
+        self,
+        features: Reals,
+        sampling: SamplingSettings | None = None,
+        *,
+        reject_threshold: float | str | None = "card",
+    ) -> Generator[float, None, Prediction]:
+        """`predict` as a generator: yields the share of the work done, returns the prediction.
+
+        Closing the generator stops the work; no thread is left running.
         """
         sampling = sampling or SamplingSettings()
         threshold = self.card.reject.threshold if reject_threshold == "card" else reject_threshold
@@ -204,7 +222,7 @@ class Model:
         x = checked[good]
         by_head = self.card.reject.kind == "head"
         with _Runner(self, x) as runner:
-            statistics = sample(
+            statistics = yield from sample(
                 len(x),
                 n_classes,
                 runner.evaluate,
@@ -213,7 +231,6 @@ class Model:
                 sampling.passes,
                 sampling.tolerance,
                 threshold if by_head else None,
-                progress,
             )
         entropy = statistics.predictive_entropy()
         score = statistics.reject_mean() if by_head else entropy / np.log2(n_classes)
@@ -245,6 +262,22 @@ class Model:
         return torch.from_numpy(contiguous).to(self.device)
 
 
+def drain(steps: Generator[float, None, Any], progress: Callable[[float], None]) -> Any:
+    """What a generator of steps returns; it is closed, and its threads with it, whatever `progress` raises."""
+    with closing(steps):
+        while True:
+            try:
+                fraction = next(steps)
+            except StopIteration as stop:
+                return stop.value
+            progress(fraction)
+
+
+def batch_rows(device: torch.device) -> int:
+    """Rows that go through the network together on a device, to begin with."""
+    return ROWS if device.type == "cpu" else GPU_ROWS
+
+
 class _Runner:
     """Sends rows through a model in blocks of fixed size, several blocks side by side on the CPU."""
 
@@ -252,14 +285,12 @@ class _Runner:
         self.model = model
         self.features = features
         self.pool: ThreadPoolExecutor | None = None
-        self.rows = ROWS
+        self.rows = batch_rows(model.device)
 
     def __enter__(self) -> _Runner:
         count = threads.count()
         if self.model.device.type == "cpu" and count > 1 and len(self.features) > ROWS:
             self.pool = ThreadPoolExecutor(count, thread_name_prefix="arise-network")
-        elif self.model.device.type != "cpu":
-            self.rows = 65536
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -269,31 +300,62 @@ class _Runner:
     def log_probabilities(self) -> FloatArray:
         """log2 of the class probabilities without dropout, (n, n_classes)."""
         n_classes = len(self.model.card.classes)
-        out = np.empty((len(self.features), n_classes))
-        with _one_torch_thread(), torch.inference_mode():
-            for k in range(0, len(out), self.rows):
-                x = self.model._tensor(_filled(self.features[k : k + self.rows], self.rows))
-                logits = self.model._module(x)[:, :n_classes].double()
-                log_p = torch.log_softmax(logits, dim=1).cpu().numpy() / np.log(2)
-                out[k : k + self.rows] = log_p[: len(out) - k]
-        return np.maximum(out, np.log2(1e-12))
+
+        def one(first: int, rows: int) -> list[FloatArray]:
+            x = self.model._tensor(_filled(self.features[first : first + rows], rows))
+            logits = self.model._module(x)[:, :n_classes].double()
+            return [torch.log_softmax(logits, dim=1).cpu().numpy() / np.log(2)]
+
+        (log_p,) = self._in_blocks(len(self.features), one) or [np.empty((0, n_classes))]
+        return np.asarray(np.maximum(log_p, np.log2(1e-12)))
 
     def evaluate(self, rows: IntArray, masks: list[Float32Array], reference: FloatArray) -> list[FloatArray]:
         """Sums over passes for these rows, as `DropoutMLP.monte_carlo` gives them."""
         tensors = [self.model._tensor(m) for m in masks]
-        starts = range(0, len(rows), self.rows)
 
-        def one(k: int) -> list[FloatArray]:
-            part = rows[k : k + self.rows]
-            x = self.model._tensor(_filled(self.features[part], self.rows))
-            log2_p = self.model._tensor(_filled(reference[k : k + self.rows], self.rows))
+        def one(first: int, count: int) -> list[FloatArray]:
+            x = self.model._tensor(_filled(self.features[rows[first : first + count]], count))
+            log2_p = self.model._tensor(_filled(reference[first : first + count], count))
+            return [s.double().cpu().numpy() for s in self.model._module.monte_carlo(x, tensors, log2_p)]
+
+        return self._in_blocks(len(rows), one)
+
+    def _in_blocks(self, n: int, one: Callable[[int, int], list[FloatArray]]) -> list[FloatArray]:
+        """Arrays of n rows from `one(first, rows)`, block after block; smaller blocks if memory is not enough.
+
+        Raises:
+            MemoryError: not even the smallest blocks fit on the GPU.
+        """
+
+        def block(first: int, rows: int) -> list[FloatArray]:
             with torch.inference_mode():
-                sums = self.model._module.monte_carlo(x, tensors, log2_p)
-            return [s[: len(part)].double().cpu().numpy() for s in sums]
+                return [a[: n - first] for a in one(first, rows)]
 
-        with _one_torch_thread():
-            parts = list(self.pool.map(one, starts)) if self.pool else [one(k) for k in starts]
-        return [np.concatenate(p) for p in zip(*parts, strict=True)]
+        while True:
+            starts, rows = range(0, n, self.rows), self.rows
+            try:
+                with _one_torch_thread():
+                    run = self.pool.map if self.pool else map
+                    parts = list(run(lambda first, rows=rows: block(first, rows), starts))  # type: ignore[misc]
+                return [np.concatenate(p) for p in zip(*parts, strict=True)]
+            except RuntimeError as error:
+                if not _out_of_memory(error):
+                    raise
+                shortage = " ".join(str(error).split())
+            torch.cuda.empty_cache()
+            if self.rows <= ROWS:
+                raise MemoryError(
+                    f"`device` {str(self.model.device)!r} has no memory left for batches of {ROWS} rows: free "
+                    f"some, or load the model with device='cpu' ({shortage[:200]})"
+                )
+            self.rows = max(self.rows // 2, ROWS)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether a GPU ran out of memory; TorchScript wraps the error in one that has but its text."""
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        text in str(error) for text in ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    )
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from arise_core.boxes import automatic_box_size
 from arise_core.card import ClassInfo
 from arise_core.maps import POINTS, StridedMap
-from arise_core.network import Model
+from arise_core.network import Model, drain
 from arise_core.prediction import MISSING, Prediction, check_threshold
 from arise_core.recognise import Threshold, classify, map_steps
 from arise_core.settings import MAP_TOLERANCE, MapSettings, SamplingSettings
@@ -224,8 +224,4 @@ def overview(
     box_size = automatic_box_size(structure) if isinstance(settings.box_size, str) else settings.box_size
     sampling = SamplingSettings(passes=settings.passes, tolerance=settings.tolerance, seed=settings.seed)
     steps = map_steps(structure, model, settings.map_settings(box_size), sampling, settings.reject_threshold)
-    while True:
-        try:
-            progress(next(steps))
-        except StopIteration as stop:
-            return Overview.of_map(stop.value, structure)
+    return Overview.of_map(drain(steps, progress), structure)

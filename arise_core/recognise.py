@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 from arise_core.boxes import box_grid
 from arise_core.maps import StridedMap
 from arise_core.neighbors import PairFinder, images, wrapped
-from arise_core.network import Model
+from arise_core.network import Model, drain
 from arise_core.prediction import Prediction, check_threshold, concatenate
 from arise_core.settings import MAP_TOLERANCE, Edges, MapSettings, Padding, SamplingSettings
 from arise_core.soap import describe
@@ -128,12 +128,8 @@ def strided_map(
     )  # fmt: skip
     sampling = SamplingSettings(passes=passes, tolerance=tolerance, seed=seed)
     steps = map_steps(structure, model, settings, sampling, reject_threshold)
-    while True:
-        try:
-            progress(next(steps))
-        except StopIteration as stop:
-            result: StridedMap = stop.value
-            return result
+    result: StridedMap = drain(steps, progress)
+    return result
 
 
 def map_steps(
@@ -155,23 +151,33 @@ def map_steps(
     order: list[IntArray] = []
     parts: list[Prediction] = []
     waiting: list[tuple[IntArray, Float32Array]] = []
-    described = predicted = 0
+    described, predicted = 0, 0.0
 
-    def predict_waiting() -> None:
-        boxes = np.concatenate([b for b, _ in waiting])
-        features = np.concatenate([f for _, f in waiting])
-        parts.append(model.predict(features, sampling, reject_threshold=reject_threshold))
-        order.append(boxes)
-        waiting.clear()
+    def fraction() -> float:
+        return DESCRIPTOR_SHARE * described / n + (1 - DESCRIPTOR_SHARE) * predicted / n
 
     for part in iterate_boxes(grid, model.descriptor):
         n_atoms[part.boxes] = part.n_atoms
         waiting.append((part.boxes, part.features))
         described += len(part.boxes)
-        if sum(len(b) for b, _ in waiting) >= BATCH or described == n:
-            predict_waiting()
-            predicted = described
-        yield DESCRIPTOR_SHARE * described / n + (1 - DESCRIPTOR_SHARE) * predicted / n
+        yield fraction()
+        if sum(len(b) for b, _ in waiting) < BATCH and described < n:
+            continue
+        order.append(np.concatenate([b for b, _ in waiting]))
+        features = np.concatenate([f for _, f in waiting])
+        waiting.clear()
+        steps = model.predict_steps(features, sampling, reject_threshold=reject_threshold)
+        before = predicted
+        try:
+            while True:
+                predicted = before + next(steps) * len(features)
+                yield fraction()
+        except StopIteration as stop:
+            parts.append(stop.value)
+            predicted = float(described)
+        finally:
+            steps.close()
+    yield 1.0
     back = np.empty(n, dtype=np.int64)
     back[np.concatenate(order)] = np.arange(n)
     prediction = concatenate(parts).take(back)

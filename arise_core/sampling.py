@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -130,9 +130,10 @@ def sample(
     passes: int,
     tolerance: float | None,
     threshold: float | None,
-    progress: Callable[[float], None] = lambda fraction: None,
-) -> Statistics:
-    """Run passes for n rows until all are done.
+) -> Generator[float, None, Statistics]:
+    """Run passes for n rows until all are done; yields the share of the work done, returns the statistics.
+
+    The share counts what is left as if no more rows would be done early, so it rises faster where some are.
 
     Args:
         n: rows.
@@ -143,18 +144,18 @@ def sample(
         passes: at most.
         tolerance: standard error at which a row is done, bit; None: no row is done early.
         threshold: of the probability of "no crystal", if rows are rejected by it.
-        progress: called with the share of the work done, which rises evenly as far as can be foreseen.
     """
     statistics = Statistics(n, n_classes)
     active = np.arange(n)
-    done = 0
+    done = spent = 0
     while done < passes and len(active):
         count = min(BLOCK, passes - done)
         reference = first_reference[active] if done == 0 else statistics.reference(active)
         block = [mask[:count] for mask in masks(done // BLOCK)]
         statistics.add(active, evaluate(active, block, reference), count)
         done += count
+        spent += count * len(active)
         if tolerance is not None:
             active = active[~statistics.settled(active, tolerance, threshold)]
-        progress(1.0 if not len(active) else done / passes)
+        yield spent / (spent + len(active) * (passes - done))
     return statistics

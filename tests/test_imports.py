@@ -47,6 +47,22 @@ def test_adapters_do_not_import_each_other():
     assert offenders(ROOT / "ase_arise", ("ovito_arise", "ovito")) == []
 
 
+def test_inference_and_ovito_start_no_process():
+    """Threads only: a fork of OVITO or of a program with a GPU takes their locks along."""
+    processes = (
+        "multiprocessing",
+        "subprocess",
+        "concurrent.futures.ProcessPoolExecutor",
+        "os.fork",
+        "joblib",
+    )
+    assert offenders(CORE, processes, skip=("training", "benchmark")) == []
+    assert offenders(ROOT / "ovito_arise", processes) == []
+    screening = [name for _, name in offenders(ROOT / "ase_arise", ("multiprocessing",))]
+    assert screening  # the one place with workers, which are spawned
+    assert 'get_context("spawn")' in (ROOT / "ase_arise" / "screening.py").read_text(encoding="utf-8")
+
+
 def test_the_rule_would_be_noticed(tmp_path):
     (tmp_path / "bad.py").write_text("def f():\n    from arise_core.training import fit\n")
     assert imported(tmp_path / "bad.py") >= {"arise_core.training"}

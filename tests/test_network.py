@@ -217,6 +217,68 @@ def test_missing_gpu_falls_back_with_a_warning(small):
         load_model(small.path, device="gpu")
 
 
+class Cramped:
+    """A network on a device whose memory holds no more than so many rows at once."""
+
+    def __init__(self, module, limit, error):
+        self.module, self.limit, self.error = module, limit, error
+        self.seen = set()
+
+    def _checked(self, x):
+        self.seen.add(len(x))
+        if len(x) > self.limit:
+            raise self.error
+
+    def __call__(self, x):
+        self._checked(x)
+        return self.module(x)
+
+    def monte_carlo(self, x, masks, reference):
+        self._checked(x)
+        return self.module.monte_carlo(x, masks, reference)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        # TorchScript's interpreter turns it into an error of no particular kind
+        RuntimeError("The following operation failed in the TorchScript interpreter.\nCUDA out of memory."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["torch", "TorchScript", "cuBLAS"],
+)
+def test_small_batches_where_memory_is_short(small, features, monkeypatch, error):
+    """As on a GPU: batches are halved until they fit; where the smallest do not, that is what is said."""
+    sampling = SamplingSettings(passes=40)
+    expected = small.predict(features, sampling)
+    monkeypatch.setattr(network, "batch_rows", lambda device: 1024)
+    cramped = Cramped(small._module, 200, error)
+    monkeypatch.setattr(small, "_module", cramped)
+    found = small.predict(features, sampling)
+    assert cramped.seen == {1024, 512, 256, 128}
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+    cramped.limit = 63
+    with pytest.raises(MemoryError, match=r"no memory left for batches of 64 rows: .*device='cpu'"):
+        small.predict(features, sampling)
+
+
+def test_other_errors_of_the_network_pass(small, features, monkeypatch):
+    monkeypatch.setattr(small, "_module", Cramped(small._module, 1, RuntimeError("shapes do not match")))
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        small.predict(features)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_uses_the_same_masks(small, features):
+    """Single precision, other order of summation: 1e-4. Other masks would differ by several per cent."""
+    sampling = SamplingSettings(passes=40, seed=3)
+    ours = fields(small.predict(features, sampling))
+    theirs = fields(load_model(small.path, device="cuda").predict(features, sampling))
+    for name in ("probabilities", "mutual_information", "predictive_entropy", "reject_score"):
+        assert theirs[name] == pytest.approx(ours[name], abs=1e-4), name
+
+
 # --- Monte Carlo dropout ----------------------------------------------------------------------------------
 
 
@@ -370,12 +432,22 @@ def test_memory_does_not_grow_with_passes():
         n, c = 500, 20
         sums = [np.ones((n, c)) / c, np.ones((n, c)), np.ones((n, c)), np.ones((n, 5))]
         tracemalloc.start()
-        sample(n, c, lambda r, m, q: sums, np.zeros((n, c)), lambda b: [], passes, None, None)
+        list(sample(n, c, lambda r, m, q: sums, np.zeros((n, c)), lambda b: [], passes, None, None))
         size = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return size
 
     assert peak(3200) < 1.2 * peak(160)
+
+
+def test_progress_foresees_the_work(small, features):
+    """A pass for all rows costs as much as any other; rows that are done early make it jump forward, never back."""
+    steps = list(small.predict_steps(features, SamplingSettings(passes=10 * BLOCK)))
+    assert steps == pytest.approx(np.arange(1, 11) / 10)
+    adaptive = list(small.predict_steps(features, SamplingSettings(passes=100 * BLOCK, tolerance=0.02)))
+    assert adaptive == sorted(adaptive)
+    assert adaptive[-1] == 1.0
+    assert len(adaptive) > 3
 
 
 def test_rows_without_features_are_nan(small, features):

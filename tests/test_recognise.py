@@ -150,8 +150,6 @@ def test_bad_structures(model):
 
 
 def test_closing_the_generator_stops_the_work(model, fcc):
-    import threading
-
     steps = arise.map_steps(
         builders.repeat(fcc, (2, 2, 2)),
         model,
@@ -160,7 +158,40 @@ def test_closing_the_generator_stops_the_work(model, fcc):
     )
     assert 0 < next(steps) < 1
     steps.close()
-    assert not [t for t in threading.enumerate() if t.name.startswith("arise")]
+    assert threads_of_ours() == []
+
+
+def threads_of_ours():
+    import threading
+
+    return [t for t in threading.enumerate() if t.name.startswith("arise")]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.7], ids=["descriptors", "network"])
+def test_an_interrupt_leaves_no_thread_running(model, fcc, share):
+    """Also while the exception, which keeps the frames it went through, is still there."""
+
+    def interrupt(fraction):
+        if fraction > share:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        arise.strided_map(
+            fcc, model, box_size=12.0, stride=2.0, passes=64, tolerance=None, progress=interrupt
+        )
+    assert caught.value is not None
+    assert threads_of_ours() == []
+    assert arise.classify(fcc, model, passes=10).names[0] == "fcc"
+
+
+def test_progress_of_a_map_rises_evenly(model, fcc):
+    """Every tile of boxes and every block of passes moves it on; no step is a large share of the whole."""
+    seen = [0.0]
+    arise.strided_map(fcc, model, box_size=10.0, stride=1.7, passes=160, tolerance=None, progress=seen.append)
+    steps = np.diff(seen)
+    assert (steps >= 0).all()
+    assert steps.max() < 0.1
+    assert seen[-1] == 1.0
 
 
 def test_map_as_xarray_and_netcdf(model, fcc, tmp_path):
