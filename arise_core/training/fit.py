@@ -33,6 +33,7 @@ LOG_COLUMNS = (
 )
 
 Progress = Callable[[float, str], None]
+AfterEpoch = Callable[[int, float], None]
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,11 @@ def fit(
     targets: IntArray,
     n_classes: int,
     recipe: Recipe,
-    out: Path,
+    out: Path | None,
     progress: Progress = lambda fraction, message: None,
+    *,
+    start: DropoutMLP | None = None,
+    after_epoch: AfterEpoch = lambda epoch, accuracy: None,
 ) -> Fitted:
     """Train the recipe's network; resume from `out/checkpoint.pt` if it belongs to this recipe.
 
@@ -70,37 +74,34 @@ def fit(
         targets: (n,), class index; -1 for disordered samples.
         n_classes: number of classes.
         recipe: network and optimisation.
-        out: folder for `training.csv` and the checkpoint.
+        out: folder for `training.csv` and the checkpoint; None: nothing is written or resumed.
         progress: called after each epoch with the fraction done and a message.
+        start: network to go on from, its input map included, instead of a new one; it is trained in place.
+        after_epoch: called with the epoch, from 1, and its validation accuracy; may raise to stop.
     """
     with torch.random.fork_rng(devices=[]):  # the caller's generator is left as it was
         torch.manual_seed(recipe.seed)
-        return _fit(features, targets, n_classes, recipe, out, progress)
+        return _fit(features, targets, n_classes, recipe, out, progress, start, after_epoch)
 
 
 def _fit(
-    features: Reals, targets: IntArray, n_classes: int, recipe: Recipe, out: Path, progress: Progress
-) -> Fitted:
+    features: Reals, targets: IntArray, n_classes: int, recipe: Recipe, out: Path | None, progress: Progress,
+    start: DropoutMLP | None, after_epoch: AfterEpoch,
+) -> Fitted:  # fmt: skip
     settings = recipe.fit
     train, validation = split(targets)
     generator = torch.Generator().manual_seed(recipe.seed)
     x = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
     y = torch.from_numpy(np.asarray(targets, dtype=np.int64))
     xt, yt, xv, yv = x[train], y[train], x[validation], y[validation]
-    mean, transform = input_map(features[train], recipe.network)
-    network = DropoutMLP(
-        features.shape[1], transform.shape[1], recipe.network.hidden, n_classes, recipe.network.dropout,
-        recipe.network.reject,
-    )  # fmt: skip
-    network.set_inputs(mean, transform)
+    network = start if start is not None else _new_network(features[train], n_classes, recipe.network)
     optimiser = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
     steps = max(1, (len(xt) + settings.batch_size - 1) // settings.batch_size)
     total = steps * settings.epochs
     state: dict[str, Any] = {"epoch": 0, "best": None, "rows": []}
-    checkpoint = out / "checkpoint.pt"
-    loaded = _read_checkpoint(checkpoint, recipe.digest())
+    loaded = _read_checkpoint(out / CHECKPOINT, recipe.digest()) if out is not None else None
     if loaded is not None:
         state = loaded["state"]
         network.load_state_dict(loaded["network"])
@@ -108,7 +109,7 @@ def _fit(
         generator.set_state(loaded["generator"])
         torch.set_rng_state(loaded["torch"])
     for epoch in range(state["epoch"], settings.epochs):
-        start = time.perf_counter()
+        began = time.perf_counter()
         network.train()
         order = torch.randperm(len(xt), generator=generator)
         loss_sum = 0.0
@@ -133,7 +134,7 @@ def _fit(
         row = {
             "epoch": epoch + 1, "learning_rate": rate, "loss": loss_sum / len(xt), "accuracy": right / len(xt),
             "validation_loss": validation_loss, "validation_accuracy": validation_accuracy,
-            "seconds": time.perf_counter() - start,
+            "seconds": time.perf_counter() - began,
         }  # fmt: skip
         state["rows"].append(row)
         state["epoch"] = epoch + 1
@@ -141,15 +142,16 @@ def _fit(
         if settings.keep == "last" or best is None or validation_accuracy > best["validation_accuracy"]:
             weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
             state["best"] = {**row, "weights": weights}
-        if (epoch + 1) % CHECKPOINT_EVERY == 0 or epoch + 1 == settings.epochs:
+        if out is not None and ((epoch + 1) % CHECKPOINT_EVERY == 0 or epoch + 1 == settings.epochs):
             _write_log(out / "training.csv", state["rows"])
             content = {
                 "digest": recipe.digest(), "state": state, "network": network.state_dict(),
                 "optimiser": optimiser.state_dict(), "generator": generator.get_state(),
                 "torch": torch.get_rng_state(),
             }  # fmt: skip
-            write_atomically(checkpoint, partial(torch.save, content))
+            write_atomically(out / CHECKPOINT, partial(torch.save, content))
         progress((epoch + 1) / settings.epochs, f"validation accuracy {validation_accuracy:.4f}")
+        after_epoch(epoch + 1, validation_accuracy)
     best = state["best"]
     network.load_state_dict(best["weights"])
     network.eval()
@@ -157,6 +159,16 @@ def _fit(
 
 
 CHECKPOINT_EVERY = 5
+CHECKPOINT = "checkpoint.pt"
+
+
+def _new_network(features: Reals, n_classes: int, settings: NetworkSettings) -> DropoutMLP:
+    mean, transform = input_map(features, settings)
+    network = DropoutMLP(
+        features.shape[1], transform.shape[1], settings.hidden, n_classes, settings.dropout, settings.reject
+    )
+    network.set_inputs(mean, transform)
+    return network
 
 
 def input_map(features: Reals, settings: NetworkSettings) -> tuple[Tensor, Tensor]:

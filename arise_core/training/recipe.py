@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from arise_core.prototypes import prototype
 from arise_core.settings import DescriptorSettings
+from arise_core.training.crystals import Crystal, selected
 from arise_core.training.samples import PaperSamples, PerturbedSamples
 
 
@@ -91,6 +93,7 @@ class Recipe:
         samples: what the model is trained on.
         network: architecture.
         fit: optimisation.
+        classes: labels or names of the prototypes that the model knows; empty: all 108.
     """
 
     name: str
@@ -100,8 +103,11 @@ class Recipe:
     samples: PaperSamples | PerturbedSamples
     network: NetworkSettings = field(default_factory=NetworkSettings)
     fit: FitSettings = field(default_factory=FitSettings)
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.classes and len({prototype(c).label for c in self.classes}) < 2:
+            raise ValueError(f"`classes` must name at least two prototypes, got {list(self.classes)}")
         if not self.name or "/" in self.name:
             raise ValueError(f"`name` of a recipe must be a plain name, got {self.name!r}")
         DescriptorSettings.preset(self.descriptor)
@@ -113,10 +119,16 @@ class Recipe:
         """Descriptor settings of the preset."""
         return DescriptorSettings.preset(self.descriptor)
 
+    def crystals(self) -> tuple[Crystal, ...]:
+        """The prototypes that the model knows."""
+        return selected(self.classes)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain types only, as in the TOML file."""
         data = dataclasses.asdict(self)
         data["samples"]["kind"] = KINDS_BY_TYPE[type(self.samples)]
+        if not self.classes:
+            del data["classes"]
         plain: dict[str, Any] = json.loads(json.dumps(data))
         return plain
 

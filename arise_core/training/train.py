@@ -6,9 +6,11 @@ import importlib.metadata
 import json
 import multiprocessing
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -18,13 +20,14 @@ from arise_core import threads
 from arise_core.card import Card, ClassInfo, Reject
 from arise_core.files import write_atomically
 from arise_core.network import Model, load_model
-from arise_core.prototypes import prototypes
-from arise_core.settings import SamplingSettings
+from arise_core.settings import DescriptorSettings, SamplingSettings
 from arise_core.soap import describe
 from arise_core.structure import IntArray, Reals
+from arise_core.training.crystals import Crystal, to_plain
 from arise_core.training.export import export, network_digest
 from arise_core.training.fit import Fitted, Progress, fit, split
 from arise_core.training.mlp import DropoutMLP
+from arise_core.training.own import Source
 from arise_core.training.recipe import Recipe
 from arise_core.training.samples import DISORDERED, Job, pristine_list
 
@@ -33,63 +36,142 @@ FALSE_CRYSTAL_RATE = 0.005
 PART_SIZE = 40
 
 
-def train(recipe: Recipe, out: Path, progress: Progress = lambda fraction, message: None) -> Model:
+class Samples(Protocol):
+    """A kind of samples."""
+
+    def jobs(
+        self, settings: DescriptorSettings, seed: int, crystals: Sequence[Crystal] | None = None
+    ) -> list[Job]:
+        """The pieces of the work."""
+
+
+def train(
+    recipe: Recipe,
+    out: Path,
+    progress: Progress = lambda fraction, message: None,
+    crystals: Sequence[Crystal] | None = None,
+    sources: Sequence[Source] = (),
+) -> Model:
     """Make the model of a recipe in the folder `out` and load it.
 
     Leaves `model.pt`, `card.json`, `training.csv` and `recipe.json`; `samples/` and `checkpoint.pt` are there
     to resume from and can be removed. Started again after an interrupt it goes on where it stopped, with the
     same result.
 
+    Args:
+        recipe: how the model is made.
+        out: folder for it.
+        progress: called with the fraction done and a message.
+        crystals: the classes; by default those prototypes that the recipe names.
+        sources: files that the crystals come from, for the card.
+
     Raises:
         ValueError: the folder holds work on another recipe.
     """
     out.mkdir(parents=True, exist_ok=True)
+    extra = {} if crystals is None else own_crystals(crystals, sources)
     note = out / "recipe.json"
-    text = json.dumps(recipe.to_dict(), indent=1) + "\n"
+    text = json.dumps({**recipe.to_dict(), **extra}, indent=1) + "\n"
     if note.exists() and note.read_text(encoding="utf-8") != text:
         raise ValueError(f"`out` {str(out)!r} holds work on another recipe; choose another folder")
     write_atomically(note, lambda path: path.write_text(text, encoding="utf-8"))
 
-    features, labels = gather(recipe, out / "samples", lambda f, m: progress(0.75 * f, m))
-    classes = class_table()
-    position = {c.label: i for i, c in enumerate(classes)} | {DISORDERED: -1}
-    targets = np.array([position[label] for label in labels], dtype=np.int64)
+    features, labels = gather(recipe, out / "samples", lambda f, m: progress(0.75 * f, m), crystals)
+    classes = class_table(crystals if crystals is not None else recipe.crystals())
+    targets = targets_of(labels, classes)
     fitted = fit(features, targets, len(classes), recipe, out, lambda f, m: progress(0.75 + 0.23 * f, m))
     card = make_card(recipe, fitted, classes, features, targets)
-    export(fitted.network, card, out)
+    export(fitted.network, replace(card, training=card.training | extra), out)
     model = load_model(out)
     progress(1.0, f"model in {out}")
     return model
 
 
-def class_table() -> tuple[ClassInfo, ...]:
-    """The 108 prototypes as classes of a model."""
-    return tuple(
-        ClassInfo(p.label, p.name, p.identifier, p.colour, p.space_group, p.material_type)
-        for p in prototypes()
-    )
+def class_table(crystals: Sequence[Crystal]) -> tuple[ClassInfo, ...]:
+    """The crystals as classes of a model."""
+    return tuple(c.info for c in crystals)
 
 
-def gather(recipe: Recipe, folder: Path, progress: Progress) -> tuple[NDArray[np.float32], list[str]]:
-    """All samples of a recipe, (n, n_features), and their labels; parts done before are read back."""
-    jobs = recipe.samples.jobs(recipe.settings, recipe.seed)
-    parts = [range(k, min(k + PART_SIZE, len(jobs))) for k in range(0, len(jobs), PART_SIZE)]
-    files = [folder / f"part-{k:04d}.npz" for k in range(len(parts))]
-    missing = [k for k, f in enumerate(files) if not f.is_file()]
-    folder.mkdir(parents=True, exist_ok=True)
-    done = sum(_size(jobs, parts[k]) for k in range(len(parts)) if k not in set(missing))
+def own_crystals(crystals: Sequence[Crystal], sources: Sequence[Source]) -> dict[str, Any]:
+    """What a card says of classes that are no prototypes: their periods, and the files they come from."""
+    return {"crystals": to_plain(crystals), "files": [source.to_dict() for source in sources]}
+
+
+def targets_of(labels: Sequence[str], classes: Sequence[ClassInfo]) -> IntArray:
+    """Position of each label among the classes, -1 for disorder, (n,)."""
+    position = {c.label: i for i, c in enumerate(classes)} | {DISORDERED: -1}
+    return np.array([position[label] for label in labels], dtype=np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Samples to be made: of which kind, under which descriptor, of which crystals."""
+
+    samples: Samples
+    settings: DescriptorSettings
+    seed: int
+    crystals: tuple[Crystal, ...] | None = None  # None: the 108 prototypes, built where they are needed
+
+    def jobs(self) -> list[Job]:
+        """The pieces of the work."""
+        return self.samples.jobs(self.settings, self.seed, self.crystals)
+
+
+def gather(
+    recipe: Recipe, folder: Path, progress: Progress, crystals: Sequence[Crystal] | None = None
+) -> tuple[NDArray[np.float32], list[str]]:
+    """All samples of a recipe, (n, n_features), and their labels; parts done before are read back.
+
+    The crystals are the prototypes that the recipe names if they are left out.
+    """
+    if crystals is None and recipe.classes:
+        crystals = recipe.crystals()
+    chosen = None if crystals is None else tuple(crystals)
+    plan = Plan(samples=recipe.samples, settings=recipe.settings, seed=recipe.seed, crystals=chosen)
+    return collect([plan], folder, progress, PART_SIZE)
+
+
+def collect(
+    plans: Sequence[Plan], folder: Path | None, progress: Progress, part_size: int
+) -> tuple[NDArray[np.float32], list[str]]:
+    """The samples of all plans one after the other, computed on all cores.
+
+    Args:
+        plans: what to sample.
+        folder: for finished parts, which are read back; None: nothing is written.
+        progress: called with the fraction done and a message.
+        part_size: jobs that are computed and written together.
+
+    Returns:
+        Descriptors (n, n_features) and as many labels.
+    """
+    jobs = [job for plan in plans for job in plan.jobs()]
+    parts = [range(k, min(k + part_size, len(jobs))) for k in range(0, len(jobs), part_size)]
+    results: dict[int, tuple[NDArray[np.float32], list[str]]] = {}
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        results = {k: _read(_file(folder, k)) for k in range(len(parts)) if _file(folder, k).is_file()}
+    missing = [k for k in range(len(parts)) if k not in results]
+    done = sum(_size(jobs, parts[k]) for k in results)
     total = sum(job.n_samples for job in jobs)
-    for k, (features, labels) in zip(
-        missing, _compute_parts(recipe, [parts[k] for k in missing]), strict=True
-    ):
-        write_atomically(files[k], _npz_writer(features, labels))
+    computed = _compute_parts(plans, [parts[k] for k in missing])
+    for k, (features, labels) in zip(missing, computed, strict=True):
+        if folder is not None:
+            write_atomically(_file(folder, k), _npz_writer(features, labels))
+        results[k] = features, labels
         done += len(labels)
         progress(done / total, f"{done} of {total} samples")
-    loaded = [np.load(f) for f in files]
-    return (
-        np.concatenate([part["features"] for part in loaded]),
-        [str(label) for part in loaded for label in part["labels"]],
-    )
+    ordered = [results[k] for k in range(len(parts))]
+    return np.concatenate([f for f, _ in ordered]), [label for _, labels in ordered for label in labels]
+
+
+def _file(folder: Path, part: int) -> Path:
+    return folder / f"part-{part:04d}.npz"
+
+
+def _read(path: Path) -> tuple[NDArray[np.float32], list[str]]:
+    with np.load(path) as content:
+        return content["features"], [str(label) for label in content["labels"]]
 
 
 def _size(jobs: list[Job], part: range) -> int:
@@ -104,23 +186,25 @@ def _npz_writer(features: NDArray[np.float32], labels: list[str]) -> Callable[[P
     return write
 
 
-def _compute_parts(recipe: Recipe, parts: list[range]) -> Iterator[tuple[NDArray[np.float32], list[str]]]:
+def _compute_parts(
+    plans: Sequence[Plan], parts: list[range]
+) -> Iterator[tuple[NDArray[np.float32], list[str]]]:
     """Compute parts of the samples on all cores, in order."""
     workers = min(threads.count(), len(parts))
     if workers <= 1:
         for part in parts:
-            yield _compute_part(recipe, part)
+            yield _compute_part(plans, part)
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=threads.set_count, initargs=(1,))
     try:
-        yield from pool.map(_compute_part, [recipe] * len(parts), parts)
+        yield from pool.map(_compute_part, [plans] * len(parts), parts)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _compute_part(recipe: Recipe, part: range) -> tuple[NDArray[np.float32], list[str]]:
-    jobs = recipe.samples.jobs(recipe.settings, recipe.seed)
+def _compute_part(plans: Sequence[Plan], part: range) -> tuple[NDArray[np.float32], list[str]]:
+    jobs = [job for plan in plans for job in plan.jobs()]
     features, labels = [], []
     for i in part:
         f, names = jobs[i].compute()
@@ -180,9 +264,13 @@ def reject_rule(network: DropoutMLP, head: bool, features: Reals, targets: IntAr
     )
 
 
-def pristine_accuracy(model: Model, sampling: SamplingSettings | None = None) -> float:
-    """Share of the 396 pristine structures that get their own label and are not rejected."""
-    features = np.array([describe(s, model.descriptor) for _, s in pristine_list()])
+def pristine_accuracy(
+    model: Model, sampling: SamplingSettings | None = None, crystals: Sequence[Crystal] | None = None
+) -> float:
+    """Share of the pristine structures (396 of the prototypes) that get their own label and are not rejected."""
+    known = set(model.classes)
+    pairs = [(label, s) for label, s in pristine_list(crystals) if label in known]
+    features = np.array([describe(s, model.descriptor) for _, s in pairs])
     prediction = model.predict(features, sampling or SamplingSettings(passes=200))
-    right = prediction.labels == np.array([label for label, _ in pristine_list()], dtype=object)
+    right = prediction.labels == np.array([label for label, _ in pairs], dtype=object)
     return float((right & ~prediction.rejected).mean())
