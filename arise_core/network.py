@@ -152,6 +152,10 @@ class Model:
         """Number of hidden layers."""
         return len(self.card.hidden)
 
+    def weights(self) -> dict[str, Float32Array]:
+        """Copies of the weights and of the input map, by name, to train on from."""
+        return {k: v.detach().cpu().numpy().copy() for k, v in self._module.state_dict().items()}
+
     def representations(self, features: Reals, layer: int) -> Float32Array:
         """Activations of a hidden layer before its ReLU, without dropout, (n, width).
 
