@@ -12,7 +12,7 @@ import warnings
 import zipfile
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -338,7 +338,7 @@ class _Runner:
         while True:
             starts, rows = range(0, n, self.rows), self.rows
             try:
-                with _one_torch_thread():
+                with threads.one_torch_thread():
                     run = self.pool.map if self.pool else map
                     parts = list(run(lambda first, rows=rows: block(first, rows), starts))  # type: ignore[misc]
                 return [np.concatenate(p) for p in zip(*parts, strict=True)]
@@ -360,20 +360,6 @@ def _out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or any(
         text in str(error) for text in ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
     )
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """Let torch use one thread an operation: blocks run side by side instead."""
-    before = torch.get_num_threads()
-    if before == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _filled(array: Any, rows: int) -> Any:

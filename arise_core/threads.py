@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _chosen: int | None = None
 ENVIRONMENT = ("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -31,3 +33,19 @@ def set_count(n: int | None) -> None:
     if n is not None and n < 1:
         raise ValueError(f"`n` threads must be at least 1, got {n}")
     _chosen = n
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Let torch use one thread an operation: its results then depend on no number of threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

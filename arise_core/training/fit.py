@@ -15,6 +15,7 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
+from arise_core import threads
 from arise_core.files import write_atomically
 from arise_core.structure import IntArray, Reals
 from arise_core.training.mlp import DropoutMLP
@@ -67,7 +68,7 @@ def fit(
 ) -> Fitted:
     """Train the recipe's network; resume from `out/checkpoint.pt` if it belongs to this recipe.
 
-    The same machine and number of threads give the same weights, interrupted or not.
+    The same machine gives the same weights, interrupted or not, with any number of threads.
 
     Args:
         features: (n, n_features), float32.
@@ -79,7 +80,10 @@ def fit(
         start: network to go on from, its input map included, instead of a new one; it is trained in place.
         after_epoch: called with the epoch, from 1, and its validation accuracy; may raise to stop.
     """
-    with torch.random.fork_rng(devices=[]):  # the caller's generator is left as it was
+    with (
+        threads.one_torch_thread(),
+        torch.random.fork_rng(devices=[]),
+    ):  # the caller's generator is left as it was
         torch.manual_seed(recipe.seed)
         return _fit(features, targets, n_classes, recipe, out, progress, start, after_epoch)
 
