@@ -238,9 +238,17 @@ class Context:
             features[k], n_atoms[k] = self.one(int(box), tile)
         return BoxDescriptors(boxes, features, n_atoms)
 
-    def one(self, box: int, tile: Tile) -> tuple[FloatArray, int]:
-        """Descriptor and number of atoms of one box, every pair evaluated."""
-        u, numbers = self.grid.members(box)
+    def one(
+        self, box: int, tile: Tile, members: tuple[FloatArray, IntArray] | None = None
+    ) -> tuple[FloatArray, int]:
+        """Descriptor and number of atoms of one box, every pair evaluated.
+
+        Args:
+            box: index into the flattened grid.
+            tile: the one that holds the box.
+            members: `grid.members(box)`, in any order, if the caller has them.
+        """
+        u, numbers = members or self.grid.members(box)
         if len(u) < self.grid.settings.min_atoms:
             return np.full(self.settings.n_features, np.nan), len(u)
         window = self.window(box, self.width(tile))
@@ -297,7 +305,7 @@ class Context:
         elif full.any():
             features[full] = engine.features(full)[full]
         for k in np.flatnonzero(enough & ~full):
-            features[k] = self.one(int(boxes[k]), tile)[0]
+            features[k] = self.one(int(boxes[k]), tile, engine.members(int(k)))[0]
         return BoxDescriptors(boxes, features, n_atoms)
 
 
@@ -316,10 +324,16 @@ class _TileEngine:
         self.tile = tile
         grid = context.grid
         self.width = context.width(tile)
-        u, self.numbers, self.first, self.last = self._atoms()
-        self.positions = u @ grid.cell
+        self.u, self.numbers, self.first, self.last = self._atoms()
+        self.positions = self.u @ grid.cell
         self.n_species_atoms = {int(s): self._count(self.numbers == s) for s in np.unique(self.numbers)}
         self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(np.prod(tile.shape), dtype=np.int64))
+
+    def members(self, k: int) -> tuple[FloatArray, IntArray]:
+        """Coordinates u (m, 3) and atomic numbers (m,) of the atoms and images in box k of the tile."""
+        index = np.unravel_index(k, self.tile.shape)
+        inside = ((self.first <= index) & (self.last >= index)).all(axis=1)
+        return self.u[inside], self.numbers[inside]
 
     def _count(self, chosen: BoolArray) -> IntArray:
         """How many of the chosen atoms are in each box, (n_boxes,)."""

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 import arise_core as arise
 from arise_core import builders
@@ -91,6 +92,55 @@ def test_two_grains_are_told_apart(model):
     information = field.prediction.mutual_information.reshape(field.shape)
     border = np.abs(height - z) < 5
     assert information[:, :, border].mean() > 3 * information[1:-1, 1:-1, (height > 8) & (height < 22)].mean()
+
+
+def turned_fcc(inside):
+    """Thermal fcc in an oblique orientation, the part for which inside(positions) holds."""
+    turn = Rotation.from_rotvec([0.3, 0.5, 0.2]).as_matrix()
+    crystal = arise.build(arise.prototype("fcc"))
+    positions, numbers = builders.crystal_in_box(
+        crystal, np.full(3, -26.0), np.full(3, 26.0), turn, np.array([0.13, 0.4, 0.27])
+    )
+    keep = inside(positions)
+    return shaken(Structure(positions[keep], numbers[keep]), 0.1)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        lambda x: (np.linalg.norm(x, axis=1) < 24) & (x @ np.array([1, 2, 3]) / np.sqrt(14) < 3),
+        lambda x: np.linalg.norm(x, axis=1) < 20,
+    ],
+    ids=["flat, oblique", "curved"],
+)
+def test_boxes_at_surfaces_keep_their_class(model, inside):
+    """Boxes that are only partly filled but hold at least 100 atoms; benchmarks/speed.py has `edges="box"` too."""
+    field = arise.strided_map(turned_fcc(inside), model, box_size=12.0, stride=4.5, padding="full", passes=64)
+    partly = (field.n_atoms >= 100) & (field.n_atoms < 0.95 * field.n_atoms.max())
+    assert partly.sum() >= 150
+    right = (field.prediction.labels[partly] == LABEL) & ~field.prediction.rejected[partly]
+    assert right.mean() >= 0.95
+
+
+def test_adaptive_passes_agree_with_very_many(model):
+    """Boxes of a polycrystal, most of them at boundaries and in doubt: 10,000 passes with other masks differ by
+    what the standard errors (three of them, of the difference) or the tolerance allow.
+    """
+    rng = np.random.default_rng(3)
+    grains = [arise.build(arise.prototype(n)) for n in ("fcc", "bcc", "hcp", "fcc", "diamond")]
+    structure = shaken(builders.polycrystal(grains, (40, 40, 40), pbc=True, rng=rng), 0.1)
+    grid = arise.box_grid(structure, arise.MapSettings(box_size=12.0, stride=8.0))
+    features = arise.describe_boxes(grid, model.descriptor).features
+    adaptive = model.predict(features, arise.SamplingSettings(tolerance=0.01))
+    fixed = model.predict(features, arise.SamplingSettings(passes=10_000, seed=1))
+    assert (adaptive.standard_error[adaptive.passes < 1000] < 0.01).all()
+    assert adaptive.passes.min() < adaptive.passes.max()
+    error = np.abs(adaptive.mutual_information - fixed.mutual_information)
+    stated = np.maximum(3 * np.hypot(adaptive.standard_error, fixed.standard_error), 0.01)
+    assert len(error) == 125
+    assert (error < stated).mean() >= 0.99
+    settled = adaptive.passes < 1000
+    assert (adaptive.labels[settled] == fixed.labels[settled]).mean() >= 0.99
 
 
 def test_same_seed_same_numbers(model, fcc):
