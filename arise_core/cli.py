@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from arise_core.training import commands as training_commands
+
 app = typer.Typer(
     name="arise",
     help="Recognise crystal structures by Bayesian deep learning.",
@@ -97,6 +99,9 @@ def train_model(
     with bar(f"training {plan.name}") as progress:
         model = train(plan, out, progress)
     typer.echo(f"{model.path}: {pristine_accuracy(model):.2%} of the pristine structures right")
+
+
+training_commands.register(app)
 
 
 class bar:

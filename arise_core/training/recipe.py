@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -201,3 +202,24 @@ def _from_dict(cls: type, data: dict[str, Any], where: str) -> Any:
                 raise ValueError(f"`{prefix}{key}` must be of type {hint.__name__}, got {value!r}")
         values[key] = value
     return cls(**values)
+
+
+def to_toml(recipe: Recipe) -> str:
+    """The recipe as the text of a TOML file; `read_recipe` is the inverse."""
+    lines: list[str] = []
+    _write_table(recipe.to_dict(), "", lines)
+    return "\n".join(lines).strip() + "\n"
+
+
+def _write_table(data: dict[str, Any], where: str, lines: list[str]) -> None:
+    # JSON writes strings, numbers, booleans and lists of them as TOML does
+    lines += [f"{_key(k)} = {json.dumps(v)}" for k, v in data.items() if not isinstance(v, dict)]
+    for key, value in data.items():
+        if isinstance(value, dict):
+            name = f"{where}.{_key(key)}" if where else _key(key)
+            lines += ["", f"[{name}]"]
+            _write_table(value, name, lines)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)

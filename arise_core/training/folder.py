@@ -1,0 +1,97 @@
+"""A model of a user's own crystals alone: a folder of structure files, a class each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from arise_core.network import Model
+from arise_core.training.crystals import Crystal
+from arise_core.training.fit import Progress
+from arise_core.training.own import Source, fingerprint, make_crystal, same_crystal
+from arise_core.training.recipe import Recipe, read_recipe
+from arise_core.training.samples import PerturbedSamples
+from arise_core.training.train import train
+from arise_core.zoo import zoo_root
+
+#: Model whose recipe is followed.
+DEFAULT_RECIPE = "arise-108"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderSettings:
+    """How the recipe of a large model is fitted to a few classes.
+
+    Args:
+        disorder: disordered samples, at least; more in proportion to the classes.
+    """
+
+    disorder: int = 1000
+
+
+def train_folder(
+    folder: Path,
+    out: Path,
+    *,
+    recipe: Path | None = None,
+    settings: FolderSettings | None = None,
+    progress: Progress = lambda fraction, message: None,
+) -> Model:
+    """Train a model on the structures in a folder, a class each, named after their files.
+
+    Interrupted, the same call goes on where it stopped.
+
+    Args:
+        folder: structure files in any format that `ase.io` reads; hidden files are passed over.
+        out: folder for the model.
+        recipe: TOML file of a recipe; that of the default model, with fewer disordered samples, if left out.
+        settings: changes to the default recipe.
+        progress: called with the fraction done and a message.
+
+    Raises:
+        FileNotFoundError: no such folder, or recipe.
+        ValueError: fewer than two files, a bad or repeated crystal, or an `out` with other work.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"`folder` {str(folder)!r} does not exist")
+    files = sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
+    if len(files) < 2:
+        raise ValueError(
+            f"`folder` {str(folder)!r} must hold at least two structure files, it has {len(files)}"
+        )
+    crystals, sources = read_folder(files)
+    plan = (
+        read_recipe(recipe) if recipe is not None else _default(len(crystals), settings or FolderSettings())
+    )
+    names = ", ".join(c.info.name for c in crystals)
+    plan = replace(plan, name=out.name, description=f"Own crystals: {names}.", classes=())
+    return train(plan, out, progress, crystals, sources)
+
+
+def read_folder(files: list[Path]) -> tuple[tuple[Crystal, ...], tuple[Source, ...]]:
+    """A class of each file.
+
+    Raises:
+        ValueError: as `make_crystal`, or two files of one crystal.
+    """
+    crystals: list[Crystal] = []
+    sources: list[Source] = []
+    for path in files:
+        crystal, source = make_crystal(path, path.stem, [c.info for c in crystals])
+        same = same_crystal(fingerprint(crystal.unit), crystals)
+        if same is not None:
+            raise ValueError(
+                f"structure file {str(path)!r} is the crystal structure of {same.label}, whatever its elements and "
+                "size; remove one of the two"
+            )
+        crystals.append(crystal)
+        sources.append(source)
+    return tuple(crystals), tuple(sources)
+
+
+def _default(n_classes: int, settings: FolderSettings) -> Recipe:
+    recipe = read_recipe(zoo_root() / DEFAULT_RECIPE / "recipe.toml")
+    samples = recipe.samples
+    assert isinstance(samples, PerturbedSamples), "the default model is made of perturbed samples"
+    disorder = max(settings.disorder, samples.disorder * n_classes // 108)
+    return replace(recipe, samples=replace(samples, box_factors={}, disorder=disorder))

@@ -1,0 +1,419 @@
+"""Search for the best architecture and optimiser, as the paper does: TPE, then a ranking by robustness.
+
+Leitherer et al. (2021), Methods and Supplementary Methods, "Hyperparameter optimization": the tree-structured
+Parzen estimator maximises the accuracy on the validation split; the best of what it found are ranked by their
+accuracy on pristine and slightly defective structures. The learning rate is drawn on a logarithmic scale here.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arise_core.files import write_atomically
+from arise_core.network import load_model
+from arise_core.settings import SamplingSettings
+from arise_core.structure import Float32Array, IntArray
+from arise_core.training.defects import MILD, STRONG, DefectSamples
+from arise_core.training.export import export
+from arise_core.training.fit import Progress, fit
+from arise_core.training.recipe import Recipe, to_toml
+from arise_core.training.train import Plan, class_table, collect, gather, make_card, targets_of
+
+STUDY = "study.db"
+PART_SIZE = 8
+RANKING_COLUMNS = (
+    "rank", "trial", "defects", "strong_defects", "validation_accuracy", "hidden", "batch_size",
+    "learning_rate", "dropout", "epoch",
+)  # fmt: skip
+TRIAL_COLUMNS = (
+    "trial", "state", "validation_accuracy", "hidden", "batch_size", "learning_rate", "dropout", "epochs", "seconds",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneSettings:
+    """Search space (Leitherer et al. 2021, Supplementary Methods) and how it is searched.
+
+    Args:
+        trials: networks tried, those stopped early included.
+        epochs: of each; 0: those of the recipe.
+        layers: numbers of hidden layers.
+        widths: neurons of a hidden layer, chosen for each.
+        batch_sizes: samples a step.
+        learning_rate: range, drawn on a logarithmic scale.
+        dropout: range of the rate.
+        random_trials: trials drawn at random before the estimator is used, and before any is stopped early.
+        warmup: share of the epochs before which no trial is stopped.
+        top: how many of the best are ranked by robustness.
+        draws: defective structures a class and level for the ranking.
+        passes: forward passes with dropout for the ranking.
+        seed: of the search.
+    """
+
+    trials: int = 50
+    epochs: int = 0
+    layers: tuple[int, ...] = (2, 3, 4, 5)
+    widths: tuple[int, ...] = (256, 512)
+    batch_sizes: tuple[int, ...] = (64, 128)
+    learning_rate: tuple[float, float] = (1e-4, 1e-2)
+    dropout: tuple[float, float] = (0.01, 0.05)
+    random_trials: int = 10
+    warmup: float = 0.2
+    top: int = 15
+    draws: int = 1
+    passes: int = 200
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        for name in ("trials", "top", "draws", "passes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}")
+        for name in ("epochs", "random_trials", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)}")
+        for name in ("layers", "widths", "batch_sizes"):
+            values = getattr(self, name)
+            if not values or min(values) < 1:
+                raise ValueError(f"`{name}` must be positive numbers, got {values}")
+        low, high = self.learning_rate
+        if not 0 < low <= high:
+            raise ValueError(f"`learning_rate` must be a range of positive numbers, got {self.learning_rate}")
+        low, high = self.dropout
+        if not 0 <= low <= high < 1:
+            raise ValueError(f"`dropout` must be a range in [0, 1), got {self.dropout}")
+        if not 0 <= self.warmup <= 1:
+            raise ValueError(f"`warmup` must be in [0, 1], got {self.warmup}")
+
+    def space(self) -> dict[str, Any]:
+        """All that the trials of a study share, plain types."""
+        same = {k: v for k, v in asdict(self).items() if k not in ("trials", "top", "draws", "passes")}
+        plain: dict[str, Any] = json.loads(json.dumps(same))
+        return plain
+
+
+def optuna_module() -> Any:
+    """Optuna.
+
+    Raises:
+        ImportError: it is not installed; the message says how to.
+    """
+    try:
+        return importlib.import_module("optuna")
+    except ImportError as error:
+        raise ImportError(
+            "the search for hyperparameters needs optuna: python -m pip install 'ovito-arise[train]'"
+        ) from error
+
+
+def tune(
+    recipe: Recipe,
+    out: Path,
+    settings: TuneSettings | None = None,
+    progress: Progress = lambda fraction, message: None,
+) -> list[dict[str, Any]]:
+    """Search around a recipe; rank the best. Interrupted, or with more trials, it goes on where it stopped.
+
+    Writes into `out`: `study.db` (Optuna), `samples/`, `trials/NNN/` (models of the best), `trials.csv`,
+    `ranking.csv`, `report.md`, `plots/*.png`, and of the winner `model.pt`, `card.json` and `recipe.toml`.
+
+    Args:
+        recipe: samples, descriptor and everything that is not searched.
+        out: folder for the results.
+        settings: search space and effort.
+        progress: called with the fraction done and a message.
+
+    Returns:
+        The ranking, best first, with the columns `RANKING_COLUMNS`.
+
+    Raises:
+        ImportError: without optuna.
+        ValueError: `out` holds a search around another recipe or over another space.
+        RuntimeError: no trial came to its end.
+    """
+    settings = settings or TuneSettings()
+    optuna = optuna_module()
+    with _quiet(optuna):
+        out.mkdir(parents=True, exist_ok=True)
+        study = _study(optuna, recipe, out, settings)
+        features, labels = gather(recipe, out / "samples", lambda f, m: progress(0.3 * f, m))
+        targets = targets_of(labels, class_table(recipe.crystals()))
+        _search(optuna, study, recipe, out, settings, (features, targets), progress)
+        ranking = _rank(optuna, study, recipe, out, settings, lambda f, m: progress(0.9 + 0.08 * f, m))
+        _write_tables(study, out, ranking)
+        _plots(optuna, study, out / "plots")
+    best = out / "trials" / f"{ranking[0]['trial']:03d}"
+    for name in ("model.pt", "card.json"):
+        shutil.copyfile(best / name, out / name)
+    toml = to_toml(_trial_recipe(recipe, settings, study.trials[ranking[0]["trial"]].params))
+    write_atomically(out / "recipe.toml", lambda path: path.write_text(toml, encoding="utf-8"))
+    progress(1.0, f"results in {out}")
+    return ranking
+
+
+@contextmanager
+def _quiet(optuna: Any) -> Iterator[None]:
+    """Without Optuna's lines for every trial and its remarks on experimental parts; set back at the end."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def _study(optuna: Any, recipe: Recipe, out: Path, settings: TuneSettings) -> Any:
+    """The study in `out`, made or found; trials that an interrupt left open are closed."""
+    found = (out / STUDY).is_file()
+    storage = f"sqlite:///{(out / STUDY).resolve()}"
+    study = optuna.create_study(
+        storage=storage,
+        study_name="arise",
+        direction="maximize",
+        load_if_exists=True,
+        pruner=optuna.pruners.MedianPruner(
+            n_startup_trials=settings.random_trials,
+            n_warmup_steps=round(settings.warmup * _epochs(recipe, settings)),
+        ),
+    )
+    stamp = {"recipe": recipe.digest(), "space": settings.space()}
+    if found and study.user_attrs and study.user_attrs != stamp:
+        different = [k for k, v in stamp.items() if study.user_attrs.get(k) != v]
+        raise ValueError(
+            f"`out` {str(out)!r} holds a search with another {' and another '.join(different)}; choose another folder"
+        )
+    for key, value in stamp.items():
+        study.set_user_attr(key, value)
+    for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
+        study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+    # Another stream after an interrupt: the same one would try the same again.
+    study.sampler = optuna.samplers.TPESampler(
+        n_startup_trials=settings.random_trials, seed=settings.seed + len(study.trials)
+    )
+    return study
+
+
+def _epochs(recipe: Recipe, settings: TuneSettings) -> int:
+    return settings.epochs or recipe.fit.epochs
+
+
+def _suggest(trial: Any, settings: TuneSettings) -> dict[str, Any]:
+    """Draw the hyperparameters of a trial."""
+    n = trial.suggest_categorical("layers", settings.layers)
+    for k in range(n):
+        trial.suggest_categorical(f"width_{k + 1}", settings.widths)
+    trial.suggest_categorical("batch_size", settings.batch_sizes)
+    trial.suggest_float("learning_rate", *settings.learning_rate, log=True)
+    trial.suggest_float("dropout", *settings.dropout)
+    params: dict[str, Any] = trial.params
+    return params
+
+
+def _hidden(params: dict[str, Any]) -> tuple[int, ...]:
+    return tuple(int(params[f"width_{k + 1}"]) for k in range(params["layers"]))
+
+
+def _trial_recipe(recipe: Recipe, settings: TuneSettings, params: dict[str, Any]) -> Recipe:
+    """The recipe with the hyperparameters of a trial."""
+    return replace(
+        recipe,
+        network=replace(recipe.network, hidden=_hidden(params), dropout=float(params["dropout"])),
+        fit=replace(
+            recipe.fit,
+            epochs=_epochs(recipe, settings),
+            batch_size=int(params["batch_size"]),
+            learning_rate=float(params["learning_rate"]),
+        ),
+    )
+
+
+def _finished(optuna: Any, study: Any) -> list[Any]:
+    """Trials that came to their end or were stopped early."""
+    states = optuna.trial.TrialState
+    found: list[Any] = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED))
+    return found
+
+
+def _best(optuna: Any, study: Any, top: int) -> list[Any]:
+    """The best completed trials by validation accuracy."""
+    complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
+    return sorted(complete, key=lambda t: (-t.value, t.number))[:top]
+
+
+def _search(
+    optuna: Any, study: Any, recipe: Recipe, out: Path, settings: TuneSettings,
+    samples: tuple[Float32Array, IntArray], progress: Progress,
+) -> None:  # fmt: skip
+    features, targets = samples
+    classes = class_table(recipe.crystals())
+
+    def objective(trial: Any) -> float:
+        plan = _trial_recipe(recipe, settings, _suggest(trial, settings))
+
+        def after_epoch(epoch: int, accuracy: float) -> None:
+            trial.report(accuracy, epoch)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+        done = len(_finished(optuna, study))
+
+        def shown(fraction: float, message: str) -> None:
+            share = min((done + fraction) / settings.trials, 1.0)
+            progress(0.3 + 0.6 * share, f"trial {trial.number}: {message}")
+
+        fitted = fit(features, targets, len(classes), plan, None, shown, after_epoch=after_epoch)
+        trial.set_user_attr("epoch", fitted.epoch)
+        card = make_card(plan, fitted, classes, features, targets)
+        export(fitted.network, card, out / "trials" / f"{trial.number:03d}")
+        return fitted.validation_accuracy
+
+    while len(_finished(optuna, study)) < settings.trials:
+        study.optimize(objective, n_trials=1)
+        kept = {f"{t.number:03d}" for t in _best(optuna, study, settings.top)}
+        for folder in (out / "trials").glob("[0-9]*"):
+            if folder.name not in kept:
+                shutil.rmtree(folder)
+
+
+def _rank(
+    optuna: Any, study: Any, recipe: Recipe, out: Path, settings: TuneSettings, progress: Progress
+) -> list[dict[str, Any]]:
+    """The best trials by accuracy on pristine and slightly defective structures, then on worse ones."""
+    best = [t for t in _best(optuna, study, settings.top) if (out / "trials" / f"{t.number:03d}").is_dir()]
+    if not best:
+        raise RuntimeError(f"none of the {len(study.trials)} trials came to its end; run more")
+    classes = recipe.crystals()
+    plan = Plan(
+        samples=DefectSamples(draws=settings.draws), settings=recipe.settings, seed=settings.seed,
+        crystals=classes if recipe.classes else None,
+    )  # fmt: skip
+    folder = out / f"defects-{settings.draws}"
+    features, labels = collect([plan], folder, lambda f, m: progress(0.7 * f, m), PART_SIZE)
+    level = np.tile(np.repeat(np.arange(len(MILD + STRONG)), settings.draws), len(classes))
+    mild = level < len(MILD)
+    rows = []
+    for k, trial in enumerate(best):
+        model = load_model(out / "trials" / f"{trial.number:03d}")
+        prediction = model.predict(features, SamplingSettings(passes=settings.passes))
+        right = (prediction.labels == np.array(labels, dtype=object)) & ~prediction.rejected
+        rows.append(
+            {
+                "rank": 0,
+                "trial": trial.number,
+                "defects": float(right[mild].mean()),
+                "strong_defects": float(right[~mild].mean()),
+                "validation_accuracy": trial.value,
+                **_described(trial),
+                "epoch": trial.user_attrs["epoch"],
+            }
+        )
+        progress(0.7 + 0.3 * (k + 1) / len(best), f"robustness of trial {trial.number}")
+    rows.sort(key=lambda r: (-r["defects"], -r["strong_defects"], -r["validation_accuracy"], r["trial"]))
+    return [{**row, "rank": k + 1} for k, row in enumerate(rows)]
+
+
+def _described(trial: Any) -> dict[str, Any]:
+    params = trial.params
+    return {
+        "hidden": "-".join(map(str, _hidden(params))) if "layers" in params else "",
+        "batch_size": params.get("batch_size"),
+        "learning_rate": params.get("learning_rate"),
+        "dropout": params.get("dropout"),
+    }
+
+
+def _write_tables(study: Any, out: Path, ranking: list[dict[str, Any]]) -> None:
+    rows = []
+    for t in study.trials:
+        reported = t.intermediate_values
+        rows.append(
+            {
+                "trial": t.number,
+                "state": t.state.name.lower(),
+                "validation_accuracy": max(reported.values(), default=None),
+                **_described(t),
+                "epochs": max(reported, default=0),
+                "seconds": round(t.duration.total_seconds(), 1) if t.duration else None,
+            }
+        )
+    write_atomically(out / "trials.csv", _csv(TRIAL_COLUMNS, rows))
+    write_atomically(out / "ranking.csv", _csv(RANKING_COLUMNS, ranking))
+    states = [t.state.name.lower() for t in study.trials]
+    counts = ", ".join(f"{states.count(s)} {s}" for s in sorted(set(states)))
+    lines = [
+        "# Hyperparameters",
+        "",
+        f"{len(study.trials)} trials: {counts}. The best by validation accuracy, ranked by the share of right answers "
+        f"on pristine structures and {_levels(MILD[1:])} (missing atoms, displacement), then on {_levels(STRONG)}:",
+        "",
+        "| rank | trial | pristine and mild | strong | validation | hidden layers | batch | learning rate | dropout | "
+        "epoch |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for r in ranking:
+        lines.append(
+            f"| {r['rank']} | {r['trial']} | {r['defects']:.2%} | {r['strong_defects']:.2%} | "
+            f"{r['validation_accuracy']:.2%} | {r['hidden']} | {r['batch_size']} | {r['learning_rate']:.2e} | "
+            f"{r['dropout']:.2%} | {r['epoch']} |"
+        )
+    text = "\n".join(lines) + "\n"
+    write_atomically(out / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _levels(levels: tuple[tuple[float, float], ...]) -> str:
+    return ", ".join(f"({missing:.0%}, {delta:.1%})" for missing, delta in levels)
+
+
+def _csv(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        with open(path, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+
+    return write
+
+
+def _plots(optuna: Any, study: Any, folder: Path) -> None:
+    """Optuna's plots as pictures; those that need more trials than there are stay away."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    folder.mkdir(exist_ok=True)
+    common = ["layers", "width_1", "width_2", "batch_size", "learning_rate", "dropout"]
+    draw = importlib.import_module("optuna.visualization.matplotlib")
+    plots: dict[str, Callable[[], Any]] = {
+        "history": lambda: draw.plot_optimization_history(study),
+        "learning_curves": lambda: draw.plot_intermediate_values(study),
+        "slices": lambda: draw.plot_slice(study, params=common),
+        "parallel": lambda: draw.plot_parallel_coordinate(study, params=common),
+        "importance": lambda: draw.plot_param_importances(study),
+    }
+    from matplotlib import pyplot
+
+    backend = matplotlib.get_backend()
+    pyplot.switch_backend("agg")
+    try:
+        for name, make in plots.items():
+            try:
+                first = np.atleast_1d(make()).ravel()[0]
+            except (ValueError, RuntimeError):  # such as the importance of parameters with a single trial
+                continue
+            figure: Figure = first.figure
+            write_atomically(folder / f"{name}.png", partial(figure.savefig, dpi=120, bbox_inches="tight"))
+            pyplot.close(figure)
+    finally:
+        pyplot.switch_backend(backend)
