@@ -25,7 +25,7 @@ from ovito_arise.grid_files import write_grid_dump
 LATTICE = 3.57  # Å
 ALUMINIUM = 0.1  # share in the matrix
 THERMAL = 0.1  # Å, displacement of the atoms per coordinate
-VIEW = pictures.View(direction=(-0.45, 1.0, -0.4), size=(760, 760))
+DIRECTION = (-0.45, 1.0, -0.4)  # of the view
 
 
 def alloy(edge: float, precipitate: float) -> Structure:
@@ -36,11 +36,12 @@ def alloy(edge: float, precipitate: float) -> Structure:
     return Structure(moved, ideal.numbers, ideal.cell, ideal.pbc)
 
 
-def draw(pipeline: Pipeline, modifier: AriseModifier, middle: float, rendered: bool, path: Path) -> None:
+def draw(pipeline: Pipeline, modifier: AriseModifier, middle: float, pixels: int, path: Path) -> None:
     """A cut through the middle by structure and by mutual information, and the surface of the precipitate."""
+    view, rendered = pictures.View(direction=DIRECTION, size=(pixels, pixels)), pictures.can_render()
     cut = SliceModifier(distance=middle, normal=(0, 1, 0), inverse=True, operate_on={"particles"})
     pipeline.modifiers.append(cut)
-    *images, end = pictures.both_ways(pipeline, modifier, 0, VIEW, rendered)
+    *images, end = pictures.both_ways(pipeline, modifier, 0, view, rendered)
     titles = ["structure, cut through the middle", "doubt, cut through the middle"]
     if rendered:
         pipeline.modifiers.remove(cut)
@@ -52,14 +53,14 @@ def draw(pipeline: Pipeline, modifier: AriseModifier, middle: float, rendered: b
         surface.vis.show_cap = False
         pipeline.modifiers.append(surface)
         pipeline.compute().particles.vis.enabled = False
-        images.append(pictures.picture(pipeline, 0, VIEW, rendered))
+        images.append(pictures.picture(pipeline, 0, view, rendered))
         titles.append("surface of L1$_2$ probability 1/2")
     figure = pictures.new_figure(4.6 * len(images), 5.4)
     panels = figure.subplots(1, len(images))
     for axes, image, title in zip(panels, images, titles, strict=True):
         pictures.show(axes, image, title)
     pictures.information_bar(figure, panels[1], end)
-    pictures.legend_of(figure, ["FCC", "L1_2", "Other"], pipeline.compute())
+    pictures.legend_of(figure, pictures.present(pipeline.compute(), share=0.0005), pipeline.compute())
     figure.savefig(path, dpi=120)
 
 
@@ -82,7 +83,8 @@ def main(arguments: list[str] | None = None) -> None:
     volume = (np.asarray(grid["Probability"]) > 0.5).mean()
     print(f"voxels with L1_2 probability above 1/2: {100 * volume:.1f} %")
     write_grid_dump(given.out / "map.dump", grid)
-    draw(pipeline, modifier, structure.cell[1, 1] / 2, pictures.can_render(), given.out / "precipitate.png")
+    size = 300 if given.quick else 760
+    draw(pipeline, modifier, structure.cell[1, 1] / 2, size, given.out / "precipitate.png")
     print(f"pictures are in {given.out}")
 
 

@@ -54,7 +54,7 @@ def run(out: Path, overwrite: bool, say: Say, last_frame: int | None = None) -> 
         FileExistsError: the folder has contents and may not be overwritten; before any work.
     """
     fresh_folder(out, overwrite)
-    pipeline = import_file(str(TRAJECTORY))
+    pipeline = import_file(str(TRAJECTORY), multiple_frames=True)
     modifier = AriseModifier(types_to_elements={1: "Cu"}, stride=STRIDE, probabilities=["FCC"])
     pipeline.modifiers.append(modifier)
     last = pipeline.num_frames - 1 if last_frame is None else last_frame

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ovito.data import DataCollection
 from ovito.pipeline import Pipeline
-from ovito.vis import TachyonRenderer, Viewport, ViewportOverlayInterface
+from ovito.vis import PythonViewportOverlay, TachyonRenderer, Viewport, ViewportOverlayInterface
 
 from ovito_arise.outputs import OTHER_COLOUR, TABLE
 
@@ -85,7 +85,7 @@ def render(
         viewport = Viewport(type=kind, camera_dir=view.direction, camera_up=view.up)
         viewport.zoom_all(view.size)
         viewport.fov *= 1 + view.margin
-        viewport.overlays.extend(overlays)
+        viewport.overlays.extend([PythonViewportOverlay(delegate=overlay) for overlay in overlays])
         renderer = TachyonRenderer(
             shadows=False, ambient_occlusion_samples=SAMPLES, antialiasing_samples=SAMPLES
         )
@@ -108,12 +108,9 @@ def pixels(image: object) -> Image:
 
 def draw(data: DataCollection, view: View, radius: float = 1.3) -> Image:
     """The same by matplotlib: discs of the particles' colours, the far ones first."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.collections import EllipseCollection
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(view.size[0] / 100, view.size[1] / 100), dpi=100)
-    canvas = FigureCanvasAgg(figure)
+    figure = new_figure(view.size[0] / 100, view.size[1] / 100, layout=None)
     axes = figure.add_axes((0.01, 0.01, 0.98, 0.98), aspect="equal")
     axes.axis("off")
     right, upward, depth = _camera(view)
@@ -130,8 +127,7 @@ def draw(data: DataCollection, view: View, radius: float = 1.3) -> Image:
     )  # fmt: skip
     low, high = flat.min(axis=0) - radius, flat.max(axis=0) + radius
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return pixels_of(figure)
 
 
 def picture(pipeline: Pipeline, frame: int, view: View, rendered: bool) -> Image:
@@ -199,14 +195,20 @@ def trimmed(image: Image, border: int = 6) -> Image:
     return image[top : rows[-1] + border + 1, left : columns[-1] + border + 1]
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """A matplotlib figure that needs no screen and no global state."""
+def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
+    """A matplotlib figure that needs no screen and no global state; 100 pixels an inch unless saved otherwise."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=100, layout=layout)
     FigureCanvasAgg(figure)
     return figure
+
+
+def pixels_of(figure: Figure) -> Image:
+    """What is drawn in a figure of `new_figure`, (height, width, 3)."""
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
 
 
 def class_legend(
@@ -237,7 +239,9 @@ def information_bar(figure: Figure, axes: object, end: float, **options: object)
 def show(axes: object, image: Image, title: str = "") -> None:
     """An image without frame and margins, with a title."""
     axes.imshow(trimmed(image))
-    axes.set_axis_off()
+    axes.set(xticks=[], yticks=[])  # an axis that is off gets no room for its title
+    axes.spines[:].set_visible(False)
+    axes.set_anchor("N")
     axes.set_title(title, fontsize=11)
 
 

@@ -46,7 +46,7 @@ COPPER = {"types_to_elements": {1: "Cu"}}
 @pytest.fixture
 def melt() -> Pipeline:
     """The shipped trajectory, crystal and melt, with the modifier."""
-    pipeline = import_file(str(DUMP))
+    pipeline = import_file(str(DUMP), multiple_frames=True)
     pipeline.modifiers.append(AriseModifier(**FAST, **COPPER))
     return pipeline
 
@@ -279,7 +279,7 @@ def in_new_process(script: str, *arguments: str) -> str:
 
 
 def test_a_saved_session_keeps_everything(tmp_path):
-    pipeline = import_file(str(DUMP))
+    pipeline = import_file(str(DUMP), multiple_frames=True)
     pipeline.modifiers.append(PythonModifier(delegate=AriseModifier(**SETTINGS), title="ARISE"))
     expected = pipeline.compute(5).attributes["ARISE.fractions.FCC"]
     pipeline.add_to_scene()
@@ -309,7 +309,7 @@ print(json.dumps([modifier.title, type(delegate).__name__, found, data.attribute
 def test_generated_code_runs_and_gives_the_same(tmp_path):
     from ovito._codegen import codegen_scene
 
-    pipeline = import_file(str(DUMP))
+    pipeline = import_file(str(DUMP), multiple_frames=True)
     pipeline.modifiers.append(AriseModifier(**SETTINGS))
     expected = pipeline.compute(0).attributes["ARISE.counts.FCC"]
     pipeline.add_to_scene()

@@ -1,0 +1,142 @@
+"""The scripts in `examples/` run in their short form, leave their files, and say in their first lines what to see."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import importlib.util
+import re
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from ovito_arise import pictures
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"examples_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def run(tmp_path, capsys) -> Callable[..., tuple[Path, str]]:
+    """Runs an example in its short form; the folder of its results and what it printed."""
+
+    def call(name: str, *arguments: str) -> tuple[Path, str]:
+        load(name).main(["--quick", "--out", str(tmp_path / "out"), *arguments])
+        return tmp_path / "out", capsys.readouterr().out
+
+    return call
+
+
+@pytest.fixture
+def small_pictures(monkeypatch):
+    """Pictures drawn by matplotlib: rendering has tests of its own and takes most of the time of an example."""
+    monkeypatch.setattr(pictures, "can_render", lambda: False)
+
+
+def colourful(path: Path) -> float:
+    """Share of a picture's pixels that are neither white nor grey."""
+    with Image.open(path) as picture:
+        image = np.asarray(picture.convert("RGB")).astype(int)
+    return float((np.ptp(image, axis=2) > 30).mean())
+
+
+def numbers(text: str) -> list[float]:
+    return [float(n) for n in re.findall(r"-?\d+\.\d+", text)]
+
+
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
+def test_the_first_lines_say_what_one_should_see(script):
+    text = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8")))
+    assert text
+    if script.stem != "emt_melting":
+        assert "What one should see" in text
+    assert f"python examples/{script.name}" in text
+
+
+def test_superalloy_precipitate(run):
+    out, text = run("superalloy_precipitate")
+    found, built, volume = re.search(
+        r"L1_2: ([\d.]+) % found, ([\d.]+) % built\n.*: ([\d.]+) %", text
+    ).groups()
+    assert 0.3 < float(found) / float(built) < 1.7
+    assert 0.3 < float(volume) / float(built) < 1.7
+    assert colourful(out / "precipitate.png") > 0.15
+    assert (out / "map.dump").read_text().startswith("ITEM: TIMESTEP")
+
+
+def test_trajectory_folder(run):
+    out, _ = run("trajectory_folder")
+    with open(out / "table.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    first = {
+        row["file"]: row["structure"] for row in rows if row["frame"] == "0" and float(row["share"]) > 0.9
+    }
+    assert first == {"bcc-Fe.xyz": "BCC", "fcc-Cu.xyz": "FCC", "hcp-Mg.xyz": "HCP"}
+    assert max(float(row["share"]) for row in rows if row["frame"] == "2") < 0.5
+    assert colourful(out / "shares.png") > 0.005
+
+
+def test_trajectory_folder_reports_a_bad_file_and_goes_on(tmp_path, capsys):
+    example = load("trajectory_folder")
+    folder = tmp_path / "in"
+    example.make_folder(folder, frames=2, edge=12.0)
+    for name in ("bcc-Fe.xyz", "hcp-Mg.xyz"):
+        (folder / name).unlink()
+    (folder / "notes.xyz").write_text("this is no trajectory\n")
+    example.main([str(folder), "--quick", "--out", str(tmp_path / "out")])
+    shown = capsys.readouterr()
+    assert "notes.xyz" in shown.err
+    assert len((tmp_path / "out" / "table.csv").read_text().splitlines()) == 3
+
+
+def test_melting_curve(run):
+    out, _ = run("melting_curve")
+    with open(out / "curve.csv", newline="") as file:
+        rows = [[float(v) for v in row] for row in list(csv.reader(file))[1:]]
+    assert [row[0] for row in rows] == [300.0, 1000.0, 3000.0]
+    assert rows[0][1] > 0.9
+    assert rows[-1][1] < 0.1
+    assert colourful(out / "curve.png") > 0.002
+
+
+def test_uncertainty_movie(run, small_pictures):
+    out, _ = run("uncertainty_movie")
+    greens = []
+    with Image.open(out / "doubt.gif") as movie:
+        pages = [np.asarray(page.convert("RGB")).astype(int) for page in ImageSequence.Iterator(movie)]
+    assert len(pages) == 3
+    for image in pages:
+        greens.append(((image[..., 1] - image[..., [0, 2]].max(axis=2)) > 60).mean())
+    assert greens[0] < greens[1] < greens[2]  # the crystal grows
+    assert colourful(out / "doubt.png") > 0.1
+
+
+def test_grain_boundary(run, small_pictures):
+    out, text = run("grain_boundary")
+    everywhere, inside = (float(v) for v in re.findall(r"([\d.]+) % ", text)[-2:])
+    assert inside > max(80.0, everywhere)
+    assert colourful(out / "grains.png") > 0.1
+
+
+def test_layer_defects(run, small_pictures):
+    out, text = run("layer_defects")
+    assert numbers(text.splitlines()[0])[0] > 50  # % graphene
+    perfect, boundaries = (numbers(line)[0] for line in text.splitlines()[1:3])
+    assert boundaries > 5 * perfect
+    assert colourful(out / "layer.png") > 0.1
+
+
+@pytest.mark.skipif(not pictures.can_render(), reason="needs Vulkan")
+def test_readme_picture(tmp_path):
+    load("readme_picture").main(["--quick", "--out", str(tmp_path / "a.png")])
+    assert colourful(tmp_path / "a.png") > 0.15
