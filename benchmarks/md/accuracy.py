@@ -1,0 +1,174 @@
+"""How well a model does on the molecular dynamics frames of ``run.py``, beside OVITO's own methods.
+
+``python benchmarks/md/accuracy.py --frames DIR [--model NAME] [--out docs/benchmarks]`` reads ``DIR/index.csv``
+and writes ``md.md`` and ``md.csv``: for every state of every material the share of boxes of 16, 12 and 10 Å that
+get the right class and are not rejected, the share of boxes of liquids and glasses that pass for a crystal, the
+area under the ROC curve of the reject score (crystals up to 0.9 of the melting point against liquids), and per
+atom the shares of the default map, PTM (RMSD cut-off 0.15), adaptive CNA and Ackland-Jones. Frames that are not
+what they should be (``valid`` 0 in the index: a crystal that melted, a liquid that froze) are left out and
+counted. Boxes lie at a stride of half their size.
+"""
+
+import argparse
+import csv
+import platform
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from ase import Atoms
+from materials import read_table
+from order import structure_types
+from ovito.io.ase import ase_to_ovito
+from ovito.modifiers import AcklandJonesModifier, CommonNeighborAnalysisModifier
+from ovito.pipeline import Pipeline, StaticSource
+from sklearn.metrics import roc_auc_score
+
+import arise_core as arise
+
+ROOT = Path(__file__).resolve().parents[2]
+BOXES = (16.0, 12.0, 10.0)  # Å
+PASSES = 96
+ROC_UP_TO = 0.9  # of the melting point
+#: Types that both methods below use: 1 fcc, 2 hcp, 3 bcc.
+LOCAL = {"fcc": 1, "l12": 1, "hcp": 2, "bcc": 3, "cesiumchloride": 3}
+
+
+def read_frame(path: Path) -> arise.Structure:
+    """A frame that ``run.py`` wrote."""
+    with np.load(path) as data:
+        return arise.Structure(data["positions"], data["numbers"], data["cell"], True)
+
+
+def local_methods(structure: arise.Structure, lattice: str, solid: bool) -> dict[str, float]:
+    """Share of atoms that OVITO's methods call right, or in a liquid a crystal; NaN where they know no such type."""
+    atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=True)
+    found = {"PTM": structure_types(atoms, lattice)}
+    wanted = {"PTM": None}
+    modes = CommonNeighborAnalysisModifier.Mode
+    others = {
+        "a-CNA": CommonNeighborAnalysisModifier(mode=modes.AdaptiveCutoff),
+        "Ackland-Jones": AcklandJonesModifier(),
+    }
+    for name, modifier in others.items():
+        pipeline = Pipeline(source=StaticSource(data=ase_to_ovito(atoms)))
+        pipeline.modifiers.append(modifier)
+        found[name] = np.asarray(pipeline.compute().particles["Structure Type"])
+        wanted[name] = LOCAL.get(lattice)
+    out = {}
+    for name, types in found.items():
+        if not solid or name == "PTM":  # only the expected type is looked for by PTM
+            out[name] = float((types > 0).mean())
+        else:
+            out[name] = float((types == wanted[name]).mean()) if wanted[name] is not None else np.nan
+    return out
+
+
+def evaluate(structure: arise.Structure, label: str, model: arise.Model, lattice: str) -> dict[str, object]:
+    """Figures of one frame; for liquids and glasses (no label) shares of what passes for a crystal."""
+    row: dict[str, object] = {}
+    for size in BOXES:
+        field = arise.strided_map(
+            structure, model, box_size=size, stride=size / 2, passes=PASSES, tolerance=None
+        )
+        p = field.prediction
+        right = p.labels == label if label else np.ones(len(p), dtype=bool)
+        row[f"boxes {size:g}"] = float((right & ~p.rejected).mean())
+        row[f"scores {size:g}"] = p.reject_score
+        if size == BOXES[0]:
+            at = field.values_at(structure.positions)
+            named = np.array([c.label for c in p.classes])[at.index] == label if label else at.index >= 0
+            row["ARISE"] = float((named & (at.reject_score < p.reject_threshold)).mean())
+    return row | local_methods(structure, lattice, bool(label))
+
+
+def areas(rows: list[dict[str, object]]) -> dict[str, float]:
+    """Area under the ROC curve of the reject score, by box size."""
+    out = {}
+    for size in BOXES:
+        solid = [r[f"scores {size:g}"] for r in rows if r["label"] and float(r["t_fraction"]) <= ROC_UP_TO]
+        melt = [r[f"scores {size:g}"] for r in rows if r["phase"] == "liquid"]
+        if solid and melt:
+            score = np.concatenate([*solid, *melt])
+            truth = np.concatenate([np.zeros(sum(map(len, solid))), np.ones(sum(map(len, melt)))])
+            out[f"{size:g} Å"] = float(roc_auc_score(truth, score))
+    return out
+
+
+COLUMNS = [*(f"boxes {s:g}" for s in BOXES), "ARISE", "PTM", "a-CNA", "Ackland-Jones"]
+
+
+def means(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """One row a state: mean over its frames."""
+    groups = defaultdict(list)
+    for row in rows:
+        groups[row["material"], row["phase"], row["t_fraction"]].append(row)
+    return [
+        {
+            "material": material, "phase": phase, "T / T_m": fraction, "frames": len(group),
+            **{c: float(np.mean([r[c] for r in group])) for c in COLUMNS},
+        }
+        for (material, phase, fraction), group in groups.items()
+    ]  # fmt: skip
+
+
+def markdown(
+    states: list[dict[str, object]], roc: dict[str, float], left_out: int, model: arise.Model
+) -> str:
+    """The document."""
+
+    def table(rows: list[dict[str, object]]) -> list[str]:
+        lines = ["| material | T / T_m | " + " | ".join(COLUMNS) + " |", "|---" * (2 + len(COLUMNS)) + "|"]
+        for r in rows:
+            cells = ["–" if np.isnan(r[c]) else f"{100 * r[c]:.2f}" for c in COLUMNS]
+            lines.append(f"| {r['material']} | {r['T / T_m'] or '300 K'} | " + " | ".join(cells) + " |")
+        return lines
+
+    lines = [
+        "# Molecular dynamics", "",
+        "Made by `python benchmarks/md/run.py --out DIR` (potentials, melting points, frames) and "
+        "`python benchmarks/md/accuracy.py --frames DIR`.",
+        f"Model `{model.name}` ({model.card.weights_sha256[:12]}), {PASSES} passes, {platform.machine()}, "
+        f"reject threshold {model.card.reject.threshold}. `boxes N`: share of boxes of N Å, %; the other "
+        f"columns are per atom, %, ARISE at 16 Å boxes and 8 Å stride. {left_out} frames were not what they should be "
+        "and are left out.", "",
+        "## Crystals: right class and not rejected", "", *table([s for s in states if s["phase"] == "crystal"]), "",
+        "## Liquids and glasses: taken for a crystal", "", *table([s for s in states if s["phase"] != "crystal"]), "",
+        f"Area under the ROC curve of the reject score, crystals up to {ROC_UP_TO} T_m against liquids: "
+        + ", ".join(f"{k} {v:.5f}" for k, v in roc.items()) + ".", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--frames", type=Path, required=True, help="folder that run.py wrote")
+    parser.add_argument("--model", default="arise-108")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
+    args = parser.parse_args()
+    materials, glasses = read_table()
+    lattices = {row.name: row.lattice for row in [*materials, *glasses]}
+    model = arise.load_model(args.model)
+    index = list(csv.DictReader((args.frames / "index.csv").open()))
+    rows = []
+    for entry in index:
+        if entry["valid"] != "1":
+            print(f"{entry['file']}: left out", flush=True)
+            continue
+        structure = read_frame(args.frames / entry["file"])
+        rows.append({**entry, **evaluate(structure, entry["label"], model, lattices[entry["material"]])})
+        print(entry["file"], " ".join(f"{c} {rows[-1][c]:.4f}" for c in COLUMNS), flush=True)
+    states = means(rows)
+    args.out.mkdir(parents=True, exist_ok=True)
+    text = markdown(states, areas(rows), len(index) - len(rows), model)
+    (args.out / "md.md").write_text(text, encoding="utf-8")
+    with (args.out / "md.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(states[0]))
+        writer.writeheader()
+        writer.writerows(states)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
