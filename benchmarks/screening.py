@@ -1,9 +1,10 @@
-"""Structures a second of a screening: small periodic cells, descriptor, network, space group and the whole.
+"""Structures a second of a screening, and seconds a look of an observer; writes docs/benchmarks/screening.md.
 
-    python benchmarks/screening.py [--structures 512] [--passes 100] [--workers 2] [--json FILE]
+    python benchmarks/screening.py [--structures 512] [--passes 100] [--workers 2] [--out DIR]
 
-Medians over repeats. Parts are measured on one thread; the whole with `arise screen`'s worker processes, once
-with their start (imports) and once without it (the difference of two sources, one twice as long).
+Medians over repeats. The structures are small periodic cells: descriptor, network, space group and the whole.
+Parts are measured on one thread; the whole with `arise screen`'s worker processes, once with their start
+(imports) and once without it (the difference of two sources, one twice as long).
 """
 
 from __future__ import annotations
@@ -21,12 +22,15 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import ase.db
 import numpy as np
 from ase import Atoms
+from ase.build import bulk
+from speed import machine
 
 import arise_core as arise
+from arise_core import threads
 from arise_core.builders import random_strain
 from arise_core.prototypes import build, prototypes
 from arise_core.soap import describe
-from ase_arise import from_atoms, screen
+from ase_arise import AriseObserver, from_atoms, screen
 from ase_arise.screening import space_group
 
 REPEATS = 5
@@ -68,6 +72,18 @@ def whole(images: list[Atoms], passes: int, workers: int) -> float:
     return seconds
 
 
+def look(count: int) -> float:
+    """Seconds a look of an observer at 4,000 atoms of hot copper, box 16 Å, stride 4 Å."""
+    atoms = bulk("Cu", cubic=True) * (10, 10, 10)
+    atoms.rattle(0.15, seed=1)
+    observer = AriseObserver(atoms, stride=4.0)
+    threads.set_count(count)
+    try:
+        return median_seconds(lambda: observer.look(0))
+    finally:
+        threads.set_count(None)
+
+
 def measure(count: int, passes: int, workers: int) -> dict[str, float]:
     images = entries(count)
     structures = [from_atoms(atoms) for atoms in images]
@@ -90,7 +106,29 @@ def measure(count: int, passes: int, workers: int) -> dict[str, float]:
     long = np.median([whole(images + images, passes, workers) for _ in range(3)])
     out["structures a second, with start"] = count / float(short)
     out["structures a second, without start"] = count / float(long - short)
+    out["observer at 4,000 atoms, s a look"] = look(workers)
     return out
+
+
+GOALS = {
+    "structures a second, without start": "at least 50",
+    "observer at 4,000 atoms, s a look": "at most 1",
+}
+
+
+def write(found: dict[str, float], folder: Path) -> None:
+    """The figures as a table and as JSON."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "screening.json").write_text(json.dumps({"machine": machine(), **found}, indent=1) + "\n")
+    lines = [
+        "# Screening and observer", "",
+        "Made by `python benchmarks/screening.py`. Medians. Structures: primitive cells of the bulk classes, strained "
+        "by 1 %, read from one ASE database and written to another. Parts: one thread.", "",
+        "| | |", "|---|---|", *[f"| {k} | {v} |" for k, v in machine().items()], "",
+        "| figure | value | goal |", "|---|---|---|",
+        *[f"| {k} | {v:.4g} | {GOALS.get(k, '')} |" for k, v in found.items()], "",
+    ]  # fmt: skip
+    (folder / "screening.md").write_text("\n".join(lines))
 
 
 def main() -> None:
@@ -98,13 +136,14 @@ def main() -> None:
     parser.add_argument("--structures", type=int, default=512)
     parser.add_argument("--passes", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
+    )
     arguments = parser.parse_args()
     found = measure(arguments.structures, arguments.passes, arguments.workers)
     for name, value in found.items():
         print(f"{name:36s}{value:10.4g}")
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
+    write(found, arguments.out)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,18 +31,15 @@ def programs() -> Path | None:
     return found[-1].parent if found else None
 
 
-def unprivileged(folder: Path) -> list[str]:
+def unprivileged(folder: Path, users: tuple[str, ...] = ("postgres", "nobody")) -> list[str]:
     """A server does not run as root: how to run a program as somebody else, to whom the folder then belongs."""
     if os.geteuid() != 0:
         return []
     if shutil.which("runuser") is None:
         pytest.skip("a server does not run as root, and there is no `runuser`")
     names = {entry.pw_name for entry in pwd.getpwall()}
-    user = next(name for name in ("postgres", "nobody") if name in names)
+    user = next(name for name in users if name in names)
     shutil.chown(folder, user)
-    for parent in folder.parents:  # pytest's folders are closed to others
-        if parent.stat().st_uid == 0 and parent.name.startswith("pytest"):
-            parent.chmod(parent.stat().st_mode | 0o011)
     return ["runuser", "-u", user, "--"]
 
 
@@ -52,12 +50,18 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory) -> Iterator[str]:
+def folder() -> Iterator[Path]:
+    """For a server's files. Not one of pytest's, which are closed to other users."""
+    with tempfile.TemporaryDirectory(prefix="arise-server-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="module")
+def server(folder) -> Iterator[str]:
     """URL of an empty database on a server of its own."""
     bin_ = programs()
     if bin_ is None:
         pytest.skip("no PostgreSQL server is installed")
-    folder = tmp_path_factory.mktemp("postgres")
     run_as = unprivileged(folder)
     data, port = folder / "data", free_port()
 
