@@ -119,7 +119,7 @@ class StridedMap:
         if points.ndim != 2 or points.shape[1] != 3:
             raise ValueError(f"`points` must have shape (n, 3), got {points.shape}")
         found = self.values_at(points, tuple(range(len(p.classes))))
-        nearest = self._nearest(points)
+        nearest = self.nearest(points)
         return replace(
             p,
             probabilities=found.probabilities,
@@ -131,7 +131,7 @@ class StridedMap:
             standard_error=p.standard_error[nearest],
         )
 
-    def _nearest(self, points: FloatArray) -> IntArray:
+    def nearest(self, points: FloatArray) -> IntArray:
         """Index of the box whose centre is nearest in grid coordinates, (n,)."""
         at = np.round(self.coordinates(points)).astype(np.int64)
         shape = np.array(self.shape)

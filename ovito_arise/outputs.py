@@ -239,11 +239,9 @@ def _voxel_grid(
         title="ARISE map",
     )
 
-    def flat(values: NDArray) -> NDArray:
-        """From the order of the core (last axis fastest) to OVITO's (first axis fastest)."""
-        return values.reshape(field.shape).ravel(order="F")
-
-    typed_property(grid, "Structure Type", flat(structure_ids(p, choice)), element_types(p.classes))
+    typed_property(
+        grid, "Structure Type", flat(structure_ids(p, choice), field.shape), element_types(p.classes)
+    )
     scalars = {
         "Confidence": p.confidence,
         "Mutual Information": p.mutual_information,
@@ -251,16 +249,21 @@ def _voxel_grid(
         "Atoms": field.n_atoms.astype(np.float64),
     }
     for title, values in scalars.items():
-        grid.create_property(title, data=flat(np.nan_to_num(values, nan=0.0)))
+        grid.create_property(title, data=flat(np.nan_to_num(values, nan=0.0), field.shape))
     if choice.probabilities:
         chosen = [
             np.nan_to_num(p.probabilities[:, k], nan=0.0).astype(np.float64) for k in choice.probabilities
         ]
         grid.create_property(
             "Probability",
-            data=np.stack([flat(column) for column in chosen], axis=1),
+            data=np.stack([flat(column, field.shape) for column in chosen], axis=1),
             components=[p.classes[k].identifier for k in choice.probabilities],
         )
+
+
+def flat(values: NDArray, shape: tuple[int, int, int]) -> NDArray:
+    """Values of boxes from the order of the core (last axis fastest) to OVITO's (first axis fastest)."""
+    return values.reshape(shape).ravel(order="F")
 
 
 def _domain(data: DataCollection, grid: BoxGrid) -> SimulationCell:

@@ -9,6 +9,7 @@ from ovito.modifiers import PolyhedralTemplateMatchingModifier
 
 import arise_core as arise
 from ovito_arise import AriseModifier
+from ovito_arise.clusters import show_clusters
 from ovito_arise.outputs import OTHER_COLOUR, instance_suffix
 from tests.conftest import shaken
 from tests.ovito_helpers import FAST, analysed, collection, crystal_and_melt, pipeline_of
@@ -304,3 +305,25 @@ def test_colours_of_a_class_do_not_depend_on_frame_or_content(fcc):
     hot = shaken(fcc, 0.6)
     a, b = (analysed(s)[0].particles["Structure Type"].types for s in (fcc, hot))
     assert [(t.name, tuple(t.color)) for t in a] == [(t.name, tuple(t.color)) for t in b]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_clusters_of_boxes_reach_particles_grid_and_table(two_phases, number):
+    modifiers = [AriseModifier(**FAST, box_table=True) for _ in range(number)]
+    data = pipeline_of(two_phases, *modifiers).compute()
+    field = modifiers[-1].strided_map
+    suffix, words = ("", "") if number == 1 else (".2", " 2")
+    middle = field.centers[:, 2].mean()
+    labels = np.where(field.centers[:, 2] < middle, 0, 1)
+    labels[0] = -1
+    show_clusters(data, field, labels, suffix)
+    table, grid = data.tables[f"arise-boxes{suffix}"], data.grids[f"arise{suffix}"]
+    assert (np.asarray(table["Cluster"]) == labels + 1).all()
+    assert (np.asarray(grid["Cluster"]) == (labels + 1).reshape(field.shape).ravel(order="F")).all()
+    found = np.asarray(data.particles[f"ARISE Cluster{words}"])
+    z = np.asarray(data.particles.positions)[:, 2]
+    assert set(found[np.abs(z - middle) < 3]) <= {1, 2}
+    assert (found[(z > middle + 1) & (z < middle + 8)] == 2).all()
+    for bad in (labels[:-1], labels.astype(float)):
+        with pytest.raises(ValueError, match="`labels` must be"):
+            show_clusters(data, field, bad)
