@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from arise_core.training.defaults import DEFAULT_MODEL
 
 Out = Annotated[Path, typer.Option(help="Folder for the model.")]
 Overwrite = Annotated[bool, typer.Option(help="Write into a folder that is not empty.")]
@@ -31,7 +33,7 @@ def add_class(
     ] = None,
     model: Annotated[
         str, typer.Option(help="Model to go on from: a name of the zoo, or a path.")
-    ] = "arise-108",
+    ] = DEFAULT_MODEL,
     allow_similar: Annotated[
         bool, typer.Option(help="Also a crystal of the type of a known class, with other lattice parameters.")
     ] = False,
@@ -55,7 +57,7 @@ def remove_class(
     out: Out,
     model: Annotated[
         str, typer.Option(help="Model to start from: a name of the zoo, or a path.")
-    ] = "arise-108",
+    ] = DEFAULT_MODEL,
     overwrite: Overwrite = False,
 ) -> None:
     """Make a model that no longer knows some classes. Prints what their crystals are taken for then."""
@@ -100,7 +102,7 @@ def tune(
     from arise_core.training.tune import TuneSettings
     from arise_core.training.tune import tune as search
 
-    given = {"trials": trials, "epochs": epochs, "top": top}
+    given: dict[str, Any] = {"trials": trials, "epochs": epochs, "top": top}
     settings = replace(TuneSettings(), **{k: v for k, v in given.items() if v is not None})
     plan = read_recipe(recipe)
     with bar(f"tuning {plan.name}") as progress:

@@ -23,6 +23,7 @@ from arise_core.network import Model, load_model
 from arise_core.settings import SamplingSettings
 from arise_core.soap import describe
 from arise_core.training.crystals import Crystal, from_plain, prototype_crystals, to_plain
+from arise_core.training.defaults import DEFAULT_MODEL
 from arise_core.training.defects import DefectSamples
 from arise_core.training.export import export, network_digest
 from arise_core.training.extend_report import REPORT_LEVELS, Trial, removal_report, report
@@ -33,7 +34,6 @@ from arise_core.training.recipe import FitSettings, NetworkSettings, Recipe, par
 from arise_core.training.samples import PaperSamples, PerturbedSamples
 from arise_core.training.train import Plan, collect, targets_of
 
-DEFAULT_MODEL = "arise-108"
 PART_SIZE = 8
 
 

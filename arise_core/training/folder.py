@@ -7,15 +7,13 @@ from pathlib import Path
 
 from arise_core.network import Model
 from arise_core.training.crystals import Crystal
+from arise_core.training.defaults import DEFAULT_MODEL
 from arise_core.training.fit import Progress
 from arise_core.training.own import Source, fingerprint, make_crystal, same_crystal
 from arise_core.training.recipe import Recipe, read_recipe
 from arise_core.training.samples import PerturbedSamples
 from arise_core.training.train import train
 from arise_core.zoo import zoo_root
-
-#: Model whose recipe is followed.
-DEFAULT_RECIPE = "arise-108"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +88,7 @@ def read_folder(files: list[Path]) -> tuple[tuple[Crystal, ...], tuple[Source, .
 
 
 def _default(n_classes: int, settings: FolderSettings) -> Recipe:
-    recipe = read_recipe(zoo_root() / DEFAULT_RECIPE / "recipe.toml")
+    recipe = read_recipe(zoo_root() / DEFAULT_MODEL / "recipe.toml")
     samples = recipe.samples
     assert isinstance(samples, PerturbedSamples), "the default model is made of perturbed samples"
     disorder = max(settings.disorder, samples.disorder * n_classes // 108)
