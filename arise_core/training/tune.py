@@ -409,7 +409,9 @@ def _plots(optuna: Any, study: Any, folder: Path) -> None:
     try:
         for name, make in plots.items():
             try:
-                first = np.atleast_1d(make()).ravel()[0]
+                with warnings.catch_warnings():  # axes of a value that no trial differs in
+                    warnings.simplefilter("ignore", UserWarning)
+                    first = np.atleast_1d(make()).ravel()[0]
             except (ValueError, RuntimeError):  # such as the importance of parameters with a single trial
                 continue
             figure: Figure = first.figure
