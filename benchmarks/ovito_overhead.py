@@ -2,9 +2,10 @@
 
 `python benchmarks/ovito_overhead.py [--out DIR] [--repeats 3] [--cells 29] [--million 63] [--only CASE ...]`
 
-Each case runs in a process of its own. Times are medians over repeats. The two sides of the ratio alternate in one
-process, so that a change of the machine's load meets both, and the pair with the median ratio is shown. Memory is the rise of the largest resident memory
-above what the process needs before it has a structure. About ten minutes on 2 cores.
+Each case runs in a process of its own. Times are medians over repeats. The two sides of the ratio of times alternate
+in one process, so that a change of the machine's load meets both; the pair with the median ratio is shown. Memory is
+the rise of the largest resident memory above what the process needs before it has a structure. About ten minutes on
+2 cores.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
 from ovito.io import import_file
 from PIL import Image
 
@@ -39,11 +40,12 @@ def main(arguments: list[str] | None = None) -> None:
     left = pictures.render(pipeline, given.frame, view, [AriseLegend(font_size=0.05)])
     modifier.color_by, modifier.color_end = "mutual information", pictures.scale_end(data)
     right = pictures.render(pipeline, given.frame, view)
-    figure = pictures.new_figure(12.0, 3.9)
-    panels = figure.subplots(1, 2)
-    pictures.show(panels[0], left, "structure")
-    pictures.show(panels[1], right, "mutual information: doubt of the model")
-    pictures.information_bar(figure, panels[1], modifier.color_end)
+    figure = pictures.new_figure(12.0, 3.7)
+    axes = figure.subplots()
+    pictures.show(axes, np.hstack([left, right]))
+    axes.set_title("structure", loc="left", fontsize=11)
+    axes.set_title("mutual information: doubt of the model", loc="right", fontsize=11)
+    pictures.information_bar(figure, axes, modifier.color_end, fraction=0.06)
     page = Image.fromarray(pictures.pixels_of(figure))
     given.out.parent.mkdir(parents=True, exist_ok=True)
     page.quantize(256, Image.Quantize.FASTOCTREE).save(given.out, optimize=True)
