@@ -8,20 +8,15 @@ refuses a second one.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
-import threading
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +32,7 @@ from arise_core import threads
 from arise_core.overview import Overview, OverviewSettings, overview
 from arise_core.settings import SamplingSettings
 from arise_core.soap import describe
+from arise_core.workers import processes
 from ase_arise.annotation import make_settings
 from ase_arise.convert import ModelLike, as_model, checked
 from ase_arise.defaults import DEFAULT_MODEL, SYMPREC, TOP
@@ -151,10 +147,8 @@ def _recognised(tasks: Iterator[Task], job: Job, workers: int) -> Iterator[tuple
         for task in tasks:
             yield recognise(task, job), _size(task)
         return
-    with _single_threaded_children():
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
-        try:
+    try:
+        with processes(workers) as pool:
             running: deque[tuple[Future[list[Outcome]], int]] = deque()
             for task in tasks:
                 running.append((pool.submit(recognise, task, job), _size(task)))
@@ -163,13 +157,11 @@ def _recognised(tasks: Iterator[Task], job: Job, workers: int) -> Iterator[tuple
                     yield future.result(), size
             for future, size in running:
                 yield future.result(), size
-        except BrokenProcessPool as error:
-            raise OSError(
-                "a worker process died (out of memory?): what is written is kept; the same command goes on, "
-                "perhaps with fewer workers"
-            ) from error
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    except BrokenProcessPool as error:
+        raise OSError(
+            "a worker process died (out of memory?): what is written is kept; the same command goes on, "
+            "perhaps with fewer workers"
+        ) from error
 
 
 def _size(task: Task) -> int:
@@ -381,41 +373,9 @@ def _check_out(out: str, source: str) -> None:
         raise ValueError(f"`out` {out!r} must not be the source")
 
 
-# --- worker processes -------------------------------------------------------------------------------------
-
-
 def _number_of_workers(workers: int | None) -> int:
     if workers is None:
         return threads.count()
     if workers < 1:
         raise ValueError(f"`workers` must be at least 1, got {workers}")
     return workers
-
-
-@contextmanager
-def _single_threaded_children() -> Iterator[None]:
-    """Processes started inside use one thread each: the work is spread over processes."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", *threads.ENVIRONMENT)
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the first process, and end with it however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)

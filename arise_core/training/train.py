@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import multiprocessing
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +28,7 @@ from arise_core.training.mlp import DropoutMLP
 from arise_core.training.own import Source
 from arise_core.training.recipe import Recipe
 from arise_core.training.samples import DISORDERED, Job, pristine_list
+from arise_core.workers import processes
 
 #: Share of disordered samples that may pass for a crystal; fixes the threshold of the reject score.
 FALSE_CRYSTAL_RATE = 0.005
@@ -195,12 +194,8 @@ def _compute_parts(
         for part in parts:
             yield _compute_part(plans, part)
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=threads.set_count, initargs=(1,))
-    try:
+    with processes(workers) as pool:
         yield from pool.map(_compute_part, [plans] * len(parts), parts)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _compute_part(plans: Sequence[Plan], part: range) -> tuple[NDArray[np.float32], list[str]]:
