@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from ovito.data import (
+    AttributeDataObject,
     DataCollection,
     DataTable,
     ElementType,
@@ -218,8 +219,17 @@ def _attributes(
         values["structure.confidence"] = float(whole.confidence[0])
         values["structure.mutual_information"] = float(whole.mutual_information[0])
         values["structure.reject_score"] = float(whole.reject_score[0])
+    _set_attributes(data, {f"ARISE.{name}{suffix}": value for name, value in values.items()})
+
+
+def _set_attributes(data: DataCollection, values: dict[str, object]) -> None:
+    """`data.attributes.update(values)`, without its search through all objects for each of 200 names."""
+    there = set(data.attributes)
     for name, value in values.items():
-        data.attributes[f"ARISE.{name}{suffix}"] = value
+        if name in there:
+            data.attributes[name] = value
+        else:
+            data.objects.append(AttributeDataObject(identifier=name, value=value))
 
 
 def _voxel_grid(
