@@ -531,3 +531,23 @@ def test_commands(base, files, tmp_path, monkeypatch, capsys):
     code, _, err = run("train-folder", tmp_path / "none", "--out", tmp_path / "y")
     assert code == 1
     assert "`folder`" in err
+
+
+def test_model_of_the_paper_can_be_added_to(files, tmp_path):
+    """Ideal structures, no reject output, the paper's descriptor."""
+    recipe = parse_recipe(
+        {
+            "name": "ideal", "descriptor": "paper", "classes": ["fcc", "bcc", "hcp"],
+            "samples": {"kind": "paper", "r_cut": [3.8, 4.0, 4.2], "sigma": [0.1], "scale_factors": [1.0]},
+            "network": {"hidden": [32]},
+            "fit": {"epochs": 40, "batch_size": 8, "learning_rate": 3e-3},
+        }
+    )  # fmt: skip
+    base = train(recipe, tmp_path / "three")
+    model, text = add_classes(
+        [files["fluorite"]], [], tmp_path / "four", model=base.path, settings=replace(QUICK, epochs=40)
+    )
+    assert model.card.reject == base.card.reject
+    assert "Disorder" not in text
+    found = arise.classify([structure(FLUORITE), structure(bulk("Fe"))], model, passes=50)
+    assert found.names.tolist() == ["fluorite", "bcc"]

@@ -395,12 +395,14 @@ def _plots(optuna: Any, study: Any, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     common = ["layers", "width_1", "width_2", "batch_size", "learning_rate", "dropout"]
     draw = importlib.import_module("optuna.visualization.matplotlib")
+    named = {"target_name": "validation accuracy"}
+    forest = optuna.importance.FanovaImportanceEvaluator(seed=0)
     plots: dict[str, Callable[[], Any]] = {
-        "history": lambda: draw.plot_optimization_history(study),
+        "history": lambda: draw.plot_optimization_history(study, **named),
         "learning_curves": lambda: draw.plot_intermediate_values(study),
-        "slices": lambda: draw.plot_slice(study, params=common),
-        "parallel": lambda: draw.plot_parallel_coordinate(study, params=common),
-        "importance": lambda: draw.plot_param_importances(study),
+        "slices": lambda: draw.plot_slice(study, params=common, **named),
+        "parallel": lambda: draw.plot_parallel_coordinate(study, params=common, **named),
+        "importance": lambda: draw.plot_param_importances(study, evaluator=forest, **named),
     }
     from matplotlib import pyplot
 
@@ -415,6 +417,11 @@ def _plots(optuna: Any, study: Any, folder: Path) -> None:
             except (ValueError, RuntimeError):  # such as the importance of parameters with a single trial
                 continue
             figure: Figure = first.figure
+            if name == "learning_curves":
+                first.set(title="Learning curves", xlabel="epoch", ylabel="validation accuracy")
+                first.get_legend().remove()  # a line for each of 50 trials
+            elif name == "parallel":
+                figure.set_size_inches(11, 6)
             write_atomically(folder / f"{name}.png", partial(figure.savefig, dpi=120, bbox_inches="tight"))
             pyplot.close(figure)
     finally:
