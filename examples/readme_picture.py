@@ -3,8 +3,8 @@
     python examples/readme_picture.py [--out docs/pictures/ovito.png] [--frame 4] [--quick]
 
 What one should see: a copper crystal (green) and its melt (pale) between two fronts. On the left the structures,
-with the legend "ARISE class legend" in the corner; on the right the mutual information: dark in the crystal, bright
-planes at the two fronts, dim in the melt. Needs Vulkan.
+with the legend "ARISE class legend" in the corner; on the right the mutual information: mostly dark in
+the hot crystal, bright planes at the two fronts, evenly dim in the melt. Needs Vulkan.
 """
 
 from __future__ import annotations

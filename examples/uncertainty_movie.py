@@ -4,9 +4,10 @@
 
 What one should see, with the simulation that comes along (a copper crystal growing into its melt): above, the
 green crystal reaches across the box; below, two bright planes of high mutual information, the fronts, run towards
-each other through the periodic boundary, meet and vanish. The crystal behind them is dark, the melt in between
-dim: disorder is known to the model, the mixture of both in one box is what it doubts. The scale of colours is the
-same in all frames. Leaves `doubt.gif`, and its first, middle and last frame as `doubt.png`.
+each other through the periodic boundary, meet and vanish. The melt between them is evenly dim: disorder is known to
+the model, the mixture of both in one box is what it doubts. Behind the fronts the crystal is mostly dark; at 90 % of
+its melting temperature patches of doubt come and go in it. The scale of colours is the same in all frames. Leaves
+`doubt.gif`, and its first, middle and last frame as `doubt.png`.
 """
 
 from __future__ import annotations
