@@ -25,7 +25,7 @@ from arise_core.soap import (
     radial_table,
     survey,
 )
-from arise_core.structure import BoolArray, Float32Array, FloatArray, IntArray
+from arise_core.structure import BoolArray, Float32Array, FloatArray, IntArray, perpendicular_heights
 from arise_core.window import BoxWindow, Covariance, NoWindow, Support, support
 
 #: Spacing of the radial splines in units of the smallest length scale in a tile.
@@ -40,6 +40,8 @@ TILE_BOXES = 1728
 FULL = 0.97
 #: A layer thinner than a box counts as full inside if at least this share of its thickness is material.
 THIN_LAYER = 0.75
+#: The support dips between the atoms of a flat face: thickness of what it lacks there, atomic spacings.
+DIP = 0.15
 #: Voxels of the support of a whole structure, at most.
 MAP_VOXELS = 16_000_000
 #: Edge of the voxels in a partly filled box, atomic spacings.
@@ -110,14 +112,17 @@ def is_smooth(settings: DescriptorSettings) -> bool:
 def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
     """Share of each box, less what flat borders cut off, that is material, of the grid's shape.
 
-    A layer thinner than a box has a surface that is not flat: there the share is relative to that of the
-    boxes inside the layer (nine tenths of the boxes may lie lower), so that they count as full.
+    Where a border cuts a box, the dips between the atoms of a flat face do not count as missing. A layer
+    thinner than a box has a surface that is not flat: there the share is relative to that of the boxes inside
+    the layer (nine tenths of the boxes may lie lower), so that they count as full.
     """
     overlaps = []
+    spacing = grid.spacing / perpendicular_heights(grid.cell)
     to_nodes = np.diag(material.step @ np.linalg.inv(grid.cell))
     first = material.origin @ np.linalg.inv(grid.cell)
     for k in range(3):
-        lower = np.maximum(grid.start[k] + grid.step[k] * np.arange(grid.shape[k]), grid.low[k])
+        face = grid.start[k] + grid.step[k] * np.arange(grid.shape[k])
+        lower = np.maximum(face, grid.low[k])
         upper = lower + grid.clipped_width(k)
         nodes = first[k] + to_nodes[k] * np.arange(material.inside.shape[k])
         overlap = np.zeros((grid.shape[k], len(nodes)))
@@ -126,7 +131,10 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
             low = np.maximum(lower[:, None], nodes + m - to_nodes[k] / 2)
             high = np.minimum(upper[:, None], nodes + m + to_nodes[k] / 2)
             overlap += np.maximum(high - low, 0.0)
-        overlaps.append(overlap / np.maximum(overlap.sum(axis=1, keepdims=True), 1e-300))
+        rounding = 1e-9 * grid.width[k]
+        cut = (face < grid.low[k] - rounding).astype(int) + (face + grid.width[k] > grid.high[k] + rounding)
+        whole = 1.0 - np.minimum(cut * DIP * spacing[k] / np.maximum(upper - lower, 1e-300), 0.5)
+        overlaps.append(overlap / np.maximum(overlap.sum(axis=1) * whole, 1e-300)[:, None])
     share = np.einsum("xa,abc->xbc", overlaps[0], material.inside, optimize=True)
     share = np.einsum("yb,xbc->xyc", overlaps[1], share, optimize=True)
     share = np.einsum("zc,xyc->xyz", overlaps[2], share, optimize=True)

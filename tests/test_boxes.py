@@ -171,3 +171,20 @@ def test_automatic_box_holds_a_hundred_atoms():
 def test_bad_settings(arguments, message):
     with pytest.raises(ValueError, match=message):
         MapSettings(**arguments)
+
+
+def test_flat_faces_leave_boxes_full():
+    """The support dips between the atoms of a face, which is no reason to evaluate boxes there one by one."""
+    from arise_core import builders
+    from arise_core.strided import FULL, filled_share
+    from arise_core.structure import Structure
+    from arise_core.window import support
+
+    block = builders.superalloy(edge=34.0, precipitate=17.0, rng=np.random.default_rng(0))
+    notch = ~((block.positions < 8).all(axis=1))
+    for structure, flat in ((block, True), (Structure(block.positions[notch], block.numbers[notch]), False)):
+        grid = box_grid(structure, MapSettings(box_size=14.0, stride=4.0))
+        share = filled_share(grid, support(structure, grid.spacing))
+        assert (share >= FULL).all() == flat
+        assert share[-1, -1, -1] >= FULL
+        assert (share[0, 0, 0] < FULL) != flat
