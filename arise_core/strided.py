@@ -26,7 +26,7 @@ from arise_core.soap import (
     survey,
 )
 from arise_core.structure import BoolArray, Float32Array, FloatArray, IntArray, perpendicular_heights
-from arise_core.window import BoxWindow, Covariance, NoWindow, Support, support
+from arise_core.window import SURFACE, BoxWindow, Covariance, NoWindow, Support, support
 
 #: Spacing of the radial splines in units of the smallest length scale in a tile.
 KNOT = 0.125
@@ -41,7 +41,7 @@ FULL = 0.97
 #: A layer thinner than a box counts as full inside if at least this share of its thickness is material.
 THIN_LAYER = 0.75
 #: The support dips between the atoms of a flat face: thickness of what it lacks there, atomic spacings.
-DIP = 0.15
+DIP = 0.2
 #: Voxels of the support of a whole structure, at most.
 MAP_VOXELS = 16_000_000
 #: Edge of the voxels in a partly filled box, atomic spacings.
@@ -121,8 +121,7 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
     to_nodes = np.diag(material.step @ np.linalg.inv(grid.cell))
     first = material.origin @ np.linalg.inv(grid.cell)
     for k in range(3):
-        face = grid.start[k] + grid.step[k] * np.arange(grid.shape[k])
-        lower = np.maximum(face, grid.low[k])
+        lower = np.maximum(grid.start[k] + grid.step[k] * np.arange(grid.shape[k]), grid.low[k])
         upper = lower + grid.clipped_width(k)
         nodes = first[k] + to_nodes[k] * np.arange(material.inside.shape[k])
         overlap = np.zeros((grid.shape[k], len(nodes)))
@@ -131,9 +130,11 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
             low = np.maximum(lower[:, None], nodes + m - to_nodes[k] / 2)
             high = np.minimum(upper[:, None], nodes + m + to_nodes[k] / 2)
             overlap += np.maximum(high - low, 0.0)
-        rounding = 1e-9 * grid.width[k]
-        cut = (face < grid.low[k] - rounding).astype(int) + (face + grid.width[k] > grid.high[k] + rounding)
-        whole = 1.0 - np.minimum(cut * DIP * spacing[k] / np.maximum(upper - lower, 1e-300), 0.5)
+        depth = SURFACE * spacing[k]  # of the dips
+        dips = np.clip((grid.low[k] + depth - lower) / depth, 0, 1)
+        dips += np.clip((upper - grid.high[k] + depth) / depth, 0, 1)
+        dips *= grid.shape[k] > 1  # see below for thin layers
+        whole = 1.0 - np.minimum(dips * DIP * spacing[k] / np.maximum(upper - lower, 1e-300), 0.5)
         overlaps.append(overlap / np.maximum(overlap.sum(axis=1) * whole, 1e-300)[:, None])
     share = np.einsum("xa,abc->xbc", overlaps[0], material.inside, optimize=True)
     share = np.einsum("yb,xbc->xyc", overlaps[1], share, optimize=True)

@@ -334,7 +334,7 @@ def breakdown(repeats: int) -> dict:
 
 def against_ovito(repeats: int) -> dict:
     """OVITO's structure identification on the same thermal fcc, and a whole map at 3 Å, same threads."""
-    from ovito.data import DataCollection, Particles, SimulationCell
+    from ovito.data import DataCollection, Particles
     from ovito.modifiers import (
         AcklandJonesModifier,
         CommonNeighborAnalysisModifier,
@@ -350,7 +350,7 @@ def against_ovito(repeats: int) -> dict:
     data.objects.append(particles)
     cell = np.zeros((3, 4))
     cell[:, :3] = structure.cell.T
-    data.objects.append(SimulationCell(data=cell, pbc=(True, True, True)))
+    data.create_cell(cell, pbc=(True, True, True))
     modes = CommonNeighborAnalysisModifier.Mode
     methods = {
         "PTM": PolyhedralTemplateMatchingModifier(),
