@@ -6,7 +6,7 @@
 What one should see: all of the copper is fcc up to far above the melting point of the potential, then within one
 or two temperatures none of it: a crystal without surface, heated within picoseconds, is superheated before it
 melts. The mutual information peaks where it melts. (For the melting point itself, watch a front: `arise demo`.)
-Without a trajectory the script heats copper by molecular dynamics with ASE and EMT; some four minutes on two
+Without a trajectory the script heats copper by molecular dynamics with ASE and EMT; some ten minutes on two
 cores. With one, `--temperature` names the attribute of its frames that holds the temperature (the key in the
 comment line of an extended XYZ file). Leaves `heating.xyz`, `curve.csv` and `curve.png`.
 """
