@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from arise_core.benchmark import commands as benchmark_commands
 from arise_core.training import commands as training_commands
 
 app = typer.Typer(
@@ -102,6 +103,7 @@ def train_model(
 
 
 training_commands.register(app)
+app.add_typer(benchmark_commands.app, name="benchmark")
 
 
 class bar:

@@ -1,0 +1,1 @@
+"""Benchmarks of models against published results and other methods. No part of inference."""

@@ -1,0 +1,312 @@
+"""Tables, pictures and lists of an accuracy run."""
+
+from __future__ import annotations
+
+import csv
+import platform
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arise_core.benchmark.accuracy import Results, Row
+from arise_core.benchmark.methods import Method
+from arise_core.benchmark.structures import BOTH, COLUMNS, Column
+from arise_core.files import write_atomically
+from arise_core.prototypes import prototypes
+from arise_core.structure import FloatArray, IntArray
+
+PAPER = "Leitherer et al., Nature Communications 12, 6234 (2021), doi:10.1038/s41467-021-26511-5"
+BINS = 15
+#: Pairs of confused classes shown for a model; the CSV file has all.
+SHOWN_CONFUSIONS = 40
+PACKAGES = ("ovito-arise", "ovito", "spglib", "scikit-learn", "numpy", "torch")
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a method did in a column."""
+
+    right: int
+    total: int  # structures, or atoms for methods that judge atoms
+    rejected: int
+
+    @property
+    def accuracy(self) -> float:
+        """In %; NaN if there was nothing to judge."""
+        return 100 * self.right / self.total if self.total else float("nan")
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Confidence against truth, in bins of equal width from 0 to 1."""
+
+    count: IntArray  # (BINS,)
+    confidence: FloatArray  # (BINS,), mean; NaN in empty bins
+    accuracy: FloatArray  # (BINS,), share that is right; NaN in empty bins
+
+    @property
+    def error(self) -> float:
+        """Expected calibration error: mean of |accuracy - confidence|; Guo et al. (2017), eq. 3."""
+        if not self.count.sum():
+            return float("nan")
+        gap = np.nan_to_num(np.abs(self.accuracy - self.confidence))
+        return float((gap * self.count).sum() / self.count.sum())
+
+
+@cache
+def published() -> dict[str, dict[str, float]]:
+    """Accuracy in % by method and column; Table 2 and Supplementary Tables 1-3 of the paper."""
+    text = files("arise_core.benchmark").joinpath("published.csv").read_text(encoding="utf-8")
+    return {
+        row.pop("method"): {name: float(value) for name, value in row.items()}
+        for row in csv.DictReader(text.splitlines())
+    }
+
+
+def score(rows: Iterable[Row]) -> Score:
+    """Counts of one method's rows."""
+    kept = list(rows)
+    return Score(
+        sum(r.count for r in kept if r.right),
+        sum(r.count for r in kept),
+        sum(r.count for r in kept if r.rejected),
+    )
+
+
+def reliability(rows: Sequence[Row]) -> Reliability:
+    """Reliability of the confidences in some rows."""
+    confidence = np.array([r.confidence for r in rows])
+    right = np.array([r.right for r in rows], dtype=float)
+    which = np.clip((confidence * BINS).astype(int), 0, BINS - 1)
+    count = np.bincount(which, minlength=BINS)
+    sums = [np.bincount(which, weights=values, minlength=BINS) for values in (confidence, right)]
+    means = [np.divide(s, count, out=np.full(BINS, np.nan), where=count > 0) for s in sums]
+    return Reliability(count, means[0], means[1])
+
+
+def write_report(results: Results, folder: Path, command: str) -> list[Path]:
+    """Write `accuracy.md` and what belongs to it into a folder; returns the paths.
+
+    Args:
+        results: of `run`.
+        folder: made if missing; files of these names are replaced.
+        command: that made the results, to be shown.
+    """
+    by_method = {
+        m.name: {k: [r for r in rows if r.method == m.name] for k, rows in results.rows.items()}
+        for m in results.methods
+    }
+    scores = {name: {k: score(rows) for k, rows in found.items()} for name, found in by_method.items()}
+    noisy = {
+        m.name: [r for k, rows in by_method[m.name].items() if k for r in rows]
+        for m in results.methods
+        if m.published == "arise"
+    }
+    curves = {name: reliability(rows) for name, rows in noisy.items() if rows}
+    text = "\n".join(_document(results, scores, by_method, curves, command)) + "\n"
+    paths = [folder / f"accuracy{end}" for end in (".md", ".csv", "-confusions.csv", "-reliability.csv")]
+    write_atomically(paths[0], lambda p: p.write_text(text, encoding="utf-8"))
+    _write_csv(paths[1], _score_table(results.methods, scores))
+    _write_csv(paths[2], _confusion_table(by_method))
+    _write_csv(paths[3], _reliability_table(curves))
+    if curves:
+        paths.append(folder / "accuracy-reliability.png")
+        write_atomically(paths[-1], lambda p: _plot(curves, p))
+    return paths
+
+
+def _document(
+    results: Results, scores: dict[str, dict[Column, Score]], by_method: dict[str, dict[Column, list[Row]]],
+    curves: dict[str, Reliability], command: str,
+) -> list[str]:  # fmt: skip
+    settings = results.settings
+    n_classes = len(settings.classes) or len(prototypes())
+    lines = [
+        "# Accuracy on defective structures", "",
+        f"Made by `{command}`: {results.draws} random draw{'s' if results.draws > 1 else ''}, "
+        f"{n_classes} classes, {settings.passes} Monte Carlo passes, seed {settings.seed}; {_versions()}.", "",
+        f"Structures and scores as in {PAPER}, whose figures stand in italics below ours.",
+        "Accuracy in %; **bold**: at least the published figure. δ: each coordinate moved by up to δ % of the "
+        "nearest-neighbour distance; η: % of the atoms missing; (η, δ): both.", "",
+        "Models and naive Bayes: share of structures, periodic and open. PTM, CNA, a-CNA, Ackland-Jones: share of "
+        "atoms, periodic structures of the classes they know. spglib: share of periodic elements and binary "
+        "compounds whose space group is found. A model's label counts whether it rejects the structure or not; "
+        "what it rejects is in a table of its own.", "",
+    ]  # fmt: skip
+    for columns in ([c for c in COLUMNS if c not in BOTH], list(BOTH)):
+        shown = [c for c in columns if c in results.rows]
+        if shown:
+            lines += [*_accuracy_table(results.methods, scores, shown), ""]
+    models = [m for m in results.methods if m.name in curves]
+    if models:
+        lines += ["## Rejected by the models, %", ""]
+        shown = list(results.rows)
+        lines += [_row(["model", *(c.title for c in shown)]), _row(["---"] * (len(shown) + 1))]
+        for m in models:
+            shares = [scores[m.name][c] for c in shown]
+            lines.append(_row([m.title, *(_percent(100 * s.rejected / max(s.total, 1)) for s in shares)]))
+        lines += ["", *_calibration(models, curves, by_method), ""]
+    for m in [m for m in results.methods if m.published == "arise"]:
+        lines += [*_confusions(m, by_method[m.name]), ""]
+    return lines[:-1]
+
+
+def _accuracy_table(
+    methods: Sequence[Method], scores: dict[str, dict[Column, Score]], shown: Sequence[Column]
+) -> list[str]:
+    lines = [_row(["method (classes)", *(c.title for c in shown)]), _row(["---", *["---:"] * len(shown)])]
+    for m in methods:
+        paper = published().get(m.published, {})
+        cells = []
+        for c in shown:
+            value = scores[m.name][c].accuracy
+            cell = _percent(value)
+            reached = c.name in paper and value >= paper[c.name] - 0.005
+            cells.append(f"**{cell}**" if reached and m.published == "arise" else cell)
+        lines.append(_row([f"{m.title} ({len(m.right_answers)})", *cells]))
+        if paper:
+            lines.append(_row(["*published*", *(f"*{_percent(paper[c.name])}*" for c in shown)]))
+    return lines
+
+
+def _calibration(
+    models: Sequence[Method], curves: dict[str, Reliability], by_method: dict[str, dict[Column, list[Row]]]
+) -> list[str]:
+    lines = [
+        "## Confidence against truth", "",
+        "All defective structures together. Expected calibration error: mean difference between confidence and "
+        f"accuracy over {BINS} bins of confidence (Guo et al. 2017).", "",
+        _row(["model", "accuracy, %", "mean confidence, %", "expected calibration error"]),
+        _row(["---", "---:", "---:", "---:"]),
+    ]  # fmt: skip
+    for m in models:
+        rows = [r for k, found in by_method[m.name].items() if k for r in found]
+        mean = 100 * float(np.mean([r.confidence for r in rows]))
+        lines.append(
+            _row([m.title, _percent(score(rows).accuracy), _percent(mean), f"{curves[m.name].error:.4f}"])
+        )
+    return [*lines, "", "![reliability diagram](accuracy-reliability.png)"]
+
+
+def _confusions(method: Method, found: dict[Column, list[Row]]) -> list[str]:
+    """The most frequent confusions of a model, over all columns."""
+    pairs: Counter[tuple[str, str]] = Counter()
+    where: dict[tuple[str, str], Counter[str]] = {}
+    totals: Counter[str] = Counter()
+    for kind, rows in found.items():
+        for r in rows:
+            totals[r.label] += r.count
+            if not r.right:
+                pairs[r.label, r.found] += r.count
+                where.setdefault((r.label, r.found), Counter())[kind.title] += r.count
+    if not pairs:
+        return [f"## Confusions of {method.title}", "", "None."]
+    names = {p.label: p.name for p in prototypes()}
+    lines = [
+        f"## Confusions of {method.title}", "",
+        f"Over all columns, the {min(len(pairs), SHOWN_CONFUSIONS)} most frequent of {len(pairs)} pairs; "
+        "`accuracy-confusions.csv` has all of them by column.", "",
+        _row(["class", "taken for", "structures", "of all of the class, %", "most often in"]),
+        _row(["---", "---", "---:", "---:", "---"]),
+    ]  # fmt: skip
+    for pair, n in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_CONFUSIONS]:
+        label, other = pair
+        often = ", ".join(f"{title}: {count}" for title, count in where[pair].most_common(3))
+        lines.append(
+            _row([names[label], names.get(other, other), str(n), _percent(100 * n / totals[label]), often])
+        )
+    return lines
+
+
+def _score_table(
+    methods: Sequence[Method], scores: dict[str, dict[Column, Score]]
+) -> Iterable[Sequence[object]]:
+    yield (
+        "method", "classes", "column", "missing_percent", "displacement_percent", "right", "total",
+        "accuracy_percent", "published_percent", "rejected",
+    )  # fmt: skip
+    for m in methods:
+        for c, s in scores[m.name].items():
+            paper = published().get(m.published, {}).get(c.name, "")
+            yield (
+                m.name, len(m.right_answers), c.name, c.missing, c.displacement, s.right, s.total,
+                f"{s.accuracy:.3f}", paper, s.rejected,
+            )  # fmt: skip
+
+
+def _confusion_table(by_method: dict[str, dict[Column, list[Row]]]) -> Iterable[Sequence[object]]:
+    yield "method", "column", "class", "found", "count"
+    for name, found in by_method.items():
+        for c, rows in found.items():
+            wrong: Counter[tuple[str, str]] = Counter()
+            for r in rows:
+                if not r.right:
+                    wrong[r.label, r.found] += r.count
+            for (label, other), n in sorted(wrong.items()):
+                yield name, c.name, label, other, n
+
+
+def _reliability_table(curves: dict[str, Reliability]) -> Iterable[Sequence[object]]:
+    yield "model", "from", "to", "structures", "mean_confidence", "accuracy"
+    for name, curve in curves.items():
+        for k in range(BINS):
+            if curve.count[k]:
+                yield (
+                    name, f"{k / BINS:.4f}", f"{(k + 1) / BINS:.4f}", int(curve.count[k]),
+                    f"{curve.confidence[k]:.4f}", f"{curve.accuracy[k]:.4f}",
+                )  # fmt: skip
+
+
+def _plot(curves: dict[str, Reliability], path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(4.6, 4.8), layout="constrained")
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+    top.plot([0, 1], [0, 1], color="0.7", lw=1)
+    edges = np.linspace(0, 1, BINS + 1)
+    for name, curve in curves.items():
+        there = curve.count > 0
+        top.plot(
+            curve.confidence[there], curve.accuracy[there], "o-", ms=4,
+            label=f"{name}, error {curve.error:.3f}",
+        )  # fmt: skip
+        bottom.stairs(curve.count, edges)
+    top.set_ylabel("share that is right")
+    top.legend(frameon=False)
+    bottom.set_yscale("log")
+    bottom.set_xlabel("confidence")
+    bottom.set_ylabel("structures")
+    figure.savefig(path, dpi=130)
+
+
+def _write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    def write(file: Path) -> None:
+        with open(file, "w", newline="", encoding="utf-8") as stream:
+            csv.writer(stream, lineterminator="\n").writerows(rows)
+
+    write_atomically(path, write)
+
+
+def _versions() -> str:
+    found: list[Any] = [f"Python {platform.python_version()}"]
+    for package in PACKAGES:
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def _percent(value: float) -> str:
+    return "–" if np.isnan(value) else "100" if value == 100 else "0" if value == 0 else f"{value:.2f}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
