@@ -149,7 +149,7 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
 
 @dataclass(frozen=True)
 class Tile:
-    """A block of boxes of equal clipped width: [first, stop) along each axis."""
+    """A block of boxes: [first, stop) along each axis."""
 
     first: tuple[int, int, int]
     stop: tuple[int, int, int]
@@ -162,19 +162,12 @@ class Tile:
 
 
 def make_tiles(grid: BoxGrid) -> Iterator[Tile]:
-    """Cover the grid with tiles. Boxes clipped by a border of the material go with their like."""
+    """Cover the grid with tiles."""
     edge = max(1, round(TILE_BOXES ** (1 / 3)))
     axes = []
-    for k in range(3):
-        width = grid.clipped_width(k)
-        change = np.flatnonzero(np.abs(np.diff(width)) > 1e-12 * grid.width[k]) + 1
-        runs = np.concatenate([[0], change, [len(width)]])
-        pieces = []
-        for a, b in itertools.pairwise(runs):
-            n = -(-(b - a) // edge)
-            cuts = np.linspace(a, b, n + 1).round().astype(int)
-            pieces += [(int(x), int(y)) for x, y in itertools.pairwise(cuts)]
-        axes.append(pieces)
+    for n in grid.shape:
+        cuts = np.linspace(0, n, -(-n // edge) + 1).round().astype(int)
+        axes.append([(int(x), int(y)) for x, y in itertools.pairwise(cuts)])
     for x, y, z in itertools.product(*axes):
         yield Tile((x[0], y[0], z[0]), (x[1], y[1], z[1]))
 
@@ -189,6 +182,7 @@ class Context:
     support: Support | None  # None: every box is taken as full
     filled: FloatArray | None  # grid shape, share of each box (less what borders cut off) that is material
     sorted_by_x: IntArray  # atoms in the order of their first coordinate
+    widths: tuple[FloatArray, ...]  # clipped width of the boxes along each axis, fractions
 
     @classmethod
     def of(cls, grid: BoxGrid, settings: DescriptorSettings) -> Context:
@@ -202,16 +196,19 @@ class Context:
                 material = None
             else:
                 filled = filled_share(grid, material)
-        return cls(grid, settings, found, material, filled, np.argsort(grid.fractional[:, 0], kind="stable"))
+        order = np.argsort(grid.fractional[:, 0], kind="stable")
+        widths = tuple(grid.clipped_width(k) for k in range(3))
+        return cls(grid, settings, found, material, filled, order, widths)
 
     def boxes(self, tile: Tile) -> IntArray:
         """Indices of the tile's boxes into the flattened grid."""
         axes = [np.arange(a, b) for a, b in zip(tile.first, tile.stop, strict=True)]
         return np.asarray(np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), self.grid.shape).ravel())
 
-    def width(self, tile: Tile) -> FloatArray:
-        """Clipped width of the tile's boxes, (3,), fractions."""
-        return np.array([self.grid.clipped_width(k)[tile.first[k]] for k in range(3)])
+    def width(self, box: int) -> FloatArray:
+        """Clipped width of a box, (3,), fractions."""
+        index = np.unravel_index(box, self.grid.shape)
+        return np.array([self.widths[k][index[k]] for k in range(3)])
 
     def tiles_in_memory(self) -> int:
         """How many tiles may be worked on at once without exceeding `memory_limit`.
@@ -244,23 +241,20 @@ class Context:
         n_atoms = np.zeros(len(boxes), dtype=np.int64)
         features = np.empty((len(boxes), self.settings.n_features), dtype=np.float32)
         for k, box in enumerate(boxes):
-            features[k], n_atoms[k] = self.one(int(box), tile)
+            features[k], n_atoms[k] = self.one(int(box))
         return BoxDescriptors(boxes, features, n_atoms)
 
-    def one(
-        self, box: int, tile: Tile, members: tuple[FloatArray, IntArray] | None = None
-    ) -> tuple[FloatArray, int]:
+    def one(self, box: int, members: tuple[FloatArray, IntArray] | None = None) -> tuple[FloatArray, int]:
         """Descriptor and number of atoms of one box, every pair evaluated.
 
         Args:
             box: index into the flattened grid.
-            tile: the one that holds the box.
             members: `grid.members(box)`, in any order, if the caller has them.
         """
         u, numbers = members or self.grid.members(box)
         if len(u) < self.grid.settings.min_atoms:
             return np.full(self.settings.n_features, np.nan), len(u)
-        window = self.window(box, self.width(tile))
+        window = self.window(box, self.width(box))
         return (
             describe_piece(
                 u @ self.grid.cell, numbers, window, self.survey.ranges, self.settings,
@@ -314,7 +308,7 @@ class Context:
         elif full.any():
             features[full] = engine.features(full)[full]
         for k in np.flatnonzero(enough & ~full):
-            features[k] = self.one(int(boxes[k]), tile, engine.members(int(k)))[0]
+            features[k] = self.one(int(boxes[k]), engine.members(int(k)))[0]
         return BoxDescriptors(boxes, features, n_atoms)
 
 
@@ -332,7 +326,7 @@ class _TileEngine:
         self.context = context
         self.tile = tile
         grid = context.grid
-        self.width = context.width(tile)
+        self.ends, self.widths = self._runs()
         self.u, self.numbers, self.first, self.last = self._atoms()
         self.positions = self.u @ grid.cell
         self.n_species_atoms = {int(s): self._count(self.numbers == s) for s in np.unique(self.numbers)}
@@ -344,10 +338,26 @@ class _TileEngine:
         inside = ((self.first <= index) & (self.last >= index)).all(axis=1)
         return self.u[inside], self.numbers[inside]
 
+    def _runs(self) -> tuple[IntArray, FloatArray]:
+        """Last box of the run of equal width that each box of the tile belongs to, and the widths, (3, n) each."""
+        longest = max(self.tile.shape)
+        ends = np.zeros((3, longest), dtype=np.int64)
+        widths = np.ones((3, longest))
+        for k in range(3):
+            first, stop = self.tile.first[k], self.tile.stop[k]
+            width = np.maximum(self.context.widths[k][first:stop], 1e-12)
+            change = np.abs(np.diff(width)) > 1e-12 * self.context.grid.width[k]
+            last = np.append(np.flatnonzero(change), stop - first - 1)
+            ends[k, : stop - first] = np.repeat(last, np.diff(last, prepend=-1))
+            widths[k, : stop - first] = width
+        return ends, widths
+
     def _count(self, chosen: BoolArray) -> IntArray:
         """How many of the chosen atoms are in each box, (n_boxes,)."""
         counts = np.zeros((int(np.prod(self.tile.shape)), 1))
-        _engine.add_counts(self.first[chosen], self.last[chosen], self.tile.shape, counts)
+        _engine.add_counts(
+            self.first[chosen], self.last[chosen], self.ends, self.widths, self.tile.shape, counts
+        )
         _engine.accumulate(counts, self.tile.shape)
         return np.asarray(np.round(counts[:, 0]).astype(np.int64))
 
@@ -464,6 +474,6 @@ class _TileEngine:
         _kernels.bin_points(points, origin, size, shape, order, start)
         return (
             self.positions[a], self.first[a], self.last[a], points, self.first[b], self.last[b], alpha == beta, limit,
-            origin, size, shape, order, start, np.linalg.inv(self.context.grid.cell), self.width,
-            self.context.settings.floor, self.tile.shape,
+            origin, size, shape, order, start, np.linalg.inv(self.context.grid.cell),
+            self.ends, self.widths, self.context.settings.floor, self.tile.shape,
         )  # fmt: skip

@@ -69,25 +69,16 @@ def four_species_perovskite():
     return shaken(Structure(s.positions, numbers, s.cell, True), 0.06)
 
 
-def owners(context):
-    """Tile of every box of a grid."""
-    found = {}
-    for tile in make_tiles(context.grid):
-        found.update(dict.fromkeys(context.boxes(tile).tolist(), tile))
-    return found
-
-
 def compared(structure, settings, seed=0):
     """Engine and direct evaluation of 300 random boxes: features (n, 2, n_features) and length scales."""
     grid = box_grid(structure, settings)
     context = Context.of(grid, SETTINGS)
     fast = describe_boxes(grid, SETTINGS)
-    tile_of = owners(context)
     filled = np.flatnonzero(fast.n_atoms >= settings.min_atoms)
     pick = np.random.default_rng(seed).choice(filled, min(N_BOXES, len(filled)), replace=False)
     pairs = []
     for box in pick:
-        direct, n_atoms = context.one(int(box), tile_of[int(box)])
+        direct, n_atoms = context.one(int(box))
         assert n_atoms == fast.n_atoms[box]
         pairs.append((direct, fast.features[box]))
     return np.array(pairs)
@@ -121,7 +112,6 @@ def test_length_scales_of_the_engine(name):
         if not here.any():
             continue
         engine = _TileEngine(context, tile)
-        window = BoxWindow(grid.cell, context.width(tile), SETTINGS.floor)
         for alpha, beta in context.survey.ranges:
             chosen = here.copy()
             for species in (alpha, beta):
@@ -131,6 +121,7 @@ def test_length_scales_of_the_engine(name):
             scales = engine.scales(alpha, beta, chosen)
             for k in np.flatnonzero(chosen):
                 u, numbers = grid.members(int(boxes[k]))
+                window = BoxWindow(grid.cell, context.width(int(boxes[k])), SETTINGS.floor)
                 a, b = (np.ascontiguousarray((u @ grid.cell)[numbers == s]) for s in (alpha, beta))
                 vectors = partial(_piece_vectors, a, b, alpha == beta)
                 direct = pair_scale(vectors, window, *context.survey.ranges[alpha, beta])
