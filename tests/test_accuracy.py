@@ -224,7 +224,7 @@ def test_results_of_a_run(finished):
 
 def test_reports(finished, tmp_path):
     _, results = finished
-    paths = report.write_report(results, tmp_path / "r", "arise benchmark accuracy")
+    paths = report.write_report(results, tmp_path / "r")
     assert all(p.is_file() for p in paths)
     assert {p.name for p in paths} == {p.name for p in (tmp_path / "r").iterdir()}
     text = paths[0].read_text(encoding="utf-8")
@@ -235,11 +235,17 @@ def test_reports(finished, tmp_path):
         table = {(r["method"], r["column"]): r for r in csv.DictReader(stream)}
     assert len(table) == 4 * 3
     assert table["arise-108", "delta-4"]["published_percent"] == "99.29"
-    with open(paths[2], newline="", encoding="utf-8") as stream:
-        wrong = list(csv.DictReader(stream))
-    assert all(r["count"] != "0" for r in wrong)
-    missed = sum(int(r["count"]) for r in wrong if r["method"] == "a-cna" and r["column"] == "eta-20")
-    assert missed == int(table["a-cna", "eta-20"]["total"]) - int(table["a-cna", "eta-20"]["right"])
+    assert "--column delta-4 --column eta-20 --passes 10" in text
+    assert paths[2].read_text(encoding="utf-8").startswith("method,column,class,found,count\n")
+
+
+def test_list_of_confusions():
+    rows = [row(True), row(False), row(False), row(False, found="CsCl")]
+    table = list(report.confusions({"m": {column("delta-4"): rows, PRISTINE: [row(True)]}}))
+    assert table[1:] == [
+        ("m", "delta-4", "fcc_Cu_A_cF4_225_a", "CsCl", 1),
+        ("m", "delta-4", "fcc_Cu_A_cF4_225_a", "bcc_W_A_cI2_229_a", 2),
+    ]
 
 
 def test_resumed_run_gives_the_same(finished, tmp_path, monkeypatch):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -59,6 +57,5 @@ def accuracy(
     settings = AccuracySettings(draws=PAPER_DRAWS if full else draws, seed=seed, **options)  # type: ignore[arg-type]
     with bar("accuracy") as progress:
         results = run(settings, out, progress, workers=workers)
-    command = shlex.join(["arise", *sys.argv[1:]])
-    for path in write_report(results, report or out, command):
+    for path in write_report(results, report or out):
         typer.echo(path)

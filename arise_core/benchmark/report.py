@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import platform
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from arise_core.benchmark.accuracy import Results, Row
+from arise_core.benchmark.accuracy import AccuracySettings, Results, Row
 from arise_core.benchmark.methods import Method
 from arise_core.benchmark.structures import BOTH, COLUMNS, Column
 from arise_core.files import write_atomically
@@ -91,13 +92,12 @@ def reliability(rows: Sequence[Row]) -> Reliability:
     return Reliability(count, means[0], means[1])
 
 
-def write_report(results: Results, folder: Path, command: str) -> list[Path]:
+def write_report(results: Results, folder: Path) -> list[Path]:
     """Write `accuracy.md` and what belongs to it into a folder; returns the paths.
 
     Args:
         results: of `run`.
         folder: made if missing; files of these names are replaced.
-        command: that made the results, to be shown.
     """
     by_method = {
         m.name: {k: [r for r in rows if r.method == m.name] for k, rows in results.rows.items()}
@@ -110,11 +110,11 @@ def write_report(results: Results, folder: Path, command: str) -> list[Path]:
         if m.published == "arise"
     }
     curves = {name: reliability(rows) for name, rows in noisy.items() if rows}
-    text = "\n".join(_document(results, scores, by_method, curves, command)) + "\n"
+    text = "\n".join(_document(results, scores, by_method, curves)) + "\n"
     paths = [folder / f"accuracy{end}" for end in (".md", ".csv", "-confusions.csv", "-reliability.csv")]
     write_atomically(paths[0], lambda p: p.write_text(text, encoding="utf-8"))
     _write_csv(paths[1], _score_table(results.methods, scores))
-    _write_csv(paths[2], _confusion_table(by_method))
+    _write_csv(paths[2], confusions({name: by_method[name] for name in noisy}))
     _write_csv(paths[3], _reliability_table(curves))
     if curves:
         paths.append(folder / "accuracy-reliability.png")
@@ -122,15 +122,27 @@ def write_report(results: Results, folder: Path, command: str) -> list[Path]:
     return paths
 
 
+def command_line(settings: AccuracySettings) -> str:
+    """The command with every option that has an effect on the results."""
+    words = ["arise", "benchmark", "accuracy", "--out", "DIR"]
+    for option, field in (("model", "models"), ("method", "methods"), ("classes", "classes"), ("column", "columns"),
+                          ("draws", "draws"), ("passes", "passes"), ("seed", "seed")):  # fmt: skip
+        value = getattr(settings, field)
+        if value != getattr(AccuracySettings(), field):
+            for one in value if isinstance(value, tuple) else [value]:
+                words += [f"--{option}", str(one)]
+    return shlex.join(words)
+
+
 def _document(
     results: Results, scores: dict[str, dict[Column, Score]], by_method: dict[str, dict[Column, list[Row]]],
-    curves: dict[str, Reliability], command: str,
+    curves: dict[str, Reliability],
 ) -> list[str]:  # fmt: skip
     settings = results.settings
     n_classes = len(settings.classes) or len(prototypes())
     lines = [
         "# Accuracy on defective structures", "",
-        f"Made by `{command}`: {results.draws} random draw{'s' if results.draws > 1 else ''}, "
+        f"Made by `{command_line(settings)}`: {results.draws} random draw{'s' if results.draws > 1 else ''}, "
         f"{n_classes} classes, {settings.passes} Monte Carlo passes, seed {settings.seed}; {_versions()}.", "",
         f"Structures and scores as in {PAPER}, whose figures stand in italics below ours.",
         "Accuracy in %; **bold**: at least the published figure. δ: each coordinate moved by up to δ % of the "
@@ -138,7 +150,8 @@ def _document(
         "Models and naive Bayes: share of structures, periodic and open. PTM, CNA, a-CNA, Ackland-Jones: share of "
         "atoms, periodic structures of the classes they know. spglib: share of periodic elements and binary "
         "compounds whose space group is found. A model's label counts whether it rejects the structure or not; "
-        "what it rejects is in a table of its own.", "",
+        "what it rejects is in a table of its own. With all classes, one structure of a column is "
+        f"{100 / 588 / results.draws:.2g} %.", "",
     ]  # fmt: skip
     for columns in ([c for c in COLUMNS if c not in BOTH], list(BOTH)):
         shown = [c for c in columns if c in results.rows]
@@ -241,7 +254,8 @@ def _score_table(
             )  # fmt: skip
 
 
-def _confusion_table(by_method: dict[str, dict[Column, list[Row]]]) -> Iterable[Sequence[object]]:
+def confusions(by_method: dict[str, dict[Column, list[Row]]]) -> Iterable[Sequence[object]]:
+    """Table of wrong answers and how often each was given, by method, column and class; header first."""
     yield "method", "column", "class", "found", "count"
     for name, found in by_method.items():
         for c, rows in found.items():
@@ -275,7 +289,7 @@ def _plot(curves: dict[str, Reliability], path: Path) -> None:
         there = curve.count > 0
         top.plot(
             curve.confidence[there], curve.accuracy[there], "o-", ms=4,
-            label=f"{name}, error {curve.error:.3f}",
+            label=f"{name}, error {curve.error:.4f}",
         )  # fmt: skip
         bottom.stairs(curve.count, edges)
     top.set_ylabel("share that is right")
