@@ -18,6 +18,16 @@ def network_digest(network: DropoutMLP) -> str:
     return weights_digest({k: v.detach().cpu().numpy() for k, v in network.state_dict().items()})
 
 
+def scripted(network: DropoutMLP) -> torch.jit.ScriptModule:
+    """The network as TorchScript, on the CPU, without dropout in `forward`."""
+    with warnings.catch_warnings():
+        # torch deprecates TorchScript; see docs/models.md for why it is still the format
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        script: torch.jit.ScriptModule = torch.jit.script(network.cpu().eval())
+        return script
+
+
 def export(network: DropoutMLP, card: Card, folder: Path) -> None:
     """Write `model.pt` (with the card inside) and `card.json` into a folder, each in one step.
 
@@ -30,10 +40,9 @@ def export(network: DropoutMLP, card: Card, folder: Path) -> None:
 
     def save(path: Path) -> None:
         with warnings.catch_warnings():
-            # torch deprecates TorchScript; see docs/models.md for why it is still the format
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", FutureWarning)
-            torch.jit.save(torch.jit.script(network.cpu().eval()), str(path), _extra_files={CARD_FILE: text})
+            torch.jit.save(scripted(network), str(path), _extra_files={CARD_FILE: text})
 
     write_atomically(folder / "model.pt", save)
     write_atomically(folder / "card.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))

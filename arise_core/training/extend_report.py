@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +18,7 @@ from arise_core.settings import SamplingSettings
 from arise_core.soap import describe
 from arise_core.structure import Float32Array, FloatArray, IntArray
 from arise_core.training.crystals import Crystal
+from arise_core.training.export import scripted
 from arise_core.training.mlp import DropoutMLP
 from arise_core.training.own import Source, fingerprint
 
@@ -90,12 +90,8 @@ def predicted(
     sampling: SamplingSettings,
 ) -> Prediction:  # fmt: skip
     """Prediction of a network that is not a file yet."""
-    with warnings.catch_warnings():  # as in export
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", FutureWarning)
-        script = torch.jit.script(network.cpu().eval())
     named = replace(card, classes=tuple(classes))
-    return Model(script, named, torch.device("cpu"), Path()).predict(features, sampling)
+    return Model(scripted(network), named, torch.device("cpu"), Path()).predict(features, sampling)
 
 
 def report(
