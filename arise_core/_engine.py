@@ -36,98 +36,80 @@ def count_atoms(first, last, wrap, counts):
 
 
 @jit
-def scratch(widths):
-    """Room for what `corners` fills."""
-    most = widths.shape[1] + 1
-    cube = most * most * most
-    return np.empty((3, most), dtype=np.int64), np.empty((3, most)), np.empty(cube), np.empty(cube)
+def add_corners(values, n_values, sums, at, shape, row, box):
+    """Add values[:n_values] to the corners of a range of boxes in flat `sums`, whose boxes have `row` entries.
 
-
-@jit
-def corners(first, last, offset, ends, widths, floor, place, share, weight, change):
-    """Where along the axes the weight of a pair changes from box to box, and by how much.
-
-    A box weighs a pair by 1 / max(γ, floor), γ = Π_k (1 - offset_k / widths_k) its set covariance, so the weight
-    is the same for boxes of one width. Boxes `first` to `last` (3,) hold the pair; `offset` (3,) is its extent,
-    `ends` (3, n) the last box of the run of equal `widths` (3, n) that each box belongs to.
-
-    Fills `place` (3, m): first box of each run and the one behind the last; `change` (flat): difference of the
-    weight at each of these corners, last axis fastest. `share` (3, m) and `weight` (flat) are scratch. Returns
-    the number of runs along x, y, z.
+    `box` (6,): first and last box along x, y, z.
     """
-    nx, ny, nz = 0, 0, 0
-    for axis in range(3):
-        n = 0
-        k = first[axis]
-        while k <= last[axis]:
-            place[axis, n] = k
-            share[axis, n] = max(1.0 - offset[axis] / widths[axis, k], 0.0)
-            k = min(ends[axis, k], last[axis]) + 1
-            n += 1
-        place[axis, n] = last[axis] + 1
-        if axis == 0:
-            nx = n
-        elif axis == 1:
-            ny = n
-        else:
-            nz = n
-    for x in range(nx):
-        for y in range(ny):
-            for z in range(nz):
-                gamma = share[0, x] * share[1, y] * share[2, z]
-                weight[(x * ny + y) * nz + z] = 1.0 / max(gamma, floor)
-    if nx * ny * nz == 1:
-        w = weight[0]
-        for c in range(8):
-            change[c] = -w if ((c >> 2) + (c >> 1) + c) & 1 else w
-        return nx, ny, nz
-    for x in range(nx + 1):
-        for y in range(ny + 1):
-            for z in range(nz + 1):
-                total = 0.0
-                for c in range(8):
-                    i, j, k = x - (c >> 2), y - ((c >> 1) & 1), z - (c & 1)
-                    if 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
-                        w = weight[(i * ny + j) * nz + k]
-                        total += -w if ((c >> 2) + (c >> 1) + c) & 1 else w
-                change[(x * (ny + 1) + y) * (nz + 1) + z] = total
-    return nx, ny, nz
-
-
-@jit
-def add_corners(values, n_values, sums, at, shape, row, nx, ny, nz, place, change):
-    """Add values[:n_values], times the change, at the corners that `corners` found, to flat `sums`.
-
-    Each box has `row` entries in `sums`; the values go to those from `at` on.
-    """
-    for cx in range(nx + 1):
-        x = place[0, cx]
+    for cx in range(2):
+        x = box[0] if cx == 0 else box[1] + 1
         if x >= shape[0]:
             continue
-        for cy in range(ny + 1):
-            y = place[1, cy]
+        for cy in range(2):
+            y = box[2] if cy == 0 else box[3] + 1
             if y >= shape[1]:
                 continue
-            for cz in range(nz + 1):
-                z = place[2, cz]
+            for cz in range(2):
+                z = box[4] if cz == 0 else box[5] + 1
                 if z >= shape[2]:
                     continue
                 base = ((x * shape[1] + y) * shape[2] + z) * row + at
                 target = sums[base : base + n_values]
-                c = values.dtype.type(change[(cx * (ny + 1) + cy) * (nz + 1) + cz])
-                for k in range(n_values):
-                    target[k] += c * values[k]
+                if (cx + cy + cz) & 1:
+                    for k in range(n_values):
+                        target[k] -= values[k]
+                else:
+                    for k in range(n_values):
+                        target[k] += values[k]
+
+
+@jit
+def scratch(widths):
+    """Room for what `runs` fills."""
+    most = widths.shape[1] ** 3
+    return np.empty(most), np.empty((most, 6), dtype=np.int64)
+
+
+@jit
+def runs(offset, box, p, ends, widths, floor, weight, part):
+    """Split the boxes that hold pair p into runs of equal width, in which the pair has one weight; their number.
+
+    A box weighs a pair by 1 / max(γ, floor), γ = Π_k (1 - offset_k / widths_k) its set covariance; `offset`
+    (3, n) is the extent of each pair, `box` (6, n) its first and last box along x, y, z, `ends` (3, n) the last
+    box of the run of equal `widths` (3, n) that each box belongs to. Fills `weight` (m,) and `part` (m, 6).
+    """
+    found = 0
+    x = box[0, p]
+    while x <= box[1, p]:
+        to_x = min(ends[0, x], box[1, p])
+        share_x = max(1.0 - offset[0, p] / widths[0, x], 0.0)
+        y = box[2, p]
+        while y <= box[3, p]:
+            to_y = min(ends[1, y], box[3, p])
+            share_xy = share_x * max(1.0 - offset[1, p] / widths[1, y], 0.0)
+            z = box[4, p]
+            while z <= box[5, p]:
+                to_z = min(ends[2, z], box[5, p])
+                gamma = share_xy * max(1.0 - offset[2, p] / widths[2, z], 0.0)
+                weight[found] = 1.0 / max(gamma, floor)
+                part[found, 0], part[found, 1], part[found, 2] = x, to_x, y
+                part[found, 3], part[found, 4], part[found, 5] = to_y, z, to_z
+                found += 1
+                z = to_z + 1
+            y = to_y + 1
+        x = to_x + 1
+    return found
 
 
 @jit
 def neighbours(
     i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
-    to_fraction, vector, offset, first, last,
+    to_fraction, vector, offset, box,
 ):  # fmt: skip
     """Neighbours of point a[i] that share a box of the tile with it; returns their number.
 
-    Fills `vector` (4, n): unit vector and distance; `offset` (n, 3): extent along the cell vectors, fractions;
-    `first` and `last` (n, 3): the boxes that hold both.
+    Fills `vector` (4, n): unit vector and distance; `offset` (3, n): extent along the cell vectors, fractions;
+    `box` (6, n): first and last of the boxes that hold both, along x, y, z.
     """
     square = limit * limit
     ax, ay, az = a[i, 0], a[i, 1], a[i, 2]
@@ -155,7 +137,7 @@ def neighbours(
                 if fx > lx or fy > ly or fz > lz:
                     continue
                 for axis in range(3):
-                    offset[found, axis] = abs(
+                    offset[axis, found] = abs(
                         dx * to_fraction[0, axis] + dy * to_fraction[1, axis] + dz * to_fraction[2, axis]
                     )
                 r = math.sqrt(r2)
@@ -166,8 +148,8 @@ def neighbours(
                     dz * inverse,
                 )
                 vector[3, found] = r
-                first[found, 0], first[found, 1], first[found, 2] = fx, fy, fz
-                last[found, 0], last[found, 1], last[found, 2] = lx, ly, lz
+                box[0, found], box[1, found], box[2, found] = fx, lx, fy
+                box[3, found], box[4, found], box[5, found] = ly, fz, lz
                 found += 1
     return found
 
@@ -180,22 +162,21 @@ def add_histograms(
     """Add w / r³ of every pair closer than `limit`, in bins of ln r, to the boxes that hold both atoms.
 
     Points `a` (n, 3) Å see binned points `b`; `*_first`, `*_last` (n, 3) are ranges of boxes within the tile of
-    shape `tile`; `ends` and `widths` are those of `corners`. `sums` (n_boxes, n_bins) takes the corners;
+    shape `tile`; `ends` and `widths` are those of `runs`. `sums` (n_boxes, n_bins) takes the corners;
     `accumulate` makes sums of them.
     """
     most = b.shape[0]
     vector = np.empty((4, most))
-    offset = np.empty((most, 3))
-    first = np.empty((most, 3), dtype=np.int64)
-    last = np.empty((most, 3), dtype=np.int64)
-    place, share, weight, change = scratch(widths)
+    offset = np.empty((3, most))
+    box = np.empty((6, most), dtype=np.int64)
+    weight, part = scratch(widths)
     values = np.zeros(2)
     flat = sums.ravel()
     n_bins = sums.shape[1]
     for i in range(a.shape[0]):
         n = neighbours(
             i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
-            to_fraction, vector, offset, first, last,
+            to_fraction, vector, offset, box,
         )  # fmt: skip
         for p in range(n):
             r = vector[3, p]
@@ -204,13 +185,11 @@ def add_histograms(
             if k < 0 or k >= n_bins - 1:
                 continue
             t = at - k
-            w = 1.0 / (r * r * r)
-            values[0] = w * (1.0 - t)
-            values[1] = w * t
-            nx, ny, nz = corners(
-                first[p], last[p], offset[p], ends, widths, floor, place, share, weight, change
-            )
-            add_corners(values, 2, flat, k, tile, n_bins, nx, ny, nz, place, change)
+            for run in range(runs(offset, box, p, ends, widths, floor, weight, part)):
+                w = weight[run] / (r * r * r)
+                values[0] = w * (1.0 - t)
+                values[1] = w * t
+                add_corners(values, 2, flat, k, tile, n_bins, part[run])
 
 
 @jit
@@ -266,10 +245,9 @@ def add_sums(
     """
     most = b.shape[0]
     vector = np.empty((4, most))
-    offset = np.empty((most, 3))
-    first = np.empty((most, 3), dtype=np.int64)
-    last = np.empty((most, 3), dtype=np.int64)
-    place, share, weight, change = scratch(widths)
+    offset = np.empty((3, most))
+    box = np.empty((6, most), dtype=np.int64)
+    weight, part = scratch(widths)
     power = np.empty((2, most))
     legendre = np.empty((l_max + 1, most))
     y_lm = np.empty((n_lm, most))
@@ -283,7 +261,7 @@ def add_sums(
     for i in range(a.shape[0]):
         n = neighbours(
             i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
-            to_fraction, vector, offset, first, last,
+            to_fraction, vector, offset, box,
         )  # fmt: skip
         harmonics_of_many(vector, n, l_max, l_step, norm, power, legendre, y_lm)
         count[:] = 0
@@ -301,20 +279,18 @@ def add_sums(
             k = max(int(t) - 1, 0)  # the first of four knots
             t -= k + 1
             s = 1.0 - t
-            w = 1.0 / 6.0
-            w0, w1 = w * s * s * s, w * (4.0 - 6.0 * t * t + 3.0 * t * t * t)
-            w2, w3 = w * (4.0 - 6.0 * s * s + 3.0 * s * s * s), w * t * t * t
             for m in range(n_lm):
                 one[m] = y_lm[m, p]
-            for m in range(n_lm):
-                values[m] = w0 * one[m]
-                values[n_lm + m] = w1 * one[m]
-                values[2 * n_lm + m] = w2 * one[m]
-                values[3 * n_lm + m] = w3 * one[m]
-            nx, ny, nz = corners(
-                first[p], last[p], offset[p], ends, widths, floor, place, share, weight, change
-            )
-            add_corners(values, 4 * n_lm, flat, k * n_lm, tile, row, nx, ny, nz, place, change)
+            for run in range(runs(offset, box, p, ends, widths, floor, weight, part)):
+                w = weight[run] / 6.0
+                w0, w1 = w * s * s * s, w * (4.0 - 6.0 * t * t + 3.0 * t * t * t)
+                w2, w3 = w * (4.0 - 6.0 * s * s + 3.0 * s * s * s), w * t * t * t
+                for m in range(n_lm):
+                    values[m] = w0 * one[m]
+                    values[n_lm + m] = w1 * one[m]
+                    values[2 * n_lm + m] = w2 * one[m]
+                    values[3 * n_lm + m] = w3 * one[m]
+                add_corners(values, 4 * n_lm, flat, k * n_lm, tile, row, part[run])
 
 
 @jit
@@ -438,12 +414,12 @@ def power_spectrum(coefficients, l_max, l_step, n_max, n_channels, times, out):
 
 
 @jit
-def add_counts(first, last, ends, widths, tile, counts):
+def add_counts(first, last, tile, counts):
     """Add the corners of the range of boxes of each atom (n, 3) to `counts` (n_boxes, 1); see `accumulate`."""
     one = np.ones(1)
     flat = counts.ravel()
-    nowhere = np.zeros(3)
-    place, share, weight, change = scratch(widths)
+    box = np.empty(6, dtype=np.int64)
     for i in range(first.shape[0]):
-        nx, ny, nz = corners(first[i], last[i], nowhere, ends, widths, 1.0, place, share, weight, change)
-        add_corners(one, 1, flat, 0, tile, 1, nx, ny, nz, place, change)
+        for axis in range(3):
+            box[2 * axis], box[2 * axis + 1] = first[i, axis], last[i, axis]
+        add_corners(one, 1, flat, 0, tile, 1, box)

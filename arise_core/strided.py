@@ -355,9 +355,7 @@ class _TileEngine:
     def _count(self, chosen: BoolArray) -> IntArray:
         """How many of the chosen atoms are in each box, (n_boxes,)."""
         counts = np.zeros((int(np.prod(self.tile.shape)), 1))
-        _engine.add_counts(
-            self.first[chosen], self.last[chosen], self.ends, self.widths, self.tile.shape, counts
-        )
+        _engine.add_counts(self.first[chosen], self.last[chosen], self.tile.shape, counts)
         _engine.accumulate(counts, self.tile.shape)
         return np.asarray(np.round(counts[:, 0]).astype(np.int64))
 
