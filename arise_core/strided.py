@@ -34,8 +34,8 @@ KNOT = 0.125
 SCALE_RATIO = 1.5
 #: Ratio of the ends of the search range where all atoms have neighbours at one distance.
 SEARCH_SPAN = SEARCH_RANGE[1] / SEARCH_RANGE[0]
-#: Boxes in a tile, at most (a cube of 12). Fixed, so that results do not depend on threads or memory.
-TILE_BOXES = 1728
+#: Boxes in a tile, at most (a cube of 16). Fixed, so that results do not depend on threads or memory.
+TILE_BOXES = 4096
 #: A box is taken as full from this share of its volume (less what is cut off by flat borders).
 FULL = 0.97
 #: A layer thinner than a box counts as full inside if at least this share of its thickness is material.
