@@ -138,7 +138,7 @@ def test_threads_and_memory_change_nothing():
     """Bit for bit: tiles are laid by the grid alone, and each is worked on by one thread."""
     structure = alloy()
     results = []
-    for count, memory in ((1, 4.0), (2, 4.0), (3, 0.025), (2, 0.07)):
+    for count, memory in ((1, 4.0), (2, 4.0), (3, 0.06), (2, 0.15)):
         threads.set_count(count)
         try:
             results.append(all_boxes(structure, MapSettings(stride=2.5, memory_limit=memory)))
