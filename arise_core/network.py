@@ -104,7 +104,7 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> Model:
     try:
         card_text = _look_inside(content)
         card = Card.from_json(card_text)
-        module = _load_script(content)
+        module = load_script(content)
         _check_operations(module)
         _check_contract(module, card)
     except ModelError as error:
@@ -420,7 +420,12 @@ def _look_inside(content: bytes) -> str:
     return card
 
 
-def _load_script(content: bytes) -> torch.jit.ScriptModule:
+def load_script(content: bytes) -> torch.jit.ScriptModule:
+    """The network in the bytes of a model file, on the CPU. Look inside first: `load_model` does.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
     with warnings.catch_warnings():
         # torch deprecates TorchScript without a replacement that runs without Python source; see docs/models.md
         warnings.simplefilter("ignore", DeprecationWarning)

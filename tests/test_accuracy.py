@@ -2,7 +2,10 @@
 
 import csv
 import importlib.metadata
+import json
+import shutil
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,6 +28,7 @@ from arise_core.benchmark.structures import (
 )
 from arise_core.builders import nearest_neighbour_distance
 from arise_core.cli import app
+from arise_core.zoo import zoo_root
 
 ALL = labels_of([])
 FEW = labels_of(["fcc", "L1_2", "graphene", "nanotube (3,3)"])
@@ -237,6 +241,32 @@ def test_reports(finished, tmp_path):
     assert table["arise-108", "delta-4"]["published_percent"] == "99.29"
     assert "--column delta-4 --column eta-20 --passes 10" in text
     assert paths[2].read_text(encoding="utf-8").startswith("method,column,class,found,count\n")
+
+
+def test_figures_go_into_the_card(finished, tmp_path):
+    """Weights and everything else of the card stay; a run of some classes or columns is refused."""
+    _, results = finished
+    copy = tmp_path / "model"
+    shutil.copytree(zoo_root() / "arise-108", copy)
+    whole = replace(results.settings, classes=(), columns=(), models=(str(copy),))
+    before = arise.load_model("arise-108")
+    assert report.record(replace(results, settings=whole)) == [copy / "model.pt"]
+    after = arise.load_model(copy)
+    assert json.loads((copy / "card.json").read_text()) == json.loads(after.card.to_json())
+    columns = after.card.accuracy["defects"]["columns"]
+    assert columns["pristine"] == {"accuracy_percent": 100.0, "rejected_percent": 0.0}
+    assert list(columns) == ["pristine", "delta-4", "eta-20"]
+    noisy = [r for c, rows in results.rows.items() if c for r in rows if r.method == "arise-108"]
+    calibration = after.card.accuracy["calibration"]
+    assert calibration["expected_calibration_error"] == pytest.approx(
+        report.reliability(noisy).error, abs=1e-5
+    )
+    assert sum(b["structures"] for b in calibration["reliability"]) == len(noisy)
+    assert replace(after.card, accuracy={}) == replace(before.card, accuracy={})
+    x = np.random.default_rng(0).random((5, before.descriptor.n_features), dtype=np.float32)
+    assert np.array_equal(before.predict(x).probabilities, after.predict(x).probabilities)
+    with pytest.raises(ValueError, match="`classes` must be left out to record the figures in a card"):
+        report.record(results)
 
 
 def test_list_of_confusions():

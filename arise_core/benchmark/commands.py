@@ -41,13 +41,16 @@ def accuracy(
     seed: Annotated[int, typer.Option(help="Seed of the defects.")] = 0,
     workers: Annotated[int | None, typer.Option(help="Processes; default: as many as cores.")] = None,
     report: Annotated[Path | None, typer.Option(help="Folder for tables and pictures. Default: OUT.")] = None,
+    card: Annotated[
+        bool, typer.Option("--card", help="Write the figures into the models' cards too.")
+    ] = False,
 ) -> None:
     """Accuracy on the defective structures of the paper, beside OVITO's methods, spglib and naive Bayes.
 
     Interrupted, the same command goes on where it stopped; with more draws it adds to those it has.
     """
     from arise_core.benchmark.accuracy import AccuracySettings, run
-    from arise_core.benchmark.report import write_report
+    from arise_core.benchmark.report import check_complete, record, write_report
     from arise_core.cli import bar
 
     given = {"models": model, "methods": method, "classes": classes, "columns": column}
@@ -55,7 +58,11 @@ def accuracy(
     if passes is not None:
         options["passes"] = passes  # type: ignore[assignment]
     settings = AccuracySettings(draws=PAPER_DRAWS if full else draws, seed=seed, **options)  # type: ignore[arg-type]
+    if card:
+        check_complete(settings)
     with bar("accuracy") as progress:
         results = run(settings, out, progress, workers=workers)
     for path in write_report(results, report or out):
+        typer.echo(path)
+    for path in record(results) if card else ():
         typer.echo(path)

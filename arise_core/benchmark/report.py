@@ -7,7 +7,7 @@ import platform
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -20,13 +20,17 @@ from arise_core.benchmark.accuracy import AccuracySettings, Results, Row
 from arise_core.benchmark.methods import Method
 from arise_core.benchmark.structures import BOTH, COLUMNS, Column
 from arise_core.files import write_atomically
+from arise_core.network import load_model
 from arise_core.prototypes import prototypes
 from arise_core.structure import FloatArray, IntArray
+from arise_core.training.export import replace_card
 
 PAPER = "Leitherer et al., Nature Communications 12, 6234 (2021), doi:10.1038/s41467-021-26511-5"
 BINS = 15
 #: Pairs of confused classes shown for a model; the CSV file has all.
 SHOWN_CONFUSIONS = 40
+#: Columns of `accuracy-reliability.csv`.
+RELIABILITY = ("model", "from", "to", "structures", "mean_confidence", "accuracy")
 PACKAGES = ("ovito-arise", "ovito", "spglib", "scikit-learn", "numpy", "torch")
 
 
@@ -59,6 +63,17 @@ class Reliability:
             return float("nan")
         gap = np.nan_to_num(np.abs(self.accuracy - self.confidence))
         return float((gap * self.count).sum() / self.count.sum())
+
+    def rows(self) -> list[tuple[float, float, int, float, float]]:
+        """Lower and upper edge, structures, mean confidence and accuracy of the bins that hold any."""
+        return [
+            (
+                round(k / BINS, 4), round((k + 1) / BINS, 4), int(self.count[k]),
+                round(float(self.confidence[k]), 4), round(float(self.accuracy[k]), 4),
+            )
+            for k in range(BINS)
+            if self.count[k]
+        ]  # fmt: skip
 
 
 @cache
@@ -120,6 +135,54 @@ def write_report(results: Results, folder: Path) -> list[Path]:
         paths.append(folder / "accuracy-reliability.png")
         write_atomically(paths[-1], lambda p: _plot(curves, p))
     return paths
+
+
+def record(results: Results) -> list[Path]:
+    """Write what a run found on its models into their cards; returns the model files.
+
+    The card's `accuracy` gets `defects` (by column: accuracy and share rejected, in %) and `calibration` (expected
+    calibration error and reliability diagram, over all defective structures).
+
+    Raises:
+        ValueError: the run left out classes or columns.
+        OSError: a model file cannot be written.
+    """
+    settings = results.settings
+    check_complete(settings)
+    written = []
+    for method, source in zip(results.methods[-len(settings.models) :], settings.models, strict=True):
+        model = load_model(source)
+        own = {c: [r for r in rows if r.method == method.name] for c, rows in results.rows.items()}
+        curve = reliability([r for c, rows in own.items() if c for r in rows])
+        run = {"draws": results.draws, "seed": settings.seed, "passes": settings.passes}
+        columns = {
+            c.name: {
+                "accuracy_percent": round(s.accuracy, 3),
+                "rejected_percent": round(100 * s.rejected / s.total, 3),
+            }
+            for c, s in ((c, score(rows)) for c, rows in own.items())
+        }
+        bins = [dict(zip(RELIABILITY[1:], row, strict=True)) for row in curve.rows()]
+        found = {
+            "defects": {**run, "columns": columns},
+            "calibration": {**run, "expected_calibration_error": round(curve.error, 5), "reliability": bins},
+        }
+        replace_card(model, replace(model.card, accuracy=model.card.accuracy | found))
+        written.append(model.path)
+    return written
+
+
+def check_complete(settings: AccuracySettings) -> None:
+    """Whether the figures of a run are of all structures, as a card states them.
+
+    Raises:
+        ValueError: classes or columns are left out.
+    """
+    for name in ("classes", "columns"):
+        if chosen := getattr(settings, name):
+            raise ValueError(
+                f"`{name}` must be left out to record the figures in a card, got {', '.join(chosen)}"
+            )
 
 
 def command_line(settings: AccuracySettings) -> str:
@@ -268,14 +331,10 @@ def confusions(by_method: dict[str, dict[Column, list[Row]]]) -> Iterable[Sequen
 
 
 def _reliability_table(curves: dict[str, Reliability]) -> Iterable[Sequence[object]]:
-    yield "model", "from", "to", "structures", "mean_confidence", "accuracy"
+    yield RELIABILITY
     for name, curve in curves.items():
-        for k in range(BINS):
-            if curve.count[k]:
-                yield (
-                    name, f"{k / BINS:.4f}", f"{(k + 1) / BINS:.4f}", int(curve.count[k]),
-                    f"{curve.confidence[k]:.4f}", f"{curve.accuracy[k]:.4f}",
-                )  # fmt: skip
+        for row in curve.rows():
+            yield name, *row
 
 
 def _plot(curves: dict[str, Reliability], path: Path) -> None:

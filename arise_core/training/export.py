@@ -9,7 +9,7 @@ import torch
 
 from arise_core.card import Card, weights_digest
 from arise_core.files import write_atomically
-from arise_core.network import CARD_FILE
+from arise_core.network import CARD_FILE, Model, load_script
 from arise_core.training.mlp import DropoutMLP
 
 
@@ -36,13 +36,28 @@ def export(network: DropoutMLP, card: Card, folder: Path) -> None:
     """
     if card.weights_sha256 != network_digest(network):
         raise ValueError("`card.weights_sha256` is not the hash of the network's weights")
+    _write(scripted(network), card, folder / "model.pt")
+
+
+def replace_card(model: Model, card: Card) -> None:
+    """Give the file of a loaded model another card, in `model.pt` and beside it; the weights stay.
+
+    Raises:
+        ValueError: the card's hash is not that of the model's weights.
+    """
+    if card.weights_sha256 != model.card.weights_sha256:
+        raise ValueError("`card.weights_sha256` is not the hash of the model's weights")
+    _write(load_script(model.path.read_bytes()), card, model.path)
+
+
+def _write(script: torch.jit.ScriptModule, card: Card, file: Path) -> None:
     text = card.to_json()
 
     def save(path: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.simplefilter("ignore", FutureWarning)
-            torch.jit.save(scripted(network), str(path), _extra_files={CARD_FILE: text})
+            torch.jit.save(script, str(path), _extra_files={CARD_FILE: text})
 
-    write_atomically(folder / "model.pt", save)
-    write_atomically(folder / "card.json", lambda path: path.write_text(text + "\n", encoding="utf-8"))
+    write_atomically(file, save)
+    write_atomically(file.with_name(CARD_FILE), lambda path: path.write_text(text + "\n", encoding="utf-8"))
