@@ -102,24 +102,42 @@ def remove_atoms(structure: Structure, share: float, rng: Generator) -> Structur
 
 
 def thermal_noise(
-    positions: FloatArray, sigma: float, correlated: float, length: float, rng: Generator, modes: int = 48
+    positions: FloatArray,
+    sigma: float,
+    correlated: float,
+    cutoff: float,
+    rng: Generator,
+    *,
+    longitudinal: float = 0.35,
+    modes: int = 64,
 ) -> FloatArray:
-    """Gaussian displacements, a share of whose variance varies smoothly in space, (n, 3), Å.
+    """Gaussian displacements, a share of whose variance is sound waves as of a hot crystal, (n, 3), Å.
+
+    The waves are those of the Debye model in the classical limit: wave vectors fill a sphere, the mean square
+    amplitude of a mode goes as 1 / k². Their displacements of two atoms at a distance r are correlated as
+    Si(k r) / (k r), with k the cut-off (0.4 for neighbours, and a long tail: strain that varies from place to place).
 
     Args:
         positions: (n, 3), Å.
         sigma: standard deviation per coordinate, Å.
-        correlated: share of the variance in the smooth part, 0 to 1.
-        length: correlation length of the smooth part (covariance exp(-r² / 2 length²)), Å.
+        correlated: share of the variance in the waves, 0 to 1.
+        cutoff: largest wave number, 1/Å; (6π² n)^(1/3) in a crystal with n atoms per Å³.
         rng: random numbers.
-        modes: plane waves that make up the smooth part.
+        longitudinal: mean square amplitude of longitudinal waves over that of transverse ones, (c_T / c_L)².
+        modes: number of waves, drawn at random.
     """
     own = rng.normal(0.0, np.sqrt(1 - correlated), positions.shape)
     if correlated == 0:
         return sigma * own
-    waves = rng.normal(0.0, 1.0 / length, (modes, 3))
+    # As many modes as k², each with a mean square amplitude as 1 / k²: equal amplitudes, |k| evenly distributed.
+    direction = rng.normal(size=(modes, 3))
+    direction /= np.linalg.norm(direction, axis=1)[:, None]
+    waves = direction * rng.uniform(0.0, cutoff, modes)[:, None]
     phase = rng.uniform(0.0, 2 * np.pi, modes)
-    amplitude = rng.normal(0.0, np.sqrt(2 * correlated / modes), (modes, 3))
+    amplitude = rng.normal(0.0, 1.0, (modes, 3))
+    along = (amplitude * direction).sum(axis=1)[:, None] * direction
+    amplitude += (np.sqrt(longitudinal) - 1) * along
+    amplitude *= np.sqrt(2 * correlated / modes * 3 / (2 + longitudinal))
     return np.asarray(sigma * (own + np.cos(positions @ waves.T + phase) @ amplitude))
 
 

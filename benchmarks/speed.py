@@ -622,7 +622,7 @@ def main() -> None:
         results[name] = run_case(name, arguments.repeats)
         for key, value in results[name].items():
             print(f"    {key}: {value if not isinstance(value, float) else number(value)}", flush=True)
-    write({name: results[name] for name in ("machine", *CASES) if name in results}, arguments.out)
+        write({name: results[name] for name in ("machine", *CASES) if name in results}, arguments.out)
 
 
 if __name__ == "__main__":

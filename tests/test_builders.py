@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.special import sici
 
 import arise_core as arise
 from arise_core import builders
@@ -76,17 +77,16 @@ def test_missing_atoms(share, rng):
         builders.remove_atoms(large, 1.0, rng)
 
 
-def test_thermal_noise_has_the_size_and_the_correlation(rng):
+def test_thermal_noise_has_the_size_and_the_correlation_of_sound_waves(rng):
+    """Debye model: correlation Si(k r) / (k r) at a distance r, equal in all directions on average."""
     positions = builders.repeat(crystal("fcc"), (12, 12, 12)).positions
-    fields = [builders.thermal_noise(positions, 0.2, 0.6, 3.0, rng) for _ in range(40)]
+    fields = [builders.thermal_noise(positions, 0.2, 0.6, 1.7, rng, modes=200) for _ in range(60)]
     assert np.std(fields) == pytest.approx(0.2, rel=0.03)
-    near = np.linalg.norm(positions - positions[0], axis=1)
-    neighbour = int(np.argsort(near)[1])
-    together = np.mean([f[0] * f[neighbour] for f in fields]) / 0.04
-    many = np.mean([(f[:-12] * f[12:]).mean() for f in fields]) / 0.04
-    expected = 0.6 * np.exp(-(near[12] ** 2) / (2 * 9))
-    assert many == pytest.approx(expected, abs=0.06)
-    assert -0.5 < together < 1.0
+    for step in (1, 2, 3):
+        apart = np.linalg.norm(positions[step] - positions[0])
+        pairs = np.linalg.norm(positions[step:] - positions[:-step], axis=1) < apart + 1e-6
+        found = np.mean([(f[:-step] * f[step:])[pairs].mean() for f in fields]) / 0.04
+        assert found == pytest.approx(0.6 * sici(1.7 * apart)[0] / (1.7 * apart), abs=0.03)
 
 
 def test_random_numbers_come_from_the_generator():

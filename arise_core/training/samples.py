@@ -72,8 +72,8 @@ class Noise:
 
     uniform: float = 0.13  # of d_NN, half-width per coordinate
     gaussian: float = 0.115  # of d_NN, standard deviation per coordinate
-    correlated: float = 0.6  # share of the Gaussian variance that varies smoothly
-    length: float = 0.8  # of d_NN, correlation length
+    waves: float = 0.7  # share of the Gaussian displacements that contain sound waves
+    cutoff: float = 4.0  # of 1 / d_NN, largest wave number
     strain: float = 0.015
     missing: float = 0.32  # share of atoms
     ideal: float = 0.1  # share of samples that stay free of any noise
@@ -277,9 +277,12 @@ def _displacements(positions: FloatArray, d: float, noise: Noise, rng: Generator
     if rng.random() < 0.4:
         reach = noise.uniform * d * rng.uniform()
         return rng.uniform(-reach, reach, positions.shape)
-    correlated = noise.correlated * rng.uniform() * (rng.random() < 0.7)
+    correlated = np.sqrt(rng.uniform()) * (rng.random() < noise.waves)
     sigma = noise.gaussian * d * np.sqrt(rng.uniform())
-    return builders.thermal_noise(positions, sigma, correlated, noise.length * d * rng.uniform(0.7, 1.4), rng)
+    cutoff = noise.cutoff / d * rng.uniform(0.85, 1.15)
+    return builders.thermal_noise(
+        positions, sigma, correlated, cutoff, rng, longitudinal=rng.uniform(0.15, 0.6)
+    )
 
 
 def _whole_structure(crystal: Crystal, rng: Generator, min_atoms: int = 100) -> Structure:

@@ -25,6 +25,7 @@ class Material:
     pair_style: str
     pair_coeff: list[str]
     melting_guess: float  # K
+    melting_source: str = ""  # where the guess is published as the potential's melting point
     timestep: float = 0.002  # ps
     coexistence_ps: float = 40.0
     charges: list[float] | None = None  # e, one a type
