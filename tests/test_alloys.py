@@ -31,7 +31,9 @@ def found_share(structure, numbers, wanted, noise, rng):
     structure = arise.Structure(structure.positions, numbers, structure.cell, structure.pbc)
     if noise:
         structure = builders.remove_atoms(builders.displace(structure, 0.05, rng), 0.1, rng)
-    p = arise.strided_map(structure, arise.load_model("arise-108"), box_size=16, stride=5, passes=64).prediction
+    p = arise.strided_map(
+        structure, arise.load_model("arise-108"), box_size=16, stride=5, passes=64
+    ).prediction
     return float(((p.names == wanted) & ~p.rejected).mean())
 
 
