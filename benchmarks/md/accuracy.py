@@ -72,9 +72,10 @@ def evaluate(structure: arise.Structure, label: str, model: arise.Model, lattice
             structure, model, box_size=size, stride=size / 2, passes=PASSES, tolerance=None
         )
         p = field.prediction
-        right = p.labels == label if label else np.ones(len(p), dtype=bool)
+        answered = np.isfinite(p.reject_score)  # false for boxes with too few atoms
+        right = p.labels == label if label else answered
         row[f"boxes {size:g}"] = float((right & ~p.rejected).mean())
-        row[f"scores {size:g}"] = p.reject_score
+        row[f"scores {size:g}"] = p.reject_score[answered]
         if size == BOXES[0]:
             at = field.values_at(structure.positions)
             named = np.array([c.label for c in p.classes])[at.index] == label if label else at.index >= 0
@@ -130,8 +131,9 @@ def markdown(
         "`python benchmarks/md/accuracy.py --frames DIR`.",
         f"Model `{model.name}` ({model.card.weights_sha256[:12]}), {PASSES} passes, {platform.machine()}, "
         f"reject threshold {model.card.reject.threshold}. `boxes N`: share of boxes of N Å, %; the other "
-        f"columns are per atom, %, ARISE at 16 Å boxes and 8 Å stride. {left_out} frames were not what they should be "
-        "and are left out.", "",
+        f"columns are per atom, %, ARISE at 16 Å boxes and 8 Å stride. Boxes with too few atoms for an answer count as "
+        f"not right in crystals and as no crystal in liquids. {left_out} frames were not what they should be and are "
+        "left out.", "",
         "## Crystals: right class and not rejected", "", *table([s for s in states if s["phase"] == "crystal"]), "",
         "## Liquids and glasses: taken for a crystal", "", *table([s for s in states if s["phase"] != "crystal"]), "",
         f"Area under the ROC curve of the reject score, crystals up to {ROC_UP_TO} T_m against liquids: "
