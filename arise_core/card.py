@@ -11,7 +11,7 @@ from typing import Any
 from arise_core.settings import DescriptorSettings
 
 FORMAT = "arise-model"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 UNCERTAINTY_UNIT = "bit"
 
 

@@ -13,6 +13,11 @@ from arise_core.structure import BoolArray, Float32Array, FloatArray, IntArray
 BLOCK = 32
 #: A label or rejection is settled when it is this many standard errors away from changing.
 SETTLED = 3.0
+#: A label that (nearly) all passes agree on is settled when its margin is this many standard deviations over passes
+#: from zero: rare passes with another label, which may not have come yet, would carry much mutual information.
+RARE = 4.0
+#: Passes with another label that are enough to judge by their number.
+SEEN = 10
 
 
 @lru_cache(maxsize=64)
@@ -43,7 +48,7 @@ class Statistics:
         self.p_sum = np.zeros((n, n_classes))
         self.p_square = np.zeros((n, n_classes))
         self.votes = np.zeros((n, n_classes), dtype=np.int32)
-        self.moments = np.zeros((n, 5))  # entropy, z, z², r, r² (see DropoutMLP.monte_carlo)
+        self.moments = np.zeros((n, 7))  # entropy, z, z², r, r², m, m² (see DropoutMLP.monte_carlo)
         self.passes = np.zeros(n, dtype=np.int64)
 
     def add(self, rows: IntArray, sums: Sequence[FloatArray], count: int) -> None:
@@ -103,6 +108,9 @@ class Statistics:
             two = np.argpartition(-p, 1, axis=1)[:, :2]
             first, second = np.take_along_axis(p, two, 1).T
             done &= np.abs(first - second) > SETTLED * np.take_along_axis(spread, two, 1).sum(axis=1)
+        margin = self.moments[rows, 5] / t
+        deviation = np.sqrt(np.maximum(self.moments[rows, 6] / t - margin**2, 0.0))
+        done &= (margin > RARE * deviation) | (t - self.votes[rows].max(axis=1) >= SEEN)
         if threshold is not None:
             score = self.moments[rows, 3] / t
             done &= np.abs(score - threshold) >= SETTLED * _mean_error(

@@ -324,7 +324,7 @@ def test_units_are_bits(small, features):
 
     statistics = Statistics(1, 2)
     for p in ([1.0, 0.0], [0.0, 1.0]):
-        statistics.add(np.array([0]), [np.array([p]), np.array([p]), np.array([p]), np.zeros((1, 5))], 1)
+        statistics.add(np.array([0]), [np.array([p]), np.array([p]), np.array([p]), np.zeros((1, 7))], 1)
     assert statistics.mutual_information() == pytest.approx([1.0])
     assert statistics.variation_ratio() == pytest.approx([0.5])
 
@@ -423,6 +423,25 @@ def test_adaptive_passes_stop_where_the_error_is_small(small, features):
     assert (adaptive.labels[done] == reference.labels[done]).mean() > 0.98
 
 
+def test_a_label_that_rare_passes_may_change_is_not_settled():
+    """All of 32 passes agree, but their margins scatter so much that others must come: not done; see `RARE`."""
+    from arise_core.sampling import Statistics
+
+    def settled(deviation, dissenters):
+        statistics = Statistics(1, 2)
+        p = np.array([[0.999, 0.001]])
+        margins = 10.0 + deviation * np.random.default_rng(0).normal(size=32)
+        moments = np.array([[0.3, 0.0, 0.0, 0.0, 0.0, margins.sum(), (margins**2).sum()]])
+        votes = np.array([[32 - dissenters, dissenters]])
+        statistics.add(np.array([0]), [32 * p, 32 * p**2, votes, moments], 32)
+        return bool(statistics.settled(np.array([0]), 0.01, None)[0])
+
+    assert settled(1.0, 0)
+    assert not settled(5.0, 0)
+    assert not settled(5.0, 2)
+    assert settled(5.0, 15)
+
+
 def test_memory_does_not_grow_with_passes():
     import tracemalloc
 
@@ -430,7 +449,7 @@ def test_memory_does_not_grow_with_passes():
 
     def peak(passes):
         n, c = 500, 20
-        sums = [np.ones((n, c)) / c, np.ones((n, c)), np.ones((n, c)), np.ones((n, 5))]
+        sums = [np.ones((n, c)) / c, np.ones((n, c)), np.ones((n, c)), np.ones((n, 7))]
         tracemalloc.start()
         list(sample(n, c, lambda r, m, q: sums, np.zeros((n, c)), lambda b: [], passes, None, None))
         size = tracemalloc.get_traced_memory()[1]

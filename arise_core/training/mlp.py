@@ -84,15 +84,17 @@ class DropoutMLP(nn.Module):
 
         Returns:
             Sums over passes of p (n, n_classes), of p² (n, n_classes) and of the one-hot most probable class
-            (n, n_classes); and moments (n, 5): entropy of p in bits, z = cross-entropy of p with the reference
-            minus that entropy, z², probability r of "no crystal", r² (0 without a reject output).
+            (n, n_classes); and moments (n, 7): entropy of p in bits, z = cross-entropy of p with the reference
+            minus that entropy, z², probability r of "no crystal", r² (0 without a reject output), margin m = ln p
+            of the reference's most probable class minus ln p of the most probable other one, m².
         """
         x0 = torch.matmul(features - self.mean, self.transform)
         p_sum = torch.zeros((features.shape[0], self.n_classes), dtype=features.dtype, device=features.device)
         p_square = torch.zeros_like(p_sum)
         votes = torch.zeros_like(p_sum)
-        moments = torch.zeros((features.shape[0], 5), dtype=features.dtype, device=features.device)
+        moments = torch.zeros((features.shape[0], 7), dtype=features.dtype, device=features.device)
         one = torch.ones_like(p_sum[:, :1])
+        top = reference.argmax(dim=1, keepdim=True)
         for t in range(masks[0].shape[0]):
             x = x0
             for i, layer in enumerate(self.layers):
@@ -107,5 +109,6 @@ class DropoutMLP(nn.Module):
             p_square += p * p
             votes.scatter_add_(1, p.argmax(dim=1, keepdim=True), one)
             r = torch.sigmoid(x[:, self.n_classes]) if self.reject else torch.zeros_like(z)
-            moments += torch.stack([entropy, z, z * z, r, r * r], dim=1)
+            m = log_p.gather(1, top).sum(dim=1) - log_p.scatter(1, top, -1e9).amax(dim=1)
+            moments += torch.stack([entropy, z, z * z, r, r * r, m, m * m], dim=1)
         return [p_sum, p_square, votes, moments]
