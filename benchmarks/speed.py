@@ -597,7 +597,10 @@ def plot(figures: dict, path: Path) -> None:
         axis.loglog(x, y if key == "atoms" else 1e3 * y, "o-")
         axis.set_xlabel(label)
         axis.set_ylabel(unit)
-        axis.grid(alpha=0.3, which="both")
+        if key != "atoms":
+            axis.set_xticks(x, [f"{value:g}" for value in x])
+            axis.minorticks_off()
+        axis.grid(alpha=0.3)
     figure.savefig(path, dpi=130)
 
 

@@ -340,7 +340,7 @@ def _reliability_table(curves: dict[str, Reliability]) -> Iterable[Sequence[obje
 def _plot(curves: dict[str, Reliability], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(4.6, 4.8), layout="constrained")
+    figure = Figure(figsize=(4.6, 5.3), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
     top.plot([0, 1], [0, 1], color="0.7", lw=1)
     edges = np.linspace(0, 1, BINS + 1)
@@ -352,10 +352,10 @@ def _plot(curves: dict[str, Reliability], path: Path) -> None:
         )  # fmt: skip
         bottom.stairs(curve.count, edges)
     top.set_ylabel("share that is right")
-    top.legend(frameon=False)
     bottom.set_yscale("log")
     bottom.set_xlabel("confidence")
     bottom.set_ylabel("structures")
+    figure.legend(loc="outside upper left", frameon=False)
     figure.savefig(path, dpi=130)
 
 
