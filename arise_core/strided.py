@@ -6,8 +6,9 @@ import itertools
 import math
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from threading import Event
 
 import numpy as np
 
@@ -100,6 +101,7 @@ def iterate_boxes(
                 pending.append(pool.submit(work, tile))
             yield done
     finally:
+        context.stopped.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
@@ -183,6 +185,7 @@ class Context:
     filled: FloatArray | None  # grid shape, share of each box (less what borders cut off) that is material
     sorted_by_x: IntArray  # atoms in the order of their first coordinate
     widths: tuple[FloatArray, ...]  # clipped width of the boxes along each axis, fractions
+    stopped: Event = field(default_factory=Event)  # set when nobody wants the rest any more
 
     @classmethod
     def of(cls, grid: BoxGrid, settings: DescriptorSettings) -> Context:
@@ -241,6 +244,8 @@ class Context:
         n_atoms = np.zeros(len(boxes), dtype=np.int64)
         features = np.empty((len(boxes), self.settings.n_features), dtype=np.float32)
         for k, box in enumerate(boxes):
+            if self.stopped.is_set():
+                break
             features[k], n_atoms[k] = self.one(int(box))
         return BoxDescriptors(boxes, features, n_atoms)
 
@@ -308,6 +313,8 @@ class Context:
         elif full.any():
             features[full] = engine.features(full)[full]
         for k in np.flatnonzero(enough & ~full):
+            if self.stopped.is_set():
+                break
             features[k] = self.one(int(boxes[k]), engine.members(int(k)))[0]
         return BoxDescriptors(boxes, features, n_atoms)
 

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -66,3 +67,27 @@ def test_that_many_threads_work(fcc, count, monkeypatch):
         assert 1 < len(names) <= count
         assert all(name.startswith("arise-boxes") for name in names)
     assert not [t for t in threading.enumerate() if t.name.startswith("arise")]
+
+
+def test_boxes_that_nobody_wants_are_not_described(fcc, monkeypatch):
+    """Closed after the first tile: threads stop within a box, not at the end of their tile."""
+    described = []
+
+    def one(self, box, members=None):
+        described.append(box)
+        time.sleep(0.002)
+        return np.zeros(self.settings.n_features), 100
+
+    monkeypatch.setattr(strided.Context, "one", one)
+    monkeypatch.setattr(strided, "TILE_BOXES", 64)
+    threads.set_count(2)
+    try:
+        grid = box_grid(fcc, MapSettings(box_size=10.0, stride=1.5))
+        tiles = strided.iterate_boxes(grid, DescriptorSettings.corrected(), method="direct")
+        next(tiles)
+        before = len(described)
+        tiles.close()
+    finally:
+        threads.set_count(None)
+    assert before >= 64
+    assert len(described) - before < 20
