@@ -77,7 +77,8 @@ def _liquid(state: State):
 
 def _glass(state: State):
     glass = state.material
-    atoms = random_occupation(near_cube(unit_cell(glass)), glass.elements, glass.fractions, seed=0)
+    lattice = near_cube(unit_cell(glass), edge=25.0, n_atoms=1000)  # quenching takes long
+    atoms = random_occupation(lattice, glass.elements, glass.fractions, seed=0)
     times = {"hot": 30.0, "fast": 50.0, "slow": (glass.fast_to - glass.slow_to) / glass.rate}
     settings = {"melt": glass.melt, "fast_to": glass.fast_to, "slow_to": glass.slow_to}
     return "in.glass", atoms, times, settings
