@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,12 +151,10 @@ def test_models_are_loaded_once(fcc, monkeypatch):
     assert len(loads) == 1
 
 
-@pytest.mark.parametrize("after", [0.0, 0.3])
-def test_an_interrupt_ends_the_work_and_leaves_ovito_usable(fcc, after, monkeypatch):
-    from arise_core import recognise
-
+def interrupted(structure, interrupt, patch):
+    """Interrupt a pipeline while it computes; the work ends, nothing is kept, and it computes again afterwards."""
     modifier = AriseModifier(stride=8.0, passes=200, tolerance=0.0)
-    pipeline = pipeline_of(fcc, modifier)
+    pipeline = pipeline_of(structure, modifier)
     running: list[bool] = []
     original = arise.map_steps
 
@@ -165,21 +164,41 @@ def test_an_interrupt_ends_the_work_and_leaves_ovito_usable(fcc, after, monkeypa
             while True:
                 running.append(True)
                 yield next(steps)
-                if after == 0.0:
-                    raise KeyboardInterrupt
-                os.kill(os.getpid(), signal.SIGINT)
+                interrupt()
         except StopIteration as stop:
             return stop.value
         finally:
             running.append(False)
 
-    monkeypatch.setattr(arise, "map_steps", slow)
+    patch(arise, "map_steps", slow)
     threads = threading.active_count()
     with pytest.raises((KeyboardInterrupt, RuntimeError)):
         pipeline.compute()
     assert running[-1] is False
     assert len(modifier._results) == 0
     assert threading.active_count() <= threads
-    monkeypatch.setattr(arise, "map_steps", recognise.map_steps)
+    patch(arise, "map_steps", original)
     data = pipeline.compute()
     assert data.attributes["ARISE.fractions.FCC"] > 0.9
+
+
+def test_an_interrupt_ends_the_work_and_leaves_ovito_usable(fcc, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    interrupted(fcc, interrupt, monkeypatch.setattr)
+
+
+def test_control_c_ends_the_work_and_leaves_ovito_usable():
+    """As in a user's script, so in a process of its own: OVITO answers the signal with a handler of its own."""
+    script = """
+import os, signal
+from arise_core import build, builders, prototype
+from tests.test_ovito_cache import interrupted
+fcc = builders.repeat(build(prototype("fcc")), (9, 9, 9))
+interrupted(fcc, lambda: os.kill(os.getpid(), signal.SIGINT), setattr)
+print("fine")
+"""
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True)
+    assert done.stdout.endswith("fine\n"), done.stderr
