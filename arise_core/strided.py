@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -37,6 +37,8 @@ SCALE_RATIO = 1.5
 SEARCH_SPAN = SEARCH_RANGE[1] / SEARCH_RANGE[0]
 #: Boxes in a tile, at most (a cube of 16). Fixed, so that results do not depend on threads or memory.
 TILE_BOXES = 4096
+#: A grid with more boxes than this along an axis is cut there, so that threads and progress have several tiles.
+WHOLE = 12
 #: A box is taken as full from this share of its volume (less what is cut off by flat borders).
 FULL = 0.97
 #: A layer thinner than a box counts as full inside if at least this share of its thickness is material.
@@ -84,7 +86,7 @@ def iterate_boxes(
     tiles = list(make_tiles(grid))
     engine = method == "auto" and is_smooth(settings)
     work = context.tile if engine else context.tile_directly
-    count = min(threads.count(), len(tiles), context.tiles_in_memory() if engine else len(tiles))
+    count = min(threads.count(), len(tiles), context.tiles_in_memory(tiles) if engine else len(tiles))
     if count <= 1:
         for tile in tiles:
             yield work(tile)
@@ -168,7 +170,8 @@ def make_tiles(grid: BoxGrid) -> Iterator[Tile]:
     edge = max(1, round(TILE_BOXES ** (1 / 3)))
     axes = []
     for n in grid.shape:
-        cuts = np.linspace(0, n, -(-n // edge) + 1).round().astype(int)
+        pieces = max(-(-n // edge), 1 + (n > WHOLE))
+        cuts = np.linspace(0, n, pieces + 1).round().astype(int)
         axes.append([(int(x), int(y)) for x, y in itertools.pairwise(cuts)])
     for x, y, z in itertools.product(*axes):
         yield Tile((x[0], y[0], z[0]), (x[1], y[1], z[1]))
@@ -213,8 +216,8 @@ class Context:
         index = np.unravel_index(box, self.grid.shape)
         return np.array([self.widths[k][index[k]] for k in range(3)])
 
-    def tiles_in_memory(self) -> int:
-        """How many tiles may be worked on at once without exceeding `memory_limit`.
+    def tiles_in_memory(self, tiles: Sequence[Tile]) -> int:
+        """How many of the tiles may be worked on at once without exceeding `memory_limit`.
 
         Raises:
             ValueError: not even one fits.
@@ -227,7 +230,7 @@ class Context:
             n_lm = n_harmonics(settings.l_max, parity_step(alpha, beta))
             bytes_per_box = max(bytes_per_box, 4 * n_knots * n_lm)
         bytes_per_box += 16 * settings.n_features
-        tile = bytes_per_box * min(TILE_BOXES, len(self.grid))
+        tile = bytes_per_box * max(math.prod(tile.shape) for tile in tiles)
         limit = self.grid.settings.memory_limit * 2**30
         if tile > limit:
             raise ValueError(

@@ -138,13 +138,13 @@ def test_threads_and_memory_change_nothing():
     """Bit for bit: tiles are laid by the grid alone, and each is worked on by one thread."""
     structure = alloy()
     results = []
-    for count, memory in ((1, 4.0), (2, 4.0), (3, 0.06), (2, 0.15)):
+    for count, memory in ((1, 4.0), (2, 4.0), (3, 0.025), (2, 0.07)):
         threads.set_count(count)
         try:
-            results.append(all_boxes(structure, MapSettings(stride=1.5, memory_limit=memory)))
+            results.append(all_boxes(structure, MapSettings(stride=2.5, memory_limit=memory)))
         finally:
             threads.set_count(None)
-    assert len(list(make_tiles(box_grid(structure, MapSettings(stride=1.5))))) > 3
+    assert len(list(make_tiles(box_grid(structure, MapSettings(stride=2.5))))) > 3
     for other in results[1:]:
         assert np.array_equal(results[0].features, other.features, equal_nan=True)
         assert np.array_equal(results[0].n_atoms, other.n_atoms)
