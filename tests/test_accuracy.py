@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import arise_core as arise
 from arise_core.benchmark import accuracy, bayes, report
 from arise_core.benchmark.accuracy import AccuracySettings, Row
-from arise_core.benchmark.methods import Sample, baselines
+from arise_core.benchmark.methods import AriseModel, Sample, baselines
 from arise_core.benchmark.structures import (
     BOTH,
     COLUMNS,
@@ -248,9 +248,10 @@ def test_figures_go_into_the_card(finished, tmp_path):
     _, results = finished
     copy = tmp_path / "model"
     shutil.copytree(zoo_root() / "arise-108", copy)
-    whole = replace(results.settings, classes=(), columns=(), models=(str(copy),))
+    whole = replace(results.settings, classes=(), columns=())
+    methods = [AriseModel(arise.load_model(copy), whole.passes)]
     before = arise.load_model("arise-108")
-    assert report.record(replace(results, settings=whole)) == [copy / "model.pt"]
+    assert report.record(replace(results, settings=whole, methods=methods)) == [copy / "model.pt"]
     after = arise.load_model(copy)
     assert json.loads((copy / "card.json").read_text()) == json.loads(after.card.to_json())
     columns = after.card.accuracy["defects"]["columns"]

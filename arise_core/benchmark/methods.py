@@ -87,15 +87,15 @@ class AriseModel:
 
     def __init__(self, model: Model, passes: int) -> None:
         self.name = self.title = model.name
-        self._model = model
+        self.model = model
         self._sampling = SamplingSettings(passes=passes)
         known = set(model.classes)
         self.right_answers = {p.label: p.label for p in prototypes() if p.label in known}
 
     def answers(self, samples: Sequence[Sample]) -> list[list[Answer]]:
         """Most probable class, its probability, and whether the model rejects."""
-        features = np.array([s.features(self._model.descriptor) for s in samples])
-        said = self._model.predict(features, self._sampling)
+        features = np.array([s.features(self.model.descriptor) for s in samples])
+        said = self.model.predict(features, self._sampling)
         return [
             [Answer(str(label or NO_ANSWER), 1, float(confidence), bool(rejected))]
             for label, confidence, rejected in zip(said.labels, said.confidence, said.rejected, strict=True)

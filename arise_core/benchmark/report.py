@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from arise_core.benchmark.accuracy import AccuracySettings, Results, Row
-from arise_core.benchmark.methods import Method
+from arise_core.benchmark.methods import AriseModel, Method
 from arise_core.benchmark.structures import BOTH, COLUMNS, Column
 from arise_core.files import write_atomically
-from arise_core.network import load_model
 from arise_core.prototypes import prototypes
 from arise_core.structure import FloatArray, IntArray
 from arise_core.training.export import replace_card
@@ -46,6 +45,11 @@ class Score:
     def accuracy(self) -> float:
         """In %; NaN if there was nothing to judge."""
         return 100 * self.right / self.total if self.total else float("nan")
+
+    @property
+    def rejected_share(self) -> float:
+        """In %."""
+        return 100 * self.rejected / max(self.total, 1)
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,16 @@ def reliability(rows: Sequence[Row]) -> Reliability:
     return Reliability(count, means[0], means[1])
 
 
+def rows_of(results: Results, method: Method) -> dict[Column, list[Row]]:
+    """What a method said, by column."""
+    return {c: [r for r in rows if r.method == method.name] for c, rows in results.rows.items()}
+
+
+def defective(found: dict[Column, list[Row]]) -> list[Row]:
+    """Rows of all columns but that of the pristine structures."""
+    return [r for c, rows in found.items() if c for r in rows]
+
+
 def write_report(results: Results, folder: Path) -> list[Path]:
     """Write `accuracy.md` and what belongs to it into a folder; returns the paths.
 
@@ -114,16 +128,9 @@ def write_report(results: Results, folder: Path) -> list[Path]:
         results: of `run`.
         folder: made if missing; files of these names are replaced.
     """
-    by_method = {
-        m.name: {k: [r for r in rows if r.method == m.name] for k, rows in results.rows.items()}
-        for m in results.methods
-    }
+    by_method = {m.name: rows_of(results, m) for m in results.methods}
     scores = {name: {k: score(rows) for k, rows in found.items()} for name, found in by_method.items()}
-    noisy = {
-        m.name: [r for k, rows in by_method[m.name].items() if k for r in rows]
-        for m in results.methods
-        if m.published == "arise"
-    }
+    noisy = {m.name: defective(by_method[m.name]) for m in results.methods if m.published == "arise"}
     curves = {name: reliability(rows) for name, rows in noisy.items() if rows}
     text = "\n".join(_document(results, scores, by_method, curves)) + "\n"
     paths = [folder / f"accuracy{end}" for end in (".md", ".csv", "-confusions.csv", "-reliability.csv")]
@@ -150,16 +157,15 @@ def record(results: Results) -> list[Path]:
     settings = results.settings
     check_complete(settings)
     written = []
-    for method, source in zip(results.methods[-len(settings.models) :], settings.models, strict=True):
-        model = load_model(source)
-        own = {c: [r for r in rows if r.method == method.name] for c, rows in results.rows.items()}
-        curve = reliability([r for c, rows in own.items() if c for r in rows])
-        run = {"draws": results.draws, "seed": settings.seed, "passes": settings.passes}
+    run = {"draws": results.draws, "seed": settings.seed, "passes": settings.passes}
+    for method in results.methods:
+        if not isinstance(method, AriseModel):
+            continue
+        model = method.model
+        own = rows_of(results, method)
+        curve = reliability(defective(own))
         columns = {
-            c.name: {
-                "accuracy_percent": round(s.accuracy, 3),
-                "rejected_percent": round(100 * s.rejected / s.total, 3),
-            }
+            c.name: {"accuracy_percent": round(s.accuracy, 3), "rejected_percent": round(s.rejected_share, 3)}
             for c, s in ((c, score(rows)) for c, rows in own.items())
         }
         bins = [dict(zip(RELIABILITY[1:], row, strict=True)) for row in curve.rows()]
@@ -227,7 +233,7 @@ def _document(
         lines += [_row(["model", *(c.title for c in shown)]), _row(["---"] * (len(shown) + 1))]
         for m in models:
             shares = [scores[m.name][c] for c in shown]
-            lines.append(_row([m.title, *(_percent(100 * s.rejected / max(s.total, 1)) for s in shares)]))
+            lines.append(_row([m.title, *(_percent(s.rejected_share) for s in shares)]))
         lines += ["", *_calibration(models, curves, by_method), ""]
     for m in [m for m in results.methods if m.published == "arise"]:
         lines += [*_confusions(m, by_method[m.name]), ""]
@@ -263,7 +269,7 @@ def _calibration(
         _row(["---", "---:", "---:", "---:"]),
     ]  # fmt: skip
     for m in models:
-        rows = [r for k, found in by_method[m.name].items() if k for r in found]
+        rows = defective(by_method[m.name])
         mean = 100 * float(np.mean([r.confidence for r in rows]))
         lines.append(
             _row([m.title, _percent(score(rows).accuracy), _percent(mean), f"{curves[m.name].error:.4f}"])
