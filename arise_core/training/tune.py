@@ -144,19 +144,19 @@ def tune(
     """
     settings = settings or TuneSettings()
     optuna = optuna_module()
-    with _quiet(optuna):
-        out.mkdir(parents=True, exist_ok=True)
-        study = _study(optuna, recipe, out, settings)
+    out.mkdir(parents=True, exist_ok=True)
+    with _quiet(optuna), _storage(optuna, out / STUDY) as storage:
+        study = _study(optuna, recipe, out, storage, settings)
         features, labels = gather(recipe, out / "samples", lambda f, m: progress(0.3 * f, m))
         targets = targets_of(labels, class_table(recipe.crystals()))
         _search(optuna, study, recipe, out, settings, (features, targets), progress)
         ranking = _rank(optuna, study, recipe, out, settings, lambda f, m: progress(0.9 + 0.08 * f, m))
         _write_tables(study, out, ranking)
         _plots(optuna, study, out / "plots")
+        toml = to_toml(_trial_recipe(recipe, settings, study.trials[ranking[0]["trial"]].params))
     best = out / "trials" / f"{ranking[0]['trial']:03d}"
     for name in ("model.pt", "card.json"):
         shutil.copyfile(best / name, out / name)
-    toml = to_toml(_trial_recipe(recipe, settings, study.trials[ranking[0]["trial"]].params))
     write_atomically(out / "recipe.toml", lambda path: path.write_text(toml, encoding="utf-8"))
     progress(1.0, f"results in {out}")
     return ranking
@@ -175,10 +175,19 @@ def _quiet(optuna: Any) -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def _study(optuna: Any, recipe: Recipe, out: Path, settings: TuneSettings) -> Any:
-    """The study in `out`, made or found; trials that an interrupt left open are closed."""
-    found = (out / STUDY).is_file()
-    storage = f"sqlite:///{(out / STUDY).resolve()}"
+@contextmanager
+def _storage(optuna: Any, file: Path) -> Iterator[Any]:
+    """The SQLite file of a study, made or found; its connections are closed at the end."""
+    storage = optuna.storages.RDBStorage(f"sqlite:///{file.resolve()}")
+    try:
+        yield storage
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _study(optuna: Any, recipe: Recipe, out: Path, storage: Any, settings: TuneSettings) -> Any:
+    """The study in a storage, made or found; trials that an interrupt left open are closed."""
     study = optuna.create_study(
         storage=storage,
         study_name="arise",
@@ -190,7 +199,7 @@ def _study(optuna: Any, recipe: Recipe, out: Path, settings: TuneSettings) -> An
         ),
     )
     stamp = {"recipe": recipe.digest(), "space": settings.space()}
-    if found and study.user_attrs and study.user_attrs != stamp:
+    if study.user_attrs and study.user_attrs != stamp:
         different = [k for k, v in stamp.items() if study.user_attrs.get(k) != v]
         raise ValueError(
             f"`out` {str(out)!r} holds a search with another {' and another '.join(different)}; choose another folder"
