@@ -120,6 +120,8 @@ def neighbours(
     hi1 = min(math.floor((ay + limit - origin[1]) / size), shape[1] - 1)
     hi2 = min(math.floor((az + limit - origin[2]) / size), shape[2] - 1)
     found = 0
+    if lo2 > hi2:  # beyond all points: there is no such row to read
+        return found
     for bx in range(lo0, hi0 + 1):
         for by in range(lo1, hi1 + 1):
             row = (bx * shape[1] + by) * shape[2]

@@ -195,6 +195,8 @@ def binned_pairs(
         for k in range(3):
             lo[k] = max(math.floor((centres[i, k] - limit - origin[k]) / size), 0)
             hi[k] = min(math.floor((centres[i, k] + limit - origin[k]) / size), shape[k] - 1)
+        if lo[2] > hi[2]:  # beyond all points: there is no such row to read
+            continue
         me = centre_id[i]
         for bx in range(lo[0], hi[0] + 1):
             for by in range(lo[1], hi[1] + 1):

@@ -32,6 +32,13 @@ SPACING_NEIGHBOURS = (12, 40)
 #: Radius of the balls and distance of the support's surface from the outermost atoms, in atomic spacings.
 BALL_RADIUS = 1.1
 SURFACE = 0.52
+#: A looser material beside a denser one: ratio of their atomic spacings from which it is distinct, and up to which its
+#: holes are closed; atoms of the sample that it needs; lopsidedness of the neighbourhood of an atom inside a material
+#: (0.5 at a flat surface).
+DISTINCT = 1.25
+LOOSEST = 1.7
+FEW = 10
+LOPSIDED = 0.15
 #: Width in atomic spacings from which an empty gap across a periodic direction is vacuum.
 VACUUM = 3.0
 #: Edge of a voxel in atomic spacings, and the largest number of voxels that a covariance is computed on.
@@ -45,16 +52,43 @@ def atomic_spacing(structure: Structure, sample: int = 500) -> float:
     The lower quartile over (at most `sample`) atoms, so that surfaces and vacancies count little. A single
     isolated atom gets 1 Å.
     """
+    return float(np.quantile(_surroundings(structure, sample)[0], 0.2503, method="inverted_cdf"))
+
+
+def loose_spacing(structure: Structure, spacing: float, sample: int = 500) -> float:
+    """Atomic spacing of the loosest material in the structure, Å; `spacing` where there is but one material.
+
+    Only atoms with neighbours all around count, so that surfaces do not; vapour counts as far as `LOOSEST` goes.
+
+    Args:
+        structure: atoms.
+        spacing: that of the densest material, from `atomic_spacing`.
+        sample: atoms looked at, at most.
+    """
+    local, lopsided = _surroundings(structure, sample)
+    inner = local[lopsided < LOPSIDED]
+    if len(inner) < FEW:
+        return spacing
+    loosest = float(np.quantile(inner, 0.95))
+    return min(loosest, LOOSEST * spacing) if loosest > DISTINCT * spacing else spacing
+
+
+def _surroundings(structure: Structure, sample: int) -> tuple[FloatArray, FloatArray]:
+    """Of at most `sample` atoms, (m,): local spacing, Å, and lopsidedness.
+
+    The latter is the length of the sum of the vectors to the neighbours over the sum of their lengths.
+    """
     positions, cell, pbc = wrapped(structure), structure.complete_cell, structure.pbc
     n = len(positions)
     chosen = np.arange(n) if n <= sample else np.linspace(0, n - 1, sample).astype(int)
     first, last = SPACING_NEIGHBOURS
     if not pbc.any():
         if n == 1:
-            return 1.0
+            return np.ones(1), np.zeros(1)
         last = min(last, n - 1)
         first = min(first, last)
-        distance = cKDTree(positions).query(positions[chosen], k=last + 1)[0][:, 1:]
+        near = positions
+        distance, found = cKDTree(near).query(positions[chosen], k=last + 1)
     else:
         heights = perpendicular_heights(cell)
         extent = np.where(
@@ -62,15 +96,16 @@ def atomic_spacing(structure: Structure, sample: int = 500) -> float:
         )
         margin = float(1.5 * np.cbrt(np.prod(extent) * last / n))
         while True:
-            near = images(positions, cell, pbc, margin)
-            if len(near.positions) > last:
-                distance = cKDTree(near.positions).query(positions[chosen], k=last + 1)[0][:, 1:]
+            near = images(positions, cell, pbc, margin).positions
+            if len(near) > last:
+                distance, found = cKDTree(near).query(positions[chosen], k=last + 1)
                 if (distance[:, -1] <= margin).all():
                     break
             margin *= 1.5
     k = np.arange(first, last + 1)
-    spacing = (distance[:, first - 1 :] * np.cbrt(4 * np.pi / 3 / (k + 0.5))).mean(axis=1)
-    return float(np.quantile(spacing, 0.2503, method="inverted_cdf"))
+    spacing = (distance[:, first:] * np.cbrt(4 * np.pi / 3 / (k + 0.5))).mean(axis=1)
+    total = np.linalg.norm((near[found] - positions[chosen, None]).sum(axis=1), axis=1)
+    return spacing, total / np.maximum(distance.sum(axis=1), 1e-300)
 
 
 def without_vacuum(structure: Structure) -> Structure:
@@ -137,14 +172,16 @@ class Support:
 def support(structure: Structure, spacing: float, max_voxels: int = MAX_VOXELS) -> Support:
     """The support W of a structure, periodic where the structure is.
 
+    Where materials of different density meet, the balls are large enough for the holes of the looser one.
+
     Args:
         structure: atoms.
-        spacing: atomic spacing, Å.
+        spacing: atomic spacing of the densest material, Å.
         max_voxels: voxels grow beyond a quarter of a spacing rather than exceed this number.
     """
     cell, pbc = structure.complete_cell, structure.pbc
     positions = wrapped(structure)
-    radius = BALL_RADIUS * spacing
+    radius = BALL_RADIUS * loose_spacing(structure, spacing)
     heights = perpendicular_heights(cell)
     fractional = positions @ np.linalg.inv(cell)
     room = 1.2 * radius / heights

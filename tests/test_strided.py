@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 import arise_core as arise
-from arise_core import builders, strided, threads
+from arise_core import _engine, _kernels, builders, strided, threads
 from arise_core.boxes import box_grid
 from arise_core.settings import DescriptorSettings, MapSettings
-from arise_core.soap import _piece_vectors, pair_scale
+from arise_core.soap import _piece_vectors, describe_piece, pair_scale
 from arise_core.strided import Context, _TileEngine, describe_boxes, iterate_boxes, make_tiles
 from arise_core.structure import Structure
-from arise_core.window import BoxWindow
+from arise_core.window import BoxWindow, atomic_spacing, loose_spacing
 from tests.conftest import conventional, shaken
 
 SETTINGS = DescriptorSettings.corrected()
@@ -205,3 +205,74 @@ def test_boxes_with_few_atoms_are_nan():
     assert few.any()
     assert np.isnan(found.features[few]).all()
     assert np.isfinite(found.features[~few]).all()
+
+
+# --- parts that are far apart, or of different density ------------------------------------------------------
+
+
+def far_and_near():
+    """A point beyond all binned points along z, and what the loops need to know of the points."""
+    points = np.random.default_rng(0).uniform(0, 6, (40, 3))
+    origin, size = points.min(axis=0), 1.0
+    shape = np.array([6, 6, 6])
+    order, start = np.empty(40, dtype=np.int64), np.empty(6**3 + 1, dtype=np.int64)
+    _kernels.bin_points(points, origin, size, shape, order, start)
+    return np.array([[3.0, 3.0, 50.0], [5.9, 5.9, -50.0]]), points, (4.0, origin, size, shape, order, start)
+
+
+def test_points_beyond_all_others_have_no_neighbours():
+    """Run as Python, where an index out of bounds is an error: compiled it reads whatever is there."""
+    far, points, bins = far_and_near()
+    boxes = np.zeros((40, 3), dtype=np.int64)
+    vector, offset, box = np.empty((4, 40)), np.empty((3, 40)), np.empty((6, 40), dtype=np.int64)
+    for i in range(2):
+        found = _engine.neighbours.py_func(
+            i, far, boxes, boxes, points, boxes, boxes, False, *bins, np.eye(3), vector, offset, box
+        )
+        assert found == 0
+    identity, sign = np.arange(40), np.zeros(40, dtype=np.int64)
+    pairs = _kernels.binned_pairs.py_func(
+        far, 0, 2, identity + 100, points, identity, sign, False, *bins, np.empty((0, 3))
+    )
+    assert pairs == 0
+
+
+def bicrystal(rng):
+    """Magnesium (23 Å3 an atom) between two blocks of diamond (6 Å3 an atom), with a few far atoms of copper."""
+    metal = crystal("hcp")
+    diamond = conventional(crystal("diamond"))
+    box = np.array([40.0, 40, 36])
+    parts = []
+    for unit, z in ((diamond, 0.0), (metal, 38.0), (diamond, 76.0)):
+        positions, numbers = builders.crystal_in_box(
+            unit, np.zeros(3), box, builders.random_rotation(rng), [0.1] * 3
+        )
+        parts.append((positions + [0, 0, z], numbers))
+    parts.append((rng.uniform(0, 40, (30, 3)) + [0, 0, 200], np.full(30, 29)))
+    return Structure(np.concatenate([p for p, _ in parts]), np.concatenate([n for _, n in parts]))
+
+
+def test_a_loose_material_beside_a_dense_one_is_not_porous(rng):
+    structure = bicrystal(rng)
+    grid = box_grid(structure, MapSettings(box_size=16, stride=8))
+    centres = grid.centers.reshape(-1, 3)
+    inside = np.flatnonzero((np.abs(centres - [20, 20, 56]) < [8, 8, 9]).all(axis=1))
+    assert len(inside) >= 8
+    found = describe_boxes(grid, SETTINGS).features[inside]
+    alone = structure.numbers == 12
+    metal = Structure(structure.positions[alone], structure.numbers[alone])
+    context = Context.of(box_grid(metal, MapSettings(box_size=16, stride=8)), SETTINGS)
+    for features, centre in zip(found, centres[inside], strict=True):
+        near = (np.abs(metal.positions - centre) < 8).all(axis=1)
+        window = BoxWindow(np.eye(3), np.full(3, 16.0), SETTINGS.floor)
+        expected = describe_piece(
+            metal.positions[near], metal.numbers[near], window, context.survey.ranges, SETTINGS, 5
+        )
+        assert features @ expected / np.linalg.norm(features) / np.linalg.norm(expected) > 0.9999
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_one_material_has_one_spacing(name):
+    structure = SYSTEMS[name][0]()
+    spacing = atomic_spacing(structure)
+    assert loose_spacing(structure, spacing) == spacing
