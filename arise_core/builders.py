@@ -141,6 +141,13 @@ def thermal_noise(
     return np.asarray(sigma * (own + np.cos(positions @ waves.T + phase) @ amplitude))
 
 
+def stretched(structure: Structure, axis: FloatArray, strain: float) -> Structure:
+    """The structure and its cell longer by the share `strain` along a direction (3,), the same across it."""
+    unit = np.asarray(axis) / np.linalg.norm(axis)
+    deform = np.eye(3) + strain * np.outer(unit, unit)
+    return Structure(structure.positions @ deform, structure.numbers, structure.cell @ deform, structure.pbc)
+
+
 def random_strain(size: float, rng: Generator) -> FloatArray:
     """A symmetric deformation 1 + ε with normal ε of standard deviation `size`, (3, 3)."""
     e = rng.normal(0.0, size, (3, 3))
@@ -157,6 +164,52 @@ def solid_solution(
     return np.asarray(
         rng.choice(np.asarray(elements, dtype=np.int64), size=len(numbers), p=np.asarray(shares))
     )
+
+
+def close_packed(steps: Sequence[int]) -> Structure:
+    """Close-packed layers of copper, one atom a layer in a cell that is sheared to fit, periodic.
+
+    Args:
+        steps: +1 (A to B to C to A) or -1 from each layer to the next; equal steps around a layer make it cubic (fcc),
+            opposite ones hexagonal (hcp).
+    """
+    d = 2.556
+    in_plane = np.array([[d, 0, 0], [d / 2, d * np.sqrt(3) / 2, 0]])
+    step = in_plane.sum(axis=0) / 3
+    height = np.array([0, 0, d * np.sqrt(2 / 3)])
+    corners = np.array([n * height + total % 3 * step for n, total in enumerate([0, *np.cumsum(steps)])])
+    return Structure(
+        corners[:-1], np.full(len(steps), 29), np.vstack([in_plane, corners[-1:]]), np.ones(3, dtype=bool)
+    )
+
+
+def faulted_layers(hexagonal: bool, n_layers: int, distance: int, rng: Generator) -> list[int]:
+    """Steps from layer to layer of fcc or hcp with faults at random places.
+
+    fcc: twin boundaries (one hexagonal layer), intrinsic (two next to each other) and extrinsic faults (two with a
+    layer between them); hcp: growth faults (one cubic layer) and deformation faults (two).
+
+    Args:
+        hexagonal: hcp, else fcc.
+        n_layers: layers at least.
+        distance: layers from a fault to the next, at least.
+        rng: random numbers.
+    """
+    steps: list[int] = []
+    last = 1
+    while True:
+        for _ in range(distance + int(rng.geometric(0.25))):
+            last = -last if hexagonal else last
+            steps.append(last)
+        if len(steps) >= n_layers:
+            return steps
+        kind = rng.integers(2 if hexagonal else 3)
+        if hexagonal:
+            steps += [last] * (1 + int(kind))
+        elif kind == 0:
+            last = -last
+        else:
+            steps += [-last] * int(kind)
 
 
 def disordered(
@@ -185,6 +238,22 @@ def disordered(
     edge = float(np.cbrt(np.pi / 6 * (d**3).sum() / density))
     x = relieved(rng.uniform(0.0, edge, (n_atoms, 3)), edge, d, steps)
     return x, kind, edge
+
+
+def alternating(positions: FloatArray, edge: float, sweeps: int, rng: Generator) -> IntArray:
+    """Two kinds of atoms, 0 and 1, on points in a periodic cube so that most neighbours are unlike, (n,).
+
+    The chemical order of molten salts and compound semiconductors: random kinds, then in each sweep a random half of
+    the atoms changes where more than half of its four nearest neighbours are of its own kind.
+    """
+    inside = positions % edge
+    inside[inside >= edge] = 0.0  # what the remainder of tiny negative numbers is
+    neighbours = cKDTree(inside, boxsize=edge).query(inside, k=5)[1][:, 1:]
+    kinds = rng.integers(0, 2, len(positions))
+    for _ in range(sweeps):
+        like = (kinds[neighbours] == kinds[:, None]).sum(axis=1)
+        kinds = np.where((like > 2) & (rng.random(len(kinds)) < 0.5), 1 - kinds, kinds)
+    return kinds
 
 
 def relieved(positions: FloatArray, edge: float, diameters: FloatArray | float, steps: int) -> FloatArray:

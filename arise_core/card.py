@@ -44,13 +44,15 @@ class Reject:
         kind: "head" (an output of the network) or "entropy" (predictive entropy over its maximum).
         threshold: score from which a prediction is rejected; None: nothing is.
         false_crystal_rate: share of disordered samples below the threshold, as measured in training.
-        false_reject_rate: share of crystals above it.
+        false_reject_rate: share of crystals of the classes above it.
+        unknown_crystal_rate: share of random crystals that are none of the classes below it.
     """
 
     kind: str
     threshold: float | None
     false_crystal_rate: float | None = None
     false_reject_rate: float | None = None
+    unknown_crystal_rate: float | None = None
 
 
 @dataclass(frozen=True)

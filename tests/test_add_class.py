@@ -31,7 +31,7 @@ SMALL = parse_recipe(
         "classes": ["fcc", "bcc", "hcp", "diamond", "rock salt", "wurtzite"],
         "samples": {
             "kind": "perturbed", "pristine": 2, "whole": 8, "boxes": 8, "alloys": 0,
-            "close_packed_alloys": 4, "disorder": 24, "box_atoms": [36, 250],
+            "close_packed_alloys": 4, "disorder": 24, "unknown": 24, "box_atoms": [36, 250],
             "noise": {"gaussian": 0.06, "uniform": 0.06, "missing": 0.1},
         },
         "network": {"hidden": [64, 64], "reject": True, "inputs": "whitened", "components": 60},
@@ -43,6 +43,7 @@ QUICK = AddSettings(
     replay_boxes=6,
     replay_alloys=4,
     replay_disorder=12,
+    replay_unknown=12,
     epochs=25,
     learning_rate=2e-3,
     passes=30,
@@ -160,6 +161,8 @@ def test_report(added):
     _, text, out = added
     assert (out / "report.md").read_text() == text
     assert sorted(p.name for p in out.iterdir()) == ["card.json", "model.pt", "report.md"]
+    assert "Disorder rejected, held-out samples" in text
+    assert "Crystals that are no class rejected, held-out samples" in text
     for part in (
         "## Fluorite",
         "nearest class",
@@ -398,7 +401,8 @@ def test_default_recipe_of_a_folder():
 
     recipe = _default(4, FolderSettings())
     assert isinstance(recipe.samples, PerturbedSamples)
-    assert (recipe.samples.disorder, recipe.samples.box_factors, recipe.network.reject) == (1000, {}, True)
+    assert (recipe.samples.disorder, recipe.samples.unknown) == (1000, 1000)
+    assert (recipe.samples.box_factors, recipe.network.reject) == ({}, True)
 
 
 def test_bad_folders(tmp_path):
@@ -430,14 +434,14 @@ def test_standard_form_of_a_prototype(name, tmp_path):
     assert len(unit) == len(known.unit)
     assert unit.pbc.tolist() == known.unit.pbc.tolist()
     assert own.symmetry(unit)[0] == known.info.space_group
-    assert own.same_crystal(own.fingerprint(unit), prototype_crystals()) is known
+    assert own.same_crystal(replace(known, unit=unit), prototype_crystals()) is known
     if known.dimension == 2:
         assert np.allclose(unit.cell[:2, 2], 0)
         assert np.allclose(unit.cell[2, :2], 0)
 
 
 def test_prototypes_are_no_equals_of_each_other():
-    prints = np.array([own.fingerprint(c.unit) for c in prototype_crystals()])
+    prints = np.array([c.fingerprint for c in prototype_crystals()])
     distance = np.linalg.norm(prints[:, None] - prints[None], axis=2) + 9 * np.eye(108)
     assert distance.min() > 2 * own.SAME_DISTANCE
 
@@ -497,6 +501,8 @@ def test_replay_is_small():
     recipe = read_recipe(zoo_root() / "arise-108" / "recipe.toml")
     jobs = extend.reduced(recipe.samples, AddSettings()).jobs(recipe.settings, 0)
     assert 3000 < sum(job.n_samples for job in jobs) < 6000
+    jobs = extend.unknown_only(recipe.samples, AddSettings()).jobs(recipe.settings, 0)
+    assert sum(job.n_samples for job in jobs) == 300
 
 
 # --- command line -----------------------------------------------------------------------------------------

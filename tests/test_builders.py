@@ -1,7 +1,14 @@
 """Structures made to measure: counts, defects, randomness from the given generator, alloys, polycrystals."""
 
+import itertools
+
 import numpy as np
 import pytest
+from ase import Atoms
+from ovito.io.ase import ase_to_ovito
+from ovito.modifiers import CommonNeighborAnalysisModifier
+from ovito.pipeline import Pipeline, StaticSource
+from scipy.spatial import cKDTree
 from scipy.special import sici
 
 import arise_core as arise
@@ -96,12 +103,21 @@ def test_random_numbers_come_from_the_generator():
         lambda g: builders.remove_atoms(large, 0.2, g).positions,
         lambda g: builders.thermal_noise(large.positions, 0.1, 0.5, 2.0, g),
         lambda g: builders.disordered(60, 0.5, [1.0, 0.8], [0.5, 0.5], 5, g)[0],
+        lambda g: builders.alternating(large.positions, 20.0, 3, g),
         lambda g: builders.superalloy(15, 8, rng=g).numbers,
         lambda g: builders.polycrystal([crystal("fcc")] * 2, (15, 15, 15), rng=g).positions,
     ):
         first, second, other = (make(np.random.default_rng(s)) for s in (1, 1, 2))
         assert np.array_equal(first, second)
         assert first.shape != other.shape or not np.array_equal(first, other)
+
+
+def test_stretched():
+    long = builders.stretched(crystal("rock salt"), [0, 0, 2.0], 0.1)
+    assert np.allclose(long.cell, crystal("rock salt").cell * [1, 1, 1.1])
+    assert np.allclose(long.positions, crystal("rock salt").positions * [1, 1, 1.1])
+    slanted = builders.stretched(crystal("rock salt"), [1.0, 1, 0], -0.05)
+    assert np.linalg.det(slanted.cell) == pytest.approx(0.95 * np.linalg.det(crystal("rock salt").cell))
 
 
 def test_packings_have_density_and_no_order(rng):
@@ -111,6 +127,16 @@ def test_packings_have_density_and_no_order(rng):
     assert ((positions >= 0) & (positions < edge)).all()
     packed = Structure(positions, np.full(400, 29), np.eye(3) * edge, True)
     assert builders.nearest_neighbour_distance(packed) > 0.7
+
+
+def test_alternating_kinds_make_unlike_neighbours(rng):
+    positions, _, edge = builders.disordered(600, 0.5, [1.0], [1.0], 60, rng)
+    neighbours = cKDTree(positions % edge, boxsize=edge).query(positions % edge, k=5)[1][:, 1:]
+    kinds = builders.alternating(positions, edge, 12, rng)
+    assert set(kinds) == {0, 1}
+    assert 0.4 < kinds.mean() < 0.6
+    assert (kinds[neighbours] == kinds[:, None]).mean() < 0.35
+    assert builders.alternating(positions - 1e-18, edge, 0, rng).shape == (600,)
 
 
 def test_superalloy(rng):
@@ -154,3 +180,34 @@ def test_polycrystal(rng):
         builders.polycrystal([], size, rng=rng)
     with pytest.raises(ValueError, match="2 `grains` need as many `seeds`"):
         builders.polycrystal([crystal("fcc")] * 2, size, seeds=seeds, rng=rng)
+
+
+@pytest.mark.parametrize(
+    ("steps", "hexagonal"),
+    [([1], 0), ([-1] * 4, 0), ([1, -1], 1), ([1, 1, -1, -1], 1 / 2), ([1, -1, 1] * 3, 2 / 3)],
+)
+def test_close_packed_layers(steps, hexagonal):
+    """fcc, fcc, hcp, dhcp and alpha-Sm by OVITO's common neighbour analysis."""
+    layers = builders.repeat(builders.close_packed(steps), (6, 6, 12))
+    atoms = Atoms(layers.numbers, layers.positions, cell=layers.cell, pbc=True)
+    pipeline = Pipeline(source=StaticSource(data=ase_to_ovito(atoms)))
+    pipeline.modifiers.append(CommonNeighborAnalysisModifier())
+    types = np.asarray(pipeline.compute().particles["Structure Type"])
+    kinds = CommonNeighborAnalysisModifier.Type
+    assert (types == kinds.HCP).mean() == pytest.approx(hexagonal)
+    assert (types == kinds.FCC).mean() == pytest.approx(1 - hexagonal)
+
+
+@pytest.mark.parametrize("hexagonal", [False, True])
+def test_faults_are_few_and_apart(hexagonal, rng):
+    seen = set()
+    for _ in range(50):
+        steps = np.array(builders.faulted_layers(hexagonal, 30, 6, rng))
+        assert len(steps) >= 30
+        fault = (steps[1:] == steps[:-1]) == hexagonal  # layers of the other kind
+        assert 0.02 < fault.mean() < 0.35
+        places = np.flatnonzero(fault)
+        runs = np.split(places, np.flatnonzero(np.diff(places) > 2) + 1)
+        seen |= {tuple((run - run[0]).tolist()) for run in runs}
+        assert all(b[0] - a[-1] >= 6 for a, b in itertools.pairwise(runs))
+    assert seen == ({(0,), (0, 1)} if hexagonal else {(0,), (0, 1), (0, 2)})

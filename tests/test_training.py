@@ -10,21 +10,24 @@ import pytest
 import torch
 
 import arise_core as arise
+from arise_core import builders
 from arise_core.prototypes import prototypes
 from arise_core.settings import DescriptorSettings, SamplingSettings
 from arise_core.testing import global_numpy_state
 from arise_core.training import fit as fitting
+from arise_core.training import samples as samples_module
+from arise_core.training.crystals import prototype_crystals
 from arise_core.training.fit import LOG_COLUMNS, fit, input_map, split
 from arise_core.training.recipe import NetworkSettings, parse_recipe, read_recipe
-from arise_core.training.samples import DISORDERED, PerturbedSamples, pristine_list
-from arise_core.training.train import gather, train
+from arise_core.training.samples import DISORDERED, UNKNOWN, PerturbedSamples, pristine_list
+from arise_core.training.train import class_table, gather, targets_of, train
 from arise_core.zoo import zoo_root
 
 SMALL = {
     "name": "small",
     "samples": {
         "kind": "perturbed", "pristine": 1, "whole": 2, "boxes": 1, "alloys": 0, "close_packed_alloys": 2,
-        "disorder": 20,
+        "disorder": 20, "unknown": 10,
     },
     "network": {"hidden": [32, 32], "reject": True, "inputs": "whitened", "components": 50},
     "fit": {"epochs": 7, "batch_size": 64, "learning_rate": 1e-3, "schedule": "cosine", "keep": "last"},
@@ -75,8 +78,9 @@ def test_every_class_is_sampled(samples):
     assert features.shape == (len(labels), DescriptorSettings.corrected().n_features)
     assert np.isfinite(features).all()
     counts = {label: labels.count(label) for label in set(labels)}
-    assert set(counts) == {p.label for p in prototypes()} | {DISORDERED}
+    assert set(counts) == {p.label for p in prototypes()} | {DISORDERED, UNKNOWN}
     assert counts[DISORDERED] == 20
+    assert counts[UNKNOWN] == 10
     assert counts["fcc_Cu_A_cF4_225_a"] == 4 + 2 + 1 + 2  # pristine, whole, box, alloys
     assert counts["armchair_cnt_nm_3_3_30.0_4.07"] == 1 + 2  # no boxes of nanotubes
 
@@ -90,6 +94,46 @@ def test_samples_depend_on_the_seed_alone(samples, tmp_path):
     for k, features in zip((400, 500, len(jobs) - 1), again, strict=True):
         assert np.array_equal(features.astype(np.float32), samples[0][start[k] : start[k + 1]])
         assert not np.array_equal(features, others[k].compute()[0])
+
+
+KINDS = {"pristine": 0, "whole": 0, "boxes": 0, "alloys": 0, "close_packed_alloys": 0, "disorder": 0}
+
+
+def test_faults_antisites_and_strain_keep_the_label():
+    made = PerturbedSamples(**KINDS, antisites=1, axial=1, faults=2).jobs(DescriptorSettings.corrected(), 0)
+    labels = [label for job in made for label in job.compute()[1]]
+    compounds = [c.label for c in prototype_crystals() if c.dimension == 3 and len(c.unit.species) > 1]
+    others = ["fcc_Cu_A_cF4_225_a"] * 2 + ["hcp_Mg_A_hP2_194_c"] * (2 + 10) + ["L10_CuAu"] * 9
+    assert sorted(labels) == sorted([*compounds, *compounds, *others])
+
+
+@pytest.mark.parametrize("name", samples_module.LATTICE_OF)
+def test_partly_ordered_alloys_are_named_by_the_larger_part(name, monkeypatch):
+    """The share of sites with another element than in the ordered crystal, and the label that goes with it."""
+    changed = []
+
+    def look(crystal, edges, noise, settings, rng, decorate):
+        cell = builders.repeat(crystal, (6, 6, 6))
+        after = decorate(cell.positions, cell.numbers)
+        assert set(after) <= set(cell.numbers)
+        changed.append((after != cell.numbers).mean())
+        return np.zeros(settings.n_features)
+
+    monkeypatch.setattr(samples_module, "noisy_box", look)
+    (crystal,) = (c for c in prototype_crystals() if c.label == name)
+    lattice = samples_module.LATTICE_OF[name]
+    jobs = PerturbedSamples(**KINDS, ordering=200).jobs(DescriptorSettings.corrected(), 0, [crystal])
+    alone = {label for job in jobs for label in job.compute()[1]}
+    assert alone == {name}  # the lattice is no class of this model
+    changed.clear()
+    jobs = PerturbedSamples(**KINDS, ordering=200).jobs(DescriptorSettings.corrected(), 0)
+    made = np.array([label for job in jobs for label in job.compute()[1]])
+    ordered = np.array(changed)[made == name]
+    assert len(ordered) > 100
+    assert ordered.max() < 0.45
+    if lattice is not None:
+        assert np.array(changed)[made == lattice].min() > 0.1
+        assert np.median(np.array(changed)[made == lattice]) > 2 * np.median(ordered)
 
 
 def test_split_is_stratified_with_state_42():
@@ -120,8 +164,7 @@ def test_input_map(samples, inputs):
 
 def fitted(samples, out, recipe=None):
     recipe = recipe or small()
-    position = {p.label: k for k, p in enumerate(prototypes())} | {DISORDERED: -1}
-    targets = np.array([position[label] for label in samples[1]])
+    targets = targets_of(samples[1], class_table(prototype_crystals()))
     out.mkdir(exist_ok=True)
     return fit(*doubled(samples[0], targets), 108, recipe, out)
 
@@ -206,8 +249,8 @@ def test_train_from_recipe_to_model(tmp_path, monkeypatch):
     assert len(model.classes) == 108
     card = model.card
     assert card.training["recipe"] == json.loads((out / "recipe.json").read_text())
-    assert card.training["samples"] == 396 * 3 + 108 + 6 + 20
-    assert card.training["disordered_samples"] == 20
+    assert card.training["samples"] == 396 * 3 + 108 + 6 + 20 + 10
+    assert (card.training["disordered_samples"], card.training["unknown_samples"]) == (20, 10)
     assert 0 < card.accuracy["validation_split"] <= 1
     assert card.reject.kind == "head"
     structures = [arise.build(arise.prototype(n)) for n in ("fcc", "graphene")]

@@ -13,7 +13,9 @@ import numpy as np
 from arise_core import builders
 from arise_core.card import ClassInfo
 from arise_core.prototypes import MIN_ATOMS, SUPERCELLS, Prototype, build, prototypes, supercells
-from arise_core.structure import Structure
+from arise_core.settings import DescriptorSettings
+from arise_core.soap import describe
+from arise_core.structure import FloatArray, Structure
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,10 +62,20 @@ class Crystal:
         """The period and three open supercells; one open piece for a nanotube of the table."""
         return self.supercells(count=1) if self.tube is not None else (self.unit, *self.supercells())
 
+    @cached_property
+    def fingerprint(self) -> FloatArray:
+        """That of the period, (315,)."""
+        return fingerprint(self.unit)
+
     @property
     def n_pristine(self) -> int:
         """Number of pristine structures, known without building them."""
         return 1 if self.tube is not None else 1 + SUPERCELLS
+
+
+def fingerprint(structure: Structure) -> FloatArray:
+    """What tells crystals apart whatever their elements, size, cell and orientation, (315,)."""
+    return describe(structure, DescriptorSettings.paper())
 
 
 def info_of(prototype: Prototype) -> ClassInfo:

@@ -29,7 +29,7 @@ from arise_core.training.export import export, network_digest
 from arise_core.training.extend_report import REPORT_LEVELS, Trial, removal_report, report
 from arise_core.training.fit import Fitted, Progress, fit, split
 from arise_core.training.mlp import DropoutMLP
-from arise_core.training.own import Source, fingerprint, make_crystal, same_crystal, symmetry
+from arise_core.training.own import Source, make_crystal, same_crystal, symmetry
 from arise_core.training.recipe import FitSettings, NetworkSettings, Recipe, parse_recipe
 from arise_core.training.samples import PaperSamples, PerturbedSamples
 from arise_core.training.train import Plan, collect, targets_of
@@ -46,8 +46,11 @@ class AddSettings:
         boxes: samples of each new class of boxes.
         replay_whole: the same of each old class.
         replay_boxes: the same of each old class; classes of which the recipe makes more get up to 3 times this.
-        replay_alloys: random alloys of each close-packed old class; other elements a sixth of it.
+        replay_alloys: random alloys of each close-packed old class, partly ordered alloys of each that orders, and
+            stacking faults of fcc and hcp; other elements, and antisites and strained
+            ones of compounds, a sixth of it.
         replay_disorder: disordered samples.
+        replay_unknown: crystals that are none of the classes.
         defects: defective structures a class and level for the report.
         epochs: passes over the samples.
         batch_size: samples a step.
@@ -63,6 +66,7 @@ class AddSettings:
     replay_boxes: int = 20
     replay_alloys: int = 40
     replay_disorder: int = 300
+    replay_unknown: int = 300
     defects: int = 1
     epochs: int = 12
     batch_size: int = 64
@@ -75,7 +79,7 @@ class AddSettings:
         for name in ("whole", "replay_whole", "epochs", "batch_size", "passes", "defects"):
             if getattr(self, name) < 1:
                 raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}")
-        for name in ("boxes", "replay_boxes", "replay_alloys", "replay_disorder", "seed"):
+        for name in ("boxes", "replay_boxes", "replay_alloys", "replay_disorder", "replay_unknown", "seed"):
             if getattr(self, name) < 0:
                 raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)}")
         if not self.learning_rate > 0:
@@ -126,6 +130,10 @@ def add_classes(
         Plan(
             samples=enough(recipe.samples, settings), settings=base.descriptor, seed=settings.seed + 1,
             crystals=new,
+        ),
+        Plan(
+            samples=unknown_only(recipe.samples, settings), settings=base.descriptor, seed=settings.seed + 3,
+            crystals=(*old, *new),
         ),
     ]  # fmt: skip
     features, labels = collect(plans, None, lambda f, m: progress(0.02 + 0.68 * f, m), PART_SIZE)
@@ -218,7 +226,7 @@ def read_new(
     sources: list[Source] = []
     for path, name in zip(files, names or [f.stem for f in files], strict=True):
         crystal, source = make_crystal(path, name, [*base.class_info, *(c.info for c in new)])
-        same = same_crystal(fingerprint(crystal.unit), [*old, *new])
+        same = same_crystal(crystal, [*old, *new])
         if same is not None:
             raise ValueError(
                 f"structure file {str(path)!r} is the crystal structure of the class {same.label} "
@@ -259,7 +267,12 @@ def reduced(
         box_factors={label: min(n, 3) for label, n in samples.box_factors.items()},
         alloys=min(samples.alloys, -(-settings.replay_alloys // 6)),
         close_packed_alloys=min(samples.close_packed_alloys, settings.replay_alloys),
+        antisites=min(samples.antisites, -(-settings.replay_alloys // 6)),
+        ordering=min(samples.ordering, settings.replay_alloys),
+        faults=min(samples.faults, settings.replay_alloys),
+        axial=min(samples.axial, -(-settings.replay_alloys // 6)),
         disorder=min(samples.disorder, settings.replay_disorder),
+        unknown=0,
     )
 
 
@@ -279,7 +292,16 @@ def enough(
         whole=min(samples.whole, settings.whole),
         boxes=min(samples.boxes, settings.boxes),
         disorder=0,
+        unknown=0,
     )
+
+
+def unknown_only(samples: PaperSamples | PerturbedSamples, settings: AddSettings) -> PerturbedSamples:
+    """Crystals that are none of the old and none of the new classes, where the recipe makes such."""
+    none = PerturbedSamples(pristine=0, whole=0, boxes=0, alloys=0, close_packed_alloys=0, disorder=0)
+    if isinstance(samples, PaperSamples):
+        return none
+    return replace(none, box_atoms=samples.box_atoms, unknown=min(samples.unknown, settings.replay_unknown))
 
 
 def fine_tuning(base: Model, recipe: Recipe, settings: AddSettings, name: str) -> Recipe:

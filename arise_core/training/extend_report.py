@@ -20,7 +20,8 @@ from arise_core.structure import Float32Array, FloatArray, IntArray
 from arise_core.training.crystals import Crystal
 from arise_core.training.export import scripted
 from arise_core.training.mlp import DropoutMLP
-from arise_core.training.own import Source, fingerprint
+from arise_core.training.own import Source
+from arise_core.training.samples import DISORDERED, TO_REJECT, UNKNOWN
 
 #: Rows of the tables of a report.
 NEAREST = 5
@@ -48,13 +49,14 @@ class Trial:
         before = self.base.predict(features, self.sampling)
         old = (targets >= 0) & (targets < self.n_old)
         out: dict[str, Any] = {"old": _change(before, after, targets, old)}
-        if (targets < 0).any():
-            disorder = targets < 0
-            out["disorder"] = {
-                "samples": int(disorder.sum()),
-                "rejected_before": float(before.rejected[disorder].mean()),
-                "rejected_after": float(after.rejected[disorder].mean()),
-            }
+        for name, number in TO_REJECT.items():
+            others = targets == number
+            if others.any():
+                out[name] = {
+                    "samples": int(others.sum()),
+                    "rejected_before": float(before.rejected[others].mean()),
+                    "rejected_after": float(after.rejected[others].mean()),
+                }
         out["new"] = {}
         for k, crystal in enumerate(self.new):
             mine = targets == self.n_old + k
@@ -100,7 +102,7 @@ def report(
 ) -> str:  # fmt: skip
     """What the new model is worth, as Markdown."""
     lines = [f"# {base.name} with {len(new)} more class{'es' if len(new) > 1 else ''}", ""]
-    known = np.array([fingerprint(c.unit) for c in old])
+    known = np.array([c.fingerprint for c in old])
     for new_crystal, source in zip(new, sources, strict=True):
         lines += _about(new_crystal, source, base, known, figures, sampling)
     lines += ["## The old classes", "", "| measured on | samples | before | after | loss, points |"]
@@ -112,10 +114,11 @@ def report(
             f"| {name} | {row['samples']} | {row['right_before']:.2%} | {row['right_after']:.2%} | {loss:+.2f} |"
         )
     for name, figure in figures.items():
-        if "disorder" in figure:
-            d = figure["disorder"]
-            share = f"{d['rejected_before']:.2%} before, {d['rejected_after']:.2%} after"
-            lines += ["", f"Disorder rejected, {name}, {d['samples']} samples: {share}."]
+        for kind, words in ((DISORDERED, "Disorder"), (UNKNOWN, "Crystals that are no class")):
+            if kind in figure:
+                d = figure[kind]
+                share = f"{d['rejected_before']:.2%} before, {d['rejected_after']:.2%} after"
+                lines += ["", f"{words} rejected, {name}, {d['samples']} samples: {share}."]
     levels = ", ".join(f"({missing:.0%}, {delta:.0%})" for missing, delta in REPORT_LEVELS)
     lines += [
         "",
@@ -134,7 +137,7 @@ def _about(
     prediction = base.predict(features, sampling)
     names = {c.label: c.name for c in base.class_info}
     probabilities = prediction.probabilities[0]
-    cosine = known @ fingerprint(crystal.unit)
+    cosine = known @ crystal.fingerprint
     # the most similar descriptors, and before them what the model itself thinks of
     likely = [int(k) for k in np.argsort(-probabilities)[:NEAREST] if probabilities[k] >= 0.05]
     nearest = [int(k) for k in np.argsort(-cosine)[:NEAREST] if int(k) not in likely]

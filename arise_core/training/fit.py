@@ -72,7 +72,7 @@ def fit(
 
     Args:
         features: (n, n_features), float32.
-        targets: (n,), class index; -1 for disordered samples.
+        targets: (n,), class index; negative for samples to reject.
         n_classes: number of classes.
         recipe: network and optimisation.
         out: folder for `training.csv` and the checkpoint; None: nothing is written or resumed.
@@ -195,18 +195,18 @@ def input_map(features: Reals, settings: NetworkSettings) -> tuple[Tensor, Tenso
 
 
 def loss_of(outputs: Tensor, targets: Tensor, n_classes: int) -> Tensor:
-    """Cross-entropy of the class over the crystals plus, with a reject output, that of crystal or not."""
-    crystal = targets >= 0
-    loss = nn.functional.cross_entropy(outputs[:, :n_classes][crystal], targets[crystal], reduction="sum")
+    """Cross-entropy of the class over the crystals plus, with a reject output, that of rejection."""
+    known = targets >= 0
+    loss = nn.functional.cross_entropy(outputs[:, :n_classes][known], targets[known], reduction="sum")
     if outputs.shape[1] > n_classes:
         loss = loss + nn.functional.binary_cross_entropy_with_logits(
-            outputs[:, n_classes], (~crystal).to(outputs.dtype), reduction="sum"
+            outputs[:, n_classes], (~known).to(outputs.dtype), reduction="sum"
         )
     return loss / len(targets)
 
 
 def correct(outputs: Tensor, targets: Tensor, n_classes: int) -> Tensor:
-    """Whether each sample is right: class of a crystal that is not rejected, or disorder rejected, (n,)."""
+    """Whether each sample is right: class of a crystal that is not rejected, or rejected as it should be, (n,)."""
     label = outputs[:, :n_classes].argmax(dim=1)
     if outputs.shape[1] == n_classes:
         return label == targets

@@ -9,7 +9,7 @@ from arise_core.network import Model
 from arise_core.training.crystals import Crystal
 from arise_core.training.defaults import DEFAULT_MODEL
 from arise_core.training.fit import Progress
-from arise_core.training.own import Source, fingerprint, make_crystal, same_crystal
+from arise_core.training.own import Source, make_crystal, same_crystal
 from arise_core.training.recipe import Recipe, read_recipe
 from arise_core.training.samples import PerturbedSamples
 from arise_core.training.train import train
@@ -22,9 +22,11 @@ class FolderSettings:
 
     Args:
         disorder: disordered samples, at least; more in proportion to the classes.
+        unknown: the same for crystals that are none of the classes.
     """
 
     disorder: int = 1000
+    unknown: int = 1000
 
 
 def train_folder(
@@ -42,7 +44,7 @@ def train_folder(
     Args:
         folder: structure files in any format that `ase.io` reads; hidden files are passed over.
         out: folder for the model.
-        recipe: TOML file of a recipe; that of the default model, with fewer disordered samples, if left out.
+        recipe: TOML file of a recipe; that of the default model, with fewer samples to reject, if left out.
         settings: changes to the default recipe.
         progress: called with the fraction done and a message.
 
@@ -76,7 +78,7 @@ def read_folder(files: list[Path]) -> tuple[tuple[Crystal, ...], tuple[Source, .
     sources: list[Source] = []
     for path in files:
         crystal, source = make_crystal(path, path.stem, [c.info for c in crystals])
-        same = same_crystal(fingerprint(crystal.unit), crystals)
+        same = same_crystal(crystal, crystals)
         if same is not None:
             raise ValueError(
                 f"structure file {str(path)!r} is the crystal structure of {same.label}, whatever its elements and "
@@ -92,4 +94,5 @@ def _default(n_classes: int, settings: FolderSettings) -> Recipe:
     samples = recipe.samples
     assert isinstance(samples, PerturbedSamples), "the default model is made of perturbed samples"
     disorder = max(settings.disorder, samples.disorder * n_classes // 108)
-    return replace(recipe, samples=replace(samples, box_factors={}, disorder=disorder))
+    unknown = max(settings.unknown, samples.unknown * n_classes // 108)
+    return replace(recipe, samples=replace(samples, box_factors={}, disorder=disorder, unknown=unknown))

@@ -13,7 +13,7 @@ class DropoutMLP(nn.Module):
 
     The architecture is that of Leitherer et al. (2021), Table 1. The map in front either standardises each
     number or whitens the descriptor; it is fixed before training. The last layer has one output a class and,
-    with `reject`, one more: the logit of "no crystal".
+    with `reject`, one more: the logit of "none of these": disorder or another crystal.
 
     Args:
         n_features: length of the descriptor.
@@ -85,7 +85,7 @@ class DropoutMLP(nn.Module):
         Returns:
             Sums over passes of p (n, n_classes), of p² (n, n_classes) and of the one-hot most probable class
             (n, n_classes); and moments (n, 7): entropy of p in bits, z = cross-entropy of p with the reference
-            minus that entropy, z², probability r of "no crystal", r² (0 without a reject output), margin m = ln p
+            minus that entropy, z², probability r of "none of these", r² (0 without a reject output), margin m = ln p
             of the reference's most probable class minus ln p of the most probable other one, m².
         """
         x0 = torch.matmul(features - self.mean, self.transform)

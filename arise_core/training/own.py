@@ -19,8 +19,6 @@ import spglib
 
 from arise_core.card import ClassInfo
 from arise_core.recognise import check_overlaps
-from arise_core.settings import DescriptorSettings
-from arise_core.soap import describe
 from arise_core.structure import FloatArray, IntArray, Structure
 from arise_core.training.crystals import Crystal
 from arise_core.training.samples import DISORDERED
@@ -130,16 +128,11 @@ def symmetry(structure: Structure) -> tuple[int | None, tuple[Any, ...]]:
     return int(found.number), tuple(sorted(by_element))
 
 
-def fingerprint(structure: Structure) -> FloatArray:
-    """What tells crystals apart whatever their elements, size, cell and orientation, (315,)."""
-    return describe(structure, DescriptorSettings.paper())
-
-
-def same_crystal(fingerprint_: FloatArray, crystals: Sequence[Crystal]) -> Crystal | None:
-    """The crystal whose fingerprint is this one, if any."""
-    for crystal in crystals:
-        if np.linalg.norm(fingerprint(crystal.unit) - fingerprint_) < SAME_DISTANCE:
-            return crystal
+def same_crystal(crystal: Crystal, others: Iterable[Crystal]) -> Crystal | None:
+    """The first of the others that is the same crystal structure, if any."""
+    for other in others:
+        if np.linalg.norm(other.fingerprint - crystal.fingerprint) < SAME_DISTANCE:
+            return other
     return None
 
 

@@ -24,7 +24,7 @@ class NetworkSettings:
     Args:
         hidden: widths of the hidden layers.
         dropout: rate before every linear layer.
-        reject: an extra output for "no crystal", trained on disordered samples.
+        reject: an extra output for "none of these", trained on disordered samples and unknown crystals.
         inputs: "standardised" (each number by its mean and standard deviation) or "whitened" (principal
             components of the samples, divided by their standard deviation, so that small but systematic
             differences between classes count).

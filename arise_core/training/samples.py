@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -19,12 +19,16 @@ from arise_core.neighbors import PairFinder
 from arise_core.prototypes import prototypes
 from arise_core.settings import DescriptorSettings, MapSettings
 from arise_core.soap import average_pairs, describe, describe_piece, pair_descriptor, parity_step, survey
-from arise_core.structure import FloatArray, IntArray, Structure
+from arise_core.structure import BoolArray, FloatArray, IntArray, Structure
 from arise_core.training.crystals import Crystal, prototype_crystals
+from arise_core.training.unknown import AXIAL, AXIAL_RANGES, unknown_crystal
 from arise_core.window import BoxWindow, NoWindow, without_vacuum
 
-#: Label of samples without crystalline order.
+#: Labels of samples to reject: without crystalline order, and crystals that are none of the classes.
 DISORDERED = "disordered"
+UNKNOWN = "unknown"
+#: What stands for them where classes are numbers.
+TO_REJECT = {DISORDERED: -1, UNKNOWN: -2}
 
 Generator = np.random.Generator
 
@@ -80,9 +84,32 @@ class Noise:
     whole: float = 0.5  # share of samples without missing atoms
 
 
+#: Noise of unknown crystals. They have to be recognisable as what they are: in a strongly distorted crystal or a box
+#: of few atoms nothing tells them from a distorted class.
+MILD = Noise(uniform=0.06, gaussian=0.06, missing=0.1, ideal=0.3, whole=0.7)
+WHOLE_UNKNOWN = 0.4
+#: Atoms that a box needs to tell a crystal from another one that is like it, at least.
+DECIDABLE_ATOMS = 60
+#: Share of the sites of a compound that are filled at random, at most.
+MAX_ANTISITES = 0.15
+#: Ordered structures and what a random alloy on their sites is called (L1_0 sites are no class once c/a is not 1).
+LATTICE_OF = {"L12_Cu3Au": "fcc_Cu_A_cF4_225_a", "CsCl": "bcc_W_A_cI2_229_a", "L10_CuAu": None}
+#: Names of the structures that have stacking faults; layers in a period, and between two faults at least.
+FAULTED = ("fcc", "hcp")
+FAULTED_LAYERS = 30
+LEAST_FAULT_DISTANCE = 6
+
+WHOLE_STRETCHED = 0.3
+#: Share of the packings of two elements in which unlike atoms are neighbours, as in melts of salts and compounds.
+ALTERNATING = 0.6
+
+#: Gives the atoms at positions (n, 3), Å, with atomic numbers (n,) other numbers (n,).
+Decorate = Callable[[FloatArray, IntArray], IntArray]
+
+
 @dataclass(frozen=True, kw_only=True)
 class PerturbedSamples:
-    """Ideal structures, noisy whole structures, noisy boxes, alloys and disorder.
+    """Ideal and noisy structures and boxes, alloys, faults, disorder and crystals that are no class.
 
     Args:
         pristine: copies of each of the pristine structures.
@@ -92,7 +119,14 @@ class PerturbedSamples:
             should win over rare ones that look alike in a small box.
         alloys: samples a class of elemental crystals with random decoration by several elements.
         close_packed_alloys: the same for fcc, bcc and hcp.
+        antisites: samples a bulk class of several elements with a few atoms on sites of others.
+        ordering: samples of each of L1_2, L1_0 and B2 between order and random alloy, everywhere or on one side of
+            a plane.
+        faults: samples of fcc and of hcp with twins and stacking faults.
+        axial: samples of each bulk class of several elements, and ten times as many of those whose c / a differs much
+            from material to material, stretched or compressed along one direction.
         disorder: samples of packings and of molten crystals.
+        unknown: samples of random crystals that are none of the classes.
         box_atoms: range of the number of atoms in a box.
         noise: imperfections.
     """
@@ -103,7 +137,12 @@ class PerturbedSamples:
     box_factors: dict[str, int] = field(default_factory=dict)
     alloys: int = 20
     close_packed_alloys: int = 400
+    antisites: int = 0
+    ordering: int = 0
+    faults: int = 0
+    axial: int = 0
     disorder: int = 6000
+    unknown: int = 0
     box_atoms: tuple[int, int] = (36, 1100)
     noise: Noise = field(default_factory=Noise)
 
@@ -137,6 +176,23 @@ class PerturbedSamples:
                 close = c.info.name in CLOSE_PACKED
                 plan.append((partial(self._alloy, c), self.close_packed_alloys if close else self.alloys))
         plan.append((self._disordered, self.disorder))
+        labels = {c.label for c in crystals}
+        for c in crystals:
+            if c.dimension == 3 and len(c.unit.species) > 1:
+                plan.append((partial(self._antisites, c), self.antisites))
+            if c.label in LATTICE_OF:
+                lattice = LATTICE_OF[c.label]
+                plan.append(
+                    (partial(self._ordering, c, lattice if lattice in labels else None), self.ordering)
+                )
+            if c.info.name in FAULTED:
+                plan.append((partial(self._faulted, c), self.faults))
+        for c in crystals:
+            if c.label in AXIAL_RANGES:
+                plan.append((partial(self._stretched, c), 10 * self.axial))
+            elif c.dimension == 3 and len(c.unit.species) > 1:
+                plan.append((partial(self._stretched, c), self.axial))
+        plan.append((partial(self._unknown, crystals), self.unknown))
         for number, (make, total) in enumerate(plan):
             for first in range(0, total, 50):
                 count = min(50, total - first)
@@ -179,17 +235,77 @@ class PerturbedSamples:
         shares = np.maximum(rng.dirichlet(np.ones(n)), 0.04)
         elements = rng.choice(np.arange(1, 100), n, replace=False)
         decorate = partial(builders.solid_solution, elements=elements, shares=shares / shares.sum(), rng=rng)
+
+        def decorated(positions: FloatArray, numbers: IntArray) -> IntArray:
+            return decorate(numbers)
+
         if rng.random() < 0.3:
             structure = _whole_structure(crystal, rng, min_atoms=250)
             structure = Structure(
                 structure.positions, decorate(structure.numbers), structure.cell, structure.pbc
             )
             return describe(imperfect(structure, self.noise, rng), settings), crystal.label
-        return self._box_of(crystal.unit, settings, rng, decorate), crystal.label
+        return self._box_of(crystal.unit, settings, rng, decorated), crystal.label
+
+    def _antisites(
+        self, crystal: Crystal, settings: DescriptorSettings, rng: Generator
+    ) -> tuple[FloatArray, str]:
+        share = MAX_ANTISITES * rng.uniform()
+
+        def exchanged(positions: FloatArray, numbers: IntArray) -> IntArray:
+            return _shuffled(numbers, rng.random(len(numbers)) < share, rng)
+
+        return self._box_of(crystal.unit, settings, rng, exchanged), crystal.label
+
+    def _ordering(
+        self, crystal: Crystal, lattice: str | None, settings: DescriptorSettings, rng: Generator
+    ) -> tuple[FloatArray, str]:
+        """Random alloy on a share of the sites, scattered or beyond a plane; more than half of them: the lattice."""
+        ordered = lattice is None or rng.random() < 0.6
+        share = rng.uniform(0, 0.45) if ordered else rng.uniform(0.55, 1)
+        scattered = rng.random() < 0.5
+        keep = rng.random() < 0.5  # composition of the random alloy is that of the ordered one
+        normal = rng.normal(size=3)
+
+        def partly(positions: FloatArray, numbers: IntArray) -> IntArray:
+            where = positions @ normal
+            chosen = rng.random(len(numbers)) < share if scattered else where < np.quantile(where, share)
+            if keep:
+                return _shuffled(numbers, chosen, rng)
+            minority = rng.uniform(0.05, 0.5)
+            alloy = builders.solid_solution(numbers, np.unique(numbers), [minority, 1 - minority], rng)
+            return np.where(chosen, alloy, numbers)
+
+        features = self._decidable._box_of(crystal.unit, settings, rng, partly)
+        return features, crystal.label if ordered or lattice is None else lattice
+
+    def _faulted(
+        self, crystal: Crystal, settings: DescriptorSettings, rng: Generator
+    ) -> tuple[FloatArray, str]:
+        layers = builders.faulted_layers(
+            crystal.info.name == "hcp", FAULTED_LAYERS, LEAST_FAULT_DISTANCE, rng
+        )
+        return self._decidable._box_of(builders.close_packed(layers), settings, rng), crystal.label
+
+    def _stretched(
+        self, crystal: Crystal, settings: DescriptorSettings, rng: Generator
+    ) -> tuple[FloatArray, str]:
+        own = crystal.label in AXIAL_RANGES
+        axis = crystal.unit.cell[2] if own or rng.random() < 0.5 else rng.normal(size=3)
+        unit = builders.stretched(crystal.unit, axis, rng.uniform(*AXIAL_RANGES.get(crystal.label, AXIAL)))
+        if rng.random() < WHOLE_STRETCHED:
+            whole = _whole_structure(replace(crystal, unit=unit), rng)
+            return describe(imperfect(whole, self.noise, rng), settings), crystal.label
+        return self._decidable._box_of(unit, settings, rng), crystal.label
+
+    @property
+    def _decidable(self) -> PerturbedSamples:
+        """The same with boxes that are large enough to tell a crystal from something like it."""
+        return replace(self, box_atoms=(max(self.box_atoms[0], DECIDABLE_ATOMS), self.box_atoms[1]))
 
     def _box_of(
         self, crystal: Structure, settings: DescriptorSettings, rng: Generator,
-        decorate: Callable[[IntArray], IntArray] | None = None,
+        decorate: Decorate | None = None,
     ) -> FloatArray:  # fmt: skip
         counts = np.unique(crystal.numbers, return_counts=True)[1]
         low = max(self.box_atoms[0], 6.0 * len(crystal) / counts.min())
@@ -206,6 +322,14 @@ class PerturbedSamples:
 
     def _disordered(self, settings: DescriptorSettings, rng: Generator) -> tuple[FloatArray, str]:
         return _disordered_features(settings, rng, self.box_atoms), DISORDERED
+
+    def _unknown(
+        self, known: Sequence[Crystal], settings: DescriptorSettings, rng: Generator
+    ) -> tuple[FloatArray, str]:
+        crystal = unknown_crystal(known, rng)
+        if rng.random() < WHOLE_UNKNOWN:
+            return describe(imperfect(_whole_structure(crystal, rng), MILD, rng), settings), UNKNOWN
+        return replace(self._decidable, noise=MILD)._box_of(crystal.unit, settings, rng), UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -237,8 +361,6 @@ def paper_descriptors(
     structure: Structure, settings: DescriptorSettings, variants: Sequence[tuple[float, float, float]]
 ) -> FloatArray:
     """Descriptors of one structure for several (r_cut, sigma, scale factor), (n_variants, n_features)."""
-    from dataclasses import replace
-
     from arise_core.lengthscale import nearest_neighbour_scale
 
     structure = without_vacuum(structure)
@@ -327,7 +449,7 @@ def random_piece(crystal: Structure, n_atoms: int, rng: Generator) -> Structure:
 
 def noisy_box(
     crystal: Structure, edges: FloatArray, noise: Noise, settings: DescriptorSettings, rng: Generator,
-    decorate: Callable[[IntArray], IntArray] | None = None,
+    decorate: Decorate | None = None,
 ) -> FloatArray:  # fmt: skip
     """Descriptor of a box at a random place and orientation in an imperfect crystal, (n_features,)."""
     layer = not crystal.pbc[2]
@@ -344,7 +466,7 @@ def noisy_box(
     shift = rng.uniform(size=3) * crystal.pbc
     positions, numbers = builders.crystal_in_box(crystal, lower, upper, turn, shift)
     if decorate is not None:
-        numbers = decorate(numbers)
+        numbers = decorate(positions, numbers)
     whole = imperfect(Structure(positions, numbers), noise, rng)
     positions, numbers = whole.positions, whole.numbers
     inside = (
@@ -371,6 +493,13 @@ def noisy_box(
     )
 
 
+def _shuffled(numbers: IntArray, chosen: BoolArray, rng: Generator) -> IntArray:
+    """The atoms on the chosen sites in random order, (n,)."""
+    out = numbers.copy()
+    out[chosen] = rng.permutation(numbers[chosen])
+    return out
+
+
 def _orientation(crystal: Structure, rng: Generator) -> FloatArray:
     """Any rotation, or one that puts low-index directions along the axes, as simulation cells have them."""
     kind = rng.random()
@@ -390,7 +519,7 @@ def _disordered_features(
     settings: DescriptorSettings, rng: Generator, box_atoms: tuple[int, int]
 ) -> FloatArray:
     """Descriptor of a box or a whole cell of a soft packing or a molten crystal, (n_features,)."""
-    n_species = int(rng.choice([1, 1, 1, 2, 2, 3]))
+    n_species = int(rng.choice([1, 1, 1, 2, 2, 2, 3]))
     elements = rng.choice(np.arange(1, 100), n_species, replace=False)
     shares = np.maximum(rng.dirichlet(np.ones(n_species)), 0.05)
     shares = shares / shares.sum()
@@ -398,8 +527,10 @@ def _disordered_features(
     if rng.random() < 0.6:
         diameters = rng.uniform(0.75, 1.0, n_species) if n_species > 1 else np.ones(1)
         positions, kind, edge = builders.disordered(
-            int(wanted * 1.4) + 30, rng.uniform(0.35, 0.75), diameters, shares, int(rng.integers(5, 80)), rng
+            int(wanted * 1.4) + 30, rng.uniform(0.25, 0.75), diameters, shares, int(rng.integers(5, 80)), rng
         )
+        if n_species == 2 and rng.random() < ALTERNATING:
+            kind = builders.alternating(positions, edge, int(rng.integers(1, 12)), rng)
         whole = Structure(positions, elements[kind], np.eye(3) * edge, np.ones(3, dtype=bool))
     else:
         whole = _molten(elements, shares, int(wanted * 1.4) + 30, rng)

@@ -27,11 +27,11 @@ from arise_core.training.fit import Fitted, Progress, fit, split
 from arise_core.training.mlp import DropoutMLP
 from arise_core.training.own import Source
 from arise_core.training.recipe import Recipe
-from arise_core.training.samples import DISORDERED, Job, pristine_list
+from arise_core.training.samples import DISORDERED, TO_REJECT, UNKNOWN, Job, pristine_list
 from arise_core.workers import processes
 
 #: Share of disordered samples that may pass for a crystal; fixes the threshold of the reject score.
-FALSE_CRYSTAL_RATE = 0.005
+FALSE_CRYSTAL_RATE = 0.003
 PART_SIZE = 40
 
 
@@ -97,8 +97,8 @@ def own_crystals(crystals: Sequence[Crystal], sources: Sequence[Source]) -> dict
 
 
 def targets_of(labels: Sequence[str], classes: Sequence[ClassInfo]) -> IntArray:
-    """Position of each label among the classes, -1 for disorder, (n,)."""
-    position = {c.label: i for i, c in enumerate(classes)} | {DISORDERED: -1}
+    """Position of each label among the classes, negative as in `TO_REJECT` for those to reject, (n,)."""
+    position = {c.label: i for i, c in enumerate(classes)} | TO_REJECT
     return np.array([position[label] for label in labels], dtype=np.int64)
 
 
@@ -229,7 +229,7 @@ def make_card(
             "recipe": recipe.to_dict(),
             "seed": recipe.seed,
             "samples": len(targets),
-            "disordered_samples": int((targets < 0).sum()),
+            **{f"{label}_samples": int((targets == k).sum()) for label, k in TO_REJECT.items()},
             "kept_epoch": fitted.epoch,
             "torch": torch.__version__,
             "numpy": np.__version__,
@@ -243,19 +243,21 @@ def make_card(
 
 
 def reject_rule(network: DropoutMLP, head: bool, features: Reals, targets: IntArray) -> Reject:
-    """How the model rejects; the threshold lets `FALSE_CRYSTAL_RATE` of disordered validation samples pass."""
+    """How the model rejects: from a score, 0.05 to 0.5, that lets about `FALSE_CRYSTAL_RATE` of disorder pass."""
     if not head:
         return Reject("entropy", None)
     with torch.inference_mode():
         logits = network(torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32)))[:, -1]
     score = torch.sigmoid(logits).numpy().astype(np.float64)
-    disordered = targets < 0
+    disordered = targets == TO_REJECT[DISORDERED]
+    unknown = targets == TO_REJECT[UNKNOWN]
     threshold = round(float(np.clip(np.quantile(score[disordered], FALSE_CRYSTAL_RATE), 0.05, 0.5)), 3)
     return Reject(
         "head",
         threshold,
         false_crystal_rate=float((score[disordered] < threshold).mean()),
-        false_reject_rate=float((score[~disordered] >= threshold).mean()),
+        false_reject_rate=float((score[targets >= 0] >= threshold).mean()),
+        unknown_crystal_rate=float((score[unknown] < threshold).mean()) if unknown.any() else None,
     )
 
 

@@ -11,13 +11,14 @@ counted. Boxes lie at a stride of half their size.
 
 import argparse
 import csv
+import json
 import platform
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
-from materials import read_table
+from materials import Material, read_table
 from order import structure_types
 from ovito.io.ase import ase_to_ovito
 from ovito.modifiers import AcklandJonesModifier, CommonNeighborAnalysisModifier
@@ -113,8 +114,32 @@ def means(rows: list[dict[str, object]]) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+def melting_table(materials: list[Material], rows: list[dict[str, object]], frames: Path) -> list[str]:
+    """Where the temperature scale of each material comes from; `rows` are those of the index."""
+    used = {
+        r["material"]: float(r["temperature_K"]) / float(r["t_fraction"]) for r in rows if r["t_fraction"]
+    }
+    path = frames / "melting_points.json"
+    found = json.loads(path.read_text()) if path.exists() else {}
+    lines = ["| material | potential | T_m, K | from |", "|---|---|---|---|"]
+    for m in materials:
+        if m.name not in used:
+            continue
+        potential = m.pair_coeff[0].partition("{potentials}/")[2].partition(" ")[0] or m.pair_style
+        kelvin, source = f"{used[m.name]:.0f}", m.melting_source
+        if not source or round(used[m.name]) != m.melting_guess:
+            kelvin += f" ± {found[m.name]['uncertainty']:.0f}"
+            source = f"coexistence, runs of {m.coexistence_ps:g} ps"
+        lines.append(f"| {m.name} | {potential} | {kelvin} | {source} |")
+    return lines
+
+
 def markdown(
-    states: list[dict[str, object]], roc: dict[str, float], left_out: int, model: arise.Model
+    states: list[dict[str, object]],
+    roc: dict[str, float],
+    left_out: int,
+    model: arise.Model,
+    melting: list[str],
 ) -> str:
     """The document."""
 
@@ -138,6 +163,7 @@ def markdown(
         "## Liquids and glasses: taken for a crystal", "", *table([s for s in states if s["phase"] != "crystal"]), "",
         f"Area under the ROC curve of the reject score, crystals up to {ROC_UP_TO} T_m against liquids: "
         + ", ".join(f"{k} {v:.5f}" for k, v in roc.items()) + ".", "",
+        "## Melting points of the potentials", "", *melting, "",
     ]  # fmt: skip
     return "\n".join(lines)
 
@@ -163,7 +189,8 @@ def main() -> None:
         print(entry["file"], " ".join(f"{c} {rows[-1][c]:.4f}" for c in COLUMNS), flush=True)
     states = means(rows)
     args.out.mkdir(parents=True, exist_ok=True)
-    text = markdown(states, areas(rows), len(index) - len(rows), model)
+    melting = melting_table(materials, rows, args.frames)
+    text = markdown(states, areas(rows), len(index) - len(rows), model, melting)
     (args.out / "md.md").write_text(text, encoding="utf-8")
     with (args.out / "md.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(states[0]))
