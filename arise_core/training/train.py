@@ -31,7 +31,7 @@ from arise_core.training.samples import DISORDERED, TO_REJECT, UNKNOWN, Job, pri
 from arise_core.workers import processes
 
 #: Share of disordered samples that may pass for a crystal; fixes the threshold of the reject score.
-FALSE_CRYSTAL_RATE = 0.003
+FALSE_CRYSTAL_RATE = 0.005
 PART_SIZE = 40
 
 
