@@ -22,7 +22,7 @@ from arise_core.files import write_atomically
 
 Record = dict[str, Any]
 #: Width of tables where the output is no terminal.
-WIDTH = 160
+WIDTH = 250
 
 
 @dataclass(frozen=True)
