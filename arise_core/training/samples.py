@@ -87,6 +87,7 @@ class Noise:
 #: Noise of unknown crystals. They have to be recognisable as what they are: in a strongly distorted crystal or a box
 #: of few atoms nothing tells them from a distorted class.
 MILD = Noise(uniform=0.06, gaussian=0.06, missing=0.1, ideal=0.3, whole=0.7)
+#: Share of them that are whole structures, not boxes.
 WHOLE_UNKNOWN = 0.4
 #: Atoms that a box needs to tell a crystal from another one that is like it, at least.
 DECIDABLE_ATOMS = 60
@@ -99,6 +100,7 @@ FAULTED = ("fcc", "hcp")
 FAULTED_LAYERS = 30
 LEAST_FAULT_DISTANCE = 6
 
+#: Share of stretched crystals that are whole structures, not boxes.
 WHOLE_STRETCHED = 0.3
 #: Share of the packings of two elements in which unlike atoms are neighbours, as in melts of salts and compounds.
 ALTERNATING = 0.6
@@ -177,8 +179,9 @@ class PerturbedSamples:
                 plan.append((partial(self._alloy, c), self.close_packed_alloys if close else self.alloys))
         plan.append((self._disordered, self.disorder))
         labels = {c.label for c in crystals}
+        compounds = {c.label for c in crystals if c.dimension == 3 and len(c.unit.species) > 1}
         for c in crystals:
-            if c.dimension == 3 and len(c.unit.species) > 1:
+            if c.label in compounds:
                 plan.append((partial(self._antisites, c), self.antisites))
             if c.label in LATTICE_OF:
                 lattice = LATTICE_OF[c.label]
@@ -190,7 +193,7 @@ class PerturbedSamples:
         for c in crystals:
             if c.label in AXIAL_RANGES:
                 plan.append((partial(self._stretched, c), 10 * self.axial))
-            elif c.dimension == 3 and len(c.unit.species) > 1:
+            elif c.label in compounds:
                 plan.append((partial(self._stretched, c), self.axial))
         plan.append((partial(self._unknown, crystals), self.unknown))
         for number, (make, total) in enumerate(plan):
@@ -234,18 +237,20 @@ class PerturbedSamples:
         n = int(rng.choice([2, 2, 2, 3, 4]))
         shares = np.maximum(rng.dirichlet(np.ones(n)), 0.04)
         elements = rng.choice(np.arange(1, 100), n, replace=False)
-        decorate = partial(builders.solid_solution, elements=elements, shares=shares / shares.sum(), rng=rng)
 
-        def decorated(positions: FloatArray, numbers: IntArray) -> IntArray:
-            return decorate(numbers)
+        def decorate(positions: FloatArray, numbers: IntArray) -> IntArray:
+            return builders.solid_solution(numbers, elements, shares / shares.sum(), rng)
 
         if rng.random() < 0.3:
             structure = _whole_structure(crystal, rng, min_atoms=250)
             structure = Structure(
-                structure.positions, decorate(structure.numbers), structure.cell, structure.pbc
+                structure.positions,
+                decorate(structure.positions, structure.numbers),
+                structure.cell,
+                structure.pbc,
             )
             return describe(imperfect(structure, self.noise, rng), settings), crystal.label
-        return self._box_of(crystal.unit, settings, rng, decorated), crystal.label
+        return self._box_of(crystal.unit, settings, rng, decorate), crystal.label
 
     def _antisites(
         self, crystal: Crystal, settings: DescriptorSettings, rng: Generator
@@ -293,10 +298,14 @@ class PerturbedSamples:
         own = crystal.label in AXIAL_RANGES
         axis = crystal.unit.cell[2] if own or rng.random() < 0.5 else rng.normal(size=3)
         unit = builders.stretched(crystal.unit, axis, rng.uniform(*AXIAL_RANGES.get(crystal.label, AXIAL)))
-        if rng.random() < WHOLE_STRETCHED:
-            whole = _whole_structure(replace(crystal, unit=unit), rng)
-            return describe(imperfect(whole, self.noise, rng), settings), crystal.label
-        return self._decidable._box_of(unit, settings, rng), crystal.label
+        return self._whole_or_box(replace(crystal, unit=unit), WHOLE_STRETCHED, settings, rng), crystal.label
+
+    def _whole_or_box(
+        self, crystal: Crystal, whole_share: float, settings: DescriptorSettings, rng: Generator
+    ) -> FloatArray:
+        if rng.random() < whole_share:
+            return describe(imperfect(_whole_structure(crystal, rng), self.noise, rng), settings)
+        return self._decidable._box_of(crystal.unit, settings, rng)
 
     @property
     def _decidable(self) -> PerturbedSamples:
@@ -327,9 +336,7 @@ class PerturbedSamples:
         self, known: Sequence[Crystal], settings: DescriptorSettings, rng: Generator
     ) -> tuple[FloatArray, str]:
         crystal = unknown_crystal(known, rng)
-        if rng.random() < WHOLE_UNKNOWN:
-            return describe(imperfect(_whole_structure(crystal, rng), MILD, rng), settings), UNKNOWN
-        return replace(self._decidable, noise=MILD)._box_of(crystal.unit, settings, rng), UNKNOWN
+        return replace(self, noise=MILD)._whole_or_box(crystal, WHOLE_UNKNOWN, settings, rng), UNKNOWN
 
 
 @dataclass(frozen=True)
