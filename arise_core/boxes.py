@@ -11,7 +11,15 @@ import numpy as np
 from arise_core import _engine
 from arise_core.neighbors import wrapped
 from arise_core.settings import MapSettings
-from arise_core.structure import BoolArray, FloatArray, IntArray, Structure, perpendicular_heights
+from arise_core.structure import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Structure,
+    inverse,
+    perpendicular_heights,
+    transformed,
+)
 from arise_core.window import SURFACE, atomic_spacing, without_vacuum
 
 
@@ -41,7 +49,7 @@ class BoxGrid:
     @cached_property
     def fractional(self) -> FloatArray:
         """Coordinates u of the atoms, wrapped into [0, 1) along periodic axes, (n_atoms, 3)."""
-        u = wrapped(self.structure) @ np.linalg.inv(self.cell)
+        u = transformed(wrapped(self.structure), inverse(self.cell))
         return np.asarray(np.where(self.pbc & (u >= 1.0), 0.0, np.where(self.pbc, np.maximum(u, 0.0), u)))
 
     @property
@@ -51,12 +59,12 @@ class BoxGrid:
         """
         axes = [self.start[k] + self.width[k] / 2 + self.step[k] * np.arange(self.shape[k]) for k in range(3)]
         u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        return np.asarray(u @ self.cell)
+        return transformed(u, self.cell)
 
     @property
     def origin(self) -> FloatArray:
         """Corner of the grid whose cells are centred on the boxes, (3,), Å."""
-        return np.asarray((self.start + self.width / 2 - self.step / 2) @ self.cell)
+        return transformed(self.start + self.width / 2 - self.step / 2, self.cell)
 
     @property
     def domain(self) -> FloatArray:
@@ -66,7 +74,7 @@ class BoxGrid:
     def moved(self, vector: FloatArray) -> BoxGrid:
         """The same grid and structure, moved by a vector (3,), Å: for cells whose origin is not zero."""
         shift = np.asarray(vector, dtype=np.float64)
-        u = shift @ np.linalg.inv(self.cell)
+        u = transformed(shift, inverse(self.cell))
         old = self.structure
         structure = Structure(old.positions + shift, old.numbers, old.cell, old.pbc)
         return replace(self, structure=structure, start=self.start + u, low=self.low + u, high=self.high + u)
@@ -144,7 +152,7 @@ def box_grid(structure: Structure, settings: MapSettings) -> BoxGrid:
     spacing = atomic_spacing(structure)
     cell, pbc = structure.complete_cell, structure.pbc
     heights = perpendicular_heights(cell)
-    u = structure.positions @ np.linalg.inv(cell)
+    u = transformed(structure.positions, inverse(cell))
     shape, start, step, width = np.zeros(3, int), np.zeros(3), np.zeros(3), np.zeros(3)
     low, high = np.full(3, -np.inf), np.full(3, np.inf)
     for k in range(3):

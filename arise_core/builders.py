@@ -13,7 +13,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from arise_core.neighbors import PairFinder
-from arise_core.structure import FloatArray, IntArray, Structure, perpendicular_heights
+from arise_core.structure import FloatArray, IntArray, Structure, inverse, perpendicular_heights, transformed
+from arise_core.threads import one_blas_thread
 
 Generator = np.random.Generator
 
@@ -36,7 +37,8 @@ def repeat(structure: Structure, counts: Sequence[int]) -> Structure:
     if n.shape != (3,) or (n < 1).any():
         raise ValueError(f"`counts` must be three positive integers, got {counts}")
     cell = structure.complete_cell
-    shifts = np.stack(np.meshgrid(*(np.arange(k) for k in n), indexing="ij"), axis=-1).reshape(-1, 3) @ cell
+    steps = np.stack(np.meshgrid(*(np.arange(k) for k in n), indexing="ij"), axis=-1).reshape(-1, 3)
+    shifts = transformed(steps, cell)
     positions = (shifts[:, None] + structure.positions[None]).reshape(-1, 3)
     return Structure(
         positions, np.tile(structure.numbers, len(shifts)), structure.cell * n[:, None], structure.pbc
@@ -62,12 +64,12 @@ def crystal_in_box(
     Returns:
         Positions (n, 3) Å and atomic numbers (n,).
     """
-    cell = crystal.complete_cell @ rotation
-    base = crystal.positions @ rotation + np.asarray(shift) @ cell
+    cell = transformed(crystal.complete_cell, rotation)
+    base = transformed(crystal.positions, rotation) + transformed(np.asarray(shift), cell)
     corners = np.array([[(lower, upper)[b][k] for k, b in enumerate(bits)] for bits in np.ndindex(2, 2, 2)])
-    inverse = np.linalg.inv(cell)
-    wanted = corners @ inverse
-    there = base @ inverse
+    to_fractions = inverse(cell)
+    wanted = transformed(corners, to_fractions)
+    there = transformed(base, to_fractions)
     ranges = [
         np.arange(
             np.floor(wanted[:, k].min() - there[:, k].max()),
@@ -77,7 +79,7 @@ def crystal_in_box(
         else np.zeros(1)
         for k in range(3)
     ]
-    shifts = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3) @ cell
+    shifts = transformed(np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3), cell)
     positions = (shifts[:, None] + base[None]).reshape(-1, 3)
     inside = ((positions >= lower) & (positions < upper)).all(axis=1)
     return positions[inside], np.tile(crystal.numbers, len(shifts))[inside]
@@ -138,14 +140,20 @@ def thermal_noise(
     along = (amplitude * direction).sum(axis=1)[:, None] * direction
     amplitude += (np.sqrt(longitudinal) - 1) * along
     amplitude *= np.sqrt(2 * correlated / modes * 3 / (2 + longitudinal))
-    return np.asarray(sigma * (own + np.cos(positions @ waves.T + phase) @ amplitude))
+    with one_blas_thread():
+        return np.asarray(sigma * (own + np.cos(positions @ waves.T + phase) @ amplitude))
 
 
 def stretched(structure: Structure, axis: FloatArray, strain: float) -> Structure:
     """The structure and its cell longer by the share `strain` along a direction (3,), the same across it."""
     unit = np.asarray(axis) / np.linalg.norm(axis)
     deform = np.eye(3) + strain * np.outer(unit, unit)
-    return Structure(structure.positions @ deform, structure.numbers, structure.cell @ deform, structure.pbc)
+    return Structure(
+        transformed(structure.positions, deform),
+        structure.numbers,
+        transformed(structure.cell, deform),
+        structure.pbc,
+    )
 
 
 def random_strain(size: float, rng: Generator) -> FloatArray:

@@ -14,7 +14,7 @@ from arise_core import _kernels
 from arise_core.boxes import BoxGrid
 from arise_core.files import write_atomically
 from arise_core.prediction import MISSING, Prediction
-from arise_core.structure import FloatArray, IntArray
+from arise_core.structure import FloatArray, IntArray, inverse, transformed
 
 if TYPE_CHECKING:
     import xarray
@@ -60,7 +60,7 @@ class StridedMap:
 
     def coordinates(self, points: FloatArray) -> FloatArray:
         """Grid coordinates of points (n, 3) Å: the centre of box (i, j, k) has coordinates (i, j, k)."""
-        u = np.asarray(points, dtype=np.float64) @ np.linalg.inv(self.grid.cell)
+        u = transformed(np.asarray(points, dtype=np.float64), inverse(self.grid.cell))
         return np.asarray((u - self.grid.start - self.grid.width / 2) / self.grid.step)
 
     def values_at(self, points: FloatArray, classes: tuple[int, ...] = ()) -> PointValues:

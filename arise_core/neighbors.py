@@ -9,7 +9,15 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from arise_core import _kernels
-from arise_core.structure import BoolArray, FloatArray, IntArray, Structure, perpendicular_heights
+from arise_core.structure import (
+    BoolArray,
+    FloatArray,
+    IntArray,
+    Structure,
+    inverse,
+    perpendicular_heights,
+    transformed,
+)
 
 #: Pairs handed out at once (24 bytes each).
 CHUNK = 2_000_000
@@ -29,9 +37,9 @@ def wrapped(structure: Structure) -> FloatArray:
     if not structure.pbc.any():
         return structure.positions
     cell = structure.complete_cell
-    fractional = structure.positions @ np.linalg.inv(cell)
+    fractional = transformed(structure.positions, inverse(cell))
     shift = np.where(structure.pbc, np.floor(fractional), 0.0)
-    return np.asarray(structure.positions - shift @ cell)
+    return np.asarray(structure.positions - transformed(shift, cell))
 
 
 def images(
@@ -49,7 +57,7 @@ def images(
     index = np.arange(len(positions))
     points, sign = positions, np.zeros(len(positions), dtype=np.int64)
     reach = margin / perpendicular_heights(cell)
-    fractional = positions @ np.linalg.inv(cell)
+    fractional = transformed(positions, inverse(cell))
     for k in np.flatnonzero(pbc):
         low, high = (0.0, 1.0) if whole_cell else (fractional[:, k].min(), fractional[:, k].max())
         n = int(np.ceil(reach[k] + high - low))

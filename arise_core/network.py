@@ -173,7 +173,7 @@ class Model:
         good = np.isfinite(checked).all(axis=1)
         out = np.full((len(checked), self.card.hidden[layer]), np.nan, dtype=np.float32)
         x = checked[good]
-        with torch.inference_mode():
+        with threads.one_torch_thread(), torch.inference_mode():
             parts = [
                 self._module.activations(self._tensor(x[k : k + 4096]), layer).cpu().numpy()
                 for k in range(0, len(x), 4096)

@@ -21,7 +21,7 @@ from scipy.linalg import inv, sqrtm
 from scipy.spatial import cKDTree
 from scipy.special import gamma as gamma_function
 
-from arise_core import _kernels
+from arise_core import _kernels, threads
 from arise_core.lengthscale import LOG_STEP, PairDensity, nearest_neighbour_scale, search_range
 from arise_core.neighbors import PairFinder
 from arise_core.settings import DescriptorSettings, RadialChannel
@@ -54,7 +54,8 @@ def gto_basis(n_max: int, l_max: int, r_cut: float) -> tuple[FloatArray, FloatAr
     matrices = []
     for degree, a in enumerate(exponents):
         overlap = 0.5 * gamma_function(degree + 1.5) * (a[:, None] + a[None, :]) ** (-degree - 1.5)
-        matrices.append(np.real(sqrtm(inv(overlap))))
+        with threads.one_blas_thread():
+            matrices.append(np.real(sqrtm(inv(overlap))))
     return exponents, np.array(matrices)
 
 
@@ -66,7 +67,8 @@ def radial_functions(settings: DescriptorSettings, x: FloatArray) -> FloatArray:
     out = np.empty((len(x), settings.l_max + 1, settings.n_max))
     for degree, (a, matrix) in enumerate(zip(exponents, matrices, strict=True)):
         primitive = (np.pi / (eta + a)) ** 1.5 * (eta / (eta + a)) ** degree
-        out[:, degree] = (primitive * x**degree * np.exp(-a * eta * x**2 / (a + eta))) @ matrix.T
+        values = primitive * x**degree * np.exp(-a * eta * x**2 / (a + eta))
+        out[:, degree] = np.einsum("nk,jk->nj", values, matrix)  # not BLAS: see `structure.transformed`
     return out
 
 

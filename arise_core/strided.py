@@ -26,7 +26,15 @@ from arise_core.soap import (
     radial_table,
     survey,
 )
-from arise_core.structure import BoolArray, Float32Array, FloatArray, IntArray, perpendicular_heights
+from arise_core.structure import (
+    BoolArray,
+    Float32Array,
+    FloatArray,
+    IntArray,
+    inverse,
+    perpendicular_heights,
+    transformed,
+)
 from arise_core.window import SURFACE, BoxWindow, Covariance, NoWindow, Support, support
 
 #: Spacing of the radial splines in units of the smallest length scale in a tile.
@@ -122,8 +130,8 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
     """
     overlaps = []
     spacing = grid.spacing / perpendicular_heights(grid.cell)
-    to_nodes = np.diag(material.step @ np.linalg.inv(grid.cell))
-    first = material.origin @ np.linalg.inv(grid.cell)
+    to_nodes = np.diag(transformed(material.step, inverse(grid.cell)))
+    first = transformed(material.origin, inverse(grid.cell))
     for k in range(3):
         lower = np.maximum(grid.start[k] + grid.step[k] * np.arange(grid.shape[k]), grid.low[k])
         upper = lower + grid.clipped_width(k)
@@ -140,9 +148,9 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
         dips *= grid.shape[k] > 1  # see below for thin layers
         whole = 1.0 - np.minimum(dips * DIP * spacing[k] / np.maximum(upper - lower, 1e-300), 0.5)
         overlaps.append(overlap / np.maximum(overlap.sum(axis=1) * whole, 1e-300)[:, None])
-    share = np.einsum("xa,abc->xbc", overlaps[0], material.inside, optimize=True)
-    share = np.einsum("yb,xbc->xyc", overlaps[1], share, optimize=True)
-    share = np.einsum("zc,xyc->xyz", overlaps[2], share, optimize=True)
+    share = np.einsum("xa,abc->xbc", overlaps[0], material.inside)  # not `optimize`: that would be BLAS
+    share = np.einsum("yb,xbc->xyc", overlaps[1], share)
+    share = np.einsum("zc,xyc->xyz", overlaps[2], share)
     thin = ~grid.pbc & (np.array(grid.shape) == 1)
     if thin.sum() == 1:
         inside = float(np.quantile(share, 0.9))
@@ -265,7 +273,7 @@ class Context:
         window = self.window(box, self.width(box))
         return (
             describe_piece(
-                u @ self.grid.cell, numbers, window, self.survey.ranges, self.settings,
+                transformed(u, self.grid.cell), numbers, window, self.survey.ranges, self.settings,
                 self.grid.settings.min_atoms_per_species,
             ),
             len(u),
@@ -287,15 +295,15 @@ class Context:
         grid = self.grid
         index = np.array(np.unravel_index(box, grid.shape))
         lower = np.maximum(grid.start + index * grid.step, grid.low)
-        edges = width / np.linalg.norm(np.linalg.inv(grid.cell), axis=0)
+        edges = width / np.linalg.norm(inverse(grid.cell), axis=0)
         n = np.maximum(np.round(edges / (BOX_VOXEL * grid.spacing)).astype(int), 4)
         axes = [lower[k] + width[k] * (np.arange(n[k]) + 0.5) / n[k] for k in range(3)]
         u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-        inside = self.support.at(u @ grid.cell).reshape(tuple(n))
+        inside = self.support.at(transformed(u, grid.cell)).reshape(tuple(n))
         return Support(
             inside.astype(np.float32),
             grid.cell * (width / n)[:, None],
-            lower @ grid.cell,
+            transformed(lower, grid.cell),
             np.zeros(3, dtype=bool),
         )
 
@@ -338,7 +346,7 @@ class _TileEngine:
         grid = context.grid
         self.ends, self.widths = self._runs()
         self.u, self.numbers, self.first, self.last = self._atoms()
-        self.positions = self.u @ grid.cell
+        self.positions = transformed(self.u, grid.cell)
         self.n_species_atoms = {int(s): self._count(self.numbers == s) for s in np.unique(self.numbers)}
         self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(np.prod(tile.shape), dtype=np.int64))
 
@@ -482,6 +490,6 @@ class _TileEngine:
         _kernels.bin_points(points, origin, size, shape, order, start)
         return (
             self.positions[a], self.first[a], self.last[a], points, self.first[b], self.last[b], alpha == beta, limit,
-            origin, size, shape, order, start, np.linalg.inv(self.context.grid.cell),
+            origin, size, shape, order, start, inverse(self.context.grid.cell),
             self.ends, self.widths, self.context.settings.floor, self.tile.shape,
         )  # fmt: skip

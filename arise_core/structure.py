@@ -100,10 +100,39 @@ def _frozen(values: Any, dtype: Any, name: str) -> Any:
     return array
 
 
+def transformed(vectors: FloatArray, matrix: FloatArray) -> FloatArray:
+    """`vectors @ matrix` for vectors (n, 3) or (3,) and a matrix (3, 3), without BLAS.
+
+    The last bits of a BLAS product depend on the number of its threads and on the processor; these do not.
+    """
+    v = np.asarray(vectors)
+    return np.asarray(v[..., 0:1] * matrix[0] + v[..., 1:2] * matrix[1] + v[..., 2:3] * matrix[2])
+
+
+def inverse(matrix: FloatArray) -> FloatArray:
+    """Inverse of a (3, 3) matrix by cofactors, without BLAS; see `transformed`.
+
+    Raises:
+        ValueError: the determinant is zero.
+    """
+    a, b, c = np.asarray(matrix, dtype=np.float64)
+    columns = np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)]).T
+    determinant = volume(matrix)
+    if determinant == 0:
+        raise ValueError(f"`matrix` has no inverse: {np.asarray(matrix).tolist()}")
+    return np.ascontiguousarray(columns / determinant)
+
+
+def volume(cell: FloatArray) -> float:
+    """Triple product of three vectors (3, 3), Å³; negative for left-handed ones."""
+    a, b, c = np.asarray(cell, dtype=np.float64)
+    return float((a * np.cross(b, c)).sum())
+
+
 def has_volume(cell: FloatArray) -> bool:
     """Whether three vectors span a volume that is more than rounding error."""
     lengths = np.linalg.norm(cell, axis=1)
-    return bool(lengths.min() > 0 and abs(np.linalg.det(cell)) > 1e-6 * np.prod(lengths))
+    return bool(lengths.min() > 0 and abs(volume(cell)) > 1e-6 * np.prod(lengths))
 
 
 def complete_cell(cell: FloatArray) -> FloatArray:
@@ -124,4 +153,4 @@ def complete_cell(cell: FloatArray) -> FloatArray:
 
 def perpendicular_heights(cell: FloatArray) -> FloatArray:
     """Distance between opposite faces of the cell along each cell vector, (3,), Å."""
-    return np.asarray(1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0))
+    return np.asarray(1.0 / np.linalg.norm(inverse(cell), axis=0))

@@ -36,6 +36,15 @@ def set_count(n: int | None) -> None:
 
 
 @contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let numpy's and scipy's linear algebra use one thread: with more, its sums have other last bits."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
+
+
+@contextmanager
 def one_torch_thread() -> Iterator[None]:
     """Let torch use one thread an operation: its results then depend on no number of threads."""
     import torch

@@ -24,7 +24,10 @@ from arise_core.structure import (
     FloatArray,
     IntArray,
     Structure,
+    inverse,
     perpendicular_heights,
+    transformed,
+    volume,
 )
 
 #: Neighbours over which the atomic spacing is averaged.
@@ -92,7 +95,7 @@ def _surroundings(structure: Structure, sample: int) -> tuple[FloatArray, FloatA
     else:
         heights = perpendicular_heights(cell)
         extent = np.where(
-            pbc, heights, np.maximum(np.ptp(positions @ np.linalg.inv(cell), axis=0) * heights, 1.0)
+            pbc, heights, np.maximum(np.ptp(transformed(positions, inverse(cell)), axis=0) * heights, 1.0)
         )
         margin = float(1.5 * np.cbrt(np.prod(extent) * last / n))
         while True:
@@ -118,7 +121,7 @@ def without_vacuum(structure: Structure) -> Structure:
         return structure
     cell = structure.complete_cell
     heights = perpendicular_heights(cell)
-    fractional = wrapped(structure) @ np.linalg.inv(cell)
+    fractional = transformed(wrapped(structure), inverse(cell))
     spacing: float | None = None
     pbc = structure.pbc.copy()
     for k in np.flatnonzero(structure.pbc):
@@ -134,7 +137,7 @@ def without_vacuum(structure: Structure) -> Structure:
         pbc[k] = False
     if (pbc == structure.pbc).all():
         return structure
-    return Structure(fractional @ cell, structure.numbers, cell, pbc)
+    return Structure(transformed(fractional, cell), structure.numbers, cell, pbc)
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ class Support:
 
     def at(self, points: FloatArray) -> FloatArray:
         """Indicator at points (n, 3) Å, interpolated linearly; 0 outside an open grid, (n,)."""
-        q = (points - self.origin) @ np.linalg.inv(self.step)
+        q = transformed(points - self.origin, inverse(self.step))
         q = np.where(self.pbc, q % np.array(self.inside.shape), q) + 1
         return np.asarray(map_coordinates(self._padded, q.T, order=1, mode="constant", cval=0.0))
 
@@ -183,7 +186,7 @@ def support(structure: Structure, spacing: float, max_voxels: int = MAX_VOXELS) 
     positions = wrapped(structure)
     radius = BALL_RADIUS * loose_spacing(structure, spacing)
     heights = perpendicular_heights(cell)
-    fractional = positions @ np.linalg.inv(cell)
+    fractional = transformed(positions, inverse(cell))
     room = 1.2 * radius / heights
     low = np.where(pbc, 0.0, fractional.min(axis=0) - room)
     extent = np.where(pbc, 1.0, np.ptp(fractional, axis=0) + 2 * room)
@@ -191,7 +194,7 @@ def support(structure: Structure, spacing: float, max_voxels: int = MAX_VOXELS) 
     size *= max(1.0, float(np.cbrt(np.prod(extent * heights / size) / max_voxels)))
     shape = np.maximum(np.ceil(extent * heights / size - 1e-9).astype(int), 1)
     step = cell * (extent / shape)[:, None]
-    origin = low @ cell
+    origin = transformed(low, cell)
     distance = _distance_field(positions, cell, pbc, step, origin, shape, radius + 1e-9)
     outside = ~(distance < radius)
     if not outside.any():
@@ -199,8 +202,10 @@ def support(structure: Structure, spacing: float, max_voxels: int = MAX_VOXELS) 
     # Erosion: nodes near the complement of the union of balls drop out. Only the rim of the complement matters.
     rim = np.argwhere(outside & ~_eroded(outside, pbc))
     depth = radius - SURFACE * spacing
-    edge = float(np.cbrt(abs(np.linalg.det(step))))
-    from_outside = _distance_field(rim @ step + origin, cell, pbc, step, origin, shape, depth + 1.5 * edge)
+    edge = float(np.cbrt(abs(volume(step))))
+    from_outside = _distance_field(
+        transformed(rim, step) + origin, cell, pbc, step, origin, shape, depth + 1.5 * edge
+    )
     inside = np.clip((from_outside - np.float32(depth)) / np.float32(edge), 0.0, 1.0)
     inside[outside] = 0.0
     return Support(inside, step, origin, pbc)
@@ -251,7 +256,7 @@ class Covariance:
         spectrum = fft.rfftn(support.inside.astype(np.float64), shape)
         gamma = fft.irfftn(np.abs(spectrum) ** 2, shape)
         self.gamma = np.ascontiguousarray(gamma / gamma[0, 0, 0])
-        self.to_voxel = np.linalg.inv(support.step)
+        self.to_voxel = inverse(support.step)
 
     def weights(self, vectors: FloatArray) -> FloatArray:
         """1 / max(γ(r), floor) of displacements (m, 3) Å, (m,)."""
@@ -267,7 +272,7 @@ class BoxWindow:
 
     def __init__(self, cell: FloatArray, width: FloatArray, floor: float) -> None:
         """`cell` (3, 3) Å: directions of the edges; `width` (3,): edges in units of the cell vectors."""
-        self.to_fraction = np.linalg.inv(cell)
+        self.to_fraction = inverse(cell)
         self.width = np.asarray(width, dtype=np.float64)
         self.floor = floor
 

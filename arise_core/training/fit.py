@@ -82,6 +82,7 @@ def fit(
     """
     with (
         threads.one_torch_thread(),
+        threads.one_blas_thread(),
         torch.random.fork_rng(devices=[]),
     ):  # the caller's generator is left as it was
         torch.manual_seed(recipe.seed)
