@@ -26,7 +26,12 @@ def digest(threads, core):
     environment = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
     environment |= {"OPENBLAS_NUM_THREADS": str(threads), **core}
     found = subprocess.run(
-        [sys.executable, "-c", CODE], capture_output=True, text=True, check=False, env=environment, timeout=300
+        [sys.executable, "-c", CODE],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=300,
     )
     assert found.returncode == 0, found.stderr
     return found.stdout

@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_info
 
 import arise_core as arise
 
-from .systems import SYSTEMS, System
+from .systems import RECIPES, SYSTEMS, System
 
 FILE = Path(__file__).with_name("golden.json")
 #: Numbers kept of each row of features: projections on fixed random directions.
@@ -43,6 +43,24 @@ def machine() -> str:
         *blas, f"numpy {np.__version__}", f"numba {numba.__version__}", f"torch {torch.__version__}",
     )  # fmt: skip
     return ", ".join(parts)
+
+
+def arrays_of(name: str) -> dict[str, np.ndarray]:
+    """Arrays of a system or recipe, by name."""
+    if name in RECIPES:
+        features, labels = training_samples(RECIPES[name])
+        return {"features": features, "labels": np.array(labels)}
+    return features_of(SYSTEMS[name])
+
+
+def training_samples(data: dict[str, Any]) -> tuple[np.ndarray, list[str]]:
+    """Descriptors and labels of the samples of a recipe, made in this process."""
+    from arise_core.training.recipe import parse_recipe
+
+    recipe = parse_recipe(data)
+    jobs = recipe.samples.jobs(recipe.settings, recipe.seed, recipe.crystals())
+    found = [job.compute() for job in jobs]
+    return np.concatenate([f for f, _ in found]), [label for _, labels in found for label in labels]
 
 
 def features_of(system: System) -> dict[str, np.ndarray]:
@@ -84,6 +102,8 @@ def _dropout_masks() -> Any:
 
 def summary(array: np.ndarray) -> list[float]:
     """A few numbers that stand for an array, NaN as -1."""
+    if array.dtype.kind == "U":
+        return []
     rows = np.nan_to_num(np.asarray(array, dtype=np.float64).reshape(len(array), -1), nan=-1.0)
     rng = np.random.default_rng(rows.shape[1])
     directions = rng.normal(size=(rows.shape[1], PROJECTIONS if rows.shape[1] > 1 else 1))
@@ -100,10 +120,9 @@ def compute(names: list[str] | None = None) -> dict[str, dict[str, dict[str, Any
     """Hash and summary of every array of the named systems."""
     return {
         name: {
-            key: {"sha256": digest(array), "values": summary(array)}
-            for key, array in features_of(SYSTEMS[name]).items()
+            key: {"sha256": digest(array), "values": summary(array)} for key, array in arrays_of(name).items()
         }
-        for name in names or SYSTEMS
+        for name in names or [*SYSTEMS, *RECIPES]
     }
 
 

@@ -153,3 +153,22 @@ SYSTEMS: dict[str, System] = {
     "map triclinic": System("map", lambda: sheared(cell_of("L1_2", (6, 6, 6))), {"stride": 9.0}),
     "map tiny cell": System("map", lambda: crystal("diamond"), {"stride": 3.0}),
 }
+
+#: Recipes of a few samples of every kind, whose descriptors are in the golden set too.
+RECIPES: dict[str, dict[str, Any]] = {
+    "samples perturbed": {
+        "name": "golden",
+        "classes": ["fcc", "hcp", "bcc", "L1_2", "L1_0", "CsCl", "rock salt", "graphene", "nanotube (5,3)"],
+        "samples": {
+            "kind": "perturbed", "pristine": 1, "whole": 3, "boxes": 3, "alloys": 3, "close_packed_alloys": 3,
+            "antisites": 2, "ordering": 3, "faults": 3, "axial": 1, "disorder": 6, "unknown": 2,
+            "box_factors": {"fcc_Cu_A_cF4_225_a": 2}, "box_atoms": [30, 200],
+        },
+    },
+    "samples paper": {
+        "name": "golden",
+        "descriptor": "paper",
+        "classes": ["fcc", "rock salt"],
+        "samples": {"kind": "paper", "r_cut": [4.0], "sigma": [0.1], "scale_factors": [0.95, 1.0]},
+    },
+}  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.golden import record
-from tests.golden.systems import SYSTEMS
+from tests.golden.systems import RECIPES, SYSTEMS
 
 KNOWN = json.loads(record.FILE.read_text(encoding="utf-8"))
 HASHES = KNOWN["machines"].get(record.machine())
@@ -25,9 +25,9 @@ def test_masks_are_the_same_on_every_machine():
     assert record.masks() == KNOWN["masks"]
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", [*SYSTEMS, *RECIPES])
 def test_numbers_are_what_they_were(name):
-    for key, array in record.features_of(SYSTEMS[name]).items():
+    for key, array in record.arrays_of(name).items():
         if HASHES is not None:
             assert record.digest(array) == HASHES[name][key], f"{key} of {name!r} has other bits"
             continue
