@@ -5,32 +5,51 @@ Leitherer, Ziletti, Ghiringhelli, Nature Communications 12, 6234 (2021).
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from arise_core.boxes import BoxGrid, automatic_box_size, box_grid
-    from arise_core.maps import PointValues, StridedMap
-    from arise_core.network import Model, ModelError, known_models, load_model
-    from arise_core.prediction import Prediction
-    from arise_core.prototypes import Prototype, build, prototype, prototypes
-    from arise_core.recognise import classify, map_steps, strided_map
-    from arise_core.settings import DescriptorSettings, MapSettings, SamplingSettings
-    from arise_core.soap import describe
-    from arise_core.strided import describe_boxes
-    from arise_core.structure import Structure
+from arise_core.runtime.lazy import public_names
 
-# Loaded on first use: importing the core takes no second and starts no thread.
+if TYPE_CHECKING:
+    from arise_core.crystals.ideal import build
+    from arise_core.crystals.table import Prototype, prototype, prototypes
+    from arise_core.descriptor.soap import describe
+    from arise_core.engine.boxes import describe_boxes
+    from arise_core.engine.grid import BoxGrid, automatic_box_size, box_grid
+    from arise_core.geometry.structure import Structure
+    from arise_core.model.archive import ModelError
+    from arise_core.model.model import Model
+    from arise_core.model.prediction import Prediction
+    from arise_core.model.zoo import known_models, load_model
+    from arise_core.recognition.maps import PointValues, StridedMap, map_steps, strided_map
+    from arise_core.recognition.whole import classify
+    from arise_core.settings import DescriptorSettings, MapSettings, SamplingSettings
+
+# Loaded on first use: importing the core takes no second and starts no thread. No module has the name of a function.
 _PLACES = {
-    "BoxGrid": "boxes", "automatic_box_size": "boxes", "box_grid": "boxes",
-    "PointValues": "maps", "StridedMap": "maps",
-    "Model": "network", "ModelError": "network", "known_models": "network", "load_model": "network",
-    "Prediction": "prediction",
-    "Prototype": "prototypes", "build": "prototypes", "prototype": "prototypes", "prototypes": "prototypes",
-    "classify": "recognise", "map_steps": "recognise", "strided_map": "recognise",
-    "DescriptorSettings": "settings", "MapSettings": "settings", "SamplingSettings": "settings",
-    "describe": "soap", "describe_boxes": "strided", "Structure": "structure",
-}  # fmt: skip
+    "BoxGrid": "engine.grid",
+    "DescriptorSettings": "settings",
+    "MapSettings": "settings",
+    "Model": "model.model",
+    "ModelError": "model.archive",
+    "PointValues": "recognition.maps",
+    "Prediction": "model.prediction",
+    "Prototype": "crystals.table",
+    "SamplingSettings": "settings",
+    "StridedMap": "recognition.maps",
+    "Structure": "geometry.structure",
+    "automatic_box_size": "engine.grid",
+    "box_grid": "engine.grid",
+    "build": "crystals.ideal",
+    "classify": "recognition.whole",
+    "describe": "descriptor.soap",
+    "describe_boxes": "engine.boxes",
+    "known_models": "model.zoo",
+    "load_model": "model.zoo",
+    "map_steps": "recognition.maps",
+    "prototype": "crystals.table",
+    "prototypes": "crystals.table",
+    "strided_map": "recognition.maps",
+}
 
 __all__ = [
     "BoxGrid",
@@ -58,11 +77,11 @@ __all__ = [
     "strided_map",
 ]
 
+_lookup = public_names(__name__, _PLACES)
+
 
 def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        return getattr(import_module(f"arise_core.{_PLACES[name]}"), name)
-    raise AttributeError(f"module 'arise_core' has no attribute {name!r}")
+    return _lookup(name)
 
 
 def __dir__() -> list[str]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from arise_core.errors import InputError, InputTypeError
 
 PRESETS = ("paper", "corrected")
 Padding = Literal["half", "none", "full"]
@@ -27,11 +33,11 @@ class RadialChannel:
 
     def __post_init__(self) -> None:
         if self.weight not in ("flat", "falling"):
-            raise ValueError(f"`weight` must be 'flat' or 'falling', got {self.weight!r}")
+            raise InputError(f"`weight` must be 'flat' or 'falling', got {self.weight!r}")
         if not self.taper >= 0:
-            raise ValueError(f"`taper` must not be negative, got {self.taper}")
+            raise InputError(f"`taper` must not be negative, got {self.taper}")
         if not 0 < self.share <= 1:
-            raise ValueError(f"`share` must be in (0, 1], got {self.share}")
+            raise InputError(f"`share` must be in (0, 1], got {self.share}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,15 +70,15 @@ class DescriptorSettings:
 
     def __post_init__(self) -> None:
         if self.n_max < 1 or self.l_max < 0:
-            raise ValueError(f"`n_max` must be >= 1 and `l_max` >= 0, got {self.n_max} and {self.l_max}")
+            raise InputError(f"`n_max` must be >= 1 and `l_max` >= 0, got {self.n_max} and {self.l_max}")
         if not self.r_cut > 1 or not self.sigma > 0:
-            raise ValueError(f"`r_cut` must be > 1 d and `sigma` > 0, got {self.r_cut} and {self.sigma}")
+            raise InputError(f"`r_cut` must be > 1 d and `sigma` > 0, got {self.r_cut} and {self.sigma}")
         if not self.channels or abs(sum(c.share for c in self.channels) - 1) > 1e-9:
-            raise ValueError(
+            raise InputError(
                 f"`channels` must be non-empty with shares that add up to 1, got {self.channels}"
             )
         if self.length_scale not in ("pair-peak", "nearest-neighbour"):
-            raise ValueError(
+            raise InputError(
                 f"`length_scale` must be 'pair-peak' or 'nearest-neighbour', got {self.length_scale!r}"
             )
 
@@ -94,7 +100,7 @@ class DescriptorSettings:
             ValueError: `name` is neither "paper" nor "corrected".
         """
         if name not in PRESETS:
-            raise ValueError(f"`name` of a descriptor preset must be one of {PRESETS}, got {name!r}")
+            raise InputError(f"`name` of a descriptor preset must be one of {PRESETS}, got {name!r}")
         return cls.paper() if name == "paper" else cls.corrected()
 
     @property
@@ -125,20 +131,89 @@ class DescriptorSettings:
         """
         unknown = sorted(set(data) - {f.name for f in fields(cls)})
         if unknown:
-            raise ValueError(f"unknown descriptor settings {unknown}")
+            raise InputError(f"unknown descriptor settings {unknown}")
         try:
             channels = tuple(RadialChannel(**c) for c in data["channels"])
             return cls(**{**data, "channels": channels})
         except (TypeError, KeyError) as error:
-            raise ValueError(f"incomplete or malformed descriptor settings: {error}") from error
+            raise InputError(f"incomplete or malformed descriptor settings: {error}") from error
+
+
+# --- options: settings that users meet in every door -----------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """What the doors show of a setting: keyword of `strided_map` and `annotate`, parameter in OVITO, `--option`.
+
+    Args:
+        label: in OVITO's panel.
+        text: what it is, for help texts.
+        low: smallest value.
+        above: whether `low` itself is not allowed.
+        choices: the values there are, if they are words.
+        words: words that may stand for a number.
+        none: number that stands for None in OVITO, which has no empty numbers.
+    """
+
+    label: str
+    text: str
+    low: float | None = None
+    above: bool = False
+    choices: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    none: float | None = None
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise InputError unless the setting may have this value."""
+        if self.choices:
+            if value not in self.choices:
+                raise InputError(f"`{name}` must be {_listed(self.choices)}, got {value!r}")
+            return
+        if (value is None and self.none is not None) or (isinstance(value, str) and value in self.words):
+            return
+        number = isinstance(value, (int, float, np.integer, np.floating)) and math.isfinite(value)
+        if not number or (self.low is not None and (value <= self.low if self.above else value < self.low)):
+            unit = f" number of {self.unit}" if self.unit else " number"
+            wanted = f"a positive{unit}" if self.above else f"at least {self.low:g}"
+            words = "".join(f" or {w!r}" for w in self.words) + (" or None" if self.none is not None else "")
+            raise InputError(f"`{name}` must be {wanted}{words}, got {value!r}")
+
+    @property
+    def unit(self) -> str:
+        """Unit in the label's parentheses, spelled for messages; "" without one."""
+        found = self.label.rpartition("(")[2].removesuffix(")") if self.label.endswith(")") else ""
+        return {"bit": "bits"}.get(found, found)
+
+
+def option(default: Any, **words: Any) -> Any:
+    """A field of a settings class with its `Option`."""
+    return field(default=default, metadata={"option": Option(**words)})
+
+
+def options_of(settings: type) -> dict[str, tuple[Any, Option]]:
+    """Default and `Option` of every setting of a class, by name."""
+    return {f.name: (f.default, f.metadata["option"]) for f in fields(settings) if "option" in f.metadata}
+
+
+def _listed(words: tuple[str, ...]) -> str:
+    quoted = [repr(w) for w in words]
+    return f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def check_options(settings: Any) -> None:
+    """Raise InputError unless every setting is in its range."""
+    for name, (_, known) in options_of(type(settings)).items():
+        known.check(name, getattr(settings, name))
 
 
 @dataclass(frozen=True, kw_only=True)
 class MapSettings:
-    """How boxes are laid over a structure.
+    """How boxes are laid over a structure. A setting added here appears in all doors.
 
     Args:
-        box_size: edge of the boxes (perpendicular height along each cell vector), Å.
+        box_size: edge of the boxes (perpendicular height along each cell vector), Å; "auto": the smallest with
+            100 atoms in the median box.
         stride: distance from box to box, Å; along a periodic direction the nearest smaller divisor of the
             period is used.
         padding: where boxes lie along open directions. "half": centres run over the structure, boxes stick
@@ -148,32 +223,41 @@ class MapSettings:
         min_atoms_per_species: a species with fewer atoms in a box is treated as missing there.
         memory_limit: GiB that sums over pairs may take; fewer tiles of boxes are worked on at once rather
             than exceed it. Does not change any result, and does not count what is returned.
+
+    Raises:
+        InputError: a value out of range, or a stride larger than the box.
     """
 
-    box_size: float = 16.0
-    stride: float = 3.0
-    padding: Padding = "half"
-    edges: Edges = "exact"
-    min_atoms: int = 20
-    min_atoms_per_species: int = 4
-    memory_limit: float = 4.0
+    box_size: float | Literal["auto"] = option(
+        16.0, label="Box size (Å)", low=0.0, above=True, words=("auto",),
+        text="edge of the boxes, Å; smaller boxes see smaller grains and are less sure",
+    )  # fmt: skip
+    stride: float = option(
+        3.0, label="Stride (Å)", low=0.0, above=True, text="distance from box to box, Å; at most the box size"
+    )
+    padding: Padding = option(
+        "half", label="At open borders", choices=get_args(Padding),
+        text="half: box centres run to the surface; none: boxes stay inside; full: every box that touches",
+    )  # fmt: skip
+    edges: Edges = option(
+        "exact", label="Partly filled boxes", choices=get_args(Edges),
+        text="exact: corrected for the shape of the material inside; box: taken as cut by flat faces (faster)",
+    )  # fmt: skip
+    min_atoms: int = option(
+        20, label="Fewest atoms in a box", low=1, text="boxes with fewer atoms get no prediction"
+    )
+    min_atoms_per_species: int = option(
+        4, label="Fewest atoms of a species", low=1,
+        text="a species with fewer atoms in a box is treated as missing there",
+    )  # fmt: skip
+    memory_limit: float = option(
+        4.0, label="Memory for sums (GiB)", low=0.0, above=True, text="GiB that sums over pairs may take"
+    )
 
     def __post_init__(self) -> None:
-        if not self.memory_limit > 0:
-            raise ValueError(f"`memory_limit` must be a positive number of GiB, got {self.memory_limit}")
-        for name in ("box_size", "stride"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ValueError(f"`{name}` must be a positive number of Å, got {value}")
-        if self.stride > self.box_size:
-            raise ValueError(f"`stride` must not exceed `box_size` ({self.box_size} Å), got {self.stride} Å")
-        if self.padding not in ("half", "none", "full"):
-            raise ValueError(f"`padding` must be 'half', 'none' or 'full', got {self.padding!r}")
-        if self.edges not in ("exact", "box"):
-            raise ValueError(f"`edges` must be 'exact' or 'box', got {self.edges!r}")
-        for name in ("min_atoms", "min_atoms_per_species"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}")
+        check_options(self)
+        if not isinstance(self.box_size, str) and self.stride > self.box_size:
+            raise InputError(f"`stride` must not exceed `box_size` ({self.box_size} Å), got {self.stride} Å")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,20 +269,151 @@ class SamplingSettings:
         tolerance: a box needs no more passes once the standard error of its mutual information is below this
             (bit) and its label and rejection cannot change (3 standard errors). None: always all passes.
         seed: of the dropout masks.
+
+    Raises:
+        InputError: a value out of range.
     """
 
-    passes: int = 1000
-    tolerance: float | None = None
-    seed: int = 0
+    passes: int = option(
+        1000, label="Passes, at most", low=1, text="forward passes with dropout, in maps at most"
+    )
+    tolerance: float | None = option(
+        None, label="Tolerance (bit)", low=0.0, above=True, none=0.0,
+        text="standard error of the mutual information at which a box needs no more passes; 0: all passes",
+    )  # fmt: skip
+    seed: int = option(0, label="Seed", low=0, text="of the dropout masks")
 
     def __post_init__(self) -> None:
-        if self.passes < 1:
-            raise ValueError(f"`passes` must be at least 1, got {self.passes}")
-        if self.tolerance is not None and not self.tolerance > 0:
-            raise ValueError(f"`tolerance` must be a positive number of bits or None, got {self.tolerance}")
-        if self.seed < 0:
-            raise ValueError(f"`seed` must not be negative, got {self.seed}")
+        check_options(self)
 
 
 #: Tolerance of strided maps, bit.
 MAP_TOLERANCE = 0.01
+#: Score from which something is none of the classes: a number, None for never, or "card" for the model's own.
+Threshold = float | None | Literal["card"]
+
+
+def check_threshold(threshold: Any) -> None:
+    """Raise InputError unless a threshold of rejection is None, "card" or a number in [0, 1]."""
+    if threshold is None or (isinstance(threshold, str) and threshold == "card"):
+        return
+    if isinstance(threshold, str):
+        raise InputError(f"`reject_threshold` must be a number, None or 'card', got {threshold!r}")
+    if not 0 <= threshold <= 1:
+        raise InputError(f"`reject_threshold` must be in [0, 1] or None, got {threshold}")
+
+
+Mode = Literal["auto", "whole", "local"]
+#: Structures with more atoms than this are mapped box by box in mode "auto": "larger systems (e.g., more than
+#: 1000 atoms)" is what strided pattern matching is for (Leitherer et al. 2021). Fewer get one label.
+LOCAL_ATOMS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecognitionSettings:
+    """How a structure is recognised, as a whole or box by box.
+
+    Args:
+        mode: "whole" (one prediction for all atoms), "local" (a strided map), or "auto": local above
+            `LOCAL_ATOMS` atoms.
+        map: how boxes are laid. `min_atoms` holds for open structures in mode "whole" too.
+        sampling: of the network; the tolerance is that of maps, whole structures get all passes.
+        reject_threshold: score from which something is none of the classes; "card": the model's own; None:
+            never.
+
+    Raises:
+        InputError: a value out of range.
+    """
+
+    mode: Mode = "auto"
+    map: MapSettings = field(default_factory=MapSettings)
+    sampling: SamplingSettings = field(default_factory=lambda: SamplingSettings(tolerance=MAP_TOLERANCE))
+    reject_threshold: Threshold = "card"
+
+    def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise InputError(f"`mode` must be one of {get_args(Mode)}, got {self.mode!r}")
+        check_threshold(self.reject_threshold)
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> RecognitionSettings:
+        """Settings from keyword arguments: mode, reject_threshold, and all of `MapSettings` and `SamplingSettings`.
+
+        Raises:
+            InputTypeError: an unknown argument; the message lists the known ones.
+            InputError: a value out of range.
+        """
+        own, boxes, sampling = split_options(options, ("mode", "reject_threshold"))
+        return cls(map=MapSettings(**boxes), sampling=map_sampling(sampling), **own)
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """All keyword arguments of `of` with their defaults."""
+        return cls().to_options()
+
+    def to_options(self) -> dict[str, Any]:
+        """The keyword arguments that `of` makes these settings from; plain types."""
+        return {
+            "mode": self.mode,
+            **asdict(self.map),
+            **asdict(self.sampling),
+            "reject_threshold": self.reject_threshold,
+        }
+
+    def is_local(self, n_atoms: int) -> bool:
+        """Whether a structure of so many atoms is mapped box by box."""
+        return self.mode == "local" or (self.mode == "auto" and n_atoms > LOCAL_ATOMS)
+
+
+def map_sampling(options: Mapping[str, Any]) -> SamplingSettings:
+    """Sampling settings of maps: the tolerance is `MAP_TOLERANCE` unless it is given."""
+    return SamplingSettings(**{"tolerance": MAP_TOLERANCE, **options})
+
+
+def with_options(function: Callable[..., Any], *settings: type, **defaults: Any) -> inspect.Signature:
+    """The signature of a function whose `**settings` are the options of some classes, for help texts.
+
+    Args:
+        function: with a parameter `**settings`.
+        settings: classes whose options it takes.
+        defaults: other defaults than the classes'.
+    """
+    signature = inspect.signature(function)
+    plain = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    more = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=defaults.get(name, default))
+        for group in settings
+        for name, (default, _) in options_of(group).items()
+    ]
+    return signature.replace(parameters=[*plain, *more])
+
+
+def split_options(
+    options: Mapping[str, Any], own: tuple[str, ...] = ()
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Keyword arguments: the caller's own, those of `MapSettings` and those of `SamplingSettings`.
+
+    Raises:
+        InputTypeError: an unknown one; the message lists the known ones.
+    """
+    groups: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = ({}, {}, {})
+    names = (own, tuple(options_of(MapSettings)), tuple(options_of(SamplingSettings)))
+    for name, value in options.items():
+        for group, known in zip(groups, names, strict=True):
+            if name in known:
+                group[name] = value
+                break
+        else:
+            known_names = [n for known in names for n in known]
+            raise InputTypeError(f"unknown argument {name!r}; known: {', '.join(known_names)}")
+    return groups
+
+
+#: The model of every door of this package.
+DEFAULT_MODEL = "arise-108"
+#: Tolerance of spglib's space groups in screenings, Å.
+SYMPREC = 0.01
+#: Classes kept an entry in screenings.
+TOP = 5
+#: Hidden layer whose activations are compared: the second, as in Leitherer et al. (2021), Figure 3d.
+LAYER = 1

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from arise_core import builders
-from arise_core.structure import FloatArray, IntArray, Structure
+from arise_core.geometry import builders
+from arise_core.geometry.arrays import FloatArray, IntArray
+from arise_core.geometry.structure import Structure
 
 #: Relative difference of descriptors that are equal but for rounding.
 ROUNDING = 1e-9

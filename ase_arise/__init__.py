@@ -5,25 +5,35 @@ Everything here unwraps `Atoms`, calls `arise_core`, and wraps what comes back.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from arise_core.runtime.lazy import public_names
 
 if TYPE_CHECKING:
     from ase_arise.annotation import annotate, classify
     from ase_arise.calculator import AriseCalculator
-    from ase_arise.comparison import similarity
     from ase_arise.convert import from_atoms
     from ase_arise.observer import AriseObserver, Row, StopSimulation
-    from ase_arise.screening import screen
+    from ase_arise.representations import similarity
+    from ase_arise.screening.run import screen
     from ase_arise.storage import from_row, read, row_fields, write
 
 # Loaded on first use: importing the adapter takes no second. No module has the name of a function.
 _PLACES = {
-    "annotate": "annotation", "classify": "annotation", "AriseCalculator": "calculator",
-    "similarity": "comparison", "from_atoms": "convert",
-    "AriseObserver": "observer", "Row": "observer", "StopSimulation": "observer", "screen": "screening",
-    "from_row": "storage", "read": "storage", "row_fields": "storage", "write": "storage",
-}  # fmt: skip
+    "AriseCalculator": "calculator",
+    "AriseObserver": "observer",
+    "Row": "observer",
+    "StopSimulation": "observer",
+    "annotate": "annotation",
+    "classify": "annotation",
+    "from_atoms": "convert",
+    "from_row": "storage",
+    "read": "storage",
+    "row_fields": "storage",
+    "screen": "screening.run",
+    "similarity": "representations",
+    "write": "storage",
+}
 
 __all__ = [
     "AriseCalculator",
@@ -42,10 +52,11 @@ __all__ = [
 ]
 
 
+_lookup = public_names(__name__, _PLACES)
+
+
 def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        return getattr(import_module(f"ase_arise.{_PLACES[name]}"), name)
-    raise AttributeError(f"module 'ase_arise' has no attribute {name!r}")
+    return _lookup(name)
 
 
 def __dir__() -> list[str]:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ase import Atoms
 
 import arise_core as arise
-from arise_core.overview import Overview, OverviewSettings, overview
-from arise_core.recognise import Threshold
-from arise_core.settings import MapSettings, SamplingSettings
+from arise_core.errors import InputError
+from arise_core.geometry.material import Material
+from arise_core.progress import Progress, part, run, silent
+from arise_core.recognition.result import (
+    Recognition,
+    RecognitionSettings,
+    recognise,
+    recognise_steps,
+)
+from arise_core.recognition.whole import Threshold
+from arise_core.settings import DEFAULT_MODEL, MapSettings, SamplingSettings
 from ase_arise.convert import (
     Images,
     ModelLike,
     as_model,
-    checked,
     frames,
-    from_atoms,
     is_file_name,
+    numbered,
+    to_material,
 )
-from ase_arise.defaults import DEFAULT_MODEL
-from ase_arise.labels import atom_labels, fractions, record
-
-Progress = Callable[[float], None]
 
 
 def classify(
@@ -34,7 +38,7 @@ def classify(
     seed: int = SamplingSettings.seed,
     min_atoms: int = MapSettings.min_atoms,
     reject_threshold: Threshold = "card",
-    progress: Progress = lambda fraction: None,
+    progress: Progress = silent,
 ) -> arise.Prediction:
     """Class of each structure as a whole, one row each, in order.
 
@@ -48,11 +52,8 @@ def classify(
     """
     network = as_model(model)
     SamplingSettings(passes=passes, seed=seed)
-    found = list(frames(images))
-    names = [f"structure {k}: " if len(found) > 1 else "" for k in range(len(found))]
-    structures = [from_atoms(atoms, name) for atoms, name in zip(found, names, strict=True)]
     return arise.classify(
-        structures, network, passes=passes, seed=seed, min_atoms=min_atoms,
+        numbered(list(frames(images))), network, passes=passes, seed=seed, min_atoms=min_atoms,
         reject_threshold=reject_threshold, progress=progress,
     )  # fmt: skip
 
@@ -62,12 +63,12 @@ def annotate(
     model: ModelLike = DEFAULT_MODEL,
     *,
     copy: bool = False,
-    progress: Progress = lambda fraction: None,
+    progress: Progress = silent,
     **options: Any,
 ) -> Any:
     """Write labels and uncertainties into `Atoms`; in place, and returned.
 
-    Small structures are recognised as a whole, large ones box by box (`OverviewSettings.mode`).
+    Small structures are recognised as a whole, large ones box by box (`RecognitionSettings.mode`).
 
     Arrays, one value an atom: `arise_label` (short name, "rejected" or "none"), `arise_confidence`,
     `arise_mutual_information` (bit), `arise_rejected`. In `info`: `arise_label`, `arise_class` (label of the
@@ -81,7 +82,7 @@ def annotate(
         model: a `Model`, a name of the zoo, or a path.
         copy: annotate copies (without calculator, as `Atoms.copy`) and leave the originals as they are.
         progress: called with the share of the work done (not for generators).
-        **options: of `OverviewSettings`: mode, box_size, stride, passes, seed, ...
+        **options: of `RecognitionSettings.of`: mode, box_size, stride, passes, seed, ...
 
     Returns:
         The `Atoms`; a list for a list or a file name; for a generator a generator that works frame by frame.
@@ -89,56 +90,48 @@ def annotate(
     Raises:
         TypeError, ValueError, OSError: input that is refused; before anything is written.
     """
-    settings = make_settings(options)
+    settings = RecognitionSettings.of(options)
     network = as_model(model)
     if not (isinstance(images, Atoms | list | tuple) or is_file_name(images)):
         return _annotate_lazily(frames(images), network, settings, copy)
     found = list(frames(images))
     if not found:
-        raise ValueError("`images` is empty")
-    for k, atoms in enumerate(found):
-        checked(atoms, f"structure {k}: " if len(found) > 1 else "")
+        raise InputError("`images` is empty")
     done = []
-    for k, atoms in enumerate(found):
-        result = overview(from_atoms(atoms), network, settings, lambda f, k=k: progress((k + f) / len(found)))
+    for atoms, result in zip(found, recognise_all(numbered(found), network, settings, progress), strict=True):
         done.append(write_results(atoms.copy() if copy else atoms, result, network.name))
     return done[0] if isinstance(images, Atoms) else done
 
 
 def _annotate_lazily(
-    images: Iterator[Atoms], model: arise.Model, settings: OverviewSettings, copy: bool
+    images: Iterator[Atoms], model: arise.Model, settings: RecognitionSettings, copy: bool
 ) -> Iterator[Atoms]:
     for k, atoms in enumerate(images):
-        result = overview(checked(atoms, f"structure {k}: "), model, settings)
+        result = recognise(to_material(atoms, f"structure {k}: "), model, settings)
         yield write_results(atoms.copy() if copy else atoms, result, model.name)
 
 
-def make_settings(options: dict[str, Any]) -> OverviewSettings:
-    """Settings from keyword arguments.
-
-    Raises:
-        TypeError: an unknown argument; the message lists the known ones.
-        ValueError: a value out of range.
-    """
-    known = list(OverviewSettings.__dataclass_fields__)
-    unknown = sorted(set(options) - set(known))
-    if unknown:
-        raise TypeError(f"unknown argument {unknown[0]!r}; known: {', '.join(known)}")
-    return OverviewSettings(**options)
+def recognise_all(
+    materials: list[Material], model: arise.Model, settings: RecognitionSettings, progress: Progress = silent
+) -> Iterator[Recognition]:
+    """One recognition after the other; the progress is that of all of them."""
+    n = len(materials)
+    for k, material in enumerate(materials):
+        yield run(part(recognise_steps(material, model, settings), k / n, (k + 1) / n), progress)
 
 
-def write_results(atoms: Atoms, result: Overview, model_name: str) -> Atoms:
+def write_results(atoms: Atoms, result: Recognition, model_name: str) -> Atoms:
     """Put a result into the arrays and `info` of `atoms`, replacing an earlier one."""
     arrays = {
-        "arise_label": atom_labels(result),
-        "arise_confidence": result.atom_confidence,
-        "arise_mutual_information": result.atom_mutual_information,
+        "arise_label": result.atom_labels,
+        "arise_confidence": result.atoms.confidence,
+        "arise_mutual_information": result.atoms.mutual_information,
         "arise_rejected": result.atom_rejected,
     }
     for name, values in arrays.items():
         atoms.set_array(name, None)  # else ASE would cut new strings to the length of the old
         atoms.set_array(name, values)
-    atoms.info.update({f"arise_{key}": value for key, value in record(result).items()})
-    atoms.info["arise_fractions"] = fractions(result)
+    atoms.info.update({f"arise_{key}": value for key, value in result.record().items()})
+    atoms.info["arise_fractions"] = result.fractions
     atoms.info["arise_model"] = model_name
     return atoms

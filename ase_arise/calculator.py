@@ -16,11 +16,10 @@ from ase.calculators.calculator import (
 from ase.outputs import Properties
 
 import arise_core as arise
-from arise_core.overview import Overview, OverviewSettings, overview
-from ase_arise.annotation import make_settings
-from ase_arise.convert import ModelLike, as_model, checked
-from ase_arise.defaults import DEFAULT_MODEL
-from ase_arise.labels import atom_labels, fractions, record
+from arise_core.errors import InputError
+from arise_core.recognition.result import Recognition, recognise
+from arise_core.settings import DEFAULT_MODEL, RecognitionSettings
+from ase_arise.convert import ModelLike, as_model, to_material
 
 #: Results for the structure; per atom, in maps only (plural, as ASE's `energies` beside `energy`).
 STRUCTURE_PROPERTIES = (
@@ -49,7 +48,7 @@ class AriseCalculator(Calculator):
         base: any ASE calculator; without one, asking for an energy raises `PropertyNotImplementedError`.
         model: a `Model`, a name of the zoo, or a path.
         interval: run ARISE on every such configuration without being asked; 0: only when asked.
-        **options: of `OverviewSettings`: mode, box_size, stride, passes, seed, ...
+        **options: of `RecognitionSettings.of`: mode, box_size, stride, passes, seed, ...
 
     Raises:
         TypeError, ValueError: an argument that is refused, or no such model.
@@ -59,7 +58,7 @@ class AriseCalculator(Calculator):
     default_parameters = {  # noqa: RUF012 - ASE's way
         "model": DEFAULT_MODEL,
         "interval": 0,
-        **{k: f.default for k, f in OverviewSettings.__dataclass_fields__.items()},
+        **RecognitionSettings.defaults(),
     }
 
     def __init__(
@@ -75,9 +74,14 @@ class AriseCalculator(Calculator):
         self._model: arise.Model | None = None
         self._found: dict[str, Any] = {}
         self._found_for: Atoms | None = None
-        self.overview: Overview | None = None  # the last recognition, with its map
+        self.recognition: Recognition | None = None  # the last one, with its map
         self.configurations = 0  # new ones that the base was asked about
         super().__init__(atoms=atoms, model=model, interval=interval, **options)
+
+    @property
+    def overview(self) -> Recognition | None:
+        """The last recognition, under its name of 0.1."""
+        return self.recognition
 
     @property
     def implemented_properties(self) -> list[str]:
@@ -94,8 +98,8 @@ class AriseCalculator(Calculator):
         parameters = {**self.parameters, **kwargs}
         interval, model = parameters.pop("interval"), parameters.pop("model")
         if interval != int(interval) or interval < 0:
-            raise ValueError(f"`interval` must be a whole number, 0 or more, got {interval}")
-        settings = make_settings(parameters)
+            raise InputError(f"`interval` must be a whole number, 0 or more, got {interval}")
+        settings = RecognitionSettings.of(parameters)
         loaded = as_model(model) if "model" in kwargs or self._model is None else self._model
         if isinstance(model, arise.Model):  # keep what can be written to a file
             kwargs["model"] = str(model.path)
@@ -137,7 +141,7 @@ class AriseCalculator(Calculator):
         if atoms is None:
             atoms = self.atoms
             if atoms is None:
-                raise ValueError("`atoms` must be given: nothing was calculated yet")
+                raise InputError("`atoms` must be given: nothing was calculated yet")
         if allow_calculation:
             self.calculate(atoms, [name], self.check_state(atoms))
         elif name not in ARISE_PROPERTIES:
@@ -202,22 +206,22 @@ class AriseCalculator(Calculator):
         return list(compare_atoms(self._found_for, atoms, tol=tol, excluded_properties=set(IGNORED)))
 
     def _forget(self) -> None:
-        self._found, self._found_for, self.overview = {}, None, None
+        self._found, self._found_for, self.recognition = {}, None, None
 
     def _recognise(self, atoms: Atoms) -> None:
         self._forget()
         if self._model is None:  # a copy or a calculator that was unpickled
             self._model = as_model(self.parameters["model"])
-        result = overview(checked(atoms), self._model, self._settings)
-        found = {f"arise_{key}": value for key, value in record(result).items()}
+        result = recognise(to_material(atoms), self._model, self._settings)
+        found = {f"arise_{key}": value for key, value in result.record().items()}
         found["arise_probabilities"] = result.probabilities
-        found["arise_fractions"] = fractions(result)
+        found["arise_fractions"] = result.fractions
         if result.mode == "local":
-            found["arise_labels"] = atom_labels(result)
-            found["arise_confidences"] = result.atom_confidence
-            found["arise_mutual_informations"] = result.atom_mutual_information
+            found["arise_labels"] = result.atom_labels
+            found["arise_confidences"] = result.atoms.confidence
+            found["arise_mutual_informations"] = result.atoms.mutual_information
             found["arise_rejected_atoms"] = result.atom_rejected
-        self._found, self._found_for, self.overview = found, atoms.copy(), result
+        self._found, self._found_for, self.recognition = found, atoms.copy(), result
 
     def __getstate__(self) -> dict[str, Any]:
         # A network is not pickled; a copy loads it again, from the path in `parameters`, when it needs it.

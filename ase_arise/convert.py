@@ -12,7 +12,8 @@ from ase import Atoms
 from ase.io import iread
 
 import arise_core as arise
-from arise_core.recognise import check_overlaps
+from arise_core.errors import InputError, InputTypeError
+from arise_core.geometry.material import Material
 
 Images = Atoms | str | os.PathLike[str] | Iterable[Atoms]
 ModelLike = arise.Model | str | os.PathLike[str]
@@ -31,28 +32,43 @@ def from_atoms(atoms: Atoms, where: str = "") -> arise.Structure:
             without volume.
     """
     if not isinstance(atoms, Atoms):
-        raise TypeError(f"{where}`atoms` must be an ase.Atoms object, got {type(atoms).__name__}")
+        raise InputTypeError(f"{where}`atoms` must be an ase.Atoms object, got {type(atoms).__name__}")
     ghosts = np.flatnonzero(atoms.numbers == 0)
     if len(ghosts):
-        raise ValueError(
+        raise InputError(
             f"{where}`atoms` has {len(ghosts)} of {len(atoms)} atoms without an element (X, number 0), "
             f"first atom {ghosts[0]}: give them one, or `del atoms[atoms.numbers == 0]`"
         )
     try:
         return arise.Structure(atoms.positions, atoms.numbers, atoms.cell[:], atoms.pbc)
     except ValueError as error:
-        raise ValueError(f"{where}{error}") from error
+        raise InputError(f"{where}{error}") from error
 
 
-def checked(atoms: Atoms, where: str = "") -> arise.Structure:
-    """`from_atoms`, and refuse atoms that overlap.
+def to_material(atoms: Atoms, where: str = "") -> Material:
+    """The one look at an `Atoms` object: `from_atoms`, and atoms that overlap are refused.
 
     Raises:
         TypeError, ValueError: as `from_atoms`, and for atoms closer than 0.1 Å.
     """
-    structure = from_atoms(atoms, where)
-    check_overlaps(structure, where)
-    return structure
+    material = Material.of(from_atoms(atoms, where))
+    material.check_overlaps(where)
+    return material
+
+
+def numbered(images: list[Atoms]) -> list[Material]:
+    """The materials of several `Atoms`; errors say which of them it is, where there are more than one.
+
+    Raises:
+        TypeError, ValueError: as `to_material`.
+    """
+    several = len(images) > 1
+    return [to_material(atoms, f"structure {k}: " if several else "") for k, atoms in enumerate(images)]
+
+
+def to_atoms(structure: arise.Structure) -> Atoms:
+    """A structure as `Atoms`."""
+    return Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
 
 
 def is_file_name(images: object) -> bool:
@@ -86,9 +102,9 @@ def _read(name: str) -> Iterator[Atoms]:
         raise
     except Exception as error:  # readers of some hundred formats raise anything
         reason = str(error) or type(error).__name__
-        raise ValueError(f"file {name!r} cannot be read after {count} frames: {reason}") from error
+        raise InputError(f"file {name!r} cannot be read after {count} frames: {reason}") from error
     if count == 0:
-        raise ValueError(f"file {name!r} holds no structure")
+        raise InputError(f"file {name!r} holds no structure")
 
 
 def as_model(model: ModelLike) -> arise.Model:
@@ -102,7 +118,7 @@ def as_model(model: ModelLike) -> arise.Model:
         changed = path.stat().st_mtime_ns if path.is_file() else 0
         return _loaded(os.fspath(model), changed)
     if not isinstance(model, arise.Model):
-        raise TypeError(f"`model` must be a Model, a name or a path, got {type(model).__name__}")
+        raise InputTypeError(f"`model` must be a Model, a name or a path, got {type(model).__name__}")
     return model
 
 

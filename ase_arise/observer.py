@@ -17,11 +17,13 @@ from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError, all_properties
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from arise_core.overview import Overview, overview
-from ase_arise.annotation import make_settings, write_results
-from ase_arise.convert import ModelLike, as_model, checked
-from ase_arise.defaults import DEFAULT_MODEL
-from ase_arise.labels import NONE, REJECTED, class_index, fractions, label, short_labels
+from arise_core.crystals.naming import NONE, REJECTED
+from arise_core.errors import ExistingFileError, InputError
+from arise_core.model.classes import ClassTable
+from arise_core.recognition.result import Recognition, recognise
+from arise_core.settings import DEFAULT_MODEL, RecognitionSettings
+from ase_arise.annotation import write_results
+from ase_arise.convert import ModelLike, as_model, to_material
 from ase_arise.storage import packed
 
 TABLES = (".csv", ".jsonl")
@@ -56,7 +58,7 @@ class AriseObserver:
 
     Every `interval` steps it recognises the atoms (by a strided map, unless `mode` says otherwise), adds a
     `Row` to `rows`, and writes what it was asked to. The atoms are not changed. `result` holds the last
-    `Overview` with its map.
+    `Recognition` with its map.
 
     Args:
         atoms: that the dynamics moves.
@@ -73,7 +75,7 @@ class AriseObserver:
         append: go on with files that exist; a half-written last row is removed.
         overwrite: replace files that exist.
         model: a `Model`, a name of the zoo, or a path.
-        **options: of `OverviewSettings`: box_size, stride, passes, seed, mode (here "local"), ...
+        **options: of `RecognitionSettings.of`: box_size, stride, passes, seed, mode (here "local"), ...
 
     Raises:
         TypeError, ValueError: an argument or atoms that are refused; at once, not hours later.
@@ -96,24 +98,24 @@ class AriseObserver:
         **options: Any,
     ) -> None:
         if interval < 1:
-            raise ValueError(f"`interval` must be at least 1, got {interval}")
+            raise InputError(f"`interval` must be at least 1, got {interval}")
         if append and overwrite:
-            raise ValueError("`append` and `overwrite` exclude each other")
-        self.settings = make_settings({"mode": "local", **options})
+            raise InputError("`append` and `overwrite` exclude each other")
+        self.settings = RecognitionSettings.of({"mode": "local", **options})
         self.model = as_model(model)
-        checked(atoms)
+        to_material(atoms)
         self.atoms = atoms
         self.dyn = dyn
         self.interval = interval
         self.callback = callback
         self.stop = None if stop is None else _condition(stop, self.model.class_info)
         self.rows: list[Row] = []
-        self.result: Overview | None = None
+        self.result: Recognition | None = None
         self.stopped = False
         self._calls = 0
         self._table = _path(table, TABLES, "table")
         self._trajectory = _path(trajectory, TRAJECTORIES, "trajectory")
-        self._columns = [*_columns(), *short_labels(self.model.class_info)]
+        self._columns = [*_columns(), *self.model.class_info.short]
         self._prepare(append, overwrite)
 
     def __call__(self) -> None:
@@ -131,7 +133,7 @@ class AriseObserver:
         Raises:
             StopSimulation: the condition of `stop` is met and `dyn` is not known.
         """
-        self.result = overview(checked(self.atoms), self.model, self.settings)
+        self.result = recognise(to_material(self.atoms), self.model, self.settings)
         row = self._row(step, self.result)
         self.rows.append(row)
         if self._table is not None:
@@ -144,16 +146,16 @@ class AriseObserver:
             self._end(row)
         return row
 
-    def _row(self, step: int, result: Overview) -> Row:
+    def _row(self, step: int, result: Recognition) -> Row:
         time = self.dyn.get_time() / units.fs if hasattr(self.dyn, "get_time") else float("nan")
         moving = self.atoms.has("momenta")
-        shares = fractions(result)
+        shares = result.fractions
         rejected, none = shares.pop(REJECTED, 0.0), shares.pop(NONE, 0.0)
         return Row(
             step=step,
             time_fs=float(time),
             temperature_K=float(self.atoms.get_temperature()) if moving else float("nan"),
-            label=label(result),
+            label=result.label,
             mutual_information_bit=result.mutual_information,
             rejected=rejected,
             none=none,
@@ -175,7 +177,7 @@ class AriseObserver:
         paths = [p for p in (self._table, self._trajectory) if p is not None]
         existing = [p for p in paths if p.exists()]
         if existing and not (append or overwrite):
-            raise FileExistsError(
+            raise ExistingFileError(
                 f"`{'table' if existing[0] == self._table else 'trajectory'}` {str(existing[0])!r} exists; "
                 "nothing was changed. Use `append=True` to go on or `overwrite=True` to replace it"
             )
@@ -200,7 +202,7 @@ class AriseObserver:
         shares = values.pop("fractions")
         return _csv_line([*values.values(), *(shares.get(c, 0.0) for c in self._columns[len(values) :])])
 
-    def _write_frame(self, row: Row, result: Overview) -> None:
+    def _write_frame(self, row: Row, result: Recognition) -> None:
         frame = write_results(_frozen(self.atoms), result, self.model.name)
         frame.info.update(arise_step=row.step, arise_time_fs=row.time_fs)
         assert self._trajectory is not None
@@ -216,16 +218,16 @@ def _columns() -> list[str]:
 
 
 def _condition(
-    stop: Mapping[str, float] | Callable[[Row], bool], classes: tuple[Any, ...]
+    stop: Mapping[str, float] | Callable[[Row], bool], classes: ClassTable
 ) -> Callable[[Row], bool]:
     if callable(stop):
         return stop
     shares = {}
     for name, share in stop.items():
         if not 0 < share <= 1:
-            raise ValueError(f"`stop` must give shares in (0, 1], got {share} for {name!r}")
+            raise InputError(f"`stop` must give shares in (0, 1], got {share} for {name!r}")
         known = name in (REJECTED, NONE)
-        shares[name if known else short_labels(classes)[class_index(classes, name)]] = share
+        shares[name if known else classes.short[classes.find(name, "stop")]] = share
     return lambda row: any(row.share(name) >= share for name, share in shares.items())
 
 
@@ -233,7 +235,7 @@ def _path(path: Path_ | None, suffixes: tuple[str, ...], argument: str) -> Path 
     if path is None:
         return None
     if Path(path).suffix not in suffixes:
-        raise ValueError(f"`{argument}` must end in one of {', '.join(suffixes)}, got {str(path)!r}")
+        raise InputError(f"`{argument}` must end in one of {', '.join(suffixes)}, got {str(path)!r}")
     return Path(path)
 
 
@@ -259,7 +261,7 @@ def _repair(path: Path, header: str) -> None:
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if whole and not whole.startswith(header.encode()):
-        raise ValueError(
+        raise InputError(
             f"`table` {str(path)!r} has other columns than this observer writes; nothing was changed"
         )
     if len(whole) < len(content) or (not whole and header):

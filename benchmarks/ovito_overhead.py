@@ -31,7 +31,8 @@ STRIDE = 3.0  # Å
 
 def fcc(n: int):
     """Thermal fcc copper, n³ cubic cells, periodic."""
-    from arise_core import Structure, builders
+    from arise_core import Structure
+    from arise_core.geometry import builders
 
     corner = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     unit = Structure((corner + 0.25) * LATTICE, np.full(4, 29), np.eye(3) * LATTICE, True)

@@ -26,12 +26,13 @@ from ase.build import bulk
 from speed import machine
 
 import arise_core as arise
-from arise_core import threads
-from arise_core.builders import random_strain
-from arise_core.prototypes import build, prototypes
-from arise_core.soap import describe
+from arise_core.crystals.ideal import build
+from arise_core.crystals.symmetry import space_group
+from arise_core.crystals.table import prototypes
+from arise_core.descriptor.soap import describe
+from arise_core.geometry.builders import random_strain
+from arise_core.runtime import threads
 from ase_arise import AriseObserver, from_atoms, screen
-from ase_arise.screening import space_group
 
 REPEATS = 5
 

@@ -31,7 +31,8 @@ BOX = 16.0
 
 def fcc(n: int, seed: int = 0):
     """Thermal fcc, n³ cubic cells, periodic."""
-    from arise_core import Structure, builders
+    from arise_core import Structure
+    from arise_core.geometry import builders
 
     corner = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     unit = Structure((corner + 0.25) * LATTICE, np.full(4, 29), np.eye(3) * LATTICE, np.ones(3, dtype=bool))
@@ -55,9 +56,9 @@ def median_seconds(
 
 def engine(structure, stride: float, box: float = BOX) -> Callable[[], object]:
     """A call that computes the descriptors of all boxes and keeps none."""
-    from arise_core.boxes import box_grid
+    from arise_core.engine.boxes import iterate_boxes
+    from arise_core.engine.grid import box_grid
     from arise_core.settings import DescriptorSettings, MapSettings
-    from arise_core.strided import iterate_boxes
 
     def run() -> int:
         grid = box_grid(structure, MapSettings(box_size=box, stride=stride))
@@ -80,7 +81,7 @@ def small_map() -> None:
 
 def n_boxes(structure, stride: float, box: float = BOX) -> int:
     """Boxes of the grid."""
-    from arise_core.boxes import box_grid
+    from arise_core.engine.grid import box_grid
     from arise_core.settings import MapSettings
 
     return len(box_grid(structure, MapSettings(box_size=box, stride=stride)))
@@ -89,7 +90,7 @@ def n_boxes(structure, stride: float, box: float = BOX) -> int:
 def sample_of_boxes(structure, count: int):
     """Atoms of some boxes, as open structures."""
     from arise_core import Structure
-    from arise_core.boxes import box_grid
+    from arise_core.engine.grid import box_grid
     from arise_core.settings import MapSettings
 
     grid = box_grid(structure, MapSettings(box_size=BOX, stride=3.0))
@@ -110,8 +111,8 @@ def peak_gib() -> float:
 
 def against_dscribe(repeats: int) -> dict:
     """16 Å boxes in fcc: the engine at 3 Å and 1 Å stride against dscribe box by box, one thread each."""
+    from arise_core.descriptor.soap import describe
     from arise_core.settings import DescriptorSettings
-    from arise_core.soap import describe
 
     structure = fcc(14)
     boxes = sample_of_boxes(structure, 50)
@@ -162,7 +163,7 @@ def against_quippy(repeats: int) -> dict:
 
 def superalloy_descriptors(repeats: int) -> dict:
     """Descriptors of the paper's superalloy model: two species, box 16 Å, stride 3 Å, open."""
-    from arise_core import builders
+    from arise_core.geometry import builders
 
     structure = builders.superalloy(rng=np.random.default_rng(0))
     seconds = median_seconds(engine(structure, 3.0), repeats, small_engine)
@@ -177,7 +178,7 @@ def superalloy_descriptors(repeats: int) -> dict:
 def superalloy_map(repeats: int) -> dict:
     """The whole map of the same, mutual information to a standard error of 0.01 bit."""
     import arise_core as arise
-    from arise_core import builders
+    from arise_core.geometry import builders
 
     structure = builders.superalloy(rng=np.random.default_rng(0))
     model = arise.load_model("arise-108")
@@ -290,7 +291,8 @@ def scaling(repeats: int) -> dict:
 def breakdown(repeats: int) -> dict:
     """Where the time goes in a map of thermal fcc at 3 Å and 1 Å stride, one thread, share of the whole."""
     import arise_core as arise
-    from arise_core import _engine, network, sampling, strided
+    from arise_core import network, strided
+    from arise_core.model import dropout as sampling
 
     spent: dict[str, float] = {}
 
@@ -373,7 +375,7 @@ def against_ovito(repeats: int) -> dict:
 def monte_carlo(repeats: int) -> dict:
     """Cost of a forward pass, and how many passes a tolerance of 0.01 bit takes."""
     import arise_core as arise
-    from arise_core.soap import describe
+    from arise_core.descriptor.soap import describe
 
     model = arise.load_model("arise-108")
     rng = np.random.default_rng(0)
@@ -395,8 +397,9 @@ def masks_compared(model) -> float:
     Rows between fcc and hcp, so that there is doubt; median over rows.
     """
     import arise_core as arise
-    from arise_core import network, sampling
-    from arise_core.soap import describe
+    from arise_core import network
+    from arise_core.descriptor.soap import describe
+    from arise_core.model import dropout as sampling
 
     rng = np.random.default_rng(0)
     a, b = (describe(arise.build(arise.prototype(n)), model.descriptor) for n in ("fcc", "hcp"))
@@ -426,8 +429,9 @@ def masks_compared(model) -> float:
 def adaptive_compared(model) -> dict:
     """Adaptive passes (0.01 bit, at most 1000) against 10,000 with other masks, boxes of a polycrystal."""
     import arise_core as arise
-    from arise_core import Structure, builders
-    from arise_core.strided import describe_boxes
+    from arise_core import Structure
+    from arise_core.engine.boxes import describe_boxes
+    from arise_core.geometry import builders
 
     rng = np.random.default_rng(3)
     grains = [arise.build(arise.prototype(n)) for n in ("fcc", "bcc", "hcp", "fcc", "diamond")]

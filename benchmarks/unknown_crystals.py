@@ -18,12 +18,13 @@ from ase.spacegroup import crystal
 from sklearn.metrics import roc_auc_score
 
 import arise_core as arise
-from arise_core import builders
-from arise_core.prototypes import prototypes
-from arise_core.soap import describe
-from arise_core.structure import FloatArray, Structure
-from arise_core.training.crystals import prototype_crystals
-from arise_core.training.samples import pristine_list
+from arise_core.crystals.crystal import prototype_crystals
+from arise_core.crystals.table import prototypes
+from arise_core.descriptor.soap import describe
+from arise_core.geometry import builders
+from arise_core.geometry.arrays import FloatArray
+from arise_core.geometry.structure import Structure
+from arise_core.training.samples.perturbed import pristine_list
 from ase_arise import from_atoms
 
 SHOWN = 3  # classes a crystal

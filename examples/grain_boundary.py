@@ -19,9 +19,10 @@ from ovito.modifiers import SliceModifier
 from scipy.spatial import cKDTree
 
 import arise_core as arise
-from arise_core import builders
-from ovito_arise import AriseModifier, pictures
+from arise_core.geometry import builders
+from ovito_arise import AriseModifier
 from ovito_arise.convert import to_pipeline
+from ovito_arise.demo import pictures
 
 THERMAL = 0.1  # Å, displacement of the atoms per coordinate
 VIEW = pictures.View(direction=(-0.4, 1.0, -0.35), size=(760, 700))

@@ -19,9 +19,10 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 import arise_core as arise
-from arise_core import builders
-from ovito_arise import AriseModifier, pictures
+from arise_core.geometry import builders
+from ovito_arise import AriseModifier
 from ovito_arise.convert import to_pipeline
+from ovito_arise.demo import pictures
 
 ANGLE = 21.8  # degrees, between the grains
 MISSING = 0.2  # share of the atoms in the patch

@@ -26,7 +26,8 @@ from ase.md.nptberendsen import NPTBerendsen
 from ovito.io import import_file
 from ovito.pipeline import Pipeline
 
-from ovito_arise import AriseModifier, pictures
+from ovito_arise import AriseModifier
+from ovito_arise.demo import pictures
 
 KEY = "temperature_K"
 MELTING_POINT = 1358.0  # K, of copper

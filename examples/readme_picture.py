@@ -16,8 +16,9 @@ import numpy as np
 from ovito.io import import_file
 from PIL import Image
 
-from ovito_arise import AriseLegend, AriseModifier, pictures
-from ovito_arise.demo import TRAJECTORY
+from ovito_arise import AriseLegend, AriseModifier
+from ovito_arise.demo import pictures
+from ovito_arise.demo.run import TRAJECTORY
 
 DEFAULT = Path(__file__).resolve().parents[1] / "docs" / "pictures" / "ovito.png"
 

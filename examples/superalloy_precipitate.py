@@ -17,9 +17,11 @@ import numpy as np
 from ovito.modifiers import CreateIsosurfaceModifier, SliceModifier
 from ovito.pipeline import Pipeline
 
-from arise_core import Structure, builders
-from ovito_arise import AriseModifier, pictures
+from arise_core import Structure
+from arise_core.geometry import builders
+from ovito_arise import AriseModifier
 from ovito_arise.convert import to_pipeline
+from ovito_arise.demo import pictures
 from ovito_arise.grid_files import write_grid_dump
 
 LATTICE = 3.57  # Å

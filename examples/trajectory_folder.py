@@ -23,8 +23,9 @@ import numpy as np
 from ovito.io import import_file
 
 import arise_core as arise
-from arise_core import builders
-from ovito_arise import AriseModifier, pictures
+from arise_core.geometry import builders
+from ovito_arise import AriseModifier
+from ovito_arise.demo import pictures
 
 COLUMNS = ("file", "frame", "atoms", "structure", "share", "other", "mutual_information_bit")
 Row = dict[str, object]

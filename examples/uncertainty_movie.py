@@ -20,8 +20,9 @@ from ovito.io import import_file
 from ovito.pipeline import Pipeline
 from PIL import Image
 
-from ovito_arise import AriseModifier, pictures
-from ovito_arise.demo import TRAJECTORY
+from ovito_arise import AriseModifier
+from ovito_arise.demo import pictures
+from ovito_arise.demo.run import TRAJECTORY
 
 
 def images(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ovito_arise.legend import AriseLegend
     from ovito_arise.modifier import AriseModifier
-    from ovito_arise.overlay import AriseLegend
 
 __all__ = ["AriseLegend", "AriseModifier"]
 
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> Any:
 
         return AriseModifier
     if name == "AriseLegend":
-        from ovito_arise.overlay import AriseLegend
+        from ovito_arise.legend import AriseLegend
 
         return AriseLegend
     raise AttributeError(f"module 'ovito_arise' has no attribute {name!r}")

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from ovito.data import DataCollection
 
 from arise_core import StridedMap
+from arise_core.errors import InputError
 from ovito_arise.outputs import BOXES, GRID, flat
 
 PROPERTY = "ARISE Cluster"
@@ -29,7 +30,7 @@ def show_clusters(data: DataCollection, field: StridedMap, labels: ArrayLike, su
     """
     ids = np.asarray(labels)
     if ids.shape != (len(field),) or ids.dtype.kind not in "iu":
-        raise ValueError(
+        raise InputError(
             f"`labels` must be {len(field)} integers, one a box, got shape {ids.shape} of type {ids.dtype}"
         )
     ids = np.maximum(ids.astype(np.int32) + 1, 0)

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import ase.data
 import numpy as np
 from ovito.data import DataCollection, ElementType, ParticleType, Property, SimulationCell
 from ovito.pipeline import Pipeline, StaticSource
 
 from arise_core import Structure
-from arise_core.structure import BoolArray, FloatArray, IntArray
+from arise_core.crystals.elements import ATOMIC_NUMBERS, SYMBOLS, element_of_mass
+from arise_core.errors import InputError
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.geometry.material import Material
 
 #: Key of `types_to_elements` that stands for every type that is not named.
 ANY_TYPE = "*"
-#: A mass names an element if it is this close to its standard atomic mass (u), and twice as far from any other.
-MASS_TOLERANCE = 0.1
-
-ATOMIC_NUMBERS: dict[str, int] = {s: z for z, s in enumerate(ase.data.chemical_symbols) if z > 0}
 
 
 @dataclass(frozen=True)
 class Atoms:
     """The particles that are to be analysed, as the core sees them."""
 
-    structure: Structure  # the origin of the simulation cell lies at zero
+    material: Material  # the origin of the simulation cell lies at zero
     origin: FloatArray  # (3,), Å, where it lies in OVITO
     selected: BoolArray | None  # (n_particles,), which particles are in the structure; None: all
 
@@ -46,7 +44,7 @@ def to_atoms(
     """
     particles = data.particles
     if particles is None or particles.count == 0:
-        raise ValueError("The operation requires particles, but the pipeline has none")
+        raise InputError("The operation requires particles, but the pipeline has none")
     selected = _selected(particles.get("Selection")) if only_selected else None
     chosen = slice(None) if selected is None else selected
     positions = np.asarray(particles["Position"])[chosen]
@@ -56,14 +54,11 @@ def to_atoms(
     else:
         numbers = atomic_numbers(np.asarray(types)[chosen], types.types, types_to_elements)
     if data.cell is None:
-        return Atoms(Structure(positions, numbers), np.zeros(3), selected)
+        return Atoms(Material.of(Structure(positions, numbers)), np.zeros(3), selected)
     matrix = np.asarray(data.cell)  # (3, 4): cell vectors are columns, the origin is the last one
     origin = matrix[:, 3].copy()
-    return Atoms(
-        Structure(positions - origin, numbers, _usable(matrix[:, :3].T, data.cell.pbc), data.cell.pbc),
-        origin,
-        selected,
-    )
+    structure = Structure(positions - origin, numbers, _usable(matrix[:, :3].T, data.cell.pbc), data.cell.pbc)
+    return Atoms(Material.of(structure), origin, selected)
 
 
 def to_collection(structure: Structure, radius: float | None = None) -> DataCollection:
@@ -81,7 +76,7 @@ def to_collection(structure: Structure, radius: float | None = None) -> DataColl
     particles = data.create_particles(count=len(structure))
     particles.create_property("Position", data=structure.positions)
     types = particles.create_property("Particle Type", data=structure.numbers.astype(np.int32))
-    types.types = [ParticleType(id=int(z), name=ase.data.chemical_symbols[z]) for z in structure.species]
+    types.types = [ParticleType(id=int(z), name=SYMBOLS[z]) for z in structure.species]
     for kind in types.types_:
         kind.load_defaults()
         if radius is not None:
@@ -115,7 +110,7 @@ def atomic_numbers(
     ]
     if unknown:
         example = ", ".join(f"{int(i)}: 'Cu'" for i, z in zip(present, elements, strict=True) if z is None)
-        raise ValueError(
+        raise InputError(
             f"The element of particle type {', '.join(unknown)} is not known: neither name nor mass of the "
             f"type tells it. Set `types_to_elements`, such as {{{example}}}"
         )
@@ -124,7 +119,7 @@ def atomic_numbers(
 
 def _one_element(count: int, types_to_elements: Mapping[str, str]) -> IntArray:
     if ANY_TYPE not in types_to_elements:
-        raise ValueError(
+        raise InputError(
             "The particles have no types. Say which element they are with `types_to_elements`, such as {'*': 'Cu'}"
         )
     return np.full(count, ATOMIC_NUMBERS[types_to_elements[ANY_TYPE]])
@@ -132,10 +127,10 @@ def _one_element(count: int, types_to_elements: Mapping[str, str]) -> IntArray:
 
 def _selected(selection: Property | None) -> BoolArray:
     if selection is None:
-        raise ValueError("The operation requires an input particles selection")
+        raise InputError("The operation requires an input particles selection")
     selected = np.asarray(selection) != 0
     if not selected.any():
-        raise ValueError("No particle is selected, and `only_selected` is on")
+        raise InputError("No particle is selected, and `only_selected` is on")
     return selected
 
 
@@ -164,19 +159,10 @@ def _element(type_id: int, kind: ElementType | None, mapping: Mapping[str, str])
             return ATOMIC_NUMBERS[mapping[key]]
     if name in ATOMIC_NUMBERS:
         return ATOMIC_NUMBERS[name]
-    from_mass = _element_of_mass(getattr(kind, "mass", 0.0))
+    from_mass = element_of_mass(getattr(kind, "mass", 0.0))
     if from_mass is None and ANY_TYPE in mapping:
         return ATOMIC_NUMBERS[mapping[ANY_TYPE]]
     return from_mass
-
-
-def _element_of_mass(mass: float) -> int | None:
-    if not mass > 0:
-        return None
-    off = np.abs(ase.data.atomic_masses - mass)
-    off[0] = np.inf
-    best, second = np.argsort(off)[:2]
-    return int(best) if off[best] <= MASS_TOLERANCE and off[second] >= 2 * off[best] else None
 
 
 def _describe(type_id: int, kind: ElementType | None) -> str:

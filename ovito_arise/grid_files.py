@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from ovito.data import SimulationCell, VoxelGrid
 
-from arise_core.files import write_atomically
+from arise_core.errors import InputError
+from arise_core.runtime.files import write_atomically
 
 Column = tuple[str, NDArray]
 
@@ -106,7 +107,7 @@ def _bounds(cell: SimulationCell) -> str:
     """LAMMPS' lines for a cell: bounding box and tilt."""
     a, b, c, origin = np.asarray(cell).T
     if np.abs([a[1], a[2], b[2]]).max() > 1e-8 * np.abs(np.asarray(cell)).max():
-        raise ValueError(
+        raise InputError(
             f"a LAMMPS grid dump needs a cell with its first vector along x and its second in the xy plane, got "
             f"{a.tolist()} and {b.tolist()}: use `write_cube`"
         )

@@ -15,10 +15,21 @@ from ovito.vis import VoxelGridVis
 from traits.api import Bool, Enum, Instance, Range, Str
 
 import arise_core as arise
-from arise_core.boxes import AUTOMATIC_STRIDE
-from arise_core.settings import MAP_TOLERANCE, MapSettings, SamplingSettings
+from arise_core.engine.grid import AUTOMATIC_STRIDE
+from arise_core.errors import InputTypeError, WorkError
+from arise_core.geometry.material import Material
+from arise_core.recognition.result import Recognition, Rule, recognise_steps
+from arise_core.settings import (
+    DEFAULT_MODEL,
+    MAP_TOLERANCE,
+    MapSettings,
+    RecognitionSettings,
+    SamplingSettings,
+    options_of,
+)
 from ovito_arise import outputs
-from ovito_arise.convert import Atoms, to_atoms
+from ovito_arise.cache import Result, ResultStore, fingerprint
+from ovito_arise.convert import to_atoms
 from ovito_arise.parameters import (
     CARD,
     NEVER,
@@ -27,13 +38,15 @@ from ovito_arise.parameters import (
     RejectThreshold,
     TypesToElements,
     class_indices,
+    from_traits,
     parse_types,
+    traits_of,
 )
-from ovito_arise.results import Result, ResultStore, fingerprint
 
 __all__ = ["AriseModifier"]
 
-Steps = Generator[float | str, None, Any]
+#: What OVITO shows while it waits: texts and shares of the work done.
+Steps = Generator[float | str, None, None]
 
 #: Of parameters that change what is shown, not what is computed.
 SHOWN: dict[str, Any] = {"ovito_invalidate_cache": False}
@@ -57,7 +70,7 @@ class AriseModifier(ModifierInterface):
     __module__ = "ovito_arise"
 
     model = Str(
-        "arise-108", label="Model", ovito_group="Model", ovito_placeholder="name or path of a model file",
+        DEFAULT_MODEL, label="Model", ovito_group="Model", ovito_placeholder="name or path of a model file",
         desc="model of the zoo, or a model file",
     )  # fmt: skip
     device = Device("cpu", label="Device", ovito_group="Model", desc="where the network runs: cpu, cuda, ...")
@@ -67,46 +80,9 @@ class AriseModifier(ModifierInterface):
         desc="smallest box with 100 atoms in the median box, and a stride of a quarter of it; "
         "found for every frame by itself",
     )  # fmt: skip
-    box_size = Range(
-        low=0.0, value=MapSettings.box_size, exclude_low=True, label="Box size (Å)", ovito_group="Boxes",
-        desc="edge of the boxes; smaller boxes see smaller grains and are less sure",
-    )  # fmt: skip
-    stride = Range(
-        low=0.0, value=MapSettings.stride, exclude_low=True, label="Stride (Å)", ovito_group="Boxes",
-        desc="distance from box to box; at most the box size",
-    )  # fmt: skip
-    padding = Enum(
-        MapSettings.padding, ["half", "none", "full"], label="At open borders", ovito_group="Boxes",
-        desc="half: box centres run to the surface; none: boxes stay inside; full: every box that touches",
-    )  # fmt: skip
-    edges = Enum(
-        MapSettings.edges, ["exact", "box"], label="Partly filled boxes", ovito_group="Boxes",
-        desc="exact: corrected for the shape of the material inside; box: taken as cut by flat faces (faster)",
-    )  # fmt: skip
-    min_atoms = Range(
-        low=1, value=MapSettings.min_atoms, label="Fewest atoms in a box", ovito_group="Boxes",
-        desc="boxes with fewer atoms get no prediction",
-    )  # fmt: skip
-    min_atoms_per_species = Range(
-        low=1, value=MapSettings.min_atoms_per_species, label="Fewest atoms of a species", ovito_group="Boxes",
-        desc="a species with fewer atoms in a box is treated as missing there",
-    )  # fmt: skip
-
-    passes = Range(
-        low=1, value=SamplingSettings.passes, label="Passes, at most", ovito_group="Uncertainty",
-        desc="forward passes with dropout",
-    )  # fmt: skip
-    tolerance = Range(
-        low=0.0, value=MAP_TOLERANCE, label="Tolerance (bit)", ovito_group="Uncertainty",
-        desc="standard error of the mutual information at which a box needs no more passes; 0: all passes",
-    )  # fmt: skip
-    seed = Range(
-        low=0,
-        value=SamplingSettings.seed,
-        label="Seed",
-        ovito_group="Uncertainty",
-        desc="of the dropout masks",
-    )
+    # Traits of all settings of maps and of sampling, with the defaults of maps.
+    locals().update(traits_of(MapSettings, "Boxes"))
+    locals().update(traits_of(SamplingSettings, "Uncertainty", tolerance=MAP_TOLERANCE))
 
     only_selected = Bool(
         False, label="Use only selected particles", ovito_group="Input",
@@ -172,21 +148,24 @@ class AriseModifier(ModifierInterface):
         """Add the outputs to a data collection; yields texts and shares of the work done."""
         atoms = to_atoms(data, parse_types(self.types_to_elements), self.only_selected)
         model = self._model()
-        choice = self._choice(model)
+        rule, shown = self._rule(model), self._shown(model)
         sampling = self._sampling()
-        key = (fingerprint(atoms.structure), atoms.origin.tobytes(), model.card.weights_sha256, self.device,
+        key = (fingerprint(atoms.material.structure), atoms.origin.tobytes(), model.card.weights_sha256, self.device,
                self.automatic_box, self._map_settings(None), sampling)  # fmt: skip
         result = self._results.get(key)
         if result is None:
             yield "ARISE: describing and classifying boxes"
-            result = yield from _evaluate(atoms, model, self._map_settings(atoms.structure), sampling)
+            job = arise.map_steps(atoms.material, model, self._map_settings(atoms.material), sampling)
+            found = yield from job  # closed with this generator, and its threads with it
+            result = Result(Recognition.of_map(found.moved(atoms.origin), means=False))
             self._results.put(key, result)
         if self.whole_structure and result.whole is None:
             yield "ARISE: classifying the whole structure"
-            result.whole = arise.classify(
-                atoms.structure, model, passes=self.passes, seed=self.seed, min_atoms=self.min_atoms
+            whole = RecognitionSettings(
+                mode="whole", map=MapSettings(min_atoms=self.min_atoms), sampling=sampling
             )
-        outputs.write(data, result, atoms.selected, choice, self.grid_vis)
+            result.whole = yield from recognise_steps(atoms.material, model, whole)
+        outputs.write(data, result, atoms.selected, rule, shown, self.grid_vis)
 
     # --- for scripts ----------------------------------------------------------------------------------------
 
@@ -199,8 +178,9 @@ class AriseModifier(ModifierInterface):
         """
         last = self._results.last()
         if last is None:
-            raise RuntimeError("no frame was evaluated yet: call `pipeline.compute()` first")
-        return last.field
+            raise WorkError("no frame was evaluated yet: call `pipeline.compute()` first")
+        assert last.local.field is not None
+        return last.local.field
 
     # --- parameters to settings -----------------------------------------------------------------------------
 
@@ -208,37 +188,37 @@ class AriseModifier(ModifierInterface):
         """Refuse parameters that do not fit each other or name nothing, before there is any input."""
         self._map_settings(None)
         self._sampling()
-        self._choice(self._model())
+        model = self._model()
+        self._rule(model)
+        self._shown(model)
 
     def _model(self) -> arise.Model:
         path = Path(self.model)
         return _load(self.model, self.device, path.stat().st_mtime_ns if path.is_file() else 0)
 
-    def _map_settings(self, structure: arise.Structure | None) -> MapSettings:
-        size, stride = self.box_size, self.stride
+    def _map_settings(self, material: Material | None) -> MapSettings:
+        given = {name: getattr(self, name) for name in options_of(MapSettings)}
         if self.automatic_box:
-            size = arise.automatic_box_size(structure) if structure is not None else MapSettings.box_size
-            stride = AUTOMATIC_STRIDE * size
-        return MapSettings(
-            box_size=size,
-            stride=stride,
-            padding=self.padding,
-            edges=self.edges,
-            min_atoms=self.min_atoms,
-            min_atoms_per_species=self.min_atoms_per_species,
-        )
+            size = arise.automatic_box_size(material) if material is not None else MapSettings.box_size
+            given |= {"box_size": size, "stride": AUTOMATIC_STRIDE * size}
+        return MapSettings(**given)
 
     def _sampling(self) -> SamplingSettings:
-        return SamplingSettings(passes=self.passes, tolerance=self.tolerance or None, seed=self.seed)
+        given = {name: getattr(self, name) for name in options_of(SamplingSettings)}
+        return SamplingSettings(**from_traits(SamplingSettings, given))
 
-    def _choice(self, model: arise.Model) -> outputs.Choice:
+    def _rule(self, model: arise.Model) -> Rule:
         considered = class_indices(self.classes, model.class_info, "classes")
-        threshold = {CARD: model.card.reject.threshold, NEVER: None}
+        threshold = {CARD: model.threshold("card"), NEVER: None}
         given = self.reject_threshold
-        return outputs.Choice(
-            considered=None if len(considered) in (0, len(model.classes)) else considered,
+        return Rule(
             reject_threshold=threshold[given] if given in threshold else float(given),
             min_confidence=self.min_confidence,
+            considered=None if len(considered) in (0, len(model.classes)) else considered,
+        )
+
+    def _shown(self, model: arise.Model) -> outputs.Shown:
+        return outputs.Shown(
             color_by=self.color_by,
             color_end=self.color_end,
             probabilities=class_indices(self.probabilities, model.class_info, "probabilities"),
@@ -248,19 +228,12 @@ class AriseModifier(ModifierInterface):
         )
 
 
-def _evaluate(atoms: Atoms, model: arise.Model, settings: MapSettings, sampling: SamplingSettings) -> Steps:
-    """The expensive part. Closing the generator ends the work."""
-    found = yield from arise.map_steps(atoms.structure, model, settings, sampling)
-    field = found.moved(atoms.origin)
-    return Result(field, field.values_at(field.grid.structure.positions))
-
-
 def _refuse_unknown(parameters: dict[str, Any], known: list[str]) -> None:
     unknown = [name for name in parameters if name not in known]
     if unknown:
         close = difflib.get_close_matches(unknown[0], known, n=3, cutoff=0.5)
         hint = f"; close: {', '.join(close)}" if close else ""
-        raise TypeError(f"AriseModifier has no parameter {unknown[0]!r}{hint}")
+        raise InputTypeError(f"AriseModifier has no parameter {unknown[0]!r}{hint}")
 
 
 @lru_cache(maxsize=4)

@@ -20,9 +20,13 @@ from ovito.data import (
 from ovito.modifiers import ColorCodingModifier
 from ovito.vis import VoxelGridVis
 
-from arise_core import BoxGrid, Prediction
-from arise_core.card import ClassInfo
-from ovito_arise.results import Result
+from arise_core import BoxGrid
+from arise_core.crystals.naming import ClassInfo
+from arise_core.geometry.arrays import IntArray
+from arise_core.model.classes import MISSING, ClassTable
+from arise_core.recognition.maps import StridedMap
+from arise_core.recognition.result import Recognition, Rule
+from ovito_arise.cache import Result
 
 OTHER = 0
 OTHER_COLOUR = (0.95, 0.95, 0.95)
@@ -32,16 +36,12 @@ GRID = "arise"
 
 Ids = NDArray[np.int32]
 Mask = NDArray[np.bool_]
-Floats = NDArray[np.floating]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What is shown, and how: nothing of it needs new descriptors or network passes."""
+class Shown:
+    """What is put out beside the labels; nothing of it needs new descriptors or network passes."""
 
-    considered: tuple[int, ...] | None  # classes that keep their name, the others become Other; None: all
-    reject_threshold: float | None
-    min_confidence: float
     color_by: str  # "structure", "mutual information", "confidence" or "nothing"
     color_end: float  # mutual information at the end of the colour scale, bit
     probabilities: tuple[int, ...]  # classes
@@ -50,8 +50,43 @@ class Choice:
     whole_structure: bool
 
 
+@dataclass(frozen=True)
+class _View:
+    """A recognition, judged, and what of it is shown: what all outputs are made of."""
+
+    recognition: Recognition
+    field: StridedMap
+    whole: Recognition | None
+    selected: Mask | None  # (n_particles,), which particles were analysed; None: all
+    shown: Shown
+    suffix: str  # of all names, see `instance_suffix`
+
+    @property
+    def classes(self) -> ClassTable:
+        """Of the model."""
+        return self.recognition.classes
+
+    @property
+    def rule(self) -> Rule:
+        """By which all is judged."""
+        return self.recognition.rule
+
+    def at_particles(self, values: NDArray, count: int, empty: float) -> NDArray:
+        """Values of the analysed particles among all `count`, the others `empty`."""
+        if self.selected is None:
+            return values
+        out = np.full((count, *values.shape[1:]), empty, dtype=values.dtype)
+        out[self.selected] = values
+        return out
+
+
 def write(
-    data: DataCollection, result: Result, selected: Mask | None, choice: Choice, grid_vis: VoxelGridVis
+    data: DataCollection,
+    result: Result,
+    selected: Mask | None,
+    rule: Rule,
+    shown: Shown,
+    grid_vis: VoxelGridVis,
 ) -> None:
     """Add all outputs to a data collection.
 
@@ -59,20 +94,23 @@ def write(
         data: what the pipeline passes on.
         result: of the selected particles.
         selected: (n_particles,), which particles were analysed; None: all.
-        choice: what to show.
+        rule: when a particle has the name of its class; else it is Other.
+        shown: what to put out.
         grid_vis: how the voxel grid is drawn.
     """
-    suffix = instance_suffix(data)
-    classes = result.field.prediction.classes
-    ids = _at_particles(structure_ids(result.points, choice), selected, data.particles.count, OTHER)
-    _particles(data, result, ids, selected, choice, suffix)
-    counts = np.bincount(ids, minlength=len(classes) + 1)
-    _bar_chart(data, counts, classes, f"{TABLE}{suffix}")
-    _attributes(data, result, counts, choice, suffix)
-    if choice.voxel_grid:
-        _voxel_grid(data, result, choice, f"{GRID}{suffix}", grid_vis)
-    if choice.box_table:
-        _box_table(data, result, choice, f"{BOXES}{suffix}")
+    recognition = result.local.with_rule(rule)
+    assert recognition.field is not None
+    whole = None if result.whole is None else result.whole.with_rule(rule)
+    view = _View(recognition, recognition.field, whole, selected, shown, instance_suffix(data))
+    ids = view.at_particles(structure_types(recognition.atom_class), data.particles.count, OTHER)
+    _particles(data, view, ids)
+    counts = np.bincount(ids, minlength=len(view.classes) + 1)
+    _bar_chart(data, counts, view.classes, f"{TABLE}{view.suffix}")
+    _attributes(data, view, counts)
+    if shown.voxel_grid:
+        _voxel_grid(data, view, f"{GRID}{view.suffix}", grid_vis)
+    if shown.box_table:
+        _box_table(data, view, f"{BOXES}{view.suffix}")
 
 
 def instance_suffix(data: DataCollection) -> str:
@@ -87,19 +125,9 @@ def _suffix(number: int) -> str:
     return "" if number == 1 else f".{number}"
 
 
-def structure_ids(values: Prediction | object, choice: Choice) -> Ids:
-    """Structure type of boxes or points, (n,): class index + 1, or 0 for Other.
-
-    Other is what has no prediction, is rejected, is less sure than asked for, or of a class not considered.
-    """
-    keep = values.index >= 0
-    if choice.considered is not None:
-        keep &= np.isin(values.index, choice.considered)
-    if choice.reject_threshold is not None:
-        keep &= ~(values.reject_score >= choice.reject_threshold)
-    if choice.min_confidence > 0:
-        keep &= values.confidence >= choice.min_confidence
-    return np.where(keep, values.index + 1, OTHER).astype(np.int32)
+def structure_types(index: IntArray) -> Ids:
+    """Structure type in OVITO of each class index, (n,): the index + 1, or 0 for Other."""
+    return (index + 1).astype(np.int32)
 
 
 def element_types(classes: Sequence[ClassInfo]) -> list[ElementType]:
@@ -117,55 +145,45 @@ def typed_property(
     return made
 
 
-def _at_particles(values: NDArray, selected: Mask | None, count: int, empty: float) -> NDArray:
-    """Values of the analysed particles among all, the others `empty`."""
-    if selected is None:
-        return values
-    out = np.full((count, *values.shape[1:]), empty, dtype=values.dtype)
-    out[selected] = values
-    return out
-
-
-def _particles(
-    data: DataCollection, result: Result, ids: Ids, selected: Mask | None, choice: Choice, suffix: str
-) -> None:
+def _particles(data: DataCollection, view: _View, ids: Ids) -> None:
     particles = data.particles_
-    classes = result.field.prediction.classes
-    names = suffix.replace(".", " ")  # a point is not allowed in the name of a property
-    typed_property(particles, "Structure Type", ids, element_types(classes))
+    names = view.suffix.replace(".", " ")  # a point is not allowed in the name of a property
+    typed_property(particles, "Structure Type", ids, element_types(view.classes))
+    atoms = view.recognition.atoms
     scalars = {
-        "Confidence": result.points.confidence,
-        "Mutual Information": result.points.mutual_information,
-        "Reject Score": result.points.reject_score,
+        "Confidence": atoms.confidence,
+        "Mutual Information": atoms.mutual_information,
+        "Reject Score": atoms.reject_score,
     }
     for name, values in scalars.items():
         data.particles_.create_property(
-            f"ARISE {name}{names}", data=_at_particles(values, selected, particles.count, np.nan)
+            f"ARISE {name}{names}", data=view.at_particles(values, particles.count, np.nan)
         )
     probability = f"ARISE Probability{names}"
     if probability in particles:
         del particles[probability]  # another number of components is refused
-    if choice.probabilities:
+    chosen = view.shown.probabilities
+    if chosen:
         particles.create_property(
             probability,
-            data=_at_particles(result.probabilities(choice.probabilities), selected, particles.count, np.nan),
-            components=[classes[k].identifier for k in choice.probabilities],
+            data=view.at_particles(view.recognition.probabilities_at_atoms(chosen), particles.count, np.nan),
+            components=[view.classes.identifiers[k] for k in chosen],
         )
-    _colour(data, ids, classes, choice, names)
+    _colour(data, ids, view.classes, view.shown, names)
 
 
-def _colour(data: DataCollection, ids: Ids, classes: Sequence[ClassInfo], choice: Choice, names: str) -> None:
+def _colour(data: DataCollection, ids: Ids, classes: ClassTable, shown: Shown, names: str) -> None:
     """Set the colour of the particles, or leave it as it is."""
-    if choice.color_by == "nothing":
+    if shown.color_by == "nothing":
         return
-    if choice.color_by == "structure":
-        table = np.array([OTHER_COLOUR, *(c.colour for c in classes)])
+    if shown.color_by == "structure":
+        table = np.concatenate([[OTHER_COLOUR], classes.colours])
         data.particles_.create_property("Color", data=table[ids])
         return
     field, end = {
-        "mutual information": ("Mutual Information", choice.color_end),
+        "mutual information": ("Mutual Information", shown.color_end),
         "confidence": ("Confidence", 1.0),
-    }[choice.color_by]
+    }[shown.color_by]
     name = f"ARISE {field}{names}"
     data.apply(
         ColorCodingModifier(
@@ -195,31 +213,26 @@ def _bar_chart(
     typed_property(table, "Structure Type", present, [types[i] for i in present])
 
 
-def _attributes(
-    data: DataCollection, result: Result, counts: NDArray[np.int64], choice: Choice, suffix: str
-) -> None:
-    classes = result.field.prediction.classes
-    shown = range(len(classes)) if choice.considered is None else choice.considered
-    rows = [("OTHER", counts[OTHER]), *((classes[k].identifier, counts[k + 1]) for k in shown)]
+def _attributes(data: DataCollection, view: _View, counts: NDArray[np.int64]) -> None:
+    names, considered = view.classes.identifiers, view.rule.considered
+    shown = range(len(names)) if considered is None else considered
+    rows = [("OTHER", counts[OTHER]), *((names[k], counts[k + 1]) for k in shown)]
     total = counts.sum()
-    information = result.points.mutual_information
     values: dict[str, object] = {}
     for name, count in rows:
         values[f"counts.{name}"] = int(count)
         values[f"fractions.{name}"] = float(count / total)
-    good = np.isfinite(information)
-    values["mutual_information.mean"] = float(information[good].mean()) if good.any() else np.nan
-    values["model"] = result.field.model_name
-    values["box_size"] = float(result.field.grid.settings.box_size)
-    values["stride"] = float(result.field.grid.settings.stride)
-    if choice.whole_structure and result.whole is not None:
-        whole = result.whole.with_threshold(choice.reject_threshold)
-        label = structure_ids(whole, choice)[0]
-        values["structure.name"] = "OTHER" if label == OTHER else classes[label - 1].identifier
-        values["structure.confidence"] = float(whole.confidence[0])
-        values["structure.mutual_information"] = float(whole.mutual_information[0])
-        values["structure.reject_score"] = float(whole.reject_score[0])
-    _set_attributes(data, {f"ARISE.{name}{suffix}": value for name, value in values.items()})
+    values["mutual_information.mean"] = view.recognition.mutual_information
+    values["model"] = view.field.model_name
+    values["box_size"] = float(view.field.grid.settings.box_size)
+    values["stride"] = float(view.field.grid.settings.stride)
+    if view.shown.whole_structure and view.whole is not None:
+        label = view.whole.atom_class[0]
+        values["structure.name"] = "OTHER" if label == MISSING else names[label]
+        values["structure.confidence"] = view.whole.confidence
+        values["structure.mutual_information"] = view.whole.mutual_information
+        values["structure.reject_score"] = view.whole.reject_score
+    _set_attributes(data, {f"ARISE.{name}{view.suffix}": value for name, value in values.items()})
 
 
 def _set_attributes(data: DataCollection, values: dict[str, object]) -> None:
@@ -232,14 +245,12 @@ def _set_attributes(data: DataCollection, values: dict[str, object]) -> None:
             data.objects.append(AttributeDataObject(identifier=name, value=value))
 
 
-def _voxel_grid(
-    data: DataCollection, result: Result, choice: Choice, name: str, grid_vis: VoxelGridVis
-) -> None:
+def _voxel_grid(data: DataCollection, view: _View, name: str, grid_vis: VoxelGridVis) -> None:
     """A grid whose cells are centred on the boxes.
 
     Fields are float64, and 0 where a box holds too few atoms: OVITO's isosurfaces take neither float32 nor NaN.
     """
-    field, p = result.field, result.field.prediction
+    field, p = view.field, view.field.prediction
     grid = data.grids.create(
         name,
         domain=_domain(data, field.grid),
@@ -250,7 +261,10 @@ def _voxel_grid(
     )
 
     typed_property(
-        grid, "Structure Type", flat(structure_ids(p, choice), field.shape), element_types(p.classes)
+        grid,
+        "Structure Type",
+        flat(structure_types(view.rule.index(p)), field.shape),
+        element_types(p.classes),
     )
     scalars = {
         "Confidence": p.confidence,
@@ -260,14 +274,14 @@ def _voxel_grid(
     }
     for title, values in scalars.items():
         grid.create_property(title, data=flat(np.nan_to_num(values, nan=0.0), field.shape))
-    if choice.probabilities:
+    if view.shown.probabilities:
         chosen = [
-            np.nan_to_num(p.probabilities[:, k], nan=0.0).astype(np.float64) for k in choice.probabilities
+            np.nan_to_num(p.probabilities[:, k], nan=0.0).astype(np.float64) for k in view.shown.probabilities
         ]
         grid.create_property(
             "Probability",
             data=np.stack([flat(column, field.shape) for column in chosen], axis=1),
-            components=[p.classes[k].identifier for k in choice.probabilities],
+            components=[p.classes.identifiers[k] for k in view.shown.probabilities],
         )
 
 
@@ -287,15 +301,15 @@ def _domain(data: DataCollection, grid: BoxGrid) -> SimulationCell:
     return domain
 
 
-def _box_table(data: DataCollection, result: Result, choice: Choice, name: str) -> None:
+def _box_table(data: DataCollection, view: _View, name: str) -> None:
     """One row a box."""
-    field, p = result.field, result.field.prediction
+    field, p = view.field, view.field.prediction
     table = data.tables.create(
         name, plot_mode=DataTable.PlotMode.NoPlot, count=len(field), title="ARISE boxes"
     )
     table.create_property("Center", data=field.centers, components=["X", "Y", "Z"])
     table.create_property("Atoms", data=field.n_atoms)
-    typed_property(table, "Structure Type", structure_ids(p, choice), element_types(p.classes))
+    typed_property(table, "Structure Type", structure_types(view.rule.index(p)), element_types(p.classes))
     for title, values in (
         ("Confidence", p.confidence),
         ("Mutual Information", p.mutual_information),

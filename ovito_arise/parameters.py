@@ -6,17 +6,17 @@ saved session, and a value that is refused then costs all the others.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from traits.api import BaseStr, HasTraits
+from traits.api import Any as Any_
+from traits.api import BaseStr, Enum, HasTraits, Range
 
-from arise_core.card import ClassInfo
-from arise_core.prediction import check_threshold
+from arise_core.errors import InputError
+from arise_core.model.classes import ClassTable
+from arise_core.settings import check_threshold, options_of
 
-ALL_CLASSES = "all"
 NEVER = "never"
 CARD = "card"
 
@@ -45,7 +45,7 @@ class TypesToElements(BaseStr):
 
     def validate(self, obj: HasTraits, name: str, value: Any) -> str:
         """The mapping as text."""
-        from ovito_arise.convert import ATOMIC_NUMBERS
+        from arise_core.crystals.elements import ATOMIC_NUMBERS
 
         given = value
         if value is None:
@@ -108,12 +108,12 @@ def parse_types(text: str) -> dict[str, str]:
     for part in split_names(text):
         key, colon, element = part.rpartition(":")
         if not colon or not key.strip():
-            raise ValueError(f"`types_to_elements` has an entry that is not 'type: element', {part!r}")
+            raise InputError(f"`types_to_elements` has an entry that is not 'type: element', {part!r}")
         mapping[key.strip()] = element.strip()
     return mapping
 
 
-def class_indices(text: str, classes: Sequence[ClassInfo], parameter: str) -> tuple[int, ...]:
+def class_indices(text: str, classes: ClassTable, parameter: str) -> tuple[int, ...]:
     """Indices of the named classes of a model, in its order; "all" names all.
 
     Args:
@@ -124,15 +124,39 @@ def class_indices(text: str, classes: Sequence[ClassInfo], parameter: str) -> tu
     Raises:
         ValueError: a name that is none of the model's, with the closest ones.
     """
-    if text.casefold() == ALL_CLASSES:
-        return tuple(range(len(classes)))
-    known = {name.casefold(): k for k, c in enumerate(classes) for name in (c.name, c.label, c.identifier)}
-    found = set()
-    for name in split_names(text):
-        if name.casefold() not in known:
-            close = difflib.get_close_matches(name.casefold(), known, n=4, cutoff=0.4)
-            names = [classes[k].identifier for k in dict.fromkeys(known[c] for c in close)]
-            hint = f"; close: {', '.join(names)}" if names else ""
-            raise ValueError(f"`{parameter}` has a name that is none of the model's classes, {name!r}{hint}")
-        found.add(known[name.casefold()])
-    return tuple(sorted(found))
+    return classes.find_all(split_names(text), parameter)
+
+
+def traits_of(settings: type, group: str, **defaults: Any) -> dict[str, Any]:
+    """A trait for every option of a settings class, with its label, range and help text.
+
+    Args:
+        settings: `MapSettings` or `SamplingSettings`.
+        group: of the panel.
+        defaults: other defaults than those of the class.
+    """
+    made: dict[str, Any] = {}
+    for name, (default, known) in options_of(settings).items():
+        value = defaults.get(name, default)
+        words = {"label": known.label, "ovito_group": group, "desc": known.text}
+        if known.choices:
+            made[name] = Enum(value, list(known.choices), **words)
+        elif known.low is None:
+            made[name] = Any_(value, **words)
+        else:
+            made[name] = Range(
+                low=type(value)(known.low),
+                value=value,
+                exclude_low=known.above and known.none is None,
+                **words,
+            )
+    return made
+
+
+def from_traits(settings: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of traits as values of settings: numbers that stand for None become None."""
+    known = options_of(settings)
+    return {
+        name: None if known[name][1].none is not None and value == known[name][1].none else value
+        for name, value in values.items()
+    }

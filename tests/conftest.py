@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import arise_core as arise
-from arise_core import builders
+from arise_core.geometry import builders
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from ovito_arise import pictures
+from ovito_arise.demo import pictures
+from tests import ROOT
 
-EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+EXAMPLES = ROOT / "examples"
 
 
 def load(name: str) -> ModuleType:

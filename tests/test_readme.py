@@ -3,11 +3,11 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests import ROOT
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 #: Text of the one warning that may come, from ASE 3.29; pyproject.toml has it too.
 ASE_WITH_NUMPY_2_5 = "Setting the shape on a NumPy array"

@@ -18,13 +18,14 @@ from pathlib import Path
 
 import numpy as np
 
-from arise_core import threads
 from arise_core.benchmark.bayes import TITLES, NaiveBayes, training_chunks, training_features
 from arise_core.benchmark.methods import AriseModel, Method, Sample, baselines
 from arise_core.benchmark.structures import COLUMNS, PRISTINE, Column, cases, column, labels_of
-from arise_core.files import write_atomically
-from arise_core.network import load_model
-from arise_core.workers import processes
+from arise_core.errors import ExistingFileError, FileError, InputError
+from arise_core.model.zoo import load_model
+from arise_core.runtime import threads
+from arise_core.runtime.files import write_atomically
+from arise_core.runtime.workers import processes
 
 DEFAULT_MODEL = "arise-108"
 Progress = Callable[[float, str], None]
@@ -58,9 +59,9 @@ class AccuracySettings:
     def __post_init__(self) -> None:
         for name in ("draws", "passes"):
             if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}")
+                raise InputError(f"`{name}` must be at least 1, got {getattr(self, name)}")
         if self.seed < 0:
-            raise ValueError(f"`seed` must not be negative, got {self.seed}")
+            raise InputError(f"`seed` must not be negative, got {self.seed}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def run(
     """
     count = threads.count() if workers is None else workers
     if count < 1:
-        raise ValueError(f"`workers` must be at least 1, got {count}")
+        raise InputError(f"`workers` must be at least 1, got {count}")
     plan = make_plan(settings, out)
     kinds = [column(name) for name in settings.columns] or list(COLUMNS)
     parts = [(k, draw) for k in kinds for draw in range(settings.draws if k else 1)]
@@ -161,11 +162,11 @@ def make_plan(settings: AccuracySettings, out: Path) -> Plan:
     known = [*baselines(), *TITLES]
     wanted = set(settings.methods or known)
     for name in sorted(wanted - {*known, NO_METHOD}):
-        raise ValueError(f"`method` must be one of {', '.join(known)} or {NO_METHOD}, got {name!r}")
+        raise InputError(f"`method` must be one of {', '.join(known)} or {NO_METHOD}, got {name!r}")
     models = [load_model(name) for name in settings.models]
     names = [m.name for m in models]
     if len({*names, *known}) < len(names) + len(known):
-        raise ValueError(
+        raise InputError(
             f"`model` names must differ from each other and from methods, got {', '.join(names)}"
         )
     return Plan(
@@ -225,7 +226,7 @@ def _computed(
             for future in as_completed(running):
                 yield running[future], future.result()
         except BrokenProcessPool as error:
-            raise OSError(
+            raise FileError(
                 "a worker process died (out of memory?): finished parts are kept; the same command goes on"
             ) from error
 
@@ -252,11 +253,11 @@ def _claim(plan: Plan) -> None:
     if note.is_file() and note.read_text(encoding="utf-8") != text:
         before, now = json.loads(note.read_text(encoding="utf-8")), json.loads(text)
         differ = ", ".join(k for k in now if now[k] != before.get(k))
-        raise ValueError(
+        raise InputError(
             f"`out` {str(plan.out)!r} holds work on other settings ({differ}); choose another folder"
         )
     if plan.out.is_file():
-        raise FileExistsError(f"`out` {str(plan.out)!r} is a file, not a folder")
+        raise ExistingFileError(f"`out` {str(plan.out)!r} is a file, not a folder")
     write_atomically(note, lambda path: path.write_text(text, encoding="utf-8"))
 
 

@@ -18,11 +18,12 @@ from typing import Any, Protocol
 import numpy as np
 import spglib
 
-from arise_core.network import Model
-from arise_core.prototypes import prototypes
+from arise_core.crystals.table import prototypes
+from arise_core.descriptor.soap import describe
+from arise_core.geometry.arrays import FloatArray
+from arise_core.geometry.structure import Structure
+from arise_core.model.model import Model
 from arise_core.settings import DescriptorSettings, SamplingSettings
-from arise_core.soap import describe
-from arise_core.structure import FloatArray, Structure
 
 ENTRY_POINTS = "arise.benchmark_methods"
 NO_ANSWER = "none"

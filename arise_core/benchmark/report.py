@@ -19,9 +19,10 @@ import numpy as np
 from arise_core.benchmark.accuracy import AccuracySettings, Results, Row
 from arise_core.benchmark.methods import AriseModel, Method
 from arise_core.benchmark.structures import BOTH, COLUMNS, Column
-from arise_core.files import write_atomically
-from arise_core.prototypes import prototypes
-from arise_core.structure import FloatArray, IntArray
+from arise_core.crystals.table import prototypes
+from arise_core.errors import InputError
+from arise_core.geometry.arrays import FloatArray, IntArray
+from arise_core.runtime.files import write_atomically
 from arise_core.training.export import replace_card
 
 PAPER = "Leitherer et al., Nature Communications 12, 6234 (2021), doi:10.1038/s41467-021-26511-5"
@@ -186,7 +187,7 @@ def check_complete(settings: AccuracySettings) -> None:
     """
     for name in ("classes", "columns"):
         if chosen := getattr(settings, name):
-            raise ValueError(
+            raise InputError(
                 f"`{name}` must be left out to record the figures in a card, got {', '.join(chosen)}"
             )
 

@@ -12,9 +12,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from arise_core import builders
-from arise_core.prototypes import build, prototype, prototypes, supercells
-from arise_core.structure import Structure
+from arise_core.crystals.ideal import build, supercells
+from arise_core.crystals.table import prototype, prototypes
+from arise_core.errors import InputError
+from arise_core.geometry import builders
+from arise_core.geometry.structure import Structure
 
 FORMS = ("unit", "periodic", "open")
 
@@ -71,7 +73,7 @@ def column(name: str) -> Column:
     for known in COLUMNS:
         if known.name == name:
             return known
-    raise ValueError(f"`column` must be one of {', '.join(c.name for c in COLUMNS)}, got {name!r}")
+    raise InputError(f"`column` must be one of {', '.join(c.name for c in COLUMNS)}, got {name!r}")
 
 
 def labels_of(names: Sequence[str]) -> tuple[str, ...]:

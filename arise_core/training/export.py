@@ -7,10 +7,12 @@ from pathlib import Path
 
 import torch
 
-from arise_core.card import Card, weights_digest
-from arise_core.files import write_atomically
-from arise_core.network import CARD_FILE, Model, load_script
-from arise_core.training.mlp import DropoutMLP
+from arise_core.errors import InputError
+from arise_core.model.archive import CARD_FILE, load_script
+from arise_core.model.card import Card, weights_digest
+from arise_core.model.model import Model
+from arise_core.runtime.files import write_atomically
+from arise_core.training.network import DropoutMLP
 
 
 def network_digest(network: DropoutMLP) -> str:
@@ -35,7 +37,7 @@ def export(network: DropoutMLP, card: Card, folder: Path) -> None:
         ValueError: the card's hash is not that of the network.
     """
     if card.weights_sha256 != network_digest(network):
-        raise ValueError("`card.weights_sha256` is not the hash of the network's weights")
+        raise InputError("`card.weights_sha256` is not the hash of the network's weights")
     _write(scripted(network), card, folder / "model.pt")
 
 
@@ -46,7 +48,7 @@ def replace_card(model: Model, card: Card) -> None:
         ValueError: the card's hash is not that of the model's weights.
     """
     if card.weights_sha256 != model.card.weights_sha256:
-        raise ValueError("`card.weights_sha256` is not the hash of the model's weights")
+        raise InputError("`card.weights_sha256` is not the hash of the model's weights")
     _write(load_script(model.path.read_bytes()), card, model.path)
 
 

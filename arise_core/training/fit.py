@@ -15,10 +15,11 @@ import torch
 from sklearn.model_selection import train_test_split
 from torch import Tensor, nn
 
-from arise_core import threads
-from arise_core.files import write_atomically
-from arise_core.structure import IntArray, Reals
-from arise_core.training.mlp import DropoutMLP
+from arise_core.errors import InputError
+from arise_core.geometry.arrays import IntArray, Reals
+from arise_core.runtime import threads
+from arise_core.runtime.files import write_atomically
+from arise_core.training.network import DropoutMLP
 from arise_core.training.recipe import NetworkSettings, Recipe
 
 SPLIT_SEED = 42
@@ -226,7 +227,7 @@ def _read_checkpoint(path: Path, digest: str) -> dict[str, Any] | None:
         return None
     content: dict[str, Any] = torch.load(path, weights_only=True)
     if content["digest"] != digest:
-        raise ValueError(f"{str(path)!r} belongs to another recipe; choose another folder or remove it")
+        raise InputError(f"{str(path)!r} belongs to another recipe; choose another folder or remove it")
     return content
 
 

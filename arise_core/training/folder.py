@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from arise_core.network import Model
-from arise_core.training.crystals import Crystal
+from arise_core.crystals.crystal import Crystal
+from arise_core.errors import InputError, MissingFileError
+from arise_core.model.model import Model
+from arise_core.runtime.files import zoo_root
 from arise_core.training.defaults import DEFAULT_MODEL
 from arise_core.training.fit import Progress
-from arise_core.training.own import Source, make_crystal, same_crystal
+from arise_core.training.own_crystals import Source, make_crystal, same_crystal
 from arise_core.training.recipe import Recipe, read_recipe
-from arise_core.training.samples import PerturbedSamples
+from arise_core.training.samples.perturbed import PerturbedSamples
 from arise_core.training.train import train
-from arise_core.zoo import zoo_root
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +54,10 @@ def train_folder(
         ValueError: fewer than two files, a bad or repeated crystal, or an `out` with other work.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"`folder` {str(folder)!r} does not exist")
+        raise MissingFileError(f"`folder` {str(folder)!r} does not exist")
     files = sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
     if len(files) < 2:
-        raise ValueError(
+        raise InputError(
             f"`folder` {str(folder)!r} must hold at least two structure files, it has {len(files)}"
         )
     crystals, sources = read_folder(files)
@@ -80,7 +81,7 @@ def read_folder(files: list[Path]) -> tuple[tuple[Crystal, ...], tuple[Source, .
         crystal, source = make_crystal(path, path.stem, [c.info for c in crystals])
         same = same_crystal(crystal, crystals)
         if same is not None:
-            raise ValueError(
+            raise InputError(
                 f"structure file {str(path)!r} is the crystal structure of {same.label}, whatever its elements and "
                 "size; remove one of the two"
             )

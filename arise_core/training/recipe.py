@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from arise_core.prototypes import prototype
+from arise_core.crystals.crystal import Crystal, selected
+from arise_core.crystals.table import prototype
+from arise_core.errors import InputError, MissingFileError
 from arise_core.settings import DescriptorSettings
-from arise_core.training.crystals import Crystal, selected
-from arise_core.training.samples import PaperSamples, PerturbedSamples
+from arise_core.training.samples.perturbed import PaperSamples, PerturbedSamples
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +42,13 @@ class NetworkSettings:
 
     def __post_init__(self) -> None:
         if not self.hidden or min(self.hidden) < 1:
-            raise ValueError(f"`hidden` must be positive layer widths, got {self.hidden}")
+            raise InputError(f"`hidden` must be positive layer widths, got {self.hidden}")
         if not 0 <= self.dropout < 1:
-            raise ValueError(f"`dropout` must be in [0, 1), got {self.dropout}")
+            raise InputError(f"`dropout` must be in [0, 1), got {self.dropout}")
         if self.inputs not in ("standardised", "whitened"):
-            raise ValueError(f"`inputs` must be 'standardised' or 'whitened', got {self.inputs!r}")
+            raise InputError(f"`inputs` must be 'standardised' or 'whitened', got {self.inputs!r}")
         if self.components < 0 or not self.smallest_variance > 0:
-            raise ValueError(
+            raise InputError(
                 "`components` must not be negative and `smallest_variance` positive, got "
                 f"{self.components} and {self.smallest_variance}"
             )
@@ -75,11 +76,11 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
-            raise ValueError(
+            raise InputError(
                 f"`epochs` and `batch_size` must be >= 1, got {self.epochs} and {self.batch_size}"
             )
         if not self.learning_rate > 0:
-            raise ValueError(f"`learning_rate` must be positive, got {self.learning_rate}")
+            raise InputError(f"`learning_rate` must be positive, got {self.learning_rate}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,12 +109,12 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.classes and len({prototype(c).label for c in self.classes}) < 2:
-            raise ValueError(f"`classes` must name at least two prototypes, got {list(self.classes)}")
+            raise InputError(f"`classes` must name at least two prototypes, got {list(self.classes)}")
         if not self.name or "/" in self.name:
-            raise ValueError(f"`name` of a recipe must be a plain name, got {self.name!r}")
+            raise InputError(f"`name` of a recipe must be a plain name, got {self.name!r}")
         DescriptorSettings.preset(self.descriptor)
         if self.network.reject and not getattr(self.samples, "disorder", 0):
-            raise ValueError("`network.reject` needs disordered samples (`samples.disorder` > 0)")
+            raise InputError("`network.reject` needs disordered samples (`samples.disorder` > 0)")
 
     @property
     def settings(self) -> DescriptorSettings:
@@ -151,11 +152,11 @@ def read_recipe(path: str | Path) -> Recipe:
     """
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"recipe {str(path)!r} does not exist")
+        raise MissingFileError(f"recipe {str(path)!r} does not exist")
     try:
         return parse_recipe(tomllib.loads(path.read_text(encoding="utf-8")))
     except (ValueError, TypeError) as error:
-        raise ValueError(f"recipe {str(path)!r}: {error}") from error
+        raise InputError(f"recipe {str(path)!r}: {error}") from error
 
 
 def parse_recipe(data: dict[str, Any]) -> Recipe:
@@ -164,13 +165,13 @@ def parse_recipe(data: dict[str, Any]) -> Recipe:
     samples = dict(data.pop("samples", {}))
     kind = samples.pop("kind", None)
     if kind not in SAMPLE_KINDS:
-        raise ValueError(f"`samples.kind` must be one of {sorted(SAMPLE_KINDS)}, got {kind!r}")
+        raise InputError(f"`samples.kind` must be one of {sorted(SAMPLE_KINDS)}, got {kind!r}")
     values: dict[str, Any] = {"samples": _from_dict(SAMPLE_KINDS[kind], samples, "samples")}
     for name, cls in (("network", NetworkSettings), ("fit", FitSettings)):
         if name in data:
             values[name] = _from_dict(cls, data.pop(name), name)
     if "name" not in data:
-        raise ValueError("`name` is missing")
+        raise InputError("`name` is missing")
     recipe: Recipe = _from_dict(Recipe, {**data, **values}, "")
     return recipe
 
@@ -178,13 +179,13 @@ def parse_recipe(data: dict[str, Any]) -> Recipe:
 def _from_dict(cls: type, data: dict[str, Any], where: str) -> Any:
     """An instance of a settings class from plain values, nested classes included."""
     if not isinstance(data, dict):
-        raise ValueError(f"`{where}` must be a table, got {data!r}")
+        raise InputError(f"`{where}` must be a table, got {data!r}")
     hints = get_type_hints(cls)
     prefix = f"{where}." if where else ""
     values = {}
     for key, value in data.items():
         if key not in hints:
-            raise ValueError(f"unknown key `{prefix}{key}`; known are {sorted(hints)}")
+            raise InputError(f"unknown key `{prefix}{key}`; known are {sorted(hints)}")
         hint = hints[key]
         if dataclasses.is_dataclass(hint) and isinstance(value, dict):
             value = _from_dict(hint, value, f"{prefix}{key}")  # type: ignore[arg-type]
@@ -192,14 +193,14 @@ def _from_dict(cls: type, data: dict[str, Any], where: str) -> Any:
             value = tuple(value)
         elif get_origin(hint) is dict:
             if not isinstance(value, dict):
-                raise ValueError(f"`{prefix}{key}` must be a table, got {value!r}")
+                raise InputError(f"`{prefix}{key}` must be a table, got {value!r}")
         elif get_origin(hint) is Literal:
             if value not in get_args(hint):
-                raise ValueError(f"`{prefix}{key}` must be one of {get_args(hint)}, got {value!r}")
+                raise InputError(f"`{prefix}{key}` must be one of {get_args(hint)}, got {value!r}")
         elif hint in (int, float, bool, str):
             number = hint is float and isinstance(value, int) and not isinstance(value, bool)
             if not number and type(value) is not hint:
-                raise ValueError(f"`{prefix}{key}` must be of type {hint.__name__}, got {value!r}")
+                raise InputError(f"`{prefix}{key}` must be of type {hint.__name__}, got {value!r}")
         values[key] = value
     return cls(**values)
 

@@ -14,21 +14,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from arise_core import threads
-from arise_core.card import Card, ClassInfo, Reject
-from arise_core.files import write_atomically
-from arise_core.network import Model, load_model
+from arise_core.crystals.crystal import Crystal, to_plain
+from arise_core.crystals.naming import ClassInfo
+from arise_core.descriptor.soap import describe
+from arise_core.errors import InputError
+from arise_core.geometry.arrays import IntArray, Reals
+from arise_core.model.card import Card, Reject
+from arise_core.model.model import Model
+from arise_core.model.zoo import load_model
+from arise_core.runtime import threads
+from arise_core.runtime.files import write_atomically
+from arise_core.runtime.workers import processes
 from arise_core.settings import DescriptorSettings, SamplingSettings
-from arise_core.soap import describe
-from arise_core.structure import IntArray, Reals
-from arise_core.training.crystals import Crystal, to_plain
 from arise_core.training.export import export, network_digest
 from arise_core.training.fit import Fitted, Progress, fit, split
-from arise_core.training.mlp import DropoutMLP
-from arise_core.training.own import Source
+from arise_core.training.network import DropoutMLP
+from arise_core.training.own_crystals import Source
 from arise_core.training.recipe import Recipe
-from arise_core.training.samples import DISORDERED, TO_REJECT, UNKNOWN, Job, pristine_list
-from arise_core.workers import processes
+from arise_core.training.samples.perturbed import DISORDERED, TO_REJECT, UNKNOWN, Job, pristine_list
 
 #: Share of disordered samples that may pass for a crystal; fixes the threshold of the reject score.
 FALSE_CRYSTAL_RATE = 0.005
@@ -72,7 +75,7 @@ def train(
     note = out / "recipe.json"
     text = json.dumps({**recipe.to_dict(), **extra}, indent=1) + "\n"
     if note.exists() and note.read_text(encoding="utf-8") != text:
-        raise ValueError(f"`out` {str(out)!r} holds work on another recipe; choose another folder")
+        raise InputError(f"`out` {str(out)!r} holds work on another recipe; choose another folder")
     write_atomically(note, lambda path: path.write_text(text, encoding="utf-8"))
 
     features, labels = gather(recipe, out / "samples", lambda f, m: progress(0.75 * f, m), crystals)

@@ -21,14 +21,15 @@ from typing import Any
 
 import numpy as np
 
-from arise_core.files import write_atomically
-from arise_core.network import load_model
+from arise_core.errors import InputError, MissingPackageError, WorkError
+from arise_core.geometry.arrays import Float32Array, IntArray
+from arise_core.model.zoo import load_model
+from arise_core.runtime.files import write_atomically
 from arise_core.settings import SamplingSettings
-from arise_core.structure import Float32Array, IntArray
-from arise_core.training.defects import MILD, STRONG, DefectSamples
 from arise_core.training.export import export
 from arise_core.training.fit import Progress, fit
 from arise_core.training.recipe import Recipe, to_toml
+from arise_core.training.samples.defects import MILD, STRONG, DefectSamples
 from arise_core.training.train import Plan, class_table, collect, gather, make_card, targets_of
 
 STUDY = "study.db"
@@ -79,22 +80,22 @@ class TuneSettings:
     def __post_init__(self) -> None:
         for name in ("trials", "top", "draws", "passes"):
             if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, got {getattr(self, name)}")
+                raise InputError(f"`{name}` must be at least 1, got {getattr(self, name)}")
         for name in ("epochs", "random_trials", "seed"):
             if getattr(self, name) < 0:
-                raise ValueError(f"`{name}` must not be negative, got {getattr(self, name)}")
+                raise InputError(f"`{name}` must not be negative, got {getattr(self, name)}")
         for name in ("layers", "widths", "batch_sizes"):
             values = getattr(self, name)
             if not values or min(values) < 1:
-                raise ValueError(f"`{name}` must be positive numbers, got {values}")
+                raise InputError(f"`{name}` must be positive numbers, got {values}")
         low, high = self.learning_rate
         if not 0 < low <= high:
-            raise ValueError(f"`learning_rate` must be a range of positive numbers, got {self.learning_rate}")
+            raise InputError(f"`learning_rate` must be a range of positive numbers, got {self.learning_rate}")
         low, high = self.dropout
         if not 0 <= low <= high < 1:
-            raise ValueError(f"`dropout` must be a range in [0, 1), got {self.dropout}")
+            raise InputError(f"`dropout` must be a range in [0, 1), got {self.dropout}")
         if not 0 <= self.warmup <= 1:
-            raise ValueError(f"`warmup` must be in [0, 1], got {self.warmup}")
+            raise InputError(f"`warmup` must be in [0, 1], got {self.warmup}")
 
     def space(self) -> dict[str, Any]:
         """All that the trials of a study share, plain types."""
@@ -112,7 +113,7 @@ def optuna_module() -> Any:
     try:
         return importlib.import_module("optuna")
     except ImportError as error:
-        raise ImportError(
+        raise MissingPackageError(
             "the search for hyperparameters needs optuna: python -m pip install 'ovito-arise[train]'"
         ) from error
 
@@ -201,7 +202,7 @@ def _study(optuna: Any, recipe: Recipe, out: Path, storage: Any, settings: TuneS
     stamp = {"recipe": recipe.digest(), "space": settings.space()}
     if study.user_attrs and study.user_attrs != stamp:
         different = [k for k, v in stamp.items() if study.user_attrs.get(k) != v]
-        raise ValueError(
+        raise InputError(
             f"`out` {str(out)!r} holds a search with another {' and another '.join(different)}; choose another folder"
         )
     for key, value in stamp.items():
@@ -303,7 +304,7 @@ def _rank(
     """The best trials by accuracy on pristine and slightly defective structures, then on worse ones."""
     best = [t for t in _best(optuna, study, settings.top) if (out / "trials" / f"{t.number:03d}").is_dir()]
     if not best:
-        raise RuntimeError(f"none of the {len(study.trials)} trials came to its end; run more")
+        raise WorkError(f"none of the {len(study.trials)} trials came to its end; run more")
     classes = recipe.crystals()
     plan = Plan(
         samples=DefectSamples(draws=settings.draws), settings=recipe.settings, seed=settings.seed,

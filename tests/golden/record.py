@@ -95,7 +95,7 @@ def masks() -> dict[str, str]:
 
 
 def _dropout_masks() -> Any:
-    from arise_core.sampling import dropout_masks
+    from arise_core.model.dropout import dropout_masks
 
     return dropout_masks
 

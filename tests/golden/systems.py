@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import arise_core as arise
-from arise_core import builders
+from arise_core.geometry import builders
 
 #: Fractions by which crystals are moved off the faces of the boxes they are cut by, where rounding would decide.
 OFF = np.array([0.11, 0.23, 0.37])

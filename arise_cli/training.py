@@ -1,0 +1,111 @@
+"""Commands of the command line that make models: own classes, and the search for hyperparameters."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from arise_core.training.defaults import DEFAULT_MODEL
+
+Out = Annotated[Path, typer.Option(help="Folder for the model.")]
+Overwrite = Annotated[bool, typer.Option(help="Write into a folder that is not empty.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `arise`."""
+    app.command("add-class")(add_class)
+    app.command("remove-class")(remove_class)
+    app.command("train-folder")(train_folder)
+    app.command("tune")(tune)
+
+
+def add_class(
+    files: Annotated[
+        list[Path], typer.Argument(help="Structure files, one crystal each (CIF, POSCAR, ...).")
+    ],
+    out: Out,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="Name of the class; once a file, in their order. Default: file names."),
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Model to go on from: a name of the zoo, or a path.")
+    ] = DEFAULT_MODEL,
+    allow_similar: Annotated[
+        bool, typer.Option(help="Also a crystal of the type of a known class, with other lattice parameters.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Teach a model new crystals, from a structure file each; minutes. Prints a report."""
+    from arise_cli.main import bar
+    from arise_core.training.edit_classes import AddSettings, add_classes
+
+    settings = AddSettings(allow_similar=allow_similar)
+    with bar("adding classes") as progress:
+        made, text = add_classes(
+            files, name or [], out, model=model, settings=settings, overwrite=overwrite, progress=progress
+        )
+    typer.echo(text)
+    typer.echo(f"{made.path}: {len(made.classes)} classes. The report is also in {out / 'report.md'}")
+
+
+def remove_class(
+    labels: Annotated[list[str], typer.Argument(help="Classes, by label or name.")],
+    out: Out,
+    model: Annotated[
+        str, typer.Option(help="Model to start from: a name of the zoo, or a path.")
+    ] = DEFAULT_MODEL,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a model that no longer knows some classes. Prints what their crystals are taken for then."""
+    from arise_core.training.edit_classes import remove_classes
+
+    made, text = remove_classes(labels, out, model=model, overwrite=overwrite)
+    typer.echo(text)
+    typer.echo(f"{made.path}: {len(made.classes)} classes")
+
+
+def train_folder(
+    folder: Annotated[Path, typer.Argument(help="Structure files, a class each, named after the file.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model; work found there is resumed.")],
+    recipe: Annotated[
+        Path | None, typer.Option(help="Recipe (TOML) to follow. Default: that of arise-108.")
+    ] = None,
+) -> None:
+    """Train a model from scratch on a folder of structures. Interrupted, the same command goes on."""
+    from arise_cli.main import bar
+    from arise_core.training.edit_classes import crystals_of
+    from arise_core.training.folder import train_folder as train_on
+    from arise_core.training.train import pristine_accuracy
+
+    with bar(f"training on {folder.name}") as progress:
+        model = train_on(folder, out, recipe=recipe, progress=progress)
+    right = pristine_accuracy(model, crystals=crystals_of(model.card))
+    typer.echo(f"{model.path}: {len(model.classes)} classes, {right:.2%} of the pristine structures right")
+
+
+def tune(
+    recipe: Annotated[Path, typer.Argument(help="Recipe (TOML) to search around.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results; a search found there is resumed.")],
+    trials: Annotated[int | None, typer.Option(help="Networks to try in all. Default: 50.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of each. Default: the recipe's.")] = None,
+    top: Annotated[
+        int | None, typer.Option(help="How many of the best to rank by robustness. Default: 15.")
+    ] = None,
+) -> None:
+    """Search for the best layers, batch size, learning rate and dropout; rank the best by robustness."""
+    from arise_cli.main import bar
+    from arise_core.training.recipe import read_recipe
+    from arise_core.training.tune import TuneSettings
+    from arise_core.training.tune import tune as search
+
+    given: dict[str, Any] = {"trials": trials, "epochs": epochs, "top": top}
+    settings = replace(TuneSettings(), **{k: v for k, v in given.items() if v is not None})
+    plan = read_recipe(recipe)
+    with bar(f"tuning {plan.name}") as progress:
+        search(plan, out, settings, progress)
+    typer.echo((out / "report.md").read_text(encoding="utf-8"))
+    typer.echo(f"{out / 'model.pt'}: the first of the ranking; its recipe is {out / 'recipe.toml'}")

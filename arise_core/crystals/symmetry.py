@@ -1,0 +1,135 @@
+"""Symmetry of crystals. The one place that calls spglib."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+import spglib
+
+from arise_core.errors import InputError
+from arise_core.geometry.arrays import FloatArray, IntArray
+from arise_core.geometry.cell import inverse, transformed
+from arise_core.geometry.structure import Structure
+from arise_core.settings import SYMPREC
+
+#: Settings of space groups in spglib's table.
+HALL_NUMBERS = 530
+
+
+@contextmanager
+def _spglib() -> Iterator[None]:
+    """spglib without its remarks: 2.7 and later warn about their own error handling."""
+    os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it writes to the terminal whenever it finds nothing
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+#: What spglib raises instead of giving None, in versions to come.
+_NOTHING_FOUND: type[Exception] = getattr(spglib, "SpglibError", RuntimeError)
+
+
+@cache
+def setting_operations(hall_number: int) -> tuple[IntArray, FloatArray]:
+    """Rotations (n_operations, 3, 3) and translations (n_operations, 3) of a setting of a space group, fractional.
+
+    Args:
+        hall_number: of the setting, 1 to 530.
+
+    Raises:
+        ValueError: `hall_number` is out of range.
+    """
+    if not 1 <= hall_number <= HALL_NUMBERS:
+        raise InputError(f"`hall_number` must be from 1 to {HALL_NUMBERS}, got {hall_number}")
+    with _spglib():
+        operations = spglib.get_symmetry_from_database(hall_number)
+    assert operations is not None
+    return operations["rotations"].astype(np.int64), operations["translations"].astype(np.float64)
+
+
+def group_operations(group: int) -> tuple[IntArray, FloatArray]:
+    """Rotations (n, 3, 3) and translations (n, 3) of a space group in its first setting in spglib's table."""
+    return setting_operations(_first_settings()[group])
+
+
+@lru_cache(maxsize=1)
+def _first_settings() -> dict[int, int]:
+    first: dict[int, int] = {}
+    with _spglib():
+        for setting in range(1, HALL_NUMBERS + 1):
+            kind = spglib.get_spacegroup_type(setting)
+            assert kind is not None
+            first.setdefault(kind.number, setting)
+    return first
+
+
+def space_group(structure: Structure, symprec: float = SYMPREC, angle: float = -1.0) -> int | None:
+    """Number of the space group that spglib finds; None without one, or unless periodic in all directions.
+
+    Args:
+        structure: a crystal.
+        symprec: tolerance of positions, Å.
+        angle: tolerance of angles, degrees; negative: spglib's own rule.
+    """
+    if not structure.pbc.all():
+        return None
+    with _spglib():
+        try:
+            found = spglib.get_symmetry_dataset(_cell(structure), symprec, angle_tolerance=angle)
+        except _NOTHING_FOUND:
+            return None
+    return None if found is None else int(found.number)
+
+
+def symmetry(structure: Structure) -> tuple[int | None, tuple[Any, ...]]:
+    """Space group (None for tubes) and its orbits: how many atoms of one element on how many equivalent sites.
+
+    Raises:
+        ValueError: spglib finds none.
+    """
+    if structure.pbc.sum() < 2:
+        return None, ()
+    with _spglib():
+        found = spglib.get_symmetry_dataset(_cell(structure), symprec=SYMPREC)
+    if found is None:
+        raise InputError(f"`structure` has no symmetry that spglib can find at {SYMPREC} Å")
+    sizes = Counter(found.crystallographic_orbits.tolist())
+    elements = {int(orbit): int(structure.numbers[orbit]) for orbit in sizes}
+    by_element = [
+        tuple(sorted(n for orbit, n in sizes.items() if elements[int(orbit)] == z))
+        for z in sorted(set(elements.values()))
+    ]
+    return int(found.number), tuple(sorted(by_element))
+
+
+def primitive(structure: Structure, *, idealise: bool) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Primitive cell (3, 3) Å, positions (n, 3) Å and numbers (n,), in the standard or the given orientation.
+
+    Raises:
+        ValueError: spglib finds none.
+    """
+    with _spglib():
+        found = spglib.standardize_cell(
+            _cell(structure), to_primitive=True, no_idealize=not idealise, symprec=SYMPREC
+        )
+    if found is None:
+        raise InputError(f"`structure` has no primitive cell that spglib can find at {SYMPREC} Å")
+    cell, fractional, numbers = found
+    return (
+        np.asarray(cell),
+        transformed(np.asarray(fractional), np.asarray(cell)),
+        np.asarray(numbers, np.int64),
+    )
+
+
+def _cell(structure: Structure) -> Any:
+    """Cell, fractional coordinates and numbers, as spglib wants them."""
+    cell = structure.complete_cell
+    return cell, transformed(structure.positions, inverse(cell)), structure.numbers

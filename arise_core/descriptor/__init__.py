@@ -1,0 +1,1 @@
+"""The descriptor of a structure or a piece of one."""

@@ -1,0 +1,1 @@
+"""The descriptors of all boxes of a grid at once."""

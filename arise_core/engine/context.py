@@ -1,0 +1,64 @@
+"""What all tiles of a grid share: survey and support of the structure, widths and windows of the boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Event
+
+import numpy as np
+
+from arise_core.descriptor.covariance import BoxWindow, Covariance, NoWindow, Window
+from arise_core.descriptor.soap import Survey, survey
+from arise_core.engine.fill import FULL, MAP_VOXELS, filled_share, material_inside
+from arise_core.engine.grid import BoxGrid
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.geometry.support import Support, support
+from arise_core.settings import DescriptorSettings
+
+
+@dataclass(frozen=True)
+class Context:
+    """What all tiles of a grid share."""
+
+    grid: BoxGrid
+    settings: DescriptorSettings
+    survey: Survey
+    support: Support | None  # None: every box is taken as full
+    filled: FloatArray | None  # grid shape, share of each box (less what borders cut off) that is material
+    sorted_by_x: IntArray  # atoms in the order of their first coordinate
+    widths: tuple[FloatArray, ...]  # clipped width of the boxes along each axis, fractions
+    stopped: Event = field(default_factory=Event)  # set when nobody wants the rest any more
+
+    @classmethod
+    def of(cls, grid: BoxGrid, settings: DescriptorSettings) -> Context:
+        """Survey the structure and find its support if edges are to be exact."""
+        found = survey(grid.material)
+        material: Support | None = None
+        filled: FloatArray | None = None
+        if settings.window and grid.settings.edges == "exact":
+            material = support(grid.material, max_voxels=MAP_VOXELS)
+            if material.full:
+                material = None
+            else:
+                filled = filled_share(grid, material)
+        order = np.argsort(grid.fractional[:, 0], kind="stable")
+        widths = tuple(grid.clipped_width(k) for k in range(3))
+        return cls(grid, settings, found, material, filled, order, widths)
+
+    def is_full(self, boxes: IntArray) -> BoolArray:
+        """Which boxes (indices into the flattened grid) are taken as full of material, of the shape of `boxes`."""
+        if self.filled is None:
+            return np.ones(np.shape(boxes), dtype=bool)
+        return np.asarray(self.filled.ravel()[boxes] >= FULL)
+
+    def window(self, box: int) -> Window:
+        """The window of a box: its flat faces, or the material inside if that is not all of it."""
+        if not self.settings.window:
+            return NoWindow()
+        index = np.unravel_index(box, self.grid.shape)
+        width = np.array([self.widths[k][index[k]] for k in range(3)])
+        if self.support is not None and not self.is_full(np.array(box)):
+            inside = material_inside(self.grid, self.support, box, width)
+            if inside.inside.any():
+                return Covariance(inside, self.settings.floor, np.inf)
+        return BoxWindow(self.grid.cell, width, self.settings.floor)

@@ -1,0 +1,85 @@
+"""How much of each box is material, and where it lies in the boxes that are not full."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from arise_core.engine.grid import BoxGrid
+from arise_core.geometry.arrays import FloatArray
+from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
+from arise_core.geometry.support import SURFACE, Support
+
+#: A box is taken as full from this share of its volume (less what is cut off by flat borders).
+FULL = 0.97
+#: A layer thinner than a box counts as full inside if at least this share of its thickness is material.
+THIN_LAYER = 0.75
+#: The support dips between the atoms of a flat face: thickness of what it lacks there, atomic spacings.
+DIP = 0.2
+#: Voxels of the support of a whole structure, at most.
+MAP_VOXELS = 16_000_000
+#: Edge of the voxels in a partly filled box, atomic spacings.
+BOX_VOXEL = 0.4
+
+
+def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
+    """Share of each box, less what flat borders cut off, that is material, of the grid's shape.
+
+    Where a border cuts a box, the dips between the atoms of a flat face do not count as missing. A layer
+    thinner than a box has a surface that is not flat: there the share is relative to that of the boxes inside
+    the layer (nine tenths of the boxes may lie lower), so that they count as full.
+    """
+    overlaps = []
+    spacing = grid.spacing / perpendicular_heights(grid.cell)
+    to_nodes = np.diag(transformed(material.step, inverse(grid.cell)))
+    first = transformed(material.origin, inverse(grid.cell))
+    for k in range(3):
+        lower = np.maximum(grid.start[k] + grid.step[k] * np.arange(grid.shape[k]), grid.low[k])
+        upper = lower + grid.clipped_width(k)
+        nodes = first[k] + to_nodes[k] * np.arange(material.inside.shape[k])
+        overlap = np.zeros((grid.shape[k], len(nodes)))
+        periods = range(math.floor(lower.min() - 1), math.ceil(upper.max()) + 1) if grid.pbc[k] else (0,)
+        for m in periods:
+            low = np.maximum(lower[:, None], nodes + m - to_nodes[k] / 2)
+            high = np.minimum(upper[:, None], nodes + m + to_nodes[k] / 2)
+            overlap += np.maximum(high - low, 0.0)
+        depth = SURFACE * spacing[k]  # of the dips
+        dips = np.clip((grid.low[k] + depth - lower) / depth, 0, 1)
+        dips += np.clip((upper - grid.high[k] + depth) / depth, 0, 1)
+        dips *= grid.shape[k] > 1  # see below for thin layers
+        whole = 1.0 - np.minimum(dips * DIP * spacing[k] / np.maximum(upper - lower, 1e-300), 0.5)
+        overlaps.append(overlap / np.maximum(overlap.sum(axis=1) * whole, 1e-300)[:, None])
+    share = np.einsum("xa,abc->xbc", overlaps[0], material.inside)  # not `optimize`: that would be BLAS
+    share = np.einsum("yb,xbc->xyc", overlaps[1], share)
+    share = np.einsum("zc,xyc->xyz", overlaps[2], share)
+    thin = ~grid.pbc & (np.array(grid.shape) == 1)
+    if thin.sum() == 1:
+        inside = float(np.quantile(share, 0.9))
+        if inside >= THIN_LAYER:
+            share = share / inside
+    return np.asarray(share)
+
+
+def material_inside(grid: BoxGrid, material: Support, box: int, width: FloatArray) -> Support:
+    """The support inside a box, on a grid of its own whose cells fill the (clipped) box.
+
+    Args:
+        grid: of boxes.
+        material: support of the whole structure.
+        box: index into the flattened grid.
+        width: (3,), clipped width of the box, fractions.
+    """
+    index = np.array(np.unravel_index(box, grid.shape))
+    lower = np.maximum(grid.start + index * grid.step, grid.low)
+    edges = width / np.linalg.norm(inverse(grid.cell), axis=0)
+    n = np.maximum(np.round(edges / (BOX_VOXEL * grid.spacing)).astype(int), 4)
+    axes = [lower[k] + width[k] * (np.arange(n[k]) + 0.5) / n[k] for k in range(3)]
+    u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    inside = material.at(transformed(u, grid.cell)).reshape(tuple(n))
+    return Support(
+        inside.astype(np.float32),
+        grid.cell * (width / n)[:, None],
+        transformed(lower, grid.cell),
+        np.zeros(3, dtype=bool),
+    )

@@ -1,0 +1,219 @@
+"""Grids of overlapping boxes over open, periodic, slab-like and triclinic structures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from arise_core.engine import loops
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
+from arise_core.geometry.material import Material
+from arise_core.geometry.structure import Structure
+from arise_core.geometry.support import SURFACE
+from arise_core.settings import MapSettings
+
+
+@dataclass(frozen=True)
+class BoxGrid:
+    """Boxes in the coordinates u of the cell vectors (position = u @ cell): box k along an axis covers
+    start + k step <= u < start + k step + width; for skewed cells boxes are parallelepipeds.
+
+    Create with `box_grid`.
+    """
+
+    material: Material
+    settings: MapSettings
+    spacing: float  # Å, atomic spacing
+    cell: FloatArray  # (3, 3), Å, rows
+    pbc: BoolArray  # (3,), directions along which boxes wrap
+    shape: tuple[int, int, int]  # boxes along each axis
+    start: FloatArray  # (3,), lower face of the first box
+    step: FloatArray  # (3,)
+    width: FloatArray  # (3,)
+    low: FloatArray  # (3,), where the material begins along open axes; -inf along periodic ones
+    high: FloatArray  # (3,), where it ends
+    offset: FloatArray = field(default_factory=lambda: np.zeros(3))  # (3,), Å, see `moved`
+
+    def __len__(self) -> int:
+        return int(np.prod(self.shape))
+
+    @property
+    def structure(self) -> Structure:
+        """The atoms that the boxes lie over: open along directions of vacuum, not moved by the offset."""
+        return self.material.body
+
+    @cached_property
+    def fractional(self) -> FloatArray:
+        """Coordinates u of the atoms, wrapped into [0, 1) along periodic axes, (n_atoms, 3)."""
+        u = transformed(self.material.positions, inverse(self.cell))
+        return np.asarray(np.where(self.pbc & (u >= 1.0), 0.0, np.where(self.pbc, np.maximum(u, 0.0), u)))
+
+    @property
+    def centers(self) -> FloatArray:
+        """Centres of the boxes, (n_boxes, 3), Å; the last axis varies fastest. Those of layers that span a
+        thin direction lie in its middle.
+        """
+        axes = [self.start[k] + self.width[k] / 2 + self.step[k] * np.arange(self.shape[k]) for k in range(3)]
+        u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        return transformed(u, self.cell) + self.offset
+
+    @property
+    def origin(self) -> FloatArray:
+        """Corner of the grid whose cells are centred on the boxes, (3,), Å."""
+        return transformed(self.start + self.width / 2 - self.step / 2, self.cell) + self.offset
+
+    @property
+    def domain(self) -> FloatArray:
+        """Edges of that grid, rows, (3, 3), Å."""
+        return np.asarray(self.cell * (self.step * self.shape)[:, None])
+
+    def moved(self, vector: FloatArray) -> BoxGrid:
+        """The same boxes for a user whose coordinates have their zero elsewhere, by a vector (3,), Å.
+
+        For cells whose origin is not zero: centres, origin and the points that `coordinates` takes are the user's.
+        """
+        return replace(self, offset=self.offset + np.asarray(vector, dtype=np.float64))
+
+    def coordinates(self, points: FloatArray) -> FloatArray:
+        """Grid coordinates of points of the user (n, 3) Å: the centre of box (i, j, k) has (i, j, k)."""
+        return self._from_body(self.material.fold(np.asarray(points, dtype=np.float64) - self.offset))
+
+    @property
+    def atom_coordinates(self) -> FloatArray:
+        """Grid coordinates of the atoms, (n_atoms, 3)."""
+        return self._from_body(self.structure.positions)
+
+    def _from_body(self, points: FloatArray) -> FloatArray:
+        u = transformed(points, inverse(self.cell))
+        return np.asarray((u - self.start - self.width / 2) / self.step)
+
+    @property
+    def edges(self) -> FloatArray:
+        """Perpendicular size of the boxes along each axis, (3,), Å."""
+        return np.asarray(self.width * perpendicular_heights(self.cell))
+
+    @property
+    def stride(self) -> FloatArray:
+        """Perpendicular distance from box to box along each axis, (3,), Å."""
+        return np.asarray(self.step * perpendicular_heights(self.cell))
+
+    def span(self, axis: int, u: FloatArray) -> tuple[IntArray, IntArray]:
+        """First and last box along an axis that hold coordinates u; not limited to the grid, (n,) each.
+
+        The one definition of what lies in which box.
+        """
+        offset = (u - self.start[axis]) / self.step[axis]
+        last = np.floor(offset).astype(np.int64)
+        first = np.floor(offset - self.width[axis] / self.step[axis]).astype(np.int64) + 1
+        return first, last
+
+    def clipped_width(self, axis: int) -> FloatArray:
+        """Width of each box along an axis, less what lies beyond the flat borders of the material, (n,)."""
+        lower = self.start[axis] + self.step[axis] * np.arange(self.shape[axis])
+        if self.pbc[axis]:
+            return np.full(len(lower), self.width[axis])
+        upper = np.minimum(lower + self.width[axis], self.high[axis])
+        return np.asarray(np.maximum(upper - np.maximum(lower, self.low[axis]), 0.0))
+
+    def counts(self) -> IntArray:
+        """Atoms and images in each box, of the grid's shape."""
+        spans = [self.span(axis, self.fractional[:, axis]) for axis in range(3)]
+        counts = np.zeros(self.shape, dtype=np.int64)
+        first, last = (np.stack([span[k] for span in spans], axis=1) for k in (0, 1))
+        loops.count_atoms(first, last, self.pbc, counts)
+        return counts
+
+    def members(self, box: int) -> tuple[FloatArray, IntArray]:
+        """Atoms and images in a box: coordinates u (m, 3) and atomic numbers (m,)."""
+        index = np.unravel_index(box, self.shape)
+        u, numbers = self.fractional, self.structure.numbers
+        for axis in range(3):
+            first, last = self.span(axis, u[:, axis])
+            if not self.pbc[axis]:
+                keep = (first <= index[axis]) & (index[axis] <= last)
+                u, numbers = u[keep], numbers[keep]
+                continue
+            # An image shifted by m periods lies in box k if the atom lies in box k - m n.
+            n = self.shape[axis]
+            low = np.ceil((index[axis] - last) / n).astype(np.int64)
+            high = np.floor((index[axis] - first) / n).astype(np.int64)
+            parts = []
+            for m in range(int(low.min(initial=0)), int(high.max(initial=-1)) + 1):
+                keep = (low <= m) & (m <= high)
+                moved = u[keep].copy()
+                moved[:, axis] += m
+                parts.append((moved, numbers[keep]))
+            u = np.concatenate([p[0] for p in parts]) if parts else u[:0]
+            numbers = np.concatenate([p[1] for p in parts]) if parts else numbers[:0]
+        return u, numbers
+
+
+def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
+    """Lay boxes over a structure.
+
+    Along a periodic axis the boxes wrap, and the stride is the largest divisor of the period that does not
+    exceed the one asked for; a period shorter than the box enters it several times. Along an open axis the
+    boxes are laid by `settings.padding`; a structure thinner than a box gets one layer over its whole
+    thickness. A periodic axis across vacuum (a slab in a cell) counts as open.
+    """
+    material = Material.of(structure)
+    spacing = material.spacing
+    cell, pbc = material.body.complete_cell, material.body.pbc
+    heights = perpendicular_heights(cell)
+    u = transformed(material.body.positions, inverse(cell))
+    shape, start, step, width = np.zeros(3, int), np.zeros(3), np.zeros(3), np.zeros(3)
+    low, high = np.full(3, -np.inf), np.full(3, np.inf)
+    for k in range(3):
+        box, stride = settings.box_size / heights[k], settings.stride / heights[k]
+        if pbc[k]:
+            shape[k] = max(1, math.ceil(1 / stride - 1e-9))
+            step[k], width[k] = 1 / shape[k], box
+            start[k] = step[k] / 2 - box / 2
+            continue
+        margin = SURFACE * spacing / heights[k]
+        first, last = float(u[:, k].min()), float(u[:, k].max())
+        low[k], high[k] = first - margin, last + margin
+        if high[k] - low[k] <= box:
+            shape[k], start[k] = 1, low[k]
+            step[k] = width[k] = high[k] - low[k]
+            continue
+        room = {"none": high[k] - low[k] - box, "half": last - first, "full": last - first + box}[
+            settings.padding
+        ]
+        shape[k] = math.floor(room / stride + 1e-9) + 1
+        step[k], width[k] = stride, box
+        start[k] = (first + last) / 2 - stride * (shape[k] - 1) / 2 - box / 2
+    return BoxGrid(
+        material, settings, spacing, cell, pbc, (int(shape[0]), int(shape[1]), int(shape[2])), start, step, width,
+        low, high,
+    )  # fmt: skip
+
+
+#: Atoms that the median box holds when its size is chosen automatically, and stride as a share of the box.
+AUTOMATIC_ATOMS = 100
+AUTOMATIC_STRIDE = 0.25
+
+
+def automatic_box_size(structure: Structure | Material) -> float:
+    """Smallest box edge, in steps of 0.5 Å, whose median box holds at least 100 atoms, Å.
+
+    Empty boxes do not count. A structure with fewer atoms gets a box that holds all of it.
+    """
+    material = Material.of(structure)
+    whole, spacing = material.body, material.spacing
+    size: float = math.ceil(2 * spacing * AUTOMATIC_ATOMS ** (1 / 3)) / 2
+    largest = (
+        float(np.ptp(whole.positions, axis=0).max()) + 2 * SURFACE * spacing
+        if not whole.pbc.any()
+        else np.inf
+    )
+    while size < largest:
+        counts = box_grid(material, MapSettings(box_size=size, stride=size / 2)).counts()
+        if np.median(counts[counts > 0]) >= AUTOMATIC_ATOMS:
+            return size
+        size += 0.5
+    return size

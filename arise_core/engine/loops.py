@@ -1,0 +1,427 @@
+"""Compiled loops of the strided engine: sums over pairs for many overlapping boxes at once.
+
+A pair of atoms lies in an interval of boxes along each axis, so it changes eight corners of a difference
+array; one cumulative sum per axis then gives every box its sum. What is added up is a radial histogram
+(cubic B-splines) times spherical harmonics, because a box's length scale is known only afterwards. Loops
+over the boxes of one tile; callers run tiles side by side.
+"""
+
+# ruff: noqa: E741 - l is the degree of a spherical harmonic
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from arise_core.runtime.compilation import jit
+
+
+@jit
+def count_atoms(first, last, wrap, counts):
+    """Add 1 to `counts` (nx, ny, nz) for each atom and each box of a whole grid that holds it.
+
+    Ranges (n, 3) are inclusive; along axes with `wrap` they go round, along others they end at the border.
+    """
+    nx, ny, nz = counts.shape
+    for i in range(first.shape[0]):
+        for x in range(first[i, 0], last[i, 0] + 1):
+            if not wrap[0] and (x < 0 or x >= nx):
+                continue
+            for y in range(first[i, 1], last[i, 1] + 1):
+                if not wrap[1] and (y < 0 or y >= ny):
+                    continue
+                for z in range(first[i, 2], last[i, 2] + 1):
+                    if wrap[2] or (0 <= z < nz):
+                        counts[x % nx, y % ny, z % nz] += 1
+
+
+@jit
+def add_corners(values, n_values, sums, at, shape, row, box):
+    """Add values[:n_values] to the corners of a range of boxes in flat `sums`, whose boxes have `row` entries.
+
+    `box` (6,): first and last box along x, y, z.
+    """
+    for cx in range(2):
+        x = box[0] if cx == 0 else box[1] + 1
+        if x >= shape[0]:
+            continue
+        for cy in range(2):
+            y = box[2] if cy == 0 else box[3] + 1
+            if y >= shape[1]:
+                continue
+            for cz in range(2):
+                z = box[4] if cz == 0 else box[5] + 1
+                if z >= shape[2]:
+                    continue
+                base = ((x * shape[1] + y) * shape[2] + z) * row + at
+                target = sums[base : base + n_values]
+                if (cx + cy + cz) & 1:
+                    for k in range(n_values):
+                        target[k] -= values[k]
+                else:
+                    for k in range(n_values):
+                        target[k] += values[k]
+
+
+@jit
+def scratch(widths):
+    """Room for what `runs` fills."""
+    most = widths.shape[1] ** 3
+    return np.empty(most), np.empty((most, 6), dtype=np.int64)
+
+
+@jit
+def runs(offset, box, p, ends, widths, floor, weight, part):
+    """Split the boxes that hold pair p into runs of equal width, in which the pair has one weight; their number.
+
+    A box weighs a pair by 1 / max(γ, floor), γ = Π_k (1 - offset_k / widths_k) its set covariance; `offset`
+    (3, n) is the extent of each pair, `box` (6, n) its first and last box along x, y, z, `ends` (3, n) the last
+    box of the run of equal `widths` (3, n) that each box belongs to. Fills `weight` (m,) and `part` (m, 6).
+    """
+    found = 0
+    x = box[0, p]
+    while x <= box[1, p]:
+        to_x = min(ends[0, x], box[1, p])
+        share_x = max(1.0 - offset[0, p] / widths[0, x], 0.0)
+        y = box[2, p]
+        while y <= box[3, p]:
+            to_y = min(ends[1, y], box[3, p])
+            share_xy = share_x * max(1.0 - offset[1, p] / widths[1, y], 0.0)
+            z = box[4, p]
+            while z <= box[5, p]:
+                to_z = min(ends[2, z], box[5, p])
+                gamma = share_xy * max(1.0 - offset[2, p] / widths[2, z], 0.0)
+                weight[found] = 1.0 / max(gamma, floor)
+                part[found, 0], part[found, 1], part[found, 2] = x, to_x, y
+                part[found, 3], part[found, 4], part[found, 5] = to_y, z, to_z
+                found += 1
+                z = to_z + 1
+            y = to_y + 1
+        x = to_x + 1
+    return found
+
+
+@jit
+def neighbours(
+    i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
+    to_fraction, vector, offset, box,
+):  # fmt: skip
+    """Neighbours of point a[i] that share a box of the tile with it; returns their number.
+
+    Fills `vector` (4, n): unit vector and distance; `offset` (3, n): extent along the cell vectors, fractions;
+    `box` (6, n): first and last of the boxes that hold both, along x, y, z.
+    """
+    square = limit * limit
+    ax, ay, az = a[i, 0], a[i, 1], a[i, 2]
+    lo0 = max(math.floor((ax - limit - origin[0]) / size), 0)
+    lo1 = max(math.floor((ay - limit - origin[1]) / size), 0)
+    lo2 = max(math.floor((az - limit - origin[2]) / size), 0)
+    hi0 = min(math.floor((ax + limit - origin[0]) / size), shape[0] - 1)
+    hi1 = min(math.floor((ay + limit - origin[1]) / size), shape[1] - 1)
+    hi2 = min(math.floor((az + limit - origin[2]) / size), shape[2] - 1)
+    found = 0
+    if lo2 > hi2:  # beyond all points: there is no such row to read
+        return found
+    for bx in range(lo0, hi0 + 1):
+        for by in range(lo1, hi1 + 1):
+            row = (bx * shape[1] + by) * shape[2]
+            for slot in range(start[row + lo2], start[row + hi2 + 1]):
+                j = order[slot]
+                if same and j <= i:
+                    continue
+                dx, dy, dz = b[j, 0] - ax, b[j, 1] - ay, b[j, 2] - az
+                r2 = dx * dx + dy * dy + dz * dz
+                if r2 >= square or r2 == 0.0:
+                    continue
+                fx, lx = max(a_first[i, 0], b_first[j, 0]), min(a_last[i, 0], b_last[j, 0])
+                fy, ly = max(a_first[i, 1], b_first[j, 1]), min(a_last[i, 1], b_last[j, 1])
+                fz, lz = max(a_first[i, 2], b_first[j, 2]), min(a_last[i, 2], b_last[j, 2])
+                if fx > lx or fy > ly or fz > lz:
+                    continue
+                for axis in range(3):
+                    offset[axis, found] = abs(
+                        dx * to_fraction[0, axis] + dy * to_fraction[1, axis] + dz * to_fraction[2, axis]
+                    )
+                r = math.sqrt(r2)
+                inverse = 1.0 / r
+                vector[0, found], vector[1, found], vector[2, found] = (
+                    dx * inverse,
+                    dy * inverse,
+                    dz * inverse,
+                )
+                vector[3, found] = r
+                box[0, found], box[1, found], box[2, found] = fx, lx, fy
+                box[3, found], box[4, found], box[5, found] = ly, fz, lz
+                found += 1
+    return found
+
+
+@jit
+def add_histograms(
+    a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
+    to_fraction, ends, widths, floor, tile, log_start, log_step, sums,
+):  # fmt: skip
+    """Add w / r³ of every pair closer than `limit`, in bins of ln r, to the boxes that hold both atoms.
+
+    Points `a` (n, 3) Å see binned points `b`; `*_first`, `*_last` (n, 3) are ranges of boxes within the tile of
+    shape `tile`; `ends` and `widths` are those of `runs`. `sums` (n_boxes, n_bins) takes the corners;
+    `accumulate` makes sums of them.
+    """
+    most = b.shape[0]
+    vector = np.empty((4, most))
+    offset = np.empty((3, most))
+    box = np.empty((6, most), dtype=np.int64)
+    weight, part = scratch(widths)
+    values = np.zeros(2)
+    flat = sums.ravel()
+    n_bins = sums.shape[1]
+    for i in range(a.shape[0]):
+        n = neighbours(
+            i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
+            to_fraction, vector, offset, box,
+        )  # fmt: skip
+        for p in range(n):
+            r = vector[3, p]
+            at = (math.log(r) - log_start) / log_step
+            k = math.floor(at)
+            if k < 0 or k >= n_bins - 1:
+                continue
+            t = at - k
+            for run in range(runs(offset, box, p, ends, widths, floor, weight, part)):
+                w = weight[run] / (r * r * r)
+                values[0] = w * (1.0 - t)
+                values[1] = w * t
+                add_corners(values, 2, flat, k, tile, n_bins, part[run])
+
+
+@jit
+def harmonics_of_many(vector, n, l_max, l_step, norm, power, legendre, y_lm):
+    """Real spherical harmonics of n unit vectors (rows 0-2 of `vector`) into `y_lm` (n_lm, n).
+
+    As `descriptor_loops.harmonics`, with the loop over vectors innermost.
+    """
+    for p in range(n):
+        power[0, p], power[1, p] = 1.0, 0.0
+    for m in range(l_max + 1):
+        if m > 0:
+            for p in range(n):
+                re = power[0, p] * vector[0, p] - power[1, p] * vector[1, p]
+                power[1, p] = power[0, p] * vector[1, p] + power[1, p] * vector[0, p]
+                power[0, p] = re
+        top = 1.0
+        for k in range(1, m + 1):
+            top *= 2 * k - 1
+        for p in range(n):
+            legendre[m, p] = top
+        if m < l_max:
+            for p in range(n):
+                legendre[m + 1, p] = (2 * m + 1) * vector[2, p] * top
+        for l in range(m + 2, l_max + 1):
+            c0, c1 = (2 * l - 1) / (l - m), (l + m - 1) / (l - m)
+            for p in range(n):
+                legendre[l, p] = c0 * vector[2, p] * legendre[l - 1, p] - c1 * legendre[l - 2, p]
+        at = 0
+        for l in range(0, l_max + 1, l_step):
+            if l >= m:
+                c = norm[l, m]
+                if m == 0:
+                    for p in range(n):
+                        y_lm[at + l, p] = c * legendre[l, p]
+                else:
+                    for p in range(n):
+                        q = c * legendre[l, p]
+                        y_lm[at + l + m, p] = q * power[0, p]
+                        y_lm[at + l - m, p] = q * power[1, p]
+            at += 2 * l + 1
+
+
+@jit
+def add_sums(
+    a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
+    to_fraction, ends, widths, floor, tile, knot, l_max, l_step, n_lm, norm, sums,
+):  # fmt: skip
+    """Add radial splines times harmonics of every pair closer than `limit` to the boxes that hold both atoms.
+
+    As `add_histograms`; `sums` (n_boxes, n_knots * n_lm) float32, cubic B-splines centred on k * `knot` Å.
+    The neighbours of an atom are taken in the order of distance, so that what is added to stays in cache.
+    """
+    most = b.shape[0]
+    vector = np.empty((4, most))
+    offset = np.empty((3, most))
+    box = np.empty((6, most), dtype=np.int64)
+    weight, part = scratch(widths)
+    power = np.empty((2, most))
+    legendre = np.empty((l_max + 1, most))
+    y_lm = np.empty((n_lm, most))
+    turn = np.empty(most, dtype=np.int64)
+    values = np.zeros(4 * n_lm, dtype=np.float32)
+    flat = sums.ravel()
+    row = sums.shape[1]
+    n_knots = row // n_lm
+    count = np.empty(n_knots + 1, dtype=np.int64)
+    one = np.empty(n_lm)
+    for i in range(a.shape[0]):
+        n = neighbours(
+            i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
+            to_fraction, vector, offset, box,
+        )  # fmt: skip
+        harmonics_of_many(vector, n, l_max, l_step, norm, power, legendre, y_lm)
+        count[:] = 0
+        for p in range(n):
+            count[int(vector[3, p] / knot) + 1] += 1
+        for k in range(n_knots):
+            count[k + 1] += count[k]
+        for p in range(n):
+            k = int(vector[3, p] / knot)
+            turn[count[k]] = p
+            count[k] += 1
+        for q in range(n):
+            p = turn[q]
+            t = vector[3, p] / knot
+            k = max(int(t) - 1, 0)  # the first of four knots
+            t -= k + 1
+            s = 1.0 - t
+            for m in range(n_lm):
+                one[m] = y_lm[m, p]
+            for run in range(runs(offset, box, p, ends, widths, floor, weight, part)):
+                w = weight[run] / 6.0
+                w0, w1 = w * s * s * s, w * (4.0 - 6.0 * t * t + 3.0 * t * t * t)
+                w2, w3 = w * (4.0 - 6.0 * s * s + 3.0 * s * s * s), w * t * t * t
+                for m in range(n_lm):
+                    values[m] = w0 * one[m]
+                    values[n_lm + m] = w1 * one[m]
+                    values[2 * n_lm + m] = w2 * one[m]
+                    values[3 * n_lm + m] = w3 * one[m]
+                add_corners(values, 4 * n_lm, flat, k * n_lm, tile, row, part[run])
+
+
+@jit
+def accumulate(sums, tile):
+    """Turn corners (n_boxes, n) into sums over boxes, in place; boxes of shape `tile`, last axis fastest."""
+    nx, ny, nz = tile[0], tile[1], tile[2]
+    row = sums.shape[1]
+    flat = sums.ravel()
+    for x in range(nx):
+        for y in range(ny):
+            line = (x * ny + y) * nz * row
+            for k in range(line + row, line + nz * row):
+                flat[k] += flat[k - row]
+        plane = x * ny * nz * row
+        for k in range(plane + nz * row, plane + ny * nz * row):
+            flat[k] += flat[k - nz * row]
+        if x > 0:
+            for k in range(plane, plane + ny * nz * row):
+                flat[k] += flat[k - ny * nz * row]
+
+
+@jit
+def contract(
+    sums, knot, scales, chosen, table, step, l_max, l_step, n_max, n_channels, times, out,
+):  # fmt: skip
+    """Add `times` the descriptor of each chosen box to `out` (n_boxes, n_channels, channel_size), float32.
+
+    `sums` (n_boxes, n_knots * n_lm) from `add_sums` and `accumulate`; `scales` (n_boxes,) length scales in Å;
+    `table` (n_nodes, 2, n_l * n_radial) of radial functions as in `descriptor_loops.sum_pairs`, single precision.
+    """
+    n_radial = n_max * n_channels
+    n_all = table.shape[2]
+    n_lm = 0
+    for l in range(0, l_max + 1, l_step):
+        n_lm += 2 * l + 1
+    n_knots = sums.shape[1] // n_lm
+    filtered = np.empty((n_knots, n_lm), dtype=np.float32)
+    radial = np.empty((n_knots, n_all), dtype=np.float32)
+    pivot = np.empty(n_knots, dtype=np.float32)
+    coefficients = np.empty((n_lm, n_radial), dtype=np.float32)
+    last = table.shape[0] - 1
+    sixth = np.float32(1.0 / 6.0)
+    # A function with values f at the knots is the spline with coefficients S^-1 f, S = tridiag(1, 4, 1) / 6.
+    pivot[0] = 1.5
+    for q in range(1, n_knots):
+        pivot[q] = 1.0 / (4.0 / 6.0 - pivot[q - 1] / 36.0)
+    for box in range(sums.shape[0]):
+        if not chosen[box]:
+            continue
+        for m in range(n_lm):
+            filtered[0, m] = sums[box, m]
+        for q in range(1, n_knots):
+            ratio = pivot[q - 1] * sixth
+            for m in range(n_lm):
+                filtered[q, m] = sums[box, q * n_lm + m] - ratio * filtered[q - 1, m]
+        for m in range(n_lm):
+            filtered[n_knots - 1, m] *= pivot[n_knots - 1]
+        for q in range(n_knots - 2, -1, -1):
+            p = pivot[q]
+            for m in range(n_lm):
+                filtered[q, m] = (filtered[q, m] - filtered[q + 1, m] * sixth) * p
+        radial[:] = 0.0
+        for q in range(1, n_knots):
+            x = q * knot / scales[box] / step
+            k = int(x)
+            if k >= last:
+                break
+            t = x - k
+            s = 1.0 - t
+            a0, a1 = np.float32((1.0 + 2.0 * t) * s * s), np.float32(t * s * s)
+            b0, b1 = np.float32(t * t * (3.0 - 2.0 * t)), np.float32(-t * t * s)
+            for n in range(n_all):
+                radial[q, n] = (
+                    a0 * table[k, 0, n]
+                    + a1 * table[k, 1, n]
+                    + b0 * table[k + 1, 0, n]
+                    + b1 * table[k + 1, 1, n]
+                )
+        # One product for all (lm, l', n), of which those with l' = l are used: faster than the right ones alone.
+        product = np.dot(filtered.T, radial)
+        lm = 0
+        for l in range(0, l_max + 1, l_step):
+            first = l // l_step * n_radial
+            for _ in range(2 * l + 1):
+                for n in range(n_radial):
+                    coefficients[lm, n] = product[lm, first + n]
+                lm += 1
+        power_spectrum(coefficients, l_max, l_step, n_max, n_channels, times, out[box])
+
+
+@jit
+def power_spectrum(coefficients, l_max, l_step, n_max, n_channels, times, out):
+    """Add `times` the normalised rotation invariants to `out` (n_channels, channel_size)."""
+    n_pairs = n_max * (n_max + 1) // 2
+    size = out.shape[1]
+    part = np.empty(size, dtype=np.float32)
+    row = np.empty(n_max, dtype=np.float32)
+    for channel in range(n_channels):
+        first = channel * n_max
+        square = 0.0
+        part[:] = 0.0
+        lm = 0
+        for l in range(0, l_max + 1, l_step):
+            factor = np.float32(math.pi * math.sqrt(8.0 / (2 * l + 1)))
+            for m in range(2 * l + 1):
+                for n in range(n_max):
+                    row[n] = coefficients[lm + m, first + n]
+                at = l * n_pairs
+                for n in range(n_max):
+                    c = factor * row[n]
+                    for k in range(n, n_max):
+                        part[at + k - n] += c * row[k]
+                    at += n_max - n
+            lm += 2 * l + 1
+        for k in range(size):
+            square += part[k] * part[k]
+        if square > 0.0:
+            scale = np.float32(times / math.sqrt(square))
+            for k in range(size):
+                out[channel, k] += scale * part[k]
+
+
+@jit
+def add_counts(first, last, tile, counts):
+    """Add the corners of the range of boxes of each atom (n, 3) to `counts` (n_boxes, 1); see `accumulate`."""
+    one = np.ones(1)
+    flat = counts.ravel()
+    box = np.empty(6, dtype=np.int64)
+    for i in range(first.shape[0]):
+        for axis in range(3):
+            box[2 * axis], box[2 * axis + 1] = first[i, axis], last[i, axis]
+        add_corners(one, 1, flat, 0, tile, 1, box)

@@ -1,0 +1,253 @@
+"""Sums over pairs for all full boxes of a tile, a block of neighbouring boxes, at once."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from arise_core.descriptor.lengthscale import LOG_STEP, SEARCH_RANGE, PairDensity
+from arise_core.descriptor.radial import harmonics_norm, n_harmonics, parity_step, radial_table
+from arise_core.engine import loops
+from arise_core.engine.context import Context
+from arise_core.engine.grid import BoxGrid
+from arise_core.errors import InputError
+from arise_core.geometry import loops as geometry_loops
+from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from arise_core.geometry.cell import inverse, transformed
+from arise_core.settings import DescriptorSettings
+
+#: Spacing of the radial splines in units of the smallest length scale in a tile.
+KNOT = 0.125
+#: Boxes of a tile with length scales within this ratio share one radial histogram.
+SCALE_RATIO = 1.5
+#: Ratio of the ends of the search range where all atoms have neighbours at one distance.
+SEARCH_SPAN = SEARCH_RANGE[1] / SEARCH_RANGE[0]
+#: Boxes in a tile, at most (a cube of 16). Fixed, so that results do not depend on threads or memory.
+TILE_BOXES = 4096
+#: A grid with more boxes than this along an axis is cut there, so that threads and progress have several tiles.
+WHOLE = 12
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A block of boxes: [first, stop) along each axis."""
+
+    first: tuple[int, int, int]
+    stop: tuple[int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Boxes along each axis."""
+        a, b = self.first, self.stop
+        return b[0] - a[0], b[1] - a[1], b[2] - a[2]
+
+    def boxes(self, grid: BoxGrid) -> IntArray:
+        """Indices of the tile's boxes into the flattened grid, (n_boxes,)."""
+        axes = [np.arange(a, b) for a, b in zip(self.first, self.stop, strict=True)]
+        return np.asarray(np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), grid.shape).ravel())
+
+
+def make_tiles(grid: BoxGrid) -> Iterator[Tile]:
+    """Cover the grid with tiles."""
+    edge = max(1, round(TILE_BOXES ** (1 / 3)))
+    axes = []
+    for n in grid.shape:
+        pieces = max(-(-n // edge), 1 + (n > WHOLE))
+        cuts = np.linspace(0, n, pieces + 1).round().astype(int)
+        axes.append([(int(x), int(y)) for x, y in itertools.pairwise(cuts)])
+    for x, y, z in itertools.product(*axes):
+        yield Tile((x[0], y[0], z[0]), (x[1], y[1], z[1]))
+
+
+def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
+    """How many of the tiles may be worked on at once without exceeding `memory_limit`.
+
+    Raises:
+        ValueError: not even one fits.
+    """
+    settings = context.settings
+    bytes_per_box = 0.0
+    for (alpha, beta), (low, high) in context.survey.ranges.items():
+        # The largest length scale is at the upper end of the search range, the finest knots at the lower.
+        n_knots = settings.reach / KNOT * min(high / low / SEARCH_SPAN, SCALE_RATIO) + 3
+        n_lm = n_harmonics(settings.l_max, parity_step(alpha, beta))
+        bytes_per_box = max(bytes_per_box, 4 * n_knots * n_lm)
+    bytes_per_box += 16 * settings.n_features
+    tile = bytes_per_box * max(math.prod(tile.shape) for tile in tiles)
+    limit = context.grid.settings.memory_limit * 2**30
+    if tile > limit:
+        raise InputError(
+            f"`memory_limit` {context.grid.settings.memory_limit} GiB is too small: one tile of boxes takes "
+            f"{tile / 2**30:.3f} GiB"
+        )
+    return int(limit // max(tile, 1.0))
+
+
+@lru_cache(maxsize=8)
+def _single_table(settings: DescriptorSettings, l_step: int) -> Float32Array:
+    """`radial_table` in single precision, its last two axes as one."""
+    table = radial_table(settings, l_step)
+    return np.ascontiguousarray(table.reshape(*table.shape[:2], -1), dtype=np.float32)
+
+
+class TileEngine:
+    """Sums over pairs for all boxes of one tile."""
+
+    def __init__(self, context: Context, tile: Tile) -> None:
+        self.context = context
+        self.tile = tile
+        grid = context.grid
+        self.ends, self.widths = self._runs()
+        self.u, self.numbers, self.first, self.last = self._atoms()
+        self.positions = transformed(self.u, grid.cell)
+        self.n_species_atoms = {int(s): self._count(self.numbers == s) for s in np.unique(self.numbers)}
+        self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(np.prod(tile.shape), dtype=np.int64))
+
+    def members(self, k: int) -> tuple[FloatArray, IntArray]:
+        """Coordinates u (m, 3) and atomic numbers (m,) of the atoms and images in box k of the tile."""
+        index = np.unravel_index(k, self.tile.shape)
+        inside = ((self.first <= index) & (self.last >= index)).all(axis=1)
+        return self.u[inside], self.numbers[inside]
+
+    def _runs(self) -> tuple[IntArray, FloatArray]:
+        """Last box of the run of equal width that each box of the tile belongs to, and the widths, (3, n) each."""
+        longest = max(self.tile.shape)
+        ends = np.zeros((3, longest), dtype=np.int64)
+        widths = np.ones((3, longest))
+        for k in range(3):
+            first, stop = self.tile.first[k], self.tile.stop[k]
+            width = np.maximum(self.context.widths[k][first:stop], 1e-12)
+            change = np.abs(np.diff(width)) > 1e-12 * self.context.grid.width[k]
+            last = np.append(np.flatnonzero(change), stop - first - 1)
+            ends[k, : stop - first] = np.repeat(last, np.diff(last, prepend=-1))
+            widths[k, : stop - first] = width
+        return ends, widths
+
+    def _count(self, chosen: BoolArray) -> IntArray:
+        """How many of the chosen atoms are in each box, (n_boxes,)."""
+        counts = np.zeros((int(np.prod(self.tile.shape)), 1))
+        loops.add_counts(self.first[chosen], self.last[chosen], self.tile.shape, counts)
+        loops.accumulate(counts, self.tile.shape)
+        return np.asarray(np.round(counts[:, 0]).astype(np.int64))
+
+    def _atoms(self) -> tuple[FloatArray, IntArray, IntArray, IntArray]:
+        """Atoms and images that lie in any box of the tile, with their ranges of boxes within it."""
+        grid, tile = self.context.grid, self.tile
+        u = grid.fractional[self.context.sorted_by_x]
+        numbers = grid.structure.numbers[self.context.sorted_by_x]
+        ranges: list[tuple[IntArray, IntArray]] = []
+        for axis in range(3):
+            first, last = grid.span(axis, u[:, axis])
+            first, last = first - tile.first[axis], last - tile.first[axis]
+            n, size = grid.shape[axis], tile.shape[axis]
+            shifts = range(0, 1)
+            if grid.pbc[axis]:
+                shifts = range(
+                    -(int(last.max(initial=0)) // n) - 1, (size - int(first.min(initial=0))) // n + 2
+                )
+            kept = []
+            for m in shifts:
+                keep = np.flatnonzero((last + m * n >= 0) & (first + m * n < size))
+                if len(keep):
+                    kept.append((keep, m))
+            rows = np.concatenate([k for k, _ in kept]) if kept else np.empty(0, dtype=np.int64)
+            moved = np.concatenate([np.full(len(k), m) for k, m in kept]) if kept else rows
+            u = u[rows].copy()
+            u[:, axis] += moved
+            numbers = numbers[rows]
+            ranges = [(f[rows], la[rows]) for f, la in ranges]
+            ranges.append(
+                (np.maximum(first[rows] + moved * n, 0), np.minimum(last[rows] + moved * n, size - 1))
+            )
+        return u, numbers, np.stack([f for f, _ in ranges], 1), np.stack([la for _, la in ranges], 1)
+
+    def features(self, chosen: BoolArray) -> Float32Array:
+        """Descriptors of the chosen boxes, (n_boxes, n_features); NaN where no species pair is left."""
+        settings = self.context.settings
+        minimum = self.context.grid.settings.min_atoms_per_species
+        n_channels = len(settings.channels)
+        total = np.zeros((len(chosen), n_channels, settings.channel_size), dtype=np.float32)
+        count = np.zeros(len(chosen), dtype=np.float32)
+        species = sorted(self.n_species_atoms)
+        for i, alpha in enumerate(species):
+            for beta in species[i:]:
+                if (alpha, beta) not in self.context.survey.ranges:
+                    continue
+                enough = chosen.copy()
+                for s in (alpha, beta):
+                    enough &= self.n_species_atoms[s] >= minimum
+                if not enough.any():
+                    continue
+                times = 1 if alpha == beta else 2
+                found = self._add_pair(alpha, beta, enough, times, total)
+                count += times * found
+        shares = np.sqrt([c.share for c in settings.channels], dtype=np.float32)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            total *= (1.0 / count)[:, None, None] * shares[None, :, None]
+        total[count == 0] = np.nan
+        return total.reshape(len(chosen), -1)
+
+    def _add_pair(
+        self, alpha: int, beta: int, enough: BoolArray, times: int, total: Float32Array
+    ) -> BoolArray:
+        """Add the descriptors of one species pair to `total`; which boxes have one, (n_boxes,)."""
+        settings = self.context.settings
+        scales = self.scales(alpha, beta, enough)
+        found = np.isfinite(scales)
+        step = parity_step(alpha, beta)
+        n_lm = n_harmonics(settings.l_max, step)
+        table = _single_table(settings, step)
+        todo = found.copy()
+        while todo.any():
+            smallest = float(scales[todo].min())
+            group = todo & (scales <= SCALE_RATIO * smallest)
+            limit = settings.reach * float(scales[group].max())
+            knot = KNOT * smallest
+            n_knots = int(np.ceil(limit / knot)) + 3
+            sums = np.zeros((len(enough), n_knots * n_lm), dtype=np.float32)
+            loops.add_sums(
+                *self._pair_arguments(alpha, beta, limit), knot, settings.l_max, step, n_lm,
+                harmonics_norm(settings.l_max), sums,
+            )  # fmt: skip
+            loops.accumulate(sums, self.tile.shape)
+            loops.contract(
+                sums, knot, scales, group, table, settings.reach / (len(table) - 1),
+                settings.l_max, step, settings.n_max, len(settings.channels), times, total,
+            )  # fmt: skip
+            todo &= ~group
+        return found
+
+    def scales(self, alpha: int, beta: int, chosen: BoolArray) -> FloatArray:
+        """Length scale of a species pair in each chosen box, (n_boxes,), Å; NaN elsewhere and without pairs."""
+        density = PairDensity(*self.context.survey.ranges[alpha, beta])
+        histograms = np.zeros((len(chosen), density.n_bins))
+        loops.add_histograms(
+            *self._pair_arguments(alpha, beta, density.limit), density.log_start, LOG_STEP, histograms
+        )
+        loops.accumulate(histograms, self.tile.shape)
+        scales = np.full(len(chosen), np.nan)
+        # What is left by rounding of corners that cancel is no density.
+        histograms[np.abs(histograms) < 1e-12 * np.abs(histograms).max(initial=0.0)] = 0.0
+        scales[chosen] = density.scales(histograms[chosen])
+        return scales
+
+    def _pair_arguments(self, alpha: int, beta: int, limit: float) -> tuple[object, ...]:
+        """What the loops over pairs of atoms of two species need, up to the shape of the tile."""
+        a, b = (np.flatnonzero(self.numbers == s) for s in (alpha, beta))
+        points = self.positions[b]
+        origin = points.min(axis=0)
+        size = limit / 4
+        shape = np.maximum((np.ptp(points, axis=0) // size).astype(np.int64) + 1, 1)
+        order = np.empty(len(points), dtype=np.int64)
+        start = np.empty(int(np.prod(shape)) + 1, dtype=np.int64)
+        geometry_loops.bin_points(points, origin, size, shape, order, start)
+        return (
+            self.positions[a], self.first[a], self.last[a], points, self.first[b], self.last[b], alpha == beta, limit,
+            origin, size, shape, order, start, inverse(self.context.grid.cell),
+            self.ends, self.widths, self.context.settings.floor, self.tile.shape,
+        )  # fmt: skip

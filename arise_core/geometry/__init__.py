@@ -1,0 +1,1 @@
+"""Matter in space: structures, cells, neighbours, the material and its support. Knows no descriptor."""

@@ -1,0 +1,64 @@
+"""Cells of three vectors: coordinates, volume, heights. Without BLAS, so that no thread count changes a bit."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from arise_core.errors import InputError
+from arise_core.geometry.arrays import FloatArray
+
+
+def transformed(vectors: FloatArray, matrix: FloatArray) -> FloatArray:
+    """`vectors @ matrix` for vectors (n, 3) or (3,) and a matrix (3, 3), without BLAS.
+
+    The last bits of a BLAS product depend on the number of its threads and on the processor; these do not.
+    """
+    v = np.asarray(vectors)
+    return np.asarray(v[..., 0:1] * matrix[0] + v[..., 1:2] * matrix[1] + v[..., 2:3] * matrix[2])
+
+
+def inverse(matrix: FloatArray) -> FloatArray:
+    """Inverse of a (3, 3) matrix by cofactors, without BLAS; see `transformed`.
+
+    Raises:
+        ValueError: the determinant is zero.
+    """
+    a, b, c = np.asarray(matrix, dtype=np.float64)
+    columns = np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)]).T
+    determinant = volume(matrix)
+    if determinant == 0:
+        raise InputError(f"`matrix` has no inverse: {np.asarray(matrix).tolist()}")
+    return np.ascontiguousarray(columns / determinant)
+
+
+def volume(cell: FloatArray) -> float:
+    """Triple product of three vectors (3, 3), Å³; negative for left-handed ones."""
+    a, b, c = np.asarray(cell, dtype=np.float64)
+    return float((a * np.cross(b, c)).sum())
+
+
+def has_volume(cell: FloatArray) -> bool:
+    """Whether three vectors span a volume that is more than rounding error."""
+    lengths = np.linalg.norm(cell, axis=1)
+    return bool(lengths.min() > 0 and abs(volume(cell)) > 1e-6 * np.prod(lengths))
+
+
+def complete_cell(cell: FloatArray) -> FloatArray:
+    """Fill zero rows with unit vectors normal to the rows that are there, (3, 3), Å."""
+    full = np.array(cell, dtype=np.float64)
+    missing = [k for k in range(3) if not full[k].any()]
+    if len(missing) == 3:
+        return np.eye(3)
+    for k in missing:
+        a, b = full[(k + 1) % 3], full[(k + 2) % 3]
+        normal = np.cross(a, b)
+        if not normal.any():  # two rows are missing: take the axis least along the one that is there
+            there = a if a.any() else b
+            normal = np.cross(there, np.eye(3)[np.argmin(np.abs(there))])
+        full[k] = normal / np.linalg.norm(normal)
+    return full
+
+
+def perpendicular_heights(cell: FloatArray) -> FloatArray:
+    """Distance between opposite faces of the cell along each cell vector, (3,), Å."""
+    return np.asarray(1.0 / np.linalg.norm(inverse(cell), axis=0))

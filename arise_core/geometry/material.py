@@ -1,0 +1,253 @@
+"""The material: a structure, looked at once before anything is computed of it.
+
+Every door makes one `Material` of what it was handed, and all rooms above ask it: where the atoms are once they are
+wrapped, whether they overlap, which directions are vacuum, how far neighbours are. Each is found when it is first
+asked for and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from arise_core.errors import InputError
+from arise_core.geometry.arrays import BoolArray, FloatArray
+from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
+from arise_core.geometry.neighbors import PairFinder, images, wrapped
+from arise_core.geometry.structure import OVERLAP_DISTANCE, Structure
+
+#: Neighbours over which the atomic spacing is averaged.
+SPACING_NEIGHBOURS = (12, 40)
+#: A looser material beside a denser one: ratio of their atomic spacings from which it is distinct, and up to which its
+#: holes are closed; atoms of the sample that it needs; lopsidedness of the neighbourhood of an atom inside a material
+#: (0.5 at a flat surface).
+DISTINCT = 1.25
+LOOSEST = 1.7
+FEW = 10
+LOPSIDED = 0.15
+#: Width in atomic spacings from which an empty gap across a periodic direction is vacuum.
+VACUUM = 3.0
+#: Atoms whose neighbours are looked at, at most.
+SAMPLE = 500
+
+
+class Material:
+    """One look at a structure. Create with `Material.of`.
+
+    Args:
+        structure: as the user has it.
+    """
+
+    def __init__(self, structure: Structure) -> None:
+        self.structure = structure
+        self._nearest: dict[tuple[int, int, int | None], FloatArray] = {}
+
+    @classmethod
+    def of(cls, given: Structure | Material) -> Material:
+        """The material of a structure; a material is handed back as it is."""
+        return given if isinstance(given, Material) else cls(given)
+
+    def __len__(self) -> int:
+        return len(self.structure)
+
+    # --- where the atoms are ----------------------------------------------------------------------------------
+
+    @cached_property
+    def _wrapped(self) -> FloatArray:
+        """Positions of the structure in its cell along its periodic directions, (n_atoms, 3), Å."""
+        return wrapped(self.structure)
+
+    @cached_property
+    def _opened(self) -> tuple[Structure, FloatArray]:
+        """The body, and the fraction at which each opened direction is cut, NaN along all others, (3,)."""
+        return _without_vacuum(self.structure, self._wrapped, lambda: self._first_spacing)
+
+    @property
+    def body(self) -> Structure:
+        """The structure, open along periodic directions that hold a wide empty gap (slabs and layers in a cell).
+
+        Such a direction repeats the structure only because a simulation code wanted a cell. The gap is moved to
+        the cell's border. A gap counts as vacuum from 3 atomic spacings.
+        """
+        return self._opened[0]
+
+    @property
+    def positions(self) -> FloatArray:
+        """Positions of the body in its cell along its periodic directions, (n_atoms, 3), Å."""
+        return self._wrapped if self.body is self.structure else self.body.positions
+
+    def fold(self, points: FloatArray) -> FloatArray:
+        """Points as the user has them, taken to where the body is, (n, 3), Å.
+
+        Along a direction that was periodic across vacuum a point goes to the image beside the body: one in the
+        vacuum to the nearer surface. Other directions are left as they are.
+        """
+        points = np.asarray(points, dtype=np.float64)
+        cut = self._opened[1]
+        if np.isnan(cut).all():
+            return points
+        cell = self.structure.complete_cell
+        fractional = transformed(points, inverse(cell))
+        shift = np.where(np.isnan(cut), 0.0, np.floor(fractional - np.nan_to_num(cut)))
+        return points - transformed(shift, cell)
+
+    def check_overlaps(self, where: str = "") -> None:
+        """Refuse atoms closer than 0.1 Å to each other: duplicates, or coordinates in another unit.
+
+        Args:
+            where: begin of the message, such as "structure 3: ".
+
+        Raises:
+            ValueError: names the closest atoms and their distance.
+        """
+        if self._overlaps:
+            raise InputError(f"{where}{self._overlaps}")
+
+    @cached_property
+    def _overlaps(self) -> str:
+        """What is wrong with the distances; empty if nothing is."""
+        structure = self.structure
+        same = Structure(
+            structure.positions, np.ones(len(structure), dtype=int), structure.cell, structure.pbc
+        )
+        finder = PairFinder(same, self._wrapped)
+        if not any(len(v) for v in finder.vectors(1, 1, OVERLAP_DISTANCE)):
+            return ""
+        near = images(self._wrapped, structure.complete_cell, structure.pbc, OVERLAP_DISTANCE)
+        pairs = cKDTree(near.positions).query_pairs(OVERLAP_DISTANCE, output_type="ndarray")
+        distance = np.linalg.norm(near.positions[pairs[:, 0]] - near.positions[pairs[:, 1]], axis=1)
+        atoms = np.sort(near.index[pairs], axis=1)
+        a, b = atoms[np.argmin(distance)]
+        count = len(np.unique(atoms, axis=0))
+        return (
+            f"`positions` has overlapping atoms: {count} pairs closer than {OVERLAP_DISTANCE} Å, closest are "
+            f"atoms {a} and {b} at {distance.min():.4f} Å"
+        )
+
+    # --- how far neighbours are -------------------------------------------------------------------------------
+
+    @cached_property
+    def _first_surroundings(self) -> tuple[FloatArray, FloatArray]:
+        """Those of the structure before it is opened: its gaps are compared with them."""
+        return surroundings(self._wrapped, self.structure.complete_cell, self.structure.pbc)
+
+    @property
+    def _first_spacing(self) -> float:
+        return _dense(self._first_surroundings[0])
+
+    @cached_property
+    def _surroundings(self) -> tuple[FloatArray, FloatArray]:
+        """Those of the body; they differ from the first ones in rounding only, where it was opened."""
+        if self.body is self.structure:
+            return self._first_surroundings
+        return surroundings(self.positions, self.body.complete_cell, self.body.pbc)
+
+    @property
+    def spacing(self) -> float:
+        """Cube root of the volume per atom inside the material, Å, from the distances to the 12th ... 40th neighbour.
+
+        The lower quartile over (at most `SAMPLE`) atoms, so that surfaces and vacancies count little. A single
+        isolated atom gets 1 Å.
+        """
+        return _dense(self._surroundings[0])
+
+    @property
+    def loose_spacing(self) -> float:
+        """Atomic spacing of the loosest material in the structure, Å; `spacing` where there is but one material.
+
+        Only atoms with neighbours all around count, so that surfaces do not; vapour counts as far as `LOOSEST`
+        goes.
+        """
+        spacing = self.spacing
+        local, lopsided = self._surroundings
+        inner = local[lopsided < LOPSIDED]
+        if len(inner) < FEW:
+            return spacing
+        loosest = float(np.quantile(inner, 0.95))
+        return min(loosest, LOOSEST * spacing) if loosest > DISTINCT * spacing else spacing
+
+    @cached_property
+    def pairs(self) -> PairFinder:
+        """Finder of the pairs of the body."""
+        return PairFinder(self.body, self.positions)
+
+    def nearest(self, alpha: int, beta: int, sample: int | None = None) -> FloatArray:
+        """Distance from each α atom to its nearest β atom, as `PairFinder.nearest`; looked up once."""
+        key = (alpha, beta, sample)
+        if key not in self._nearest:
+            self._nearest[key] = self.pairs.nearest(alpha, beta, sample)
+        return self._nearest[key]
+
+
+def _dense(local: FloatArray) -> float:
+    return float(np.quantile(local, 0.2503, method="inverted_cdf"))
+
+
+def _without_vacuum(
+    structure: Structure, wrapped: FloatArray, spacing: Callable[[], float]
+) -> tuple[Structure, FloatArray]:
+    """The structure, open along vacuum, and the fraction at which each opened direction is cut, NaN along others."""
+    cut = np.full(3, np.nan)
+    if not structure.pbc.any():
+        return structure, cut
+    cell = structure.complete_cell
+    heights = perpendicular_heights(cell)
+    fractional = transformed(wrapped, inverse(cell))
+    for k in np.flatnonzero(structure.pbc):
+        sorted_fractions = np.sort(fractional[:, k])
+        gaps = np.diff(sorted_fractions, append=sorted_fractions[0] + 1)
+        widest = int(np.argmax(gaps))
+        if gaps[widest] * heights[k] < VACUUM * spacing():
+            continue
+        after = sorted_fractions[(widest + 1) % len(gaps)]
+        fractional[:, k] = np.where(fractional[:, k] < after - 1e-12, fractional[:, k] + 1, fractional[:, k])
+        cut[k] = after - gaps[widest] / 2
+    if np.isnan(cut).all():
+        return structure, cut
+    pbc = structure.pbc & np.isnan(cut)
+    return Structure(transformed(fractional, cell), structure.numbers, cell, pbc), cut
+
+
+def surroundings(
+    positions: FloatArray, cell: FloatArray, pbc: BoolArray, sample: int = SAMPLE
+) -> tuple[FloatArray, FloatArray]:
+    """Of at most `sample` atoms, (m,): local spacing, Å, and lopsidedness.
+
+    The latter is the length of the sum of the vectors to the neighbours over the sum of their lengths.
+
+    Args:
+        positions: (n_atoms, 3), Å, wrapped.
+        cell: (3, 3), Å, complete.
+        pbc: (3,), periodic directions.
+        sample: atoms looked at, at most.
+    """
+    n = len(positions)
+    chosen = np.arange(n) if n <= sample else np.linspace(0, n - 1, sample).astype(int)
+    first, last = SPACING_NEIGHBOURS
+    if not pbc.any():
+        if n == 1:
+            return np.ones(1), np.zeros(1)
+        last = min(last, n - 1)
+        first = min(first, last)
+        near = positions
+        distance, found = cKDTree(near).query(positions[chosen], k=last + 1)
+    else:
+        heights = perpendicular_heights(cell)
+        extent = np.where(
+            pbc, heights, np.maximum(np.ptp(transformed(positions, inverse(cell)), axis=0) * heights, 1.0)
+        )
+        margin = float(1.5 * np.cbrt(np.prod(extent) * last / n))
+        while True:
+            near = images(positions, cell, pbc, margin).positions
+            if len(near) > last:
+                distance, found = cKDTree(near).query(positions[chosen], k=last + 1)
+                if (distance[:, -1] <= margin).all():
+                    break
+            margin *= 1.5
+    k = np.arange(first, last + 1)
+    spacing = (distance[:, first:] * np.cbrt(4 * np.pi / 3 / (k + 0.5))).mean(axis=1)
+    total = np.linalg.norm((near[found] - positions[chosen, None]).sum(axis=1), axis=1)
+    return spacing, total / np.maximum(distance.sum(axis=1), 1e-300)

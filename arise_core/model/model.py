@@ -1,0 +1,171 @@
+"""A loaded network with its card, run with Monte Carlo dropout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from arise_core.errors import InputError
+from arise_core.geometry.arrays import Float32Array, IntArray, Reals
+from arise_core.model.card import Card
+from arise_core.model.classes import ClassTable
+from arise_core.model.dropout import dropout_masks, sample
+from arise_core.model.prediction import Prediction, check_threshold
+from arise_core.model.runner import Runner, tensor
+from arise_core.progress import Job, Progress, run, silent
+from arise_core.runtime import threads
+from arise_core.settings import DescriptorSettings, SamplingSettings, Threshold
+
+
+class Model:
+    """A loaded network with its card. Create with `load_model`."""
+
+    def __init__(self, module: torch.jit.ScriptModule, card: Card, device: torch.device, path: Path) -> None:
+        self.card = card
+        self.device = device
+        self.path = path
+        self._module = module.to(device).eval()
+        self._widths = (card.n_inputs, *card.hidden)
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name!r}: {len(self.classes)} classes, {self.device}>"
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.card.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Labels of the classes, in the order of the probabilities."""
+        return tuple(c.label for c in self.card.classes)
+
+    @property
+    def class_info(self) -> ClassTable:
+        """Display names, colours and space groups of the classes."""
+        return self.card.classes
+
+    @property
+    def descriptor(self) -> DescriptorSettings:
+        """Descriptor settings that the model was trained with."""
+        return self.card.descriptor
+
+    @property
+    def n_layers(self) -> int:
+        """Number of hidden layers."""
+        return len(self.card.hidden)
+
+    def weights(self) -> dict[str, Float32Array]:
+        """Copies of the weights and of the input map, by name, to train on from."""
+        return {k: v.detach().cpu().numpy().copy() for k, v in self._module.state_dict().items()}
+
+    def threshold(self, given: Threshold) -> float | None:
+        """Score from which something is rejected, None for never: as given, or the model's own for "card"."""
+        return self.card.reject.threshold if isinstance(given, str) else given
+
+    def representations(self, features: Reals, layer: int) -> Float32Array:
+        """Activations of a hidden layer before its ReLU, without dropout, (n, width).
+
+        Args:
+            features: (n, n_features) from `describe` or `describe_boxes`; rows with NaN stay NaN.
+            layer: 0 for the first hidden layer, negative numbers count from the last.
+        """
+        if not -self.n_layers <= layer < self.n_layers:
+            raise InputError(f"`layer` must be in [{-self.n_layers}, {self.n_layers - 1}], got {layer}")
+        layer %= self.n_layers
+        checked = self._checked(features)
+        good = np.isfinite(checked).all(axis=1)
+        out = np.full((len(checked), self.card.hidden[layer]), np.nan, dtype=np.float32)
+        x = checked[good]
+        with threads.one_torch_thread(), torch.inference_mode():
+            parts = [
+                self._module.activations(tensor(x[k : k + 4096], self.device), layer).cpu().numpy()
+                for k in range(0, len(x), 4096)
+            ]
+        if parts:
+            out[good] = np.concatenate(parts)
+        return out
+
+    def predict(
+        self,
+        features: Reals,
+        sampling: SamplingSettings | None = None,
+        *,
+        reject_threshold: Threshold = "card",
+        progress: Progress = silent,
+    ) -> Prediction:
+        """Class probabilities and uncertainty of descriptors.
+
+        Equal features give equal numbers, whatever stands beside them in the batch.
+
+        Args:
+            features: (n, n_features); rows with NaN give NaN.
+            sampling: passes, tolerance and seed.
+            reject_threshold: score from which a row is rejected; "card": the model's own; None: none is.
+            progress: called with the share of the work done.
+
+        Raises:
+            ValueError: features of another length than the model's.
+            MemoryError: the GPU has no room even for small batches.
+        """
+        return run(self.predict_steps(features, sampling, reject_threshold=reject_threshold), progress)
+
+    def predict_steps(
+        self,
+        features: Reals,
+        sampling: SamplingSettings | None = None,
+        *,
+        reject_threshold: Threshold = "card",
+    ) -> Job[Prediction]:
+        """`predict` as a job: yields the share of the work done, returns the prediction."""
+        sampling = sampling or SamplingSettings()
+        check_threshold(reject_threshold)
+        threshold = self.threshold(reject_threshold)
+        checked = self._checked(features)
+        good = np.flatnonzero(np.isfinite(checked).all(axis=1))
+        n, n_classes = len(checked), len(self.card.classes)
+        x = checked[good]
+        by_head = self.card.reject.kind == "head"
+        with Runner(self._module, self.device, n_classes, x) as runner:
+            statistics = yield from sample(
+                len(x),
+                n_classes,
+                runner.evaluate,
+                runner.log_probabilities(),
+                lambda block: dropout_masks(sampling.seed, block, self._widths, self.card.dropout),
+                sampling.passes,
+                sampling.tolerance,
+                threshold if by_head else None,
+            )
+        entropy = statistics.predictive_entropy()
+        score = statistics.reject_mean() if by_head else entropy / np.log2(n_classes)
+        return Prediction(
+            classes=self.card.classes,
+            probabilities=_spread(statistics.mean.astype(np.float32), good, n),
+            mutual_information=_spread(statistics.mutual_information(), good, n),
+            predictive_entropy=_spread(entropy, good, n),
+            variation_ratio=_spread(statistics.variation_ratio(), good, n),
+            reject_score=_spread(score, good, n),
+            reject_threshold=threshold,
+            passes=_spread(statistics.passes, good, n, 0),
+            standard_error=_spread(statistics.standard_error(), good, n),
+        )
+
+    def _checked(self, given: Reals) -> Float32Array:
+        features = np.asarray(given, dtype=np.float32)
+        wanted = self.card.descriptor.n_features
+        if features.ndim != 2 or features.shape[1] != wanted:
+            raise InputError(
+                f"`features` must have shape (n, {wanted}) for model {self.name!r}, got {features.shape}"
+            )
+        return features
+
+
+def _spread(values: Any, good: IntArray, n: int, empty: Any = np.nan) -> Any:
+    """Values of the good rows among n, the others `empty`."""
+    out = np.full((n, *values.shape[1:]), empty, dtype=values.dtype)
+    out[good] = values
+    return out

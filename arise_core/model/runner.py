@@ -1,0 +1,132 @@
+"""Rows through a network in blocks of fixed size, side by side on the CPU, in large batches on a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import torch
+
+from arise_core.errors import MemoryLimitError
+from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
+from arise_core.runtime import threads
+
+#: Rows that go through the network together. Fixed, and filled up with zeros, so that the floating-point
+#: result of a row does not depend on how many others there are.
+ROWS = 64
+#: The same on a GPU, to begin with: halved, down to `ROWS`, where its memory is not enough.
+GPU_ROWS = 65536
+
+
+def batch_rows(device: torch.device) -> int:
+    """Rows that go through the network together on a device, to begin with."""
+    return ROWS if device.type == "cpu" else GPU_ROWS
+
+
+class Runner:
+    """Sends rows through a network in blocks of fixed size, several blocks side by side on the CPU.
+
+    Args:
+        network: with the methods `forward` and `monte_carlo` of `DropoutMLP`.
+        device: where it lies.
+        n_classes: classes, without the output that rejects.
+        features: (n, n_features).
+    """
+
+    def __init__(self, network: Any, device: torch.device, n_classes: int, features: Float32Array) -> None:
+        self.network = network
+        self.device = device
+        self.n_classes = n_classes
+        self.features = features
+        self.pool: ThreadPoolExecutor | None = None
+        self.rows = batch_rows(device)
+
+    def __enter__(self) -> Runner:
+        count = threads.count()
+        if self.device.type == "cpu" and count > 1 and len(self.features) > ROWS:
+            self.pool = ThreadPoolExecutor(count, thread_name_prefix="arise-network")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.pool is not None:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+
+    def tensor(self, array: Any) -> torch.Tensor:
+        """An array on the device, in single precision."""
+        return tensor(array, self.device)
+
+    def log_probabilities(self) -> FloatArray:
+        """log2 of the class probabilities without dropout, (n, n_classes)."""
+
+        def one(first: int, rows: int) -> list[FloatArray]:
+            x = self.tensor(_filled(self.features[first : first + rows], rows))
+            logits = self.network(x)[:, : self.n_classes].double()
+            return [torch.log_softmax(logits, dim=1).cpu().numpy() / np.log(2)]
+
+        (log_p,) = self._in_blocks(len(self.features), one) or [np.empty((0, self.n_classes))]
+        return np.asarray(np.maximum(log_p, np.log2(1e-12)))
+
+    def evaluate(self, rows: IntArray, masks: list[Float32Array], reference: FloatArray) -> list[FloatArray]:
+        """Sums over passes for these rows, as `DropoutMLP.monte_carlo` gives them."""
+        tensors = [self.tensor(m) for m in masks]
+
+        def one(first: int, count: int) -> list[FloatArray]:
+            x = self.tensor(_filled(self.features[rows[first : first + count]], count))
+            log2_p = self.tensor(_filled(reference[first : first + count], count))
+            return [s.double().cpu().numpy() for s in self.network.monte_carlo(x, tensors, log2_p)]
+
+        return self._in_blocks(len(rows), one)
+
+    def _in_blocks(self, n: int, one: Callable[[int, int], list[FloatArray]]) -> list[FloatArray]:
+        """Arrays of n rows from `one(first, rows)`, block after block; smaller blocks if memory is not enough.
+
+        Raises:
+            MemoryError: not even the smallest blocks fit on the GPU.
+        """
+
+        def block(first: int, rows: int) -> list[FloatArray]:
+            with torch.inference_mode():
+                return [a[: n - first] for a in one(first, rows)]
+
+        while True:
+            starts, rows = range(0, n, self.rows), self.rows
+            try:
+                with threads.one_torch_thread():
+                    run = self.pool.map if self.pool else map
+                    parts = list(run(lambda first, rows=rows: block(first, rows), starts))  # type: ignore[misc]
+                return [np.concatenate(p) for p in zip(*parts, strict=True)]
+            except RuntimeError as error:
+                if not _out_of_memory(error):
+                    raise
+                shortage = " ".join(str(error).split())
+            torch.cuda.empty_cache()
+            if self.rows <= ROWS:
+                raise MemoryLimitError(
+                    f"`device` {str(self.device)!r} has no memory left for batches of {ROWS} rows: free "
+                    f"some, or load the model with device='cpu' ({shortage[:200]})"
+                )
+            self.rows = max(self.rows // 2, ROWS)
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    """Whether a GPU ran out of memory; TorchScript wraps the error in one that has but its text."""
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        text in str(error) for text in ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+    )
+
+
+def _filled(array: Any, rows: int) -> Any:
+    """The array with zero rows added up to `rows`."""
+    if len(array) == rows:
+        return array
+    return np.concatenate([array, np.zeros((rows - len(array), *array.shape[1:]), dtype=array.dtype)])
+
+
+def tensor(array: Any, device: torch.device) -> torch.Tensor:
+    """An array on a device, in single precision."""
+    contiguous = np.ascontiguousarray(array, dtype=np.float32)
+    if not contiguous.flags.writeable:
+        contiguous = contiguous.copy()  # torch has no read-only tensors
+    return torch.from_numpy(contiguous).to(device)

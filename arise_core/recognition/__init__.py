@@ -1,0 +1,1 @@
+"""What a structure is, as a whole and box by box."""

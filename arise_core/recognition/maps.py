@@ -1,0 +1,309 @@
+"""A strided map: what is in each box of a grid, read off at points, as xarray, as a file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray
+from numpy.typing import NDArray
+
+from arise_core.engine.boxes import iterate_boxes
+from arise_core.engine.grid import BoxGrid, box_grid
+from arise_core.errors import InputError
+from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
+from arise_core.geometry.material import Material
+from arise_core.geometry.structure import Structure
+from arise_core.model.model import Model
+from arise_core.model.prediction import MISSING, Prediction, concatenate
+from arise_core.progress import Job, Step, part, run, silent
+from arise_core.recognition import loops
+from arise_core.recognition.whole import DESCRIPTOR_SHARE, Progress, Threshold
+from arise_core.runtime.files import write_atomically
+from arise_core.settings import (
+    MAP_TOLERANCE,
+    MapSettings,
+    SamplingSettings,
+    check_threshold,
+    map_sampling,
+    split_options,
+    with_options,
+)
+
+#: Boxes whose descriptors are held before they go through the network.
+BATCH = 4096
+
+
+#: Points at which all fields are interpolated at once.
+POINTS = 20_000
+
+
+@dataclass(frozen=True)
+class PointValues:
+    """Values of a map at points, interpolated between the centres of boxes; NaN (index -1) without a box."""
+
+    index: IntArray  # (n,), most probable class
+    confidence: FloatArray  # (n,), its probability
+    mutual_information: FloatArray  # (n,), bit
+    predictive_entropy: FloatArray  # (n,), bit
+    variation_ratio: FloatArray  # (n,)
+    reject_score: FloatArray  # (n,)
+    probabilities: NDArray[np.float32]  # (n, n_chosen), of the classes asked for
+
+
+@dataclass(frozen=True)
+class StridedMap:
+    """Prediction for each box of a grid. Arrays run over the flattened grid, the last axis fastest."""
+
+    grid: BoxGrid
+    prediction: Prediction
+    n_atoms: IntArray  # (n_boxes,)
+    model_name: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Boxes along each axis."""
+        return self.grid.shape
+
+    @property
+    def centers(self) -> FloatArray:
+        """Centres of the boxes, (n_boxes, 3), Å."""
+        return self.grid.centers
+
+    def __len__(self) -> int:
+        return len(self.grid)
+
+    def coordinates(self, points: FloatArray) -> FloatArray:
+        """Grid coordinates of points (n, 3) Å: the centre of box (i, j, k) has coordinates (i, j, k).
+
+        Points are taken as they stand in the structure that the map was made of: a point of a structure that
+        crosses the border of its periodic cell is folded to where the boxes are.
+        """
+        return self.grid.coordinates(points)
+
+    def values_at(self, points: FloatArray, classes: tuple[int, ...] = ()) -> PointValues:
+        """Label and uncertainty at points, without keeping all probabilities.
+
+        Args:
+            points: (n, 3), Å; wrapped along periodic directions, taken to the border beyond open ones.
+            classes: indices of classes whose probabilities are wanted.
+        """
+        return self._read(self.coordinates(points), classes)
+
+    def values_at_atoms(self, classes: tuple[int, ...] = ()) -> PointValues:
+        """`values_at` the atoms that the map was made of, in their order."""
+        return self._read(self.grid.atom_coordinates, classes)
+
+    def totals_at_atoms(self) -> tuple[PointValues, FloatArray]:
+        """`values_at_atoms`, and sums over the atoms with a prediction, (n_classes + 2,).
+
+        Of the probability of each class, of the predictive entropy and of the reject score.
+        """
+        totals = np.zeros(len(self.prediction.classes) + 2)
+        return self._read(self.grid.atom_coordinates, (), totals), totals
+
+    def _read(
+        self, at: FloatArray, classes: tuple[int, ...], totals: FloatArray | None = None
+    ) -> PointValues:
+        p = self.prediction
+        n_classes = len(p.classes)
+        scalars = np.stack(
+            [p.mutual_information, p.predictive_entropy, p.variation_ratio, p.reject_score], axis=1
+        )
+        values = np.concatenate([p.probabilities, scalars.astype(np.float32)], axis=1)
+        values = values.reshape(*self.shape, -1)
+        n = len(at)
+        index = np.full(n, MISSING, dtype=np.int64)
+        confidence = np.full(n, np.nan)
+        four = np.empty((n, 4))
+        chosen = np.empty((n, len(classes)), dtype=np.float32)
+        for k in range(0, n, POINTS):
+            part = slice(k, min(k + POINTS, n))
+            out = np.empty((part.stop - part.start, values.shape[3]), dtype=np.float32)
+            loops.interpolate(values, at[part], self.grid.pbc, out)
+            good = np.isfinite(out[:, 0])
+            index[part][good] = out[good, :n_classes].argmax(axis=1)
+            confidence[part][good] = out[good, :n_classes].max(axis=1)
+            four[part] = out[:, n_classes:]
+            chosen[part] = out[:, list(classes)]
+            if totals is not None:
+                totals[:-2] += out[good, :n_classes].sum(axis=0, dtype=np.float64)
+                totals[-2:] += four[part][good, 1].sum(), four[part][good, 3].sum()
+        return PointValues(index, confidence, four[:, 0], four[:, 1], four[:, 2], four[:, 3], chosen)
+
+    def probabilities_at_atoms(self, classes: Sequence[int]) -> NDArray[np.float32]:
+        """Probabilities of some classes alone at the atoms, (n_atoms, n_chosen), as `values_at_atoms` gives them."""
+        at = self.grid.atom_coordinates
+        chosen = np.ascontiguousarray(self.prediction.probabilities[:, list(classes)])
+        out = np.empty((len(at), len(classes)), dtype=np.float32)
+        if len(classes):
+            loops.interpolate(chosen.reshape(*self.shape, -1), at, self.grid.pbc, out)
+        return out
+
+    def moved(self, vector: FloatArray) -> StridedMap:
+        """The same map for coordinates with their zero elsewhere, by a vector (3,), Å: cells whose origin is not zero."""
+        return replace(self, grid=self.grid.moved(vector))
+
+    def at(self, points: FloatArray) -> Prediction:
+        """Prediction at points (n, 3) Å, interpolated linearly between the centres of boxes.
+
+        Points wrap along periodic directions and are taken to the border of the grid beyond open ones. Boxes
+        without a prediction are left out; NaN where all boxes around are without.
+        """
+        p = self.prediction
+        points = np.asarray(points, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] != 3:
+            raise InputError(f"`points` must have shape (n, 3), got {points.shape}")
+        found = self.values_at(points, tuple(range(len(p.classes))))
+        nearest = self.nearest(points)
+        return replace(
+            p,
+            probabilities=found.probabilities,
+            mutual_information=found.mutual_information,
+            predictive_entropy=found.predictive_entropy,
+            variation_ratio=found.variation_ratio,
+            reject_score=found.reject_score,
+            passes=p.passes[nearest],
+            standard_error=p.standard_error[nearest],
+        )
+
+    def nearest(self, points: FloatArray) -> IntArray:
+        """Index of the box whose centre is nearest in grid coordinates, (n,)."""
+        at = np.round(self.coordinates(points)).astype(np.int64)
+        shape = np.array(self.shape)
+        at = np.where(self.grid.pbc, at % shape, np.clip(at, 0, shape - 1))
+        return np.asarray(np.ravel_multi_index(tuple(at.T), self.shape))
+
+    def to_xarray(self) -> xarray.Dataset:
+        """All fields over the axes x, y, z of the grid (numbers of boxes), with centres, units and origin."""
+        import xarray
+
+        p = self.prediction
+        dims = ("x", "y", "z")
+
+        def field(values: NDArray[np.generic], unit: str, text: str) -> tuple[object, ...]:
+            return dims, values.reshape(self.shape), {"units": unit, "long_name": text}
+
+        fields = {
+            "probability": (
+                (*dims, "class"), p.probabilities.reshape(*self.shape, -1),
+                {"units": "1", "long_name": "class probability"},
+            ),
+            "label": field(p.index.astype(np.int16), "1", "index of the most probable class, -1 without a prediction"),
+            "confidence": field(p.confidence, "1", "probability of the most probable class"),
+            "mutual_information": field(p.mutual_information, "bit", "mutual information"),
+            "predictive_entropy": field(p.predictive_entropy, "bit", "predictive entropy"),
+            "variation_ratio": field(p.variation_ratio, "1", "variation ratio"),
+            "reject_score": field(p.reject_score, "1", "score that speaks against all classes"),
+            "rejected": field(p.rejected.astype(np.int8), "1", "1 where the score is above the threshold"),
+            "n_atoms": field(self.n_atoms, "1", "atoms in the box"),
+            "passes": field(p.passes, "1", "forward passes used"),
+            "standard_error": field(p.standard_error, "bit", "standard error of the mutual information"),
+        }  # fmt: skip
+        centres = self.centers.reshape(*self.shape, 3)
+        coordinates = {
+            "class": [c.label for c in p.classes],
+            "class_name": ("class", [c.name for c in p.classes]),
+            "center": ((*dims, "axis"), centres, {"units": "angstrom", "long_name": "centre of the box"}),
+            "axis": ["x", "y", "z"],
+        }
+        attributes = {
+            "title": "strided pattern matching with ARISE",
+            "model": self.model_name,
+            "box_edges_angstrom": self.grid.edges,
+            "stride_angstrom": self.grid.stride,
+            "cell_angstrom": self.grid.cell.ravel(),
+            "periodic": self.grid.pbc.astype(np.int8),
+            "grid_origin_angstrom": self.grid.origin,
+            "grid_domain_angstrom": self.grid.domain.ravel(),
+            "reject_threshold": np.nan if p.reject_threshold is None else p.reject_threshold,
+        }
+        return xarray.Dataset(fields, coordinates, attributes)
+
+    def to_netcdf(self, path: str | Path) -> None:
+        """Write `to_xarray` as NetCDF 4, in one step: an interrupt leaves no half-written file."""
+        write_atomically(Path(path), lambda p: self.to_xarray().to_netcdf(p, engine="netcdf4"))
+
+
+def strided_map(
+    structure: Structure | Material,
+    model: Model,
+    *,
+    reject_threshold: Threshold = "card",
+    progress: Progress = silent,
+    **settings: Any,
+) -> StridedMap:
+    """Slide a box over a structure and classify what is in it (strided pattern matching).
+
+    Args:
+        structure: any size; open, periodic or mixed; any cell.
+        model: from `load_model`.
+        reject_threshold: score from which a box is none of the classes; "card": the model's own; None: never.
+        progress: called with the share of the work done.
+        **settings: those of `MapSettings` (box_size, stride, padding, edges, min_atoms, ...) and of
+            `SamplingSettings` (passes, tolerance, seed); the tolerance is 0.01 bit unless it is given.
+
+    Raises:
+        TypeError: an unknown setting.
+        ValueError: overlapping atoms or an argument out of range; before any work.
+    """
+    _, boxes, sampling = split_options(settings)
+    job = map_steps(structure, model, MapSettings(**boxes), map_sampling(sampling), reject_threshold)
+    return run(job, progress)
+
+
+strided_map.__signature__ = with_options(strided_map, MapSettings, SamplingSettings, tolerance=MAP_TOLERANCE)  # type: ignore[attr-defined]
+
+
+def map_steps(
+    structure: Structure | Material,
+    model: Model,
+    settings: MapSettings,
+    sampling: SamplingSettings,
+    reject_threshold: Threshold = "card",
+) -> Job[StridedMap]:
+    """`strided_map` as a job: yields the share of the work done, returns the map.
+
+    Closing the generator stops the work; no thread is left running.
+    """
+    check_threshold(reject_threshold)
+    material = Material.of(structure)
+    material.check_overlaps()
+    grid = box_grid(material, settings)
+    n = len(grid)
+    n_atoms = np.zeros(n, dtype=np.int64)
+    order: list[IntArray] = []
+    parts: list[Prediction] = []
+    waiting: list[tuple[IntArray, Float32Array]] = []
+    described = predicted = 0
+
+    def share() -> float:
+        return DESCRIPTOR_SHARE * described / n + (1 - DESCRIPTOR_SHARE) * predicted / n
+
+    for found in iterate_boxes(grid, model.descriptor):
+        n_atoms[found.boxes] = found.n_atoms
+        waiting.append((found.boxes, found.features))
+        described += len(found.boxes)
+        yield Step(share(), "descriptors of boxes")
+        if sum(len(b) for b, _ in waiting) < BATCH and described < n:
+            continue
+        order.append(np.concatenate([b for b, _ in waiting]))
+        features = np.concatenate([f for _, f in waiting])
+        waiting.clear()
+        before, predicted = share(), described
+        job = model.predict_steps(features, sampling, reject_threshold=reject_threshold)
+        parts.append((yield from part(job, before, share())))
+    yield Step(1.0)
+    back = np.empty(n, dtype=np.int64)
+    back[np.concatenate(order)] = np.arange(n)
+    prediction = concatenate(parts).take(back)
+    if not prediction.valid.any():
+        warnings.warn(
+            f"no box holds `min_atoms` ({settings.min_atoms}) atoms (at most {n_atoms.max()}): the map is NaN",
+            stacklevel=2,
+        )
+    return StridedMap(grid, prediction, n_atoms, model.name)

@@ -1,0 +1,302 @@
+"""What a structure is as a whole and at each of its atoms: the one result that all doors show."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arise_core.crystals.naming import NONE, REJECTED
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.geometry.material import Material
+from arise_core.geometry.structure import Structure
+from arise_core.model.classes import MISSING, ClassTable
+from arise_core.model.model import Model
+from arise_core.model.prediction import Prediction
+from arise_core.progress import Job, Progress, run, silent
+from arise_core.recognition.maps import PointValues, StridedMap, map_steps
+from arise_core.recognition.whole import classify_steps
+from arise_core.settings import RecognitionSettings
+
+
+class Answers(Protocol):
+    """What a rule judges: a prediction of structures or boxes, or the values of a map at points."""
+
+    @property
+    def index(self) -> IntArray:
+        """Most probable class, -1 without a prediction, (n,)."""
+        ...
+
+    @property
+    def confidence(self) -> FloatArray:
+        """Its probability, (n,)."""
+        ...
+
+    @property
+    def reject_score(self) -> FloatArray:
+        """How much speaks against any of the classes, (n,)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """When something has the name of its most probable class. The one place where thresholds are applied.
+
+    Args:
+        reject_threshold: score from which it is none of the classes; None: never.
+        min_confidence: probability that the class must have.
+        considered: indices of the classes that keep their name; None: all.
+    """
+
+    reject_threshold: float | None = None
+    min_confidence: float = 0.0
+    considered: tuple[int, ...] | None = None
+
+    def rejected(self, answers: Answers) -> BoolArray:
+        """What has a prediction and is none of the classes, (n,)."""
+        if self.reject_threshold is None:
+            return np.zeros(len(answers.index), dtype=bool)
+        with np.errstate(invalid="ignore"):
+            return np.asarray((answers.index != MISSING) & (answers.reject_score >= self.reject_threshold))
+
+    def index(self, answers: Answers) -> IntArray:
+        """Class of what has a name, -1 for all else: rejected, unsure, not considered or without prediction, (n,)."""
+        keep = (answers.index != MISSING) & ~self.rejected(answers)
+        if self.considered is not None:
+            keep &= np.isin(answers.index, self.considered)
+        if self.min_confidence > 0:
+            keep &= answers.confidence >= self.min_confidence
+        return np.where(keep, answers.index, MISSING)
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """What a structure is as a whole and what each of its atoms belongs to.
+
+    In mode "whole" every atom has the values of the structure. In mode "local" atoms have those of the map at
+    their place; the structure has the mean over its atoms, and is rejected if most of them are.
+    """
+
+    mode: Literal["whole", "local"]
+    classes: ClassTable
+    atoms: PointValues  # at the atoms, in their order
+    rule: Rule
+    field: StridedMap | None = None  # the map of mode "local"
+    whole: Prediction | None = None  # the one row of mode "whole"
+    _kept: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of_whole(cls, prediction: Prediction, row: int, n_atoms: int) -> Recognition:
+        """A row of a prediction of whole structures."""
+        one = prediction.take([row])
+        atoms = PointValues(
+            index=np.full(n_atoms, one.index[0]),
+            confidence=np.full(n_atoms, float(one.confidence[0])),
+            mutual_information=np.full(n_atoms, one.mutual_information[0]),
+            predictive_entropy=np.full(n_atoms, one.predictive_entropy[0]),
+            variation_ratio=np.full(n_atoms, one.variation_ratio[0]),
+            reject_score=np.full(n_atoms, one.reject_score[0]),
+            probabilities=np.empty((n_atoms, 0), dtype=np.float32),
+        )
+        rule = Rule(reject_threshold=one.reject_threshold)
+        return cls("whole", one.classes, atoms, rule, whole=one)
+
+    @classmethod
+    def of_map(cls, found: StridedMap, *, means: bool = True) -> Recognition:
+        """A map, read off at the atoms of the structure it was made of.
+
+        Args:
+            found: the map.
+            means: take the means over the atoms on the way; else they are taken when they are asked for.
+        """
+        atoms, totals = found.totals_at_atoms() if means else (found.values_at_atoms(), None)
+        rule = Rule(reject_threshold=found.prediction.reject_threshold)
+        return cls("local", found.prediction.classes, atoms, rule, field=found, _kept={"totals": totals})
+
+    def with_rule(self, rule: Rule) -> Recognition:
+        """The same, judged by another rule; nothing is computed again."""
+        return replace(self, rule=rule)
+
+    def __len__(self) -> int:
+        return len(self.atoms.index)
+
+    # --- the structure ------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _means(self) -> FloatArray:
+        """Means over the atoms with a prediction: of each probability, of the entropy, of the reject score."""
+        if self.whole is not None:
+            p = self.whole
+            return np.array(
+                [*p.probabilities[0], p.predictive_entropy[0], p.reject_score[0]], dtype=np.float64
+            )
+        totals = self._kept["totals"]
+        if totals is None:
+            assert self.field is not None
+            totals = self._kept["totals"] = self.field.totals_at_atoms()[1]
+        count = int((self.atoms.index != MISSING).sum())
+        return np.asarray(totals / count) if count else np.full(len(totals), np.nan)
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """Of the classes, (n_classes,); NaN without a prediction."""
+        return self._means[:-2].astype(np.float32)
+
+    @property
+    def mutual_information(self) -> float:
+        """Doubt of the model, bit; NaN without a prediction."""
+        if self.whole is not None:
+            return float(self.whole.mutual_information[0])
+        good = self.atoms.index != MISSING
+        return float(self.atoms.mutual_information[good].mean()) if good.any() else float("nan")
+
+    @property
+    def predictive_entropy(self) -> float:
+        """Doubt and ambiguity, bit; NaN without a prediction."""
+        return float(self._means[-2])
+
+    @property
+    def reject_score(self) -> float:
+        """How much speaks against any of the classes, 0 to 1; NaN without a prediction."""
+        return float(self._means[-1])
+
+    @property
+    def valid(self) -> bool:
+        """Whether there is a prediction at all."""
+        return bool(np.isfinite(self.mutual_information))
+
+    @property
+    def rejected(self) -> bool:
+        """Whether the structure is none of the classes: in maps, whether most of its atoms are none."""
+        count = int((self.atoms.index != MISSING).sum())
+        return bool(count and 2 * self.atom_rejected.sum() > count)
+
+    @property
+    def index(self) -> int:
+        """Most probable class, rejected or not; -1 without a prediction."""
+        return int(self.probabilities.argmax()) if self.valid else MISSING
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the most probable class."""
+        return float(self.probabilities[self.index]) if self.valid else float("nan")
+
+    @property
+    def label(self) -> str:
+        """What the structure is called: a short name, "rejected" or "none"."""
+        if not self.valid:
+            return NONE
+        return REJECTED if self.rejected else self.classes.short[self.index]
+
+    def top(self, k: int = 5) -> list[tuple[int, float]]:
+        """Indices and probabilities of the k most probable classes, best first; empty without a prediction."""
+        return self.classes.top(self.probabilities, k) if self.valid else []
+
+    def record(self) -> dict[str, Any]:
+        """What the structure is, in plain types; NaN without a prediction."""
+        return {
+            "label": self.label,
+            "class": self.classes[self.index].label if self.valid else NONE,
+            "confidence": self.confidence,
+            "mutual_information": self.mutual_information,
+            "predictive_entropy": self.predictive_entropy,
+            "reject_score": self.reject_score,
+            "rejected": self.rejected,
+            "mode": self.mode,
+        }
+
+    # --- its atoms ----------------------------------------------------------------------------------------------
+
+    @cached_property
+    def atom_rejected(self) -> BoolArray:
+        """Which atoms are none of the classes, (n_atoms,)."""
+        return self.rule.rejected(self.atoms)
+
+    @cached_property
+    def atom_class(self) -> IntArray:
+        """Class of each atom that has a name by the rule, -1 for all others, (n_atoms,)."""
+        return self.rule.index(self.atoms)
+
+    @property
+    def atom_labels(self) -> NDArray[np.str_]:
+        """What each atom is called: a short name, "rejected" or "none", (n_atoms,)."""
+        return np.where(self.atom_rejected, REJECTED, self.classes.short_of(self.atoms.index))
+
+    @property
+    def rejected_share(self) -> float:
+        """Share of the atoms that belong to none of the classes."""
+        return float(self.atom_rejected.mean())
+
+    @property
+    def fractions(self) -> dict[str, float]:
+        """Shares of the atoms by short name, "rejected" and "none", largest first, without zeros; they add up to 1."""
+        named = self.atoms.index[(self.atoms.index != MISSING) & ~self.atom_rejected]
+        counts = np.bincount(named, minlength=len(self.classes)) / len(self)
+        shares = {self.classes.short[k]: float(counts[k]) for k in np.flatnonzero(counts)}
+        shares[REJECTED] = self.rejected_share
+        shares[NONE] = float((self.atoms.index == MISSING).mean())
+        return dict(sorted(((k, v) for k, v in shares.items() if v > 0), key=lambda item: -item[1]))
+
+    def probabilities_at_atoms(self, classes: Sequence[int]) -> NDArray[np.float32]:
+        """Probabilities of some classes at the atoms, (n_atoms, n_chosen)."""
+        if self.field is None:
+            row = self.probabilities[list(classes)]
+            return np.broadcast_to(row, (len(self), len(row)))
+        chosen = tuple(classes)
+        if self._kept.get("chosen") != chosen:
+            self._kept.update(chosen=chosen, probabilities=self.field.probabilities_at_atoms(chosen))
+        found: NDArray[np.float32] = self._kept["probabilities"]
+        return found
+
+    def arrays(self) -> Iterator[NDArray[Any]]:
+        """All arrays that it holds, for a count of its memory."""
+        parts: list[object] = [self.atoms, self.whole, self.field]
+        if self.field is not None:
+            grid = self.field.grid
+            parts += [self.field.prediction, grid, grid.material.structure, grid.material.body]
+        seen: set[int] = set()
+        for owner in parts:
+            for value in vars(owner).values() if owner is not None else ():
+                if isinstance(value, np.ndarray) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield value
+
+
+def recognise(
+    structure: Structure | Material,
+    model: Model,
+    settings: RecognitionSettings | None = None,
+    progress: Progress = silent,
+) -> Recognition:
+    """Recognise a structure, as a whole or box by box.
+
+    Args:
+        structure: any size; open, periodic or mixed.
+        model: from `load_model`.
+        settings: default `RecognitionSettings()`.
+        progress: called with the share of the work done.
+
+    Raises:
+        ValueError: overlapping atoms, or a stride larger than the automatic box; before any work.
+    """
+    return run(recognise_steps(structure, model, settings or RecognitionSettings()), progress)
+
+
+def recognise_steps(
+    structure: Structure | Material, model: Model, settings: RecognitionSettings
+) -> Job[Recognition]:
+    """`recognise` as a job: yields the share of the work done, returns the recognition."""
+    material = Material.of(structure)
+    threshold = settings.reject_threshold
+    if settings.is_local(len(material)):
+        return Recognition.of_map(
+            (yield from map_steps(material, model, settings.map, settings.sampling, threshold))
+        )
+    sampling = replace(settings.sampling, tolerance=None)
+    prediction = yield from classify_steps(material, model, sampling, settings.map.min_atoms, threshold)
+    return Recognition.of_whole(prediction, 0, len(material))

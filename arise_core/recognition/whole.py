@@ -1,0 +1,98 @@
+"""What structures are as a whole."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+
+from arise_core.descriptor.soap import describe
+from arise_core.errors import InputError, InputTypeError
+from arise_core.geometry.arrays import FloatArray
+from arise_core.geometry.material import Material
+from arise_core.geometry.structure import Structure
+from arise_core.model.model import Model
+from arise_core.model.prediction import Prediction
+from arise_core.progress import Job, Progress, Step, part, run, silent
+from arise_core.settings import MapSettings, SamplingSettings, Threshold, check_threshold
+
+#: Share of the work that is spent on descriptors, for the progress shown.
+DESCRIPTOR_SHARE = 0.6
+
+
+def classify(
+    structures: Structure | Material | Sequence[Structure | Material],
+    model: Model,
+    *,
+    passes: int = SamplingSettings.passes,
+    seed: int = SamplingSettings.seed,
+    min_atoms: int = MapSettings.min_atoms,
+    reject_threshold: Threshold = "card",
+    progress: Progress = silent,
+) -> Prediction:
+    """Class of each structure as a whole, one row each.
+
+    Periodic structures need no supercell. For polycrystals and large structures use `strided_map`.
+
+    Args:
+        structures: one structure, or several.
+        model: from `load_model`.
+        passes: forward passes with dropout.
+        seed: of the dropout masks.
+        min_atoms: open structures with fewer atoms give NaN and a warning.
+        reject_threshold: score from which a structure is none of the classes; "card": the model's own;
+            None: never.
+        progress: called with the share of the work done.
+
+    Raises:
+        ValueError: no structure, overlapping atoms, or an argument out of range; before any work.
+    """
+    sampling = SamplingSettings(passes=passes, seed=seed)
+    return run(classify_steps(structures, model, sampling, min_atoms, reject_threshold), progress)
+
+
+def classify_steps(
+    structures: Structure | Material | Sequence[Structure | Material],
+    model: Model,
+    sampling: SamplingSettings,
+    min_atoms: int = MapSettings.min_atoms,
+    reject_threshold: Threshold = "card",
+) -> Job[Prediction]:
+    """`classify` as a job: yields the share of the work done, returns the prediction."""
+    several = [structures] if isinstance(structures, Structure | Material) else list(structures)
+    if not several:
+        raise InputError("`structures` is empty")
+    MapSettings(min_atoms=min_atoms)
+    check_threshold(reject_threshold)
+    materials = []
+    for k, structure in enumerate(several):
+        if not isinstance(structure, Structure | Material):
+            raise InputTypeError(
+                f"`structures` must be arise_core.Structure, got {type(structure).__name__} at {k}"
+            )
+        materials.append(Material.of(structure))
+        materials[k].check_overlaps(f"structure {k}: " if len(several) > 1 else "")
+    features = yield from part(describe_wholes(materials, model, min_atoms), 0.0, DESCRIPTOR_SHARE)
+    job = model.predict_steps(features, sampling, reject_threshold=reject_threshold)
+    return (yield from part(job, DESCRIPTOR_SHARE, 1.0))
+
+
+def describe_wholes(materials: Sequence[Material], model: Model, min_atoms: int) -> Job[FloatArray]:
+    """Descriptors of structures as a whole, (n, n_features); NaN, and a warning, for open ones with too few atoms."""
+    features = np.full((len(materials), model.descriptor.n_features), np.nan)
+    for k, material in enumerate(materials):
+        if is_large_enough(material.structure, min_atoms):
+            features[k] = describe(material, model.descriptor)
+        else:
+            warnings.warn(
+                f"structure {k} has {len(material)} atoms, fewer than `min_atoms` ({min_atoms}): NaN",
+                stacklevel=2,
+            )
+        yield Step((k + 1) / len(materials), "descriptors")
+    return features
+
+
+def is_large_enough(structure: Structure, min_atoms: int) -> bool:
+    """Whether a structure as a whole has enough atoms for a prediction: periodic ones always have."""
+    return bool(structure.pbc.any()) or len(structure) >= min_atoms

@@ -1,0 +1,56 @@
+"""Writing files so that an interrupt never leaves half of one, and never over what is there unasked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from arise_core.errors import ExistingFileError, MissingFileError
+
+
+def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a temporary file beside `path`, then put it in place in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    try:
+        write(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def fresh_folder(path: Path, overwrite: bool) -> None:
+    """Make a folder for results; refuse one that has contents unless they may be overwritten.
+
+    Raises:
+        FileExistsError: the folder is not empty and `overwrite` is False, or the path is a file.
+    """
+    if path.is_file():
+        raise ExistingFileError(f"`out` {str(path)!r} is a file, not a folder")
+    if path.is_dir() and any(path.iterdir()) and not overwrite:
+        raise ExistingFileError(
+            f"`out` {str(path)!r} exists and is not empty; nothing was changed. Use `--overwrite` to write there"
+        )
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def zoo_root() -> Path:
+    """The folder `model_zoo`, with the table of prototypes and one folder a model.
+
+    A wheel carries it as `arise_core/model_zoo`; in a checkout (an editable install too) it stands next to
+    `arise_core`.
+
+    Raises:
+        FileNotFoundError: neither place has a table of prototypes.
+    """
+    package = Path(__file__).resolve().parents[1]
+    places = (package / "model_zoo", package.parent / "model_zoo")
+    for folder in places:
+        if (folder / "prototypes.toml").is_file():
+            return folder
+    raise MissingFileError(
+        f"the model zoo (a folder with `prototypes.toml`) is missing, looked in {places[0]} and {places[1]}: "
+        "install ovito-arise again"
+    )

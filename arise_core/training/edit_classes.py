@@ -1,0 +1,448 @@
+"""Classes added to and removed from a trained model, in minutes.
+
+Adding goes on from the model's weights: samples of the new classes are made as the model's recipe makes them,
+samples of the old classes in reduced number, so that what was learnt stays, and all weights are trained a little
+further. The input map stays. Removing drops rows of the last layer and trains nothing.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from arise_core.crystals.crystal import Crystal, from_plain, prototype_crystals, to_plain
+from arise_core.crystals.symmetry import symmetry
+from arise_core.descriptor.soap import describe
+from arise_core.errors import InputError
+from arise_core.model.card import Card
+from arise_core.model.model import Model
+from arise_core.model.zoo import load_model
+from arise_core.runtime.files import fresh_folder, write_atomically
+from arise_core.settings import SamplingSettings
+from arise_core.training.defaults import DEFAULT_MODEL
+from arise_core.training.edit_report import REPORT_LEVELS, Trial, removal_report, report
+from arise_core.training.export import export, network_digest
+from arise_core.training.fit import Fitted, Progress, fit, split
+from arise_core.training.network import DropoutMLP
+from arise_core.training.own_crystals import Source, make_crystal, same_crystal
+from arise_core.training.recipe import FitSettings, NetworkSettings, Recipe, parse_recipe
+from arise_core.training.samples.defects import DefectSamples
+from arise_core.training.samples.perturbed import PaperSamples, PerturbedSamples
+from arise_core.training.train import Plan, collect, targets_of
+
+PART_SIZE = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddSettings:
+    """How classes are added.
+
+    Args:
+        whole: samples of each new class of periodic cells, open supercells and pieces.
+        boxes: samples of each new class of boxes.
+        replay_whole: the same of each old class.
+        replay_boxes: the same of each old class; classes of which the recipe makes more get up to 3 times this.
+        replay_alloys: random alloys of each close-packed old class, partly ordered alloys of each that orders, and
+            stacking faults of fcc and hcp; other elements, and antisites and strained
+            ones of compounds, a sixth of it.
+        replay_disorder: disordered samples.
+        replay_unknown: crystals that are none of the classes.
+        defects: defective structures a class and level for the report.
+        epochs: passes over the samples.
+        batch_size: samples a step.
+        learning_rate: at the start; falls to zero (cosine).
+        passes: forward passes with dropout for the report.
+        allow_similar: take a structure of the same symmetry that the model already calls one of its classes.
+        seed: of samples, new weights and order.
+    """
+
+    whole: int = 120
+    boxes: int = 200
+    replay_whole: int = 14
+    replay_boxes: int = 20
+    replay_alloys: int = 40
+    replay_disorder: int = 300
+    replay_unknown: int = 300
+    defects: int = 1
+    epochs: int = 12
+    batch_size: int = 64
+    learning_rate: float = 2e-4
+    passes: int = 200
+    allow_similar: bool = False
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        for name in ("whole", "replay_whole", "epochs", "batch_size", "passes", "defects"):
+            if getattr(self, name) < 1:
+                raise InputError(f"`{name}` must be at least 1, got {getattr(self, name)}")
+        for name in ("boxes", "replay_boxes", "replay_alloys", "replay_disorder", "replay_unknown", "seed"):
+            if getattr(self, name) < 0:
+                raise InputError(f"`{name}` must not be negative, got {getattr(self, name)}")
+        if not self.learning_rate > 0:
+            raise InputError(f"`learning_rate` must be positive, got {self.learning_rate}")
+
+
+def add_classes(
+    files: Sequence[Path],
+    names: Sequence[str],
+    out: Path,
+    *,
+    model: str | Path = DEFAULT_MODEL,
+    settings: AddSettings | None = None,
+    overwrite: bool = False,
+    progress: Progress = lambda fraction, message: None,
+) -> tuple[Model, str]:
+    """A model that knows more crystals than another, and a report on it (Markdown).
+
+    Writes `model.pt`, `card.json` and `report.md` into `out`.
+
+    Args:
+        files: a structure each, in any format that `ase.io` reads.
+        names: of the new classes, as many as files; empty: the files' names.
+        out: folder for the model.
+        model: what to go on from, a name of the zoo or a path.
+        settings: numbers of samples, and training.
+        overwrite: allow an `out` that is not empty.
+        progress: called with the fraction done and a message.
+
+    Raises:
+        FileNotFoundError, FileExistsError: a missing file; an `out` with contents.
+        ValueError: a bad file or name, a crystal that the model knows, or a model that cannot be gone on from.
+    """
+    settings = settings or AddSettings()
+    check_folder(out, overwrite)
+    if not files:
+        raise InputError("`files` is empty: name at least one structure file")
+    if names and len(names) != len(files):
+        raise InputError(f"`names` must be as many as files, got {len(names)} names and {len(files)} files")
+    base = load_model(model)
+    recipe = recipe_of(base)
+    old = crystals_of(base.card)
+    new, sources = read_new(files, names, base, old, settings)
+    fresh_folder(out, overwrite)
+
+    plans = [
+        Plan(samples=reduced(recipe.samples, settings), settings=base.descriptor, seed=settings.seed, crystals=old),
+        Plan(
+            samples=enough(recipe.samples, settings), settings=base.descriptor, seed=settings.seed + 1,
+            crystals=new,
+        ),
+        Plan(
+            samples=unknown_only(recipe.samples, settings), settings=base.descriptor, seed=settings.seed + 3,
+            crystals=(*old, *new),
+        ),
+    ]  # fmt: skip
+    features, labels = collect(plans, None, lambda f, m: progress(0.02 + 0.68 * f, m), PART_SIZE)
+    classes = (*base.class_info, *(c.info for c in new))
+    targets = targets_of(labels, classes)
+    plan = fine_tuning(base, recipe, settings, out.name)
+    fitted = fit(
+        features, targets, len(classes), plan, None, lambda f, m: progress(0.7 + 0.15 * f, m),
+        start=grown(base, len(new)),
+    )  # fmt: skip
+    defects = Plan(
+        samples=DefectSamples(levels=REPORT_LEVELS, draws=settings.defects), settings=base.descriptor,
+        seed=settings.seed + 2, crystals=(*old, *new),
+    )  # fmt: skip
+    bad, bad_labels = collect([defects], None, lambda f, m: progress(0.85 + 0.14 * f, m), PART_SIZE)
+    trial = Trial(base, fitted.network, classes, new, SamplingSettings(passes=settings.passes))
+    held_out = split(targets)[1]
+    figures = {
+        "held-out samples": trial.compare(features[held_out], targets[held_out]),
+        "defects": trial.compare(bad, targets_of(bad_labels, classes)),
+    }
+    card = replace(
+        base.card,
+        name=plan.name,
+        description=f"{base.name} and {', '.join(c.info.name for c in new)}.",
+        classes=classes,
+        weights_sha256=network_digest(fitted.network),
+        package_version=importlib.metadata.version("ovito-arise"),
+        training=extended_training(base, recipe, old, new, sources, settings, fitted, len(targets)),
+        accuracy={
+            "training_split": fitted.accuracy,
+            "validation_split": fitted.validation_accuracy,
+            **figures,
+        },
+    )
+    export(fitted.network, card, out)
+    text = report(base, old, new, sources, figures, SamplingSettings(passes=settings.passes))
+    write_atomically(out / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
+    progress(1.0, f"model in {out}")
+    return load_model(out), text
+
+
+def check_folder(out: Path, overwrite: bool) -> None:
+    """Refuse a folder with contents before any work.
+
+    Raises:
+        FileExistsError: as `fresh_folder`, which makes the folder.
+    """
+    if out.exists():
+        fresh_folder(out, overwrite)
+
+
+def recipe_of(model: Model) -> Recipe:
+    """The recipe in a model's card.
+
+    Raises:
+        ValueError: there is none, or one that this package does not know.
+    """
+    try:
+        return parse_recipe(model.card.training["recipe"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise InputError(
+            f"`model` {model.name!r} cannot be trained on: its card has no recipe that this package knows ({error})"
+        ) from error
+
+
+def crystals_of(card: Card) -> tuple[Crystal, ...]:
+    """The crystals of a model's classes: prototypes of the table, or those that the card itself carries.
+
+    Raises:
+        ValueError: classes that neither of them has.
+    """
+    known = {c.label: c for c in prototype_crystals()}
+    known |= {c.label: c for c in from_plain(card.training.get("crystals", ()), card.classes)}
+    missing = [c.label for c in card.classes if c.label not in known]
+    if missing:
+        raise InputError(f"`model` {card.name!r} does not say what its classes {missing} look like")
+    return tuple(replace(known[c.label], info=c) for c in card.classes)
+
+
+def read_new(
+    files: Sequence[Path], names: Sequence[str], base: Model, old: Sequence[Crystal], settings: AddSettings
+) -> tuple[tuple[Crystal, ...], tuple[Source, ...]]:
+    """The new classes, each checked against the old ones and those before it.
+
+    Raises:
+        FileNotFoundError, ValueError: as `make_crystal`; or a crystal that the model knows.
+    """
+    new: list[Crystal] = []
+    sources: list[Source] = []
+    for path, name in zip(files, names or [f.stem for f in files], strict=True):
+        crystal, source = make_crystal(path, name, [*base.class_info, *(c.info for c in new)])
+        same = same_crystal(crystal, [*old, *new])
+        if same is not None:
+            raise InputError(
+                f"structure file {str(path)!r} is the crystal structure of the class {same.label} "
+                f"({same.info.name}), whatever its elements and size; nothing was added"
+            )
+        if not settings.allow_similar:
+            _refuse_similar(path, crystal, base, old)
+        new.append(crystal)
+        sources.append(source)
+    return tuple(new), tuple(sources)
+
+
+def _refuse_similar(path: Path, crystal: Crystal, base: Model, old: Sequence[Crystal]) -> None:
+    """Refuse a structure of the same symmetry and composition as the class that the model takes it for."""
+    prediction = base.predict(describe(crystal.unit, base.descriptor)[None], SamplingSettings(passes=100))
+    taken_for = old[int(prediction.index[0])]
+    if prediction.rejected[0] or symmetry(taken_for.unit) != symmetry(crystal.unit):
+        return
+    raise InputError(
+        f"structure file {str(path)!r} is of the type of the class {taken_for.label} ({taken_for.info.name}): "
+        f"same space group and sites with other lattice parameters, and the model calls it that with probability "
+        f"{prediction.probabilities[0].max():.2f}. To hold the two apart, allow similar structures "
+        "(`--allow-similar`)"
+    )
+
+
+def reduced(
+    samples: PaperSamples | PerturbedSamples, settings: AddSettings
+) -> PaperSamples | PerturbedSamples:
+    """Samples of the same kind in reduced number, to remember the old classes by."""
+    if isinstance(samples, PaperSamples):
+        return replace(samples, r_cut=_ends(samples.r_cut), sigma=_ends(samples.sigma)[:2])
+    return replace(
+        samples,
+        pristine=min(samples.pristine, 1),
+        whole=min(samples.whole, settings.replay_whole),
+        boxes=min(samples.boxes, settings.replay_boxes),
+        box_factors={label: min(n, 3) for label, n in samples.box_factors.items()},
+        alloys=min(samples.alloys, -(-settings.replay_alloys // 6)),
+        close_packed_alloys=min(samples.close_packed_alloys, settings.replay_alloys),
+        antisites=min(samples.antisites, -(-settings.replay_alloys // 6)),
+        ordering=min(samples.ordering, settings.replay_alloys),
+        faults=min(samples.faults, settings.replay_alloys),
+        axial=min(samples.axial, -(-settings.replay_alloys // 6)),
+        disorder=min(samples.disorder, settings.replay_disorder),
+        unknown=0,
+    )
+
+
+def _ends(values: tuple[float, ...]) -> tuple[float, ...]:
+    """First, middle and last, each once."""
+    return tuple(sorted({values[0], values[len(values) // 2], values[-1]}))
+
+
+def enough(
+    samples: PaperSamples | PerturbedSamples, settings: AddSettings
+) -> PaperSamples | PerturbedSamples:
+    """Samples of new classes: all that the recipe makes of one class, up to the settings' numbers."""
+    if isinstance(samples, PaperSamples):
+        return samples
+    return replace(
+        samples,
+        whole=min(samples.whole, settings.whole),
+        boxes=min(samples.boxes, settings.boxes),
+        disorder=0,
+        unknown=0,
+    )
+
+
+def unknown_only(samples: PaperSamples | PerturbedSamples, settings: AddSettings) -> PerturbedSamples:
+    """Crystals that are none of the old and none of the new classes, where the recipe makes such."""
+    none = PerturbedSamples(pristine=0, whole=0, boxes=0, alloys=0, close_packed_alloys=0, disorder=0)
+    if isinstance(samples, PaperSamples):
+        return none
+    return replace(none, box_atoms=samples.box_atoms, unknown=min(samples.unknown, settings.replay_unknown))
+
+
+def fine_tuning(base: Model, recipe: Recipe, settings: AddSettings, name: str) -> Recipe:
+    """The recipe of the further training."""
+    network = NetworkSettings(
+        hidden=base.card.hidden, dropout=base.card.dropout, reject=base.card.reject.kind == "head"
+    )
+    optimisation = FitSettings(
+        epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=settings.learning_rate,
+        schedule="cosine", weight_decay=recipe.fit.weight_decay, keep="last",
+    )  # fmt: skip
+    return replace(recipe, name=name, seed=settings.seed, network=network, fit=optimisation, classes=())
+
+
+def grown(base: Model, n_new: int) -> DropoutMLP:
+    """The model's network with `n_new` more classes, whose outputs start at the mean of the others'."""
+    state = {k: torch.from_numpy(v) for k, v in base.weights().items()}
+    n_old = len(base.classes)
+    last = f"layers.{len(base.card.hidden)}"
+    for kind in ("weight", "bias"):
+        rows = state[f"{last}.{kind}"]
+        more = rows[:n_old].mean(dim=0, keepdim=True).expand(n_new, *rows.shape[1:])
+        state[f"{last}.{kind}"] = torch.cat([rows[:n_old], more, rows[n_old:]])
+    return _network(base.card, state, n_old + n_new)
+
+
+def _network(card: Card, state: dict[str, torch.Tensor], n_classes: int) -> DropoutMLP:
+    n_features = card.descriptor.n_features
+    network = DropoutMLP(
+        n_features, card.n_inputs, card.hidden, n_classes, card.dropout, card.reject.kind == "head"
+    )
+    network.load_state_dict(state)
+    return network
+
+
+def extended_training(
+    base: Model, recipe: Recipe, old: Sequence[Crystal], new: Sequence[Crystal], sources: Sequence[Source],
+    settings: AddSettings, fitted: Fitted, n_samples: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Entry `training` of the card: the recipe of the first training and all that came after it."""
+    before = base.card.training
+    table = {c.label for c in prototype_crystals()}
+    own = [c for c in (*old, *new) if c.label not in table or c in new]
+    step = {
+        "step": "add-class",
+        "base": {"name": base.name, "weights_sha256": base.card.weights_sha256},
+        "files": [s.to_dict() for s in sources],
+        "settings": asdict(settings),
+        "samples": n_samples,
+        "kept_epoch": fitted.epoch,
+        "package_version": importlib.metadata.version("ovito-arise"),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }
+    return {
+        **before,
+        "recipe": recipe.to_dict(),
+        "crystals": to_plain(own),
+        "steps": [*before.get("steps", ()), step],
+    }
+
+
+def remove_classes(
+    labels: Sequence[str], out: Path, *, model: str | Path = DEFAULT_MODEL, overwrite: bool = False
+) -> tuple[Model, str]:
+    """A model that knows fewer classes: the others keep their outputs, their probabilities add up to 1 again.
+
+    Writes `model.pt`, `card.json` and `report.md` into `out`. What a pass of the network called one of the classes
+    that stay, it calls so still.
+
+    Args:
+        labels: labels, names or identifiers of the classes.
+        out: folder for the model.
+        model: a name of the zoo or a path.
+        overwrite: allow an `out` that is not empty.
+
+    Raises:
+        FileExistsError: an `out` with contents.
+        ValueError: a class that the model does not know or that is named twice, or fewer than two that would be left.
+    """
+    check_folder(out, overwrite)
+    base = load_model(model)
+    crystals = crystals_of(base.card)
+    if not labels:
+        raise InputError("`labels` is empty: name at least one class")
+    gone = [_find(label, base) for label in labels]
+    if len(set(gone)) != len(gone):
+        raise InputError(f"`labels` names a class twice: {list(labels)}")
+    left = [k for k in range(len(base.classes)) if k not in gone]
+    if len(left) < 2:
+        raise InputError(
+            f"`labels` must leave at least two of the {len(base.classes)} classes, {len(left)} are left"
+        )
+    fresh_folder(out, overwrite)
+    state = {k: torch.from_numpy(v) for k, v in base.weights().items()}
+    last = f"layers.{len(base.card.hidden)}"
+    rows = [*left, *range(len(base.classes), state[f"{last}.bias"].shape[0])]
+    for kind in ("weight", "bias"):
+        state[f"{last}.{kind}"] = state[f"{last}.{kind}"][rows].clone()
+    network = _network(base.card, state, len(left))
+    before = base.card.training
+    removed = [base.class_info[k] for k in gone]
+    step = {
+        "step": "remove-class",
+        "base": {"name": base.name, "weights_sha256": base.card.weights_sha256},
+        "labels": [c.label for c in removed],
+        "package_version": importlib.metadata.version("ovito-arise"),
+    }
+    kept = {base.classes[k] for k in left}
+    training = {**before, "steps": [*before.get("steps", ()), step]}
+    if "crystals" in before:
+        training["crystals"] = [row for row in before["crystals"] if row["label"] in kept]
+    card = replace(
+        base.card,
+        name=out.name,
+        description=f"{base.name} without {', '.join(c.name for c in removed)}.",
+        classes=tuple(base.class_info[k] for k in left),
+        weights_sha256=network_digest(network),
+        package_version=importlib.metadata.version("ovito-arise"),
+        training=training,
+        accuracy={},
+    )
+    export(network, card, out)
+    result = load_model(out)
+    text = removal_report(base, result, gone, crystals)
+    write_atomically(out / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
+    return result, text
+
+
+def _find(label: str, model: Model) -> int:
+    """Position of a class by its label, name or identifier.
+
+    Raises:
+        ValueError: the model has no such class.
+    """
+    wanted = label.strip().casefold()
+    for k, c in enumerate(model.class_info):
+        if label == c.label or wanted in (c.name.casefold(), c.identifier.casefold()):
+            return k
+    raise InputError(f"`labels` names a class that model {model.name!r} does not know: {label!r}")

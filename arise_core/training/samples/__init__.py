@@ -1,0 +1,1 @@
+"""Training samples: what a model is trained on."""

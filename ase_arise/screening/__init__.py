@@ -1,0 +1,1 @@
+"""Screening: recognise every structure of a database, a folder or a file, and keep the results in a database."""

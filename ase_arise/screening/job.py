@@ -1,0 +1,143 @@
+"""One batch of a screening: entries in, rows of results out."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+import arise_core as arise
+from arise_core.crystals.symmetry import space_group
+from arise_core.descriptor.soap import describe
+from arise_core.errors import InputError
+from arise_core.geometry.material import Material
+from arise_core.recognition.result import Recognition
+from arise_core.recognition.whole import is_large_enough
+from arise_core.settings import RecognitionSettings
+from ase_arise.convert import as_model, to_material
+from ase_arise.screening.sources import Entry, Files, Task
+from ase_arise.storage import DATABASE_NAMES
+
+#: Longest reason of a failure that is kept.
+REASON = 400
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a worker needs to know."""
+
+    model: str
+    settings: RecognitionSettings
+    symprec: float
+    top: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A row of the results, ready to be written."""
+
+    unique_id: str
+    atoms: Atoms
+    pairs: dict[str, Any]
+    data: dict[str, Any]
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is no prediction."""
+        return self.pairs["arise_status"] == "failed"
+
+
+def recognise(task: Task, job: Job) -> list[Outcome]:
+    """All entries of a task; the small ones go through the network together."""
+    model = as_model(job.model)
+    entries = list(task.entries()) if isinstance(task, Files) else task
+    outcomes: dict[int, Outcome] = {}
+    small: list[tuple[int, Material, float]] = []
+    features = []
+    for k, entry in enumerate(entries):
+        start = time.perf_counter()
+        try:
+            material = _material(entry, job.settings)
+            if job.settings.is_local(len(material)):
+                result = recognise(material, model, job.settings)
+                outcomes[k] = _outcome(entry, result, None, time.perf_counter() - start, job)
+                continue
+            features.append(describe(material, model.descriptor))
+            small.append((k, material, time.perf_counter() - start))
+        except ValueError as error:
+            outcomes[k] = _failure(entry, str(error))
+        except Exception as error:  # one strange entry must not end a long run
+            outcomes[k] = _failure(entry, f"{type(error).__name__}: {error}")
+    if small:
+        outcomes |= _recognise_small(entries, small, np.array(features), model, job)
+    return [outcomes[k] for k in range(len(entries))]
+
+
+def _recognise_small(
+    entries: list[Entry],
+    small: list[tuple[int, Material, float]],
+    features: Any,
+    model: arise.Model,
+    job: Job,
+) -> dict[int, Outcome]:
+    start = time.perf_counter()
+    sampling = replace(job.settings.sampling, tolerance=None)
+    prediction = model.predict(features, sampling, reject_threshold=job.settings.reject_threshold)
+    each = (time.perf_counter() - start) / len(small)
+    outcomes = {}
+    for row, (k, material, seconds) in enumerate(small):
+        start = time.perf_counter()
+        group = space_group(material.structure, job.symprec)
+        seconds += each + time.perf_counter() - start
+        outcomes[k] = _outcome(
+            entries[k], Recognition.of_whole(prediction, row, len(material)), group, seconds, job
+        )
+    return outcomes
+
+
+def _material(entry: Entry, settings: RecognitionSettings) -> Material:
+    """The one look at the structure of an entry.
+
+    Raises:
+        InputError: it cannot be read or recognised.
+    """
+    if entry.atoms is None:
+        raise InputError(entry.error)
+    material = to_material(entry.atoms)
+    if not is_large_enough(material.structure, settings.map.min_atoms):
+        raise InputError(f"{len(material)} atoms, fewer than `min_atoms` ({settings.map.min_atoms})")
+    return material
+
+
+def _outcome(entry: Entry, result: Recognition, group: int | None, seconds: float, job: Job) -> Outcome:
+    if not result.valid:
+        return _failure(
+            entry, f"no prediction: too few atoms for a descriptor (`min_atoms` {job.settings.map.min_atoms})"
+        )
+    assert entry.atoms is not None
+    pairs = {f"arise_{DATABASE_NAMES.get(key, key)}": value for key, value in result.record().items()}
+    if group is not None:
+        pairs["arise_spacegroup"] = group
+    best = result.top(job.top)
+    pairs["arise_top"] = " ".join(f"{result.classes.short[k]}:{p:.4f}" for k, p in best)
+    pairs["arise_time"] = seconds
+    data = {
+        "arise_top": {
+            "labels": [result.classes[k].label for k, _ in best],
+            "probabilities": np.array([p for _, p in best]),
+        },
+        "arise_fractions": result.fractions,
+    }
+    return Outcome(entry.unique_id, entry.atoms, {**_origin(entry), "arise_status": "ok", **pairs}, data)
+
+
+def _failure(entry: Entry, reason: str) -> Outcome:
+    pairs = {**_origin(entry), "arise_status": "failed", "arise_error": reason[:REASON]}
+    return Outcome(entry.unique_id, entry.atoms if entry.atoms is not None else Atoms(), pairs, {})
+
+
+def _origin(entry: Entry) -> dict[str, Any]:
+    return {**entry.pairs, "arise_source": entry.source, "arise_entry": entry.number}

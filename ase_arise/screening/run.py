@@ -1,0 +1,133 @@
+"""Screening: recognise every structure of a database, a folder or a file, and keep the results in a database.
+
+The first process hands entries out in batches of fixed order, workers recognise them, and the first process
+writes each batch in one transaction, in order. So a kill leaves whole batches only, and neither order nor
+contents depend on the number of workers. A row's `unique_id` follows from its entry: the database itself
+refuses a second one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from typing import Any
+
+from arise_core.errors import FileError, InputError
+from arise_core.runtime import threads
+from arise_core.runtime.workers import processes
+from arise_core.settings import DEFAULT_MODEL, SYMPREC, TOP, RecognitionSettings
+from ase_arise.convert import ModelLike, as_model
+from ase_arise.screening.job import Job, Outcome, recognise
+from ase_arise.screening.results import Results, _check_out, _facts
+from ase_arise.screening.sources import Files, Source, Task, open_source
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a run did."""
+
+    recognised: int
+    failed: int
+    kept: int  # rows that were there from an earlier run
+
+
+def screen(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    model: ModelLike = DEFAULT_MODEL,
+    *,
+    workers: int | None = None,
+    pattern: str = "*",
+    symprec: float = SYMPREC,
+    top: int = TOP,
+    overwrite: bool = False,
+    progress: Progress = lambda fraction, message: None,
+    **options: Any,
+) -> Counts:
+    """Recognise all entries of a source; what `out` holds from an interrupted run is not done again.
+
+    Args:
+        source: an ASE database (file or URL), a folder of structure files, or a file with one or many frames.
+        out: .db file (SQLite) or URL of a server for the results, see docs/ase.md for their keys.
+        model: a `Model`, a name of the zoo, or a path.
+        workers: processes; default: as many as cores. With more than one, a script needs
+            `if __name__ == "__main__":`. The results do not depend on it.
+        pattern: of the names of files in a folder.
+        symprec: tolerance of the space group, Å.
+        top: classes kept an entry, with their probabilities.
+        overwrite: replace `out` instead of going on with it.
+        progress: called with the share of the entries done and a message.
+        **options: of `RecognitionSettings.of`: passes, seed, mode, box_size, ...
+
+    Raises:
+        TypeError, ValueError, OSError, ImportError: an argument, a source or results that are refused, before
+            any work. Entries that cannot be read or recognised are no error: they get a row with the reason.
+    """
+    settings = RecognitionSettings.of(options)
+    count = _number_of_workers(workers)
+    if not symprec > 0:
+        raise InputError(f"`symprec` must be a positive number of Å, got {symprec}")
+    if top < 1:
+        raise InputError(f"`top` must be at least 1, got {top}")
+    network = as_model(model)
+    _check_out(os.fspath(out), os.fspath(source))
+    found = open_source(source, pattern, os.fspath(out))
+    job = Job(str(network.path), settings, float(symprec), int(top))
+    results = Results.open(os.fspath(out), _facts(found, network, job, pattern), overwrite)
+    return _run(found, job, results, count, progress)
+
+
+def _run(source: Source, job: Job, results: Results, workers: int, progress: Progress) -> Counts:
+    kept = len(results.done)
+    recognised = failed = 0
+    units = len({s for s, _ in results.done}) if source.kind == "folder" else kept
+    for outcomes, size in _recognised(source.tasks(results.done), job, workers):
+        results.write(outcomes)
+        failed += sum(o.failed for o in outcomes)
+        recognised += sum(not o.failed for o in outcomes)
+        units += size
+        share = units / source.total if source.total else 0.0
+        progress(share, f"{recognised} recognised, {failed} failed")
+    progress(1.0, f"{recognised} recognised, {failed} failed")
+    return Counts(recognised, failed, kept)
+
+
+def _recognised(tasks: Iterator[Task], job: Job, workers: int) -> Iterator[tuple[list[Outcome], int]]:
+    """Outcomes of each task in order, and the size of the task."""
+    if workers == 1:
+        for task in tasks:
+            yield recognise(task, job), _size(task)
+        return
+    try:
+        with processes(workers) as pool:
+            running: deque[tuple[Future[list[Outcome]], int]] = deque()
+            for task in tasks:
+                running.append((pool.submit(recognise, task, job), _size(task)))
+                if len(running) > 2 * workers:
+                    future, size = running.popleft()
+                    yield future.result(), size
+            for future, size in running:
+                yield future.result(), size
+    except BrokenProcessPool as error:
+        raise FileError(
+            "a worker process died (out of memory?): what is written is kept; the same command goes on, "
+            "perhaps with fewer workers"
+        ) from error
+
+
+def _size(task: Task) -> int:
+    return len(task.names) if isinstance(task, Files) else len(task)
+
+
+def _number_of_workers(workers: int | None) -> int:
+    if workers is None:
+        return threads.count()
+    if workers < 1:
+        raise InputError(f"`workers` must be at least 1, got {workers}")
+    return workers

@@ -1,0 +1,207 @@
+"""Entries of a screening, read in order: rows of a database, frames of a file, files of a folder."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import ase.db
+from ase import Atoms
+from ase.io import iread
+
+from arise_core.errors import InputError, MissingFileError, MissingPackageError
+from ase_arise.storage import searchable
+
+#: Entries that are recognised together, written together, and lost together by a kill.
+BATCH = 64
+#: Suffixes of ASE databases.
+DATABASES = (".db", ".json", ".aselmdb")
+#: Namespace of the identifiers of frames.
+NAMESPACE = uuid.UUID("5d2b5a52-0c5c-4c5a-9a35-7d3c4f8f9d10")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One structure, or what cannot be read as one."""
+
+    source: str  # file it stands in, or name of the database
+    number: int  # frame, counted from 0, or id of the row
+    unique_id: str  # the same whenever the same source is read
+    atoms: Atoms | None  # None: cannot be read
+    error: str = ""  # why
+    pairs: dict[str, Any] = field(default_factory=dict)  # key-value pairs of the row
+
+
+@dataclass(frozen=True)
+class Files:
+    """Structure files that whoever gets them reads."""
+
+    folder: Path
+    names: tuple[str, ...]  # relative to the folder
+
+    def entries(self) -> Iterator[Entry]:
+        """All frames of all files."""
+        for name in self.names:
+            yield from frame_entries(self.folder / name, f"{self.folder.name}/{name}")
+
+
+Task = list[Entry] | Files
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the entries come from. Create with `open_source`."""
+
+    name: str  # without folders
+    kind: str  # "database", "folder" or "file"
+    place: str
+    total: int | None  # entries (of a folder: files); None: not known before they are read
+    files: tuple[str, ...] = ()
+    ids: tuple[int, ...] = ()
+
+    def tasks(self, done: set[tuple[str, int]]) -> Iterator[Task]:
+        """Work in batches of fixed order, without the entries (source, number) that are done."""
+        if self.kind == "folder":
+            folder = Path(self.place)
+            finished = {source for source, _ in done}
+            todo = [n for n in self.files if searchable(f"{folder.name}/{n}") not in finished]
+            for names in _batches(todo):
+                yield Files(folder, tuple(names))
+            return
+        entries = (
+            self._rows(done)
+            if self.kind == "database"
+            else (e for e in frame_entries(self.place, self.name) if (e.source, e.number) not in done)
+        )
+        yield from _batches(entries)
+
+    def _rows(self, done: set[tuple[str, int]]) -> Iterator[Entry]:
+        source = searchable(self.name)
+        for k in range(0, len(self.ids), BATCH):
+            todo = [i for i in self.ids[k : k + BATCH] if (source, i) not in done]
+            if todo:
+                with ase.db.connect(self.place, use_lock_file=False) as database:
+                    entries = [_row_entry(database, source, i) for i in todo]
+                yield from entries
+
+
+def open_source(place: str | os.PathLike[str], pattern: str = "*", without: str = "") -> Source:
+    """Find the entries of a database (file or URL), a folder of structure files, or a file.
+
+    Args:
+        place: the database, folder or file; `file@index` picks frames.
+        pattern: of the names of files in a folder (and the folders in it).
+        without: file that is left out (the results).
+
+    Raises:
+        FileNotFoundError: there is nothing at this place.
+        ValueError: a database or folder without entries, or a database that cannot be read.
+    """
+    name = os.fspath(place)
+    if "://" in name:
+        return _open_database(name, name.rsplit("/", 1)[1])
+    path = Path(name)
+    if path.is_dir():
+        return _open_folder(path.resolve(), pattern, without)
+    there = path if path.exists() else path.with_name(path.name.rsplit("@", 1)[0])
+    if not there.exists():
+        raise MissingFileError(f"`source` {name!r} does not exist")
+    if path.suffix in DATABASES:
+        return _open_database(name, path.name)
+    return Source(path.name, "file", name, None)
+
+
+def _open_database(place: str, name: str) -> Source:
+    try:
+        with ase.db.connect(place, use_lock_file=False) as database:
+            ids = sorted(int(row.id) for row in database.select(columns=["id"], include_data=False))
+    except ImportError as error:
+        raise MissingPackageError(
+            f"databases on a server need `pip install 'ovito-arise[db]'` ({error})"
+        ) from error
+    except Exception as error:  # each database has errors of its own
+        raise InputError(f"`source` {_without_password(place)!r} is not an ASE database: {error}") from error
+    if not ids:
+        raise InputError(f"`source` {_without_password(place)!r} is a database without rows")
+    return Source(name, "database", place, len(ids), ids=tuple(ids))
+
+
+def _open_folder(folder: Path, pattern: str, without: str) -> Source:
+    names = []
+    for path in sorted(folder.rglob(pattern)):
+        relative = path.relative_to(folder)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        results = without and str(path.resolve()).startswith(str(Path(without).resolve()))
+        if path.is_file() and not hidden and not results:
+            names.append(relative.as_posix())
+    if not names:
+        raise InputError(f"`source` {str(folder)!r} is a folder without files that match {pattern!r}")
+    return Source(folder.name, "folder", str(folder), len(names), files=tuple(names))
+
+
+def frame_entries(path: str | os.PathLike[str], source: str) -> Iterator[Entry]:
+    """All frames of a file; one that cannot be read is an entry with an error; reading goes on behind it."""
+    name, source = os.fspath(path), searchable(source)
+    number = 0
+    while True:
+        begin = number
+        try:
+            picked = {} if begin == 0 else {"index": slice(begin, None)}
+            for atoms in iread(name, **picked):
+                yield Entry(source, number, _identifier(source, number), atoms)
+                number += 1
+        except Exception as error:  # readers of some hundred formats raise anything
+            reason = _one_line(error)
+            yield Entry(source, number, _identifier(source, number), None, f"cannot be read: {reason}")
+            number += 1
+            if "@" in Path(name).name or not _readable_behind(name):
+                return
+            continue
+        if number == 0:
+            yield Entry(source, 0, _identifier(source, 0), None, "holds no structure")
+        return
+
+
+def _readable_behind(name: str) -> bool:
+    """Whether a file with a bad frame can be searched to its end (no frame is that far behind)."""
+    try:
+        return next(iread(name, index=slice(10**9, None)), None) is None
+    except Exception:  # as above
+        return False
+
+
+def _row_entry(database: Any, source: str, number: int) -> Entry:
+    try:
+        row = database.get(id=number)
+        pairs = {k: v for k, v in row.key_value_pairs.items() if not k.startswith("arise_")}
+        return Entry(source, number, row.unique_id, row.toatoms(), pairs=pairs)
+    except Exception as error:  # a damaged row
+        reason = f"cannot be read: {_one_line(error)}"
+        return Entry(source, number, _identifier(source, number), None, reason)
+
+
+def _identifier(source: str, number: int) -> str:
+    return uuid.uuid5(NAMESPACE, f"{source}@{number}").hex
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _without_password(place: str) -> str:
+    return f"…@{place.rsplit('@', 1)[1]}" if "://" in place and "@" in place else place
+
+
+def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
+    batch: list[Any] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,65 @@
+"""What the modifier keeps of each frame, so that another colour or threshold needs no new descriptors."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+from arise_core import Structure
+from arise_core.recognition.result import Recognition
+
+#: Bytes of results that a modifier keeps, over all frames. The last one is kept whatever its size.
+BUDGET = 512 * 2**20
+
+
+@dataclass
+class Result:
+    """What was found of one frame."""
+
+    local: Recognition  # box by box
+    whole: Recognition | None = None  # of the structure as a whole, once asked for
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays."""
+        return sum(array.nbytes for array in self.local.arrays())
+
+
+class ResultStore:
+    """The results of the last frames, by content of the input and settings; bounded in memory."""
+
+    def __init__(self, budget: int = BUDGET) -> None:
+        self.budget = budget
+        self._results: OrderedDict[Hashable, Result] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def get(self, key: Hashable) -> Result | None:
+        """The result, which now counts as used last."""
+        if key in self._results:
+            self._results.move_to_end(key)
+        return self._results.get(key)
+
+    def put(self, key: Hashable, result: Result) -> None:
+        """Keep a result; those used longest ago go if there is no room."""
+        self._results[key] = result
+        total = sum(r.nbytes for r in self._results.values())
+        while total > self.budget and len(self._results) > 1:
+            total -= self._results.popitem(last=False)[1].nbytes
+
+    def last(self) -> Result | None:
+        """The result used last."""
+        return next(reversed(self._results.values()), None)
+
+
+def fingerprint(structure: Structure) -> bytes:
+    """Digest of everything in a structure."""
+    digest = hashlib.blake2b(digest_size=16)
+    arrays: list[Any] = [structure.positions, structure.numbers, structure.cell, structure.pbc]
+    for array in arrays:
+        digest.update(array.data)
+    return digest.digest()

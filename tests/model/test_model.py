@@ -1,0 +1,541 @@
+"""Model files: what is loaded, what is refused, and Monte Carlo dropout with shared masks."""
+
+import io
+import json
+import warnings
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+import arise_core as arise
+from arise_core import network
+from arise_core.crystals.naming import ClassInfo
+from arise_core.model.archive import ModelError
+from arise_core.model.card import Card, Reject
+from arise_core.model.dropout import BLOCK, dropout_masks
+from arise_core.model.zoo import load_model
+from arise_core.runtime import threads
+from arise_core.settings import DescriptorSettings, SamplingSettings
+from arise_core.training.export import export, network_digest
+from arise_core.training.network import DropoutMLP
+
+N_CLASSES = 5
+SETTINGS = DescriptorSettings.corrected()
+
+
+def make_network(seed=0, reject=True, n_classes=N_CLASSES):
+    torch.manual_seed(seed)
+    net = DropoutMLP(SETTINGS.n_features, 40, (32, 48), n_classes, 0.2, reject)
+    net.set_inputs(torch.zeros(SETTINGS.n_features), torch.randn(SETTINGS.n_features, 40))
+    with torch.no_grad():
+        net.layers[-1].weight *= 30  # so that it is sure of some rows and in doubt about others
+    return net.eval()
+
+
+def make_card(net, **changes):
+    values = {
+        "name": "small",
+        "description": "for tests",
+        "classes": tuple(
+            ClassInfo(f"class {k}", f"name {k}", f"ID_{k}", (0.1 * k, 0.5, 0.5), 1 + k, "bulk, elemental")
+            for k in range(N_CLASSES)
+        ),
+        "descriptor": SETTINGS,
+        "n_inputs": 40,
+        "hidden": (32, 48),
+        "dropout": 0.2,
+        "reject": Reject("head", 0.5),
+        "weights_sha256": network_digest(net),
+        "package_version": "0",
+    }
+    return Card(**{**values, **changes})
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    net = make_network()
+    export(net, make_card(net), folder)
+    return load_model(folder)
+
+
+@pytest.fixture(scope="module")
+def features():
+    x = np.abs(np.random.default_rng(1).normal(size=(200, SETTINGS.n_features)))
+    return (x / np.linalg.norm(x, axis=1)[:, None]).astype(np.float32)
+
+
+def fields(prediction):
+    return {
+        name: getattr(prediction, name)
+        for name in (
+            "probabilities", "mutual_information", "predictive_entropy", "variation_ratio", "reject_score", "passes",
+            "standard_error",
+        )
+    }  # fmt: skip
+
+
+# --- what a model file is ---------------------------------------------------------------------------------
+
+
+def test_card_inside_and_beside_are_the_same(small):
+    beside = (small.path.parent / "card.json").read_text()
+    assert Card.from_json(beside) == small.card
+    assert small.classes == tuple(f"class {k}" for k in range(N_CLASSES))
+
+
+def test_path_folder_and_name(small):
+    assert load_model(small.path).name == load_model(str(small.path.parent)).name == "small"
+    assert "arise-108" in arise.known_models()
+
+
+def test_unknown_name_lists_the_zoo():
+    with pytest.raises(ModelError, match=r"'arise-109'. The zoo has: .*arise-108"):
+        load_model("arise-109")
+
+
+def test_not_a_model(tmp_path):
+    text = tmp_path / "model.pt"
+    text.write_text("hello")
+    with pytest.raises(ModelError, match="not a model file, or a damaged one"):
+        load_model(text)
+    with zipfile.ZipFile(text, "w") as archive:
+        archive.writestr("a.txt", "hello")
+    with pytest.raises(ModelError, match="not a TorchScript archive"):
+        load_model(text)
+
+
+def test_pickled_module_is_never_loaded(tmp_path):
+    torch.save(make_network(), tmp_path / "model.pt")
+    with pytest.raises(ModelError, match="not a TorchScript archive"):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("cut", [0.3, 0.9, 0.999])
+def test_truncated_file(small, tmp_path, cut):
+    content = small.path.read_bytes()
+    (tmp_path / "model.pt").write_bytes(content[: int(cut * len(content))])
+    with pytest.raises(ModelError, match="damaged"):
+        load_model(tmp_path)
+
+
+def test_flipped_bits_in_the_weights(small, tmp_path):
+    content = bytearray(small.path.read_bytes())
+    with zipfile.ZipFile(io.BytesIO(bytes(content))) as archive:
+        largest = max(archive.infolist(), key=lambda i: i.file_size)
+    start = largest.header_offset + 4000
+    content[start : start + 64] = bytes(b ^ 0x5A for b in content[start : start + 64])
+    (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(ModelError, match="damaged|altered"):
+        load_model(tmp_path)
+
+
+def test_other_weights_than_the_card_says(tmp_path):
+    net = make_network()
+    with pytest.raises(ValueError, match="not the hash"):
+        export(net, make_card(net, weights_sha256="0" * 64), tmp_path)
+
+
+def test_script_without_card(tmp_path):
+    save_script(make_network(), None, tmp_path / "model.pt")
+    with pytest.raises(ModelError, match="carries no ARISE model card"):
+        load_model(tmp_path)
+
+
+def save_script(net, card_text, path):
+    """Write a TorchScript file with any card, past the checks of `export`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        script = torch.jit.script(net)
+        torch.jit.save(script, str(path), _extra_files={} if card_text is None else {"card.json": card_text})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(format="x"), "carries no ARISE model card"),
+        (lambda d: d.update(format_version=9), "format version 9"),
+        (lambda d: d.update(uncertainty_unit="nat"), "'nat', not in bit"),
+        (lambda d: d.pop("classes"), "incomplete"),
+        (lambda d: d["classes"].pop(), "does not fit its card"),
+        (lambda d: d["classes"][0].update(label="class 1"), "different labels"),
+        (lambda d: d["descriptor"].update(n_max=8), "does not fit its card"),
+        (lambda d: d["descriptor"].update(rcut=3), "unknown descriptor settings"),
+        (lambda d: d["descriptor"].update(length_scale="median"), "`length_scale` must be"),
+        (lambda d: d["reject"].update(kind="magic"), "unknown way to reject"),
+    ],
+)
+def test_card_that_does_not_fit(tmp_path, change, message):
+    net = make_network()
+    data = json.loads(make_card(net).to_json())
+    change(data)
+    save_script(net, json.dumps(data), tmp_path / "model.pt")
+    with pytest.raises(ModelError, match=message):
+        load_model(tmp_path)
+
+
+def test_operations_beyond_tensors_are_refused(tmp_path):
+    class Mapped(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.from_file("/etc/passwd", False, 10) + x
+
+    save_script(Mapped(), make_card(make_network()).to_json(), tmp_path / "model.pt")
+    with pytest.raises(ModelError, match="from_file.*not allowed"):
+        load_model(tmp_path)
+
+
+def test_code_that_would_run_while_loading_is_refused(tmp_path):
+    class Eager(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.value = torch.zeros(1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+        @torch.jit.export
+        def __getstate__(self):
+            return self.value
+
+        @torch.jit.export
+        def __setstate__(self, state: torch.Tensor):
+            self.value = state
+            self.training = False
+
+    save_script(Eager(), make_card(make_network()).to_json(), tmp_path / "model.pt")
+    with pytest.raises(ModelError, match="__setstate__"):
+        load_model(tmp_path)
+
+
+def test_missing_gpu_falls_back_with_a_warning(small):
+    if torch.cuda.is_available():
+        assert load_model(small.path, device="cuda").device.type == "cuda"
+        return
+    with pytest.warns(UserWarning, match="'cuda' is not available"):
+        model = load_model(small.path, device="cuda")
+    assert model.device.type == "cpu"
+    with pytest.raises(ValueError, match="`device` must be a torch device"):
+        load_model(small.path, device="gpu")
+
+
+class Cramped:
+    """A network on a device whose memory holds no more than so many rows at once."""
+
+    def __init__(self, module, limit, error):
+        self.module, self.limit, self.error = module, limit, error
+        self.seen = set()
+
+    def _checked(self, x):
+        self.seen.add(len(x))
+        if len(x) > self.limit:
+            raise self.error
+
+    def __call__(self, x):
+        self._checked(x)
+        return self.module(x)
+
+    def monte_carlo(self, x, masks, reference):
+        self._checked(x)
+        return self.module.monte_carlo(x, masks, reference)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        # TorchScript's interpreter turns it into an error of no particular kind
+        RuntimeError("The following operation failed in the TorchScript interpreter.\nCUDA out of memory."),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    ],
+    ids=["torch", "TorchScript", "cuBLAS"],
+)
+def test_small_batches_where_memory_is_short(small, features, monkeypatch, error):
+    """As on a GPU: batches are halved until they fit; where the smallest do not, that is what is said."""
+    sampling = SamplingSettings(passes=40)
+    expected = small.predict(features, sampling)
+    monkeypatch.setattr(network, "batch_rows", lambda device: 1024)
+    cramped = Cramped(small._module, 200, error)
+    monkeypatch.setattr(small, "_module", cramped)
+    found = small.predict(features, sampling)
+    assert cramped.seen == {1024, 512, 256, 128}
+    assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-5)
+    cramped.limit = 63
+    with pytest.raises(MemoryError, match=r"no memory left for batches of 64 rows: .*device='cpu'"):
+        small.predict(features, sampling)
+
+
+def test_other_errors_of_the_network_pass(small, features, monkeypatch):
+    monkeypatch.setattr(small, "_module", Cramped(small._module, 1, RuntimeError("shapes do not match")))
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        small.predict(features)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_uses_the_same_masks(small, features):
+    """Single precision, other order of summation: 1e-4. Other masks would differ by several per cent."""
+    sampling = SamplingSettings(passes=40, seed=3)
+    ours = fields(small.predict(features, sampling))
+    theirs = fields(load_model(small.path, device="cuda").predict(features, sampling))
+    for name in ("probabilities", "mutual_information", "predictive_entropy", "reject_score"):
+        assert theirs[name] == pytest.approx(ours[name], abs=1e-4), name
+
+
+# --- Monte Carlo dropout ----------------------------------------------------------------------------------
+
+
+def by_hand(net, features, seed, passes):
+    """Probabilities of every pass, (passes, n, n_classes), in float64, from the definition."""
+    net = net.double()
+    blocks = [dropout_masks(seed, b, (40, 32, 48), 0.2) for b in range(-(-passes // BLOCK))]
+    masks = [np.concatenate(m) for m in zip(*blocks, strict=True)]
+    out = []
+    with torch.no_grad():
+        for t in range(passes):
+            x = (torch.from_numpy(features).double() - net.mean) @ net.transform
+            for k, layer in enumerate(net.layers):
+                if k:
+                    x = torch.relu(x)
+                x = layer(x * torch.from_numpy(masks[k][t]).double())
+            out.append(torch.softmax(x[:, :N_CLASSES], 1).numpy())
+    return np.array(out)
+
+
+def test_statistics_are_their_definitions(small, features):
+    passes = 50
+    p = by_hand(make_network(), features, 7, passes)
+    prediction = small.predict(features, SamplingSettings(passes=passes, seed=7))
+    mean = p.mean(axis=0)
+
+    def entropy(q):
+        return -(q * np.log2(q)).sum(axis=-1)
+
+    assert prediction.probabilities == pytest.approx(mean, abs=1e-6)
+    assert prediction.predictive_entropy == pytest.approx(entropy(mean), abs=1e-5)
+    assert prediction.mutual_information == pytest.approx(entropy(mean) - entropy(p).mean(axis=0), abs=1e-5)
+    votes = np.array([np.bincount(p[:, i].argmax(axis=1), minlength=N_CLASSES) for i in range(len(features))])
+    assert prediction.variation_ratio == pytest.approx(1 - votes.max(axis=1) / passes)
+    assert (prediction.passes == passes).all()
+    assert prediction.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert prediction.mutual_information.max() > 0.1  # the test network is unsure enough to test something
+
+
+def test_units_are_bits(small, features):
+    """A network whose passes each pick one of two classes at random doubts by one bit."""
+    from arise_core.model.dropout import Statistics
+
+    statistics = Statistics(1, 2)
+    for p in ([1.0, 0.0], [0.0, 1.0]):
+        statistics.add(np.array([0]), [np.array([p]), np.array([p]), np.array([p]), np.zeros((1, 7))], 1)
+    assert statistics.mutual_information() == pytest.approx([1.0])
+    assert statistics.variation_ratio() == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_batch_order_and_threads_change_nothing(small, features, count):
+    """Bit for bit the same numbers alone, in batches of 7, all at once, and in another order."""
+    sampling = SamplingSettings(passes=40, seed=3)
+    threads.set_count(count)
+    try:
+        whole = fields(small.predict(features, sampling))
+        order = np.random.default_rng(0).permutation(len(features))
+        shuffled = fields(small.predict(features[order], sampling))
+        single = [fields(small.predict(features[k : k + 1], sampling)) for k in (0, 63, 64, 150)]
+        seven = [fields(small.predict(features[k : k + 7], sampling)) for k in range(0, 70, 7)]
+        many = fields(small.predict(np.tile(features, (21, 1))[:4096], sampling))
+    finally:
+        threads.set_count(None)
+    for name, values in whole.items():
+        assert np.array_equal(shuffled[name], values[order]), name
+        for k, one in zip((0, 63, 64, 150), single, strict=True):
+            assert np.array_equal(one[name][0], values[k]), name
+        assert np.array_equal(np.concatenate([s[name] for s in seven]), values[:70]), name
+        assert np.array_equal(
+            many[name][-100:], np.tile(values, (21, *[1] * (values.ndim - 1)))[3996:4096]
+        ), name
+
+
+def test_masks_depend_on_seed_layer_and_block_alone():
+    a = dropout_masks(5, 3, (100, 50), 0.1)
+    dropout_masks.cache_clear()
+    dropout_masks(5, 2, (100, 50), 0.1)
+    assert all(np.array_equal(x, y) for x, y in zip(a, dropout_masks(5, 3, (100, 50), 0.1), strict=True))
+    assert not np.array_equal(a[0], dropout_masks(6, 3, (100, 50), 0.1)[0])
+    assert not np.array_equal(a[0], dropout_masks(5, 4, (100, 50), 0.1)[0])
+    assert set(np.unique(a[0])) == {0.0, np.float32(1 / 0.9)}
+
+
+@pytest.mark.parametrize("rate", [0.0317, 0.1, 0.5])
+def test_masks_are_dropout_and_balanced(rate):
+    """Each pass: independent units dropped at the rate. Each block: every unit equally often."""
+    dropped = np.array(
+        [dropout_masks(0, b, (60,), rate)[0] == 0 for b in range(200)]
+    )  # (blocks, passes, units)
+    per_block = dropped.sum(axis=1)
+    assert per_block.min() >= np.floor(rate * BLOCK)
+    assert per_block.max() <= np.floor(rate * BLOCK) + 1
+    assert dropped.mean() == pytest.approx(rate, rel=0.02)
+    assert dropped.mean(axis=(0, 2)) == pytest.approx(rate, abs=5 * np.sqrt(rate / 12000))
+    one_pass = dropped[:, 0].astype(float)  # the first pass of each block: independent draws
+    varies = one_pass.std(axis=0) > 0
+    correlation = np.corrcoef(one_pass[:, varies].T) - np.eye(varies.sum())
+    assert correlation.mean() == pytest.approx(0, abs=0.01)
+    assert correlation.std() == pytest.approx(1 / np.sqrt(200), rel=0.35)
+
+
+def test_balanced_masks_need_fewer_passes(model, rng):
+    """Spread of the mutual information over seeds: smaller than with independent masks, on real doubt."""
+    from arise_core.descriptor.soap import describe
+
+    base = describe(arise.build(arise.prototype("fcc")))
+    other = describe(arise.build(arise.prototype("hcp")))
+    shares = np.linspace(0.2, 0.8, 24)[:, None]
+    x = (1 - shares) * base + shares * other + rng.normal(0, 5e-4, (24, len(base)))
+
+    def spread(balanced, monkey):
+        values = []
+        for seed in range(30):
+            if not balanced:
+                monkey.setattr(network, "dropout_masks", lambda s, b, w, r: independent(s, b, w, r))
+            values.append(model.predict(x, SamplingSettings(passes=32, seed=seed)).mutual_information)
+        return np.std(values, axis=0)
+
+    def independent(seed, block, widths, rate):
+        g = np.random.default_rng((seed, block))
+        return [((g.random((BLOCK, w)) >= rate) / (1 - rate)).astype(np.float32) for w in widths]
+
+    ours = spread(True, None)
+    with pytest.MonkeyPatch.context() as monkey:
+        theirs = spread(False, monkey)
+    doubtful = theirs > 0.01
+    assert doubtful.sum() >= 5
+    assert np.median(ours[doubtful] / theirs[doubtful]) < 1.0
+
+
+def test_adaptive_passes_stop_where_the_error_is_small(small, features):
+    tolerance = 0.02
+    adaptive = small.predict(features, SamplingSettings(passes=4000, tolerance=tolerance, seed=1))
+    assert adaptive.passes.min() < adaptive.passes.max() <= 4000
+    done = adaptive.passes < 4000
+    assert done.any()
+    assert (adaptive.standard_error[done] < tolerance).all()
+    reference = small.predict(features, SamplingSettings(passes=4000, seed=99))
+    error = np.abs(adaptive.mutual_information - reference.mutual_information)
+    assert (error < 3 * np.hypot(adaptive.standard_error, reference.standard_error) + 1e-3).mean() >= 0.99
+    assert (adaptive.labels[done] == reference.labels[done]).mean() > 0.98
+
+
+def test_a_label_that_rare_passes_may_change_is_not_settled():
+    """All of 32 passes agree, but their margins scatter so much that others must come: not done; see `RARE`."""
+    from arise_core.model.dropout import Statistics
+
+    def settled(deviation, dissenters):
+        statistics = Statistics(1, 2)
+        p = np.array([[0.999, 0.001]])
+        margins = 10.0 + deviation * np.random.default_rng(0).normal(size=32)
+        moments = np.array([[0.3, 0.0, 0.0, 0.0, 0.0, margins.sum(), (margins**2).sum()]])
+        votes = np.array([[32 - dissenters, dissenters]])
+        statistics.add(np.array([0]), [32 * p, 32 * p**2, votes, moments], 32)
+        return bool(statistics.settled(np.array([0]), 0.01, None)[0])
+
+    assert settled(1.0, 0)
+    assert not settled(5.0, 0)
+    assert not settled(5.0, 2)
+    assert settled(5.0, 15)
+
+
+def test_memory_does_not_grow_with_passes():
+    import tracemalloc
+
+    from arise_core.model.dropout import sample
+
+    def peak(passes):
+        n, c = 500, 20
+        sums = [np.ones((n, c)) / c, np.ones((n, c)), np.ones((n, c)), np.ones((n, 7))]
+        tracemalloc.start()
+        list(sample(n, c, lambda r, m, q: sums, np.zeros((n, c)), lambda b: [], passes, None, None))
+        size = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return size
+
+    assert peak(3200) < 1.2 * peak(160)
+
+
+def test_progress_foresees_the_work(small, features):
+    """A pass for all rows costs as much as any other; rows that are done early make it jump forward, never back."""
+    steps = list(small.predict_steps(features, SamplingSettings(passes=10 * BLOCK)))
+    assert steps == pytest.approx(np.arange(1, 11) / 10)
+    adaptive = list(small.predict_steps(features, SamplingSettings(passes=100 * BLOCK, tolerance=0.02)))
+    assert adaptive == sorted(adaptive)
+    assert adaptive[-1] == 1.0
+    assert len(adaptive) > 3
+
+
+def test_rows_without_features_are_nan(small, features):
+    x = features[:5].copy()
+    x[2] = np.nan
+    prediction = small.predict(x, SamplingSettings(passes=20))
+    assert prediction.labels[2] is None
+    assert prediction.index[2] == -1
+    assert np.isnan(prediction.probabilities[2]).all()
+    assert prediction.passes[2] == 0
+    assert not prediction.rejected[2]
+    assert prediction.valid.tolist() == [True, True, False, True, True]
+    assert np.array_equal(
+        prediction.probabilities[3], small.predict(x[3:4], SamplingSettings(passes=20)).probabilities[0]
+    )
+    nothing_left = small.predict(x[2:3], SamplingSettings(passes=20))
+    assert np.isnan(nothing_left.mutual_information).all()
+    assert len(small.predict(x[:0], SamplingSettings(passes=20))) == 0
+
+
+def test_thresholds_of_rejection(small, features):
+    prediction = small.predict(features, SamplingSettings(passes=20))
+    assert prediction.reject_threshold == 0.5
+    assert np.array_equal(prediction.rejected, prediction.reject_score >= 0.5)
+    assert not prediction.with_threshold(None).rejected.any()
+    assert prediction.with_threshold(0.0).rejected.all()
+    with pytest.raises(ValueError, match=r"`reject_threshold` must be in \[0, 1\]"):
+        prediction.with_threshold(1.5)
+
+
+def test_model_without_reject_output_scores_by_entropy(tmp_path, features):
+    net = make_network(reject=False)
+    export(net, make_card(net, reject=Reject("entropy", 0.6)), tmp_path)
+    prediction = load_model(tmp_path).predict(features, SamplingSettings(passes=20))
+    assert prediction.reject_score == pytest.approx(prediction.predictive_entropy / np.log2(N_CLASSES))
+
+
+def test_representations_are_before_the_relu(small, features):
+    net = make_network()
+    with torch.no_grad():
+        first = net.layers[0](torch.from_numpy(features) @ net.transform).numpy()
+    assert small.representations(features, 0) == pytest.approx(first, abs=1e-4)
+    assert (first < 0).any()
+    assert np.array_equal(small.representations(features, -1), small.representations(features, 1))
+    with pytest.raises(ValueError, match="`layer` must be in"):
+        small.representations(features, 2)
+
+
+def test_wrong_features(small):
+    with pytest.raises(ValueError, match=r"must have shape \(n, 315\) for model 'small', got \(2, 316\)"):
+        small.predict(np.zeros((2, 316)))
+
+
+def test_torch_threads_are_left_as_they_were(small, features):
+    before = torch.get_num_threads()
+    small.predict(features, SamplingSettings(passes=20))
+    assert torch.get_num_threads() == before
+
+
+def test_only_the_loader_and_the_exporter_touch_torchscript():
+    from pathlib import Path
+
+    root = Path(network.__file__).parent
+    users = {
+        str(p.relative_to(root))
+        for p in root.rglob("*.py")
+        if "torch.jit.load" in (t := p.read_text()) or "torch.jit.script(" in t or "torch.jit.save" in t
+    }
+    assert users == {"network.py", "training/export.py"}

@@ -1,0 +1,44 @@
+"""Descriptors do not depend on how many threads the linear algebra library (BLAS) uses."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+CODE = """
+import hashlib
+import numpy as np
+import arise_core as arise
+from arise_core.crystals.table import prototype
+from arise_core.crystals.ideal import supercells
+
+digest = hashlib.sha256()
+for name, atoms in (("fcc", 300), ("rock salt", 300), ("graphene", 400), ("fcc", 3000)):
+    structure = supercells(prototype(name), min_atoms=atoms, count=1)[0]
+    digest.update(arise.describe(structure).tobytes())
+grid = arise.box_grid(structure, arise.MapSettings(stride=8.0))
+digest.update(arise.describe_boxes(grid, arise.DescriptorSettings.corrected()).features.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def digest(threads, core):
+    environment = {k: v for k, v in os.environ.items() if k not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
+    environment |= {"OPENBLAS_NUM_THREADS": str(threads), **core}
+    found = subprocess.run(
+        [sys.executable, "-c", CODE],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+        timeout=300,
+    )
+    assert found.returncode == 0, found.stderr
+    return found.stdout
+
+
+@pytest.mark.parametrize("core", [{}, {"OPENBLAS_CORETYPE": "Haswell"}], ids=["own kernels", "Haswell"])
+def test_descriptors_do_not_depend_on_the_threads_of_blas(core):
+    """On processors with AVX-512 the kernels for two threads sum in another order than those for one."""
+    assert len({digest(threads, core) for threads in (1, 2, 3)}) == 1
