@@ -28,6 +28,7 @@ from ovito.pipeline import Pipeline
 
 from ovito_arise import AriseModifier
 from ovito_arise.demo import pictures
+from ovito_arise.frames import wait_for_frames
 
 KEY = "temperature_K"
 MELTING_POINT = 1358.0  # K, of copper
@@ -98,7 +99,8 @@ def main(arguments: list[str] | None = None) -> None:
             heat(path, (3, 3, 3), np.array([300.0, 1000.0, 3000.0]), 200)
         else:
             heat(path, (5, 5, 5), np.arange(300.0, 2201.0, 100.0), 150)
-    pipeline = import_file(str(path), multiple_frames=True)
+    pipeline = import_file(str(path))
+    wait_for_frames(pipeline.source)
     pipeline.modifiers.append(
         AriseModifier(box_size=12.0, stride=6.0 if given.quick else 4.0, types_to_elements=given.types)
     )

@@ -26,6 +26,7 @@ import arise_core as arise
 from arise_core.geometry import builders
 from ovito_arise import AriseModifier
 from ovito_arise.demo import pictures
+from ovito_arise.frames import wait_for_frames
 
 COLUMNS = ("file", "frame", "atoms", "structure", "share", "other", "mutual_information_bit")
 Row = dict[str, object]
@@ -51,9 +52,9 @@ def make_folder(folder: Path, frames: int, edge: float) -> None:
 
 def rows(path: Path, modifier: AriseModifier) -> Iterator[Row]:
     """One row a frame of a file."""
-    pipeline = import_file(str(path), multiple_frames=True)
+    pipeline = import_file(str(path))
     pipeline.modifiers.append(modifier)
-    for frame in range(pipeline.num_frames):
+    for frame in range(wait_for_frames(pipeline.source)):
         found = pipeline.compute(frame)
         shares = {
             name.removeprefix("ARISE.fractions."): share

@@ -23,6 +23,7 @@ from PIL import Image
 from ovito_arise import AriseModifier
 from ovito_arise.demo import pictures
 from ovito_arise.demo.run import TRAJECTORY
+from ovito_arise.frames import wait_for_frames
 
 
 def images(
@@ -59,13 +60,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="three frames, fewer boxes, small pictures")
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
-    pipeline = import_file(str(given.trajectory or TRAJECTORY), multiple_frames=True)
+    pipeline = import_file(str(given.trajectory or TRAJECTORY))
     modifier = AriseModifier(
         stride=8.0 if given.quick else 4.0,
         types_to_elements=given.types or ("" if given.trajectory else "1: Cu"),
     )
     pipeline.modifiers.append(modifier)
-    last = pipeline.num_frames - 1
+    last = wait_for_frames(pipeline.source) - 1
     frames = sorted({0, last // 2, last}) if given.quick else list(range(last + 1))
     size = (320, 140) if given.quick else (800, 350)
     view = pictures.View(direction=(-0.25, 1.0, -0.35), up=(1.0, 0.0, 0.0), size=size)

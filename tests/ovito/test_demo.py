@@ -15,6 +15,7 @@ from PIL import Image
 from arise_cli import main as cli
 from ovito_arise.demo import pictures
 from ovito_arise.demo import run as demo
+from ovito_arise.frames import wait_for_frames
 from tests import ROOT
 
 
@@ -73,7 +74,7 @@ def test_attributes_maps_and_pictures_can_be_read(result):
     with xarray.open_dataset(out / "maps" / "frame-000.nc") as map_:
         assert {"probability", "mutual_information"} <= set(map_.data_vars)
     grids = import_file(str(out / "maps" / "map.dump"))
-    assert grids.num_frames == 2
+    assert wait_for_frames(grids.source) == grids.num_frames == 2
     for name in ("atoms.png", "over-time.png", "structures.png"):
         image = np.asarray(Image.open(out / name).convert("RGB"))
         assert len(np.unique(image.reshape(-1, 3), axis=0)) > 20

@@ -16,6 +16,7 @@ from ovito.modifiers import (
 import arise_core as arise
 from arise_core.geometry import builders
 from ovito_arise import AriseModifier
+from ovito_arise.frames import wait_for_frames
 from ovito_arise.grid_files import write_cube, write_grid_dump
 from tests.conftest import shaken
 from tests.ovito.helpers import FAST, analysed, collection, crystal_and_melt, pipeline_of
@@ -219,7 +220,7 @@ def test_a_grid_dump_holds_several_frames(tmp_path):
     assert small.shape != large.shape
     write_grid_dump(tmp_path / "map.dump", [small, large], timesteps=[100, 250])
     pipeline = import_file(str(tmp_path / "map.dump"))
-    assert pipeline.num_frames == 2
+    assert wait_for_frames(pipeline.source) == pipeline.num_frames == 2
     for frame, (grid, step) in enumerate(((small, 100), (large, 250))):
         data = pipeline.compute(frame)
         assert data.attributes["Timestep"] == step

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import ase.build
+import ase.io
 import numpy as np
 import ovito
 import pytest
@@ -37,6 +40,7 @@ import arise_core as arise
 from arise_core.geometry import builders
 from ovito_arise import AriseModifier
 from ovito_arise.demo import TRAJECTORY
+from ovito_arise.frames import wait_for_frames
 from tests.conftest import conventional, shaken
 from tests.ovito.helpers import FAST, collection, pipeline_of
 
@@ -109,6 +113,7 @@ def test_after_load_trajectory(fcc, tmp_path):
     pipeline = import_file(str(topology), atom_style="atomic")
     loader = LoadTrajectoryModifier()
     loader.source.load(str(trajectory))
+    assert wait_for_frames(loader.source) == 3
     pipeline.modifiers.append(loader)
     pipeline.modifiers.append(AriseModifier(**FAST, **COPPER))
     assert pipeline.num_frames == 3
@@ -116,6 +121,31 @@ def test_after_load_trajectory(fcc, tmp_path):
     assert shares[0] > 0.9
     assert shares[1] > 0.9
     assert shares[2] < 0.5
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot keep a process on one core")
+def test_all_frames_are_found_where_ovito_alone_may_miss_them(fcc, tmp_path):
+    """With a Qt application and one core, `import_file` alone counts one frame at every tenth call or so."""
+    write_dump(tmp_path / "a.dump", [collection(fcc)] * 3)
+    ase.io.write(tmp_path / "a.traj", [ase.build.bulk("Cu")] * 3)
+    script = """
+import os, sys
+from ovito.io import import_file
+from ovito.modifiers import LoadTrajectoryModifier
+from ovito.qt_compat import QtCore
+from ovito_arise.frames import wait_for_frames
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+application = QtCore.QCoreApplication([])
+found = set()
+for path in sys.argv[1:]:
+    for _ in range(100):
+        pipeline, loader = import_file(path), LoadTrajectoryModifier()
+        found |= {wait_for_frames(pipeline.source), pipeline.num_frames}
+        loader.source.load(path)
+        found.add(wait_for_frames(loader.source))
+print(found)
+"""
+    assert in_new_process(script, str(tmp_path / "a.dump"), str(tmp_path / "a.traj")).strip() == "{3}"
 
 
 def write_dump(path: Path, frames: list[DataCollection]) -> None:
