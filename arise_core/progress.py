@@ -20,6 +20,7 @@ class Step(float):
     message: str
 
     def __new__(cls, fraction: float, message: str = "") -> Step:
+        """A float that carries a text."""
         step = super().__new__(cls, fraction)
         step.message = message
         return step

@@ -235,11 +235,11 @@ class MapSettings:
     stride: float = option(
         3.0, label="Stride (Å)", low=0.0, above=True, text="distance from box to box, Å; at most the box size"
     )
-    padding: Padding = option(
+    padding: Padding = option(  # noqa: RUF009 - a field
         "half", label="At open borders", choices=get_args(Padding),
         text="half: box centres run to the surface; none: boxes stay inside; full: every box that touches",
     )  # fmt: skip
-    edges: Edges = option(
+    edges: Edges = option(  # noqa: RUF009 - a field
         "exact", label="Partly filled boxes", choices=get_args(Edges),
         text="exact: corrected for the shape of the material inside; box: taken as cut by flat faces (faster)",
     )  # fmt: skip

@@ -308,11 +308,11 @@ def breakdown(repeats: int) -> dict:
 
         setattr(owner, name, wrapper)
 
-    timed(_engine, "add_histograms", "pair densities (length scales)")
+    timed(engine_loops, "add_histograms", "pair densities (length scales)")
     timed(strided.PairDensity, "scales", "pair densities (length scales)")
-    timed(_engine, "add_sums", "pairs: search, harmonics, corners")
-    timed(_engine, "accumulate", "sums over boxes")
-    timed(_engine, "contract", "contraction and power spectrum")
+    timed(engine_loops, "add_sums", "pairs: search, harmonics, corners")
+    timed(engine_loops, "accumulate", "sums over boxes")
+    timed(engine_loops, "contract", "contraction and power spectrum")
     timed(network._Runner, "log_probabilities", "network")
     timed(network._Runner, "evaluate", "network")
     timed(sampling.Statistics, "add", "Monte Carlo statistics")

@@ -1,7 +1,9 @@
 """Compiled loops over pairs: spherical harmonics, sums, set covariance. No policy lives here.
 
 They release the interpreter lock, run on one thread and touch only their arguments. `vectors` (m, 3) are pair
-displacements; lm runs over l = 0 ... l_max in steps of `l_step` (2 where odd l vanish) and m = -l ... l, in this order."""
+displacements; lm runs over l = 0 ... l_max in steps of `l_step` (2 where odd l vanish) and m = -l ... l, in this
+order.
+"""
 
 # ruff: noqa: E741 - l is the degree of a spherical harmonic
 from __future__ import annotations

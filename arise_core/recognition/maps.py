@@ -145,7 +145,7 @@ class StridedMap:
         return out
 
     def moved(self, vector: FloatArray) -> StridedMap:
-        """The same map for coordinates with their zero elsewhere, by a vector (3,), Å: cells whose origin is not zero."""
+        """The same map for a user whose coordinates have their zero elsewhere, by a vector (3,), Å."""
         return replace(self, grid=self.grid.moved(vector))
 
     def at(self, points: FloatArray) -> Prediction:
