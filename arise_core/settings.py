@@ -175,9 +175,12 @@ class Option:
         number = isinstance(value, (int, float, np.integer, np.floating)) and math.isfinite(value)
         if not number or (self.low is not None and (value <= self.low if self.above else value < self.low)):
             unit = f" number of {self.unit}" if self.unit else " number"
-            wanted = f"a positive{unit}" if self.above else f"at least {self.low:g}"
             words = "".join(f" or {w!r}" for w in self.words) + (" or None" if self.none is not None else "")
-            raise InputError(f"`{name}` must be {wanted}{words}, got {value!r}")
+            if self.above:
+                wanted = f"must be a positive{unit}{words}"
+            else:
+                wanted = "must not be negative" if self.low == 0 else f"must be at least {self.low:g}"
+            raise InputError(f"`{name}` {wanted}, got {value!r}")
 
     @property
     def unit(self) -> str:

@@ -124,7 +124,7 @@ def class_indices(text: str, classes: ClassTable, parameter: str) -> tuple[int, 
     Raises:
         ValueError: a name that is none of the model's, with the closest ones.
     """
-    return classes.find_all(split_names(text), parameter)
+    return classes.find_all(split_names(text), parameter, classes.identifiers)
 
 
 def traits_of(settings: type, group: str, **defaults: Any) -> dict[str, Any]:

@@ -51,12 +51,16 @@ class Context:
             return np.ones(np.shape(boxes), dtype=bool)
         return np.asarray(self.filled.ravel()[boxes] >= FULL)
 
+    def width(self, box: int) -> FloatArray:
+        """Clipped width of a box, (3,), fractions."""
+        index = np.unravel_index(box, self.grid.shape)
+        return np.array([self.widths[k][index[k]] for k in range(3)])
+
     def window(self, box: int) -> Window:
         """The window of a box: its flat faces, or the material inside if that is not all of it."""
         if not self.settings.window:
             return NoWindow()
-        index = np.unravel_index(box, self.grid.shape)
-        width = np.array([self.widths[k][index[k]] for k in range(3)])
+        width = self.width(box)
         if self.support is not None and not self.is_full(np.array(box)):
             inside = material_inside(self.grid, self.support, box, width)
             if inside.inside.any():

@@ -161,6 +161,8 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
     thickness. A periodic axis across vacuum (a slab in a cell) counts as open.
     """
     material = Material.of(structure)
+    if isinstance(settings.box_size, str):
+        settings = replace(settings, box_size=automatic_box_size(material))
     spacing = material.spacing
     cell, pbc = material.body.complete_cell, material.body.pbc
     heights = perpendicular_heights(cell)
@@ -168,7 +170,7 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
     shape, start, step, width = np.zeros(3, int), np.zeros(3), np.zeros(3), np.zeros(3)
     low, high = np.full(3, -np.inf), np.full(3, np.inf)
     for k in range(3):
-        box, stride = settings.box_size / heights[k], settings.stride / heights[k]
+        box, stride = float(settings.box_size) / heights[k], settings.stride / heights[k]
         if pbc[k]:
             shape[k] = max(1, math.ceil(1 / stride - 1e-9))
             step[k], width[k] = 1 / shape[k], box

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -92,22 +92,25 @@ class ClassTable(tuple[ClassInfo, ...]):
                 known.setdefault(word.casefold(), k)
         return known
 
-    def find(self, name: str, argument: str = "name") -> int:
+    def find(self, name: str, argument: str = "name", shown: Sequence[str] = ()) -> int:
         """Index of the class with this short name, label, display name or identifier; capitals do not matter.
 
         Args:
             name: what it is called.
             argument: of the caller, for the message.
+            shown: what classes are called in the message, in their order; by default by short name.
 
         Raises:
             InputError: there is none; the message lists similar ones.
         """
         found = self._words.get(name.strip().casefold())
         if found is None:
-            raise InputError(f"`{argument}` must be a class of the model, got {name!r}{self._hint(name)}")
+            raise InputError(
+                f"`{argument}` must be a class of the model, got {name!r}{self._hint(name, shown or self.short)}"
+            )
         return found
 
-    def find_all(self, names: Iterable[str], argument: str) -> tuple[int, ...]:
+    def find_all(self, names: Iterable[str], argument: str, shown: Sequence[str] = ()) -> tuple[int, ...]:
         """Indices of the named classes in the order of the table, each once; "all" names all.
 
         Raises:
@@ -115,12 +118,12 @@ class ClassTable(tuple[ClassInfo, ...]):
         """
         found: set[int] = set()
         for name in names:
-            found.update(range(len(self)) if name.casefold() == ALL else (self.find(name, argument),))
+            found.update(range(len(self)) if name.casefold() == ALL else (self.find(name, argument, shown),))
         return tuple(sorted(found))
 
-    def _hint(self, name: str) -> str:
+    def _hint(self, name: str, shown: Sequence[str]) -> str:
         close = difflib.get_close_matches(name.casefold(), self._words, n=5, cutoff=0.4)
-        found = dict.fromkeys(self.identifiers[self._words[word]] for word in close)
+        found = dict.fromkeys(shown[self._words[word]] for word in close)
         return f"; close: {', '.join(found)}" if found else ""
 
     # --- most probable ----------------------------------------------------------------------------------------------

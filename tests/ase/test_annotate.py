@@ -10,11 +10,10 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
-from ase_arise.labels import atom_labels, fractions, label
 
 import arise_core as arise
-from arise_core.recognition.result import Overview, OverviewSettings, overview
-from arise_core.settings import LOCAL_ATOMS, MapSettings, SamplingSettings
+from arise_core.recognition.result import Recognition, Rule, recognise
+from arise_core.settings import LOCAL_ATOMS, MAP_TOLERANCE, MapSettings, RecognitionSettings, SamplingSettings
 from ase_arise import annotate, classify
 from ase_arise.convert import from_atoms
 
@@ -171,14 +170,15 @@ def test_few_atoms_give_none_and_a_warning():
 
 
 def test_defaults_are_those_of_the_core():
-    settings = OverviewSettings()
-    assert settings.map_settings(settings.box_size) == MapSettings()
-    assert (settings.passes, settings.seed) == (SamplingSettings.passes, SamplingSettings.seed)
+    settings = RecognitionSettings()
+    assert settings.map == MapSettings()
+    assert settings.sampling == SamplingSettings(tolerance=MAP_TOLERANCE)
+    assert RecognitionSettings.of(RecognitionSettings.defaults()) == settings
 
 
 def test_large_structures_are_mapped():
-    settings = OverviewSettings()
-    small, large = (arise.Structure(np.zeros((n, 3)), np.ones(n)) for n in (LOCAL_ATOMS, LOCAL_ATOMS + 1))
+    settings = RecognitionSettings()
+    small, large = LOCAL_ATOMS, LOCAL_ATOMS + 1
     assert (settings.is_local(small), settings.is_local(large)) == (False, True)
     assert replace(settings, mode="local").is_local(small)
     assert not replace(settings, mode="whole").is_local(large)
@@ -186,33 +186,34 @@ def test_large_structures_are_mapped():
 
 def test_an_automatic_box_holds_a_hundred_atoms(model):
     structure = from_atoms(thermal_copper())
-    result = overview(structure, model, OverviewSettings(**{**COARSE, "box_size": "auto"}))
+    result = recognise(structure, model, RecognitionSettings.of({**COARSE, "box_size": "auto"}))
     assert result.field.grid.settings.box_size == arise.automatic_box_size(structure)
-    assert label(result) == "fcc"
+    assert result.label == "fcc"
 
 
 def test_fractions_add_up_and_leave_out_what_is_rejected(model):
-    whole = overview(from_atoms(bulk("Cu", cubic=True)), model, OverviewSettings(passes=PASSES))
+    whole = recognise(from_atoms(bulk("Cu", cubic=True)), model, RecognitionSettings.of({"passes": PASSES}))
     hcp = model.classes.index("hcp_Mg_A_hP2_194_c")
-    mixed: Overview = replace(
-        whole,
-        atom_index=np.array([whole.index, hcp, whole.index, -1]),
-        atom_rejected=np.array([False, False, True, False]),
+    atoms = replace(
+        whole.atoms,
+        index=np.array([whole.index, hcp, whole.index, -1]),
+        reject_score=np.array([0.0, 0.1, 0.9, 0.9]),
     )
-    assert list(atom_labels(mixed)) == ["fcc", "hcp", "rejected", "none"]
-    assert fractions(mixed) == {"fcc": 0.25, "hcp": 0.25, "rejected": 0.25, "none": 0.25}
-    assert mixed.fractions.sum() == 0.5
-    assert label(replace(whole, rejected=True)) == "rejected"
+    mixed = replace(whole, atoms=atoms).with_rule(Rule(reject_threshold=0.5))
+    assert list(mixed.atom_labels) == ["fcc", "hcp", "rejected", "none"]
+    assert mixed.fractions == {"fcc": 0.25, "hcp": 0.25, "rejected": 0.25, "none": 0.25}
+    assert list(mixed.atom_class) == [whole.index, hcp, -1, -1]
+    assert (whole.label, whole.with_rule(Rule(reject_threshold=0.0)).label) == ("fcc", "rejected")
 
 
 def test_a_structure_is_rejected_if_most_of_its_atoms_are(model):
     structure = from_atoms(thermal_copper())
     field = arise.strided_map(structure, model, stride=6.0, box_size=12.0, passes=PASSES)
     everything = replace(field, prediction=field.prediction.with_threshold(0.0))
-    assert Overview.of_map(everything, structure).rejected
-    assert Overview.of_map(everything, structure).rejected_share == 1
+    assert Recognition.of_map(everything).rejected
+    assert Recognition.of_map(everything).rejected_share == 1
     nothing = replace(field, prediction=field.prediction.with_threshold(None))
-    assert not Overview.of_map(nothing, structure).rejected
+    assert not Recognition.of_map(nothing).rejected
 
 
 def test_progress_ends_at_one():

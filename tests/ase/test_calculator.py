@@ -53,13 +53,13 @@ def heated(atoms: Atoms, temperature: float = 300.0) -> Atoms:
 def looks(monkeypatch) -> list[int]:
     """Grows by one with each recognition."""
     seen: list[int] = []
-    real = ase_arise.calculator.overview
+    real = ase_arise.calculator.recognise
 
     def counted(structure, *arguments):
         seen.append(len(structure))
         return real(structure, *arguments)
 
-    monkeypatch.setattr(ase_arise.calculator, "overview", counted)
+    monkeypatch.setattr(ase_arise.calculator, "recognise", counted)
     return seen
 
 
@@ -137,7 +137,7 @@ def test_maps_have_results_for_every_atom():
     for name in ATOM_PROPERTIES:
         assert len(calculator.get_property(name, atoms)) == len(atoms)
     assert calculator.results["arise_mode"] == "local"
-    assert calculator.overview.field.shape == (2, 2, 2)
+    assert calculator.recognition.field.shape == (2, 2, 2)
     whole = AriseCalculator(passes=PASSES)
     with pytest.raises(PropertyNotImplementedError, match=r"arise_labels.*mode 'whole'"):
         whole.get_property("arise_labels", atoms)

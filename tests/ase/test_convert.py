@@ -9,17 +9,17 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111
 from ase.constraints import FixAtoms
-from ase_arise.labels import class_index, short_labels
 
 import arise_core as arise
 import ase_arise
 from arise_core.crystals.naming import ClassInfo
+from arise_core.model.classes import ClassTable
 from ase_arise.convert import as_model, frames, from_atoms
 
 
 def test_importing_the_adapter_costs_nothing():
     code = (
-        "import sys, ase_arise, ase_arise.commands; dir(ase_arise); "
+        "import sys, ase_arise; dir(ase_arise); "
         "print([m for m in ('ase', 'torch', 'numba', 'spglib') if m in sys.modules])"
     )
     done = subprocess.run(
@@ -117,7 +117,7 @@ def test_models_come_by_name_path_or_as_they_are(model):
 
 
 def test_short_labels_can_be_queried_and_are_unique(model):
-    labels = short_labels(model.class_info)
+    labels = model.class_info.short
     assert len(set(labels)) == 108
     assert {"fcc", "L1_2", "rock_salt", "CsCl_B2", "nanotube_3_3", "alpha-As"} <= set(labels)
     assert not any(set(name) & set(" ,<>=!()'\"") for name in labels)
@@ -128,12 +128,12 @@ def test_short_labels_fall_back_to_labels_where_names_are_not_enough():
         return ClassInfo(label, name, label.upper(), (0, 0, 0), None, "")
 
     classes = [info("a", "iron"), info("b", "iron"), info("c", "(?)"), info("d", "none"), info("e", "fine")]
-    assert short_labels(classes) == ("a", "b", "c", "d", "fine")
+    assert ClassTable(classes).short == ("a", "b", "c", "d", "fine")
 
 
 def test_classes_are_found_by_any_of_their_names(model):
     index = model.classes.index("L12_Cu3Au")
     for name in ("L1_2", "l1_2", "L12_Cu3Au", "L1_2"):
-        assert class_index(model.class_info, name) == index
+        assert model.class_info.find(name) == index
     with pytest.raises(ValueError, match="got 'fccc'; close: .*fcc"):
-        class_index(model.class_info, "fccc")
+        model.class_info.find("fccc")

@@ -17,6 +17,8 @@ from ase.db.row import AtomsRow
 from arise_core.crystals.ideal import build
 from arise_core.crystals.symmetry import space_group
 from arise_core.crystals.table import prototypes as all_prototypes
+from arise_core.progress import Job
+from arise_core.settings import RecognitionSettings
 from ase_arise import classify, screen
 from ase_arise.screening.results import Results
 from ase_arise.screening.sources import BATCH, Entry, frame_entries, open_source
@@ -357,9 +359,9 @@ def test_kill_9_loses_and_doubles_nothing(tmp_path):
 
 
 def test_a_worker_that_dies_is_reported(monkeypatch):
-    from ase_arise import screening
+    from ase_arise.screening import run as screening
 
-    job = screening.Job("arise-108", screening.OverviewSettings(), 0.01, 5)
+    job = Job("arise-108", RecognitionSettings(), 0.01, 5)
     with pytest.raises(OSError, match=r"a worker process died .* what is written is kept"):
         list(screening._recognised(iter([Deadly()]), job, 2))
 

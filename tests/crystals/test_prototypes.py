@@ -21,10 +21,10 @@ import numpy as np
 import pytest
 import spglib
 
-from arise_core import zoo
 from arise_core.crystals.ideal import build, pristine, supercells
 from arise_core.crystals.table import Prototype, prototype, prototypes
 from arise_core.geometry.structure import Structure
+from arise_core.runtime import files
 
 CRYSTALS = [p for p in prototypes() if p.dimension > 1]
 LAYERS = [p for p in prototypes() if p.dimension == 2]
@@ -174,20 +174,20 @@ def test_hopeless_name_says_where_to_look():
 
 
 def test_table_is_found_in_a_checkout_and_in_a_wheel(monkeypatch, tmp_path):
-    assert (zoo.zoo_root() / "prototypes.toml").is_file()
+    assert (files.zoo_root() / "prototypes.toml").is_file()
     package = tmp_path / "site-packages" / "arise_core"
     package.mkdir(parents=True)
-    monkeypatch.setattr(zoo, "__file__", str(package / "zoo.py"))
+    monkeypatch.setattr(files, "__file__", str(package / "runtime" / "files.py"))
     with pytest.raises(FileNotFoundError, match=r"prototypes\.toml"):
-        zoo.zoo_root()
+        files.zoo_root()
     for folder in (package.parent / "model_zoo", package / "model_zoo"):  # the second wins
         folder.mkdir()
         (folder / "prototypes.toml").touch()
-        assert zoo.zoo_root() == folder.resolve()
+        assert files.zoo_root() == folder.resolve()
 
 
 def test_table_is_plain_toml_with_cited_sources():
-    with open(zoo.zoo_root() / "prototypes.toml", "rb") as file:
+    with open(files.zoo_root() / "prototypes.toml", "rb") as file:
         table = tomllib.load(file)
     assert {row["source"] for row in table["prototype"]} == set(table["sources"])
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import arise_core as arise
-from arise_core import strided
 from arise_core.descriptor.covariance import BoxWindow
 from arise_core.descriptor.soap import _piece_vectors, describe_piece, pair_scale
 from arise_core.engine import loops as engine_loops
+from arise_core.engine import tile as tiles
 from arise_core.engine.boxes import describe_box, describe_boxes, iterate_boxes
 from arise_core.engine.context import Context
 from arise_core.engine.grid import box_grid
@@ -114,7 +114,7 @@ def test_length_scales_of_the_engine(name):
     picked = set(np.random.default_rng(1).choice(filled, N_BOXES, replace=False).tolist())
     compared = set()
     for tile in make_tiles(grid):
-        boxes = context.boxes(tile)
+        boxes = tile.boxes(grid)
         here = np.array([box in picked for box in boxes.tolist()])
         if not here.any():
             continue
@@ -162,7 +162,7 @@ def test_size_of_tiles_changes_rounding_alone(monkeypatch):
     structure = cubic_fcc((7, 7, 7))
     reference = all_boxes(structure, MapSettings(stride=3.0)).features
     for boxes in (27, 216):
-        monkeypatch.setattr(strided, "TILE_BOXES", boxes)
+        monkeypatch.setattr(tiles, "TILE_BOXES", boxes)
         assert np.abs(all_boxes(structure, MapSettings(stride=3.0)).features - reference).max() < 2e-5
 
 

@@ -159,7 +159,7 @@ def test_automatic_box_holds_a_hundred_atoms():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"box_size": 0}, "`box_size` must be a positive number of Å, got 0"),
+        ({"box_size": 0}, "`box_size` must be a positive number of Å or 'auto', got 0"),
         ({"box_size": float("nan")}, "`box_size`.*nan"),
         ({"stride": -1}, "`stride` must be a positive number of Å, got -1"),
         ({"stride": 17}, r"`stride` must not exceed `box_size` \(16.0 Å\), got 17 Å"),

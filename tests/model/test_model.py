@@ -10,8 +10,9 @@ import pytest
 import torch
 
 import arise_core as arise
-from arise_core import network
+import arise_core.model.model as model_module
 from arise_core.crystals.naming import ClassInfo
+from arise_core.model import runner
 from arise_core.model.archive import ModelError
 from arise_core.model.card import Card, Reject
 from arise_core.model.dropout import BLOCK, dropout_masks
@@ -20,6 +21,7 @@ from arise_core.runtime import threads
 from arise_core.settings import DescriptorSettings, SamplingSettings
 from arise_core.training.export import export, network_digest
 from arise_core.training.network import DropoutMLP
+from tests import ROOT
 
 N_CLASSES = 5
 SETTINGS = DescriptorSettings.corrected()
@@ -255,7 +257,7 @@ def test_small_batches_where_memory_is_short(small, features, monkeypatch, error
     """As on a GPU: batches are halved until they fit; where the smallest do not, that is what is said."""
     sampling = SamplingSettings(passes=40)
     expected = small.predict(features, sampling)
-    monkeypatch.setattr(network, "batch_rows", lambda device: 1024)
+    monkeypatch.setattr(runner, "batch_rows", lambda device: 1024)
     cramped = Cramped(small._module, 200, error)
     monkeypatch.setattr(small, "_module", cramped)
     found = small.predict(features, sampling)
@@ -397,7 +399,7 @@ def test_balanced_masks_need_fewer_passes(model, rng):
         values = []
         for seed in range(30):
             if not balanced:
-                monkey.setattr(network, "dropout_masks", lambda s, b, w, r: independent(s, b, w, r))
+                monkey.setattr(model_module, "dropout_masks", lambda s, b, w, r: independent(s, b, w, r))
             values.append(model.predict(x, SamplingSettings(passes=32, seed=seed)).mutual_information)
         return np.std(values, axis=0)
 
@@ -530,12 +532,11 @@ def test_torch_threads_are_left_as_they_were(small, features):
 
 
 def test_only_the_loader_and_the_exporter_touch_torchscript():
-    from pathlib import Path
 
-    root = Path(network.__file__).parent
+    root = ROOT / "arise_core"
     users = {
         str(p.relative_to(root))
         for p in root.rglob("*.py")
         if "torch.jit.load" in (t := p.read_text()) or "torch.jit.script(" in t or "torch.jit.save" in t
     }
-    assert users == {"network.py", "training/export.py"}
+    assert users == {"model/archive.py", "training/export.py"}

@@ -136,7 +136,7 @@ def test_every_parameter_is_in_the_list_of_bad_values():
         ({"box_size": 4.0, "stride": 8.0}, r"`stride` must not exceed `box_size` \(4.0 Å\), got 8.0"),
         ({"box_size": float("inf")}, "`box_size` must be a positive number"),
         ({"model": "arise-999"}, "'arise-999'. The zoo has: .*arise-108"),
-        ({"classes": ["FCX"]}, "`classes` has a name .* 'FCX'; close: .*FCC"),
+        ({"classes": ["FCX"]}, "`classes` must be a class of the model, got 'FCX'; close: .*FCC"),
         ({"probabilities": "HCP, nonsense"}, "`probabilities` has a name .* 'nonsense'"),
     ],
 )

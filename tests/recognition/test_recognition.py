@@ -185,9 +185,9 @@ def test_every_atom_twice(model, fcc):
     ],
 )
 def test_bad_arguments_before_any_work(model, fcc, arguments, message, monkeypatch):
-    from arise_core import recognise
+    from arise_core.recognition import maps
 
-    monkeypatch.setattr(recognise, "iterate_boxes", lambda *a, **k: pytest.fail("work began"))
+    monkeypatch.setattr(maps, "iterate_boxes", lambda *a, **k: pytest.fail("work began"))
     with pytest.raises(ValueError, match=message):
         arise.strided_map(fcc, model, **arguments)
 

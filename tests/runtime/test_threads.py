@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from arise_core import strided
+from arise_core.engine import boxes
+from arise_core.engine import tile as tile_module
 from arise_core.engine.grid import box_grid
 from arise_core.runtime import threads
 from arise_core.settings import DescriptorSettings, MapSettings
@@ -46,19 +47,19 @@ def test_the_setting_goes_before_the_environment(environment):
 def test_that_many_threads_work(fcc, count, monkeypatch):
     """One: the caller's own. More: that many of a pool, and none is left when the work is done."""
     names = set()
-    real = strided.Context.tile
+    real = boxes.describe_tile
 
-    def tile(self, part):
+    def describe_tile(context, tile):
         names.add(threading.current_thread().name)
-        return real(self, part)
+        return real(context, tile)
 
-    monkeypatch.setattr(strided.Context, "tile", tile)
-    monkeypatch.setattr(strided, "TILE_BOXES", 8)
+    monkeypatch.setattr(boxes, "describe_tile", describe_tile)
+    monkeypatch.setattr(tile_module, "TILE_BOXES", 8)
     monkeypatch.setattr(os, "fork", lambda: pytest.fail("a fork"))
     threads.set_count(count)
     try:
         grid = box_grid(fcc, MapSettings(box_size=10.0, stride=5.0))
-        found = strided.describe_boxes(grid, DescriptorSettings.corrected())
+        found = boxes.describe_boxes(grid, DescriptorSettings.corrected())
     finally:
         threads.set_count(None)
     assert np.isfinite(found.features).all()
@@ -74,17 +75,17 @@ def test_boxes_that_nobody_wants_are_not_described(fcc, monkeypatch):
     """Closed after the first tile: threads stop within a box, not at the end of their tile."""
     described = []
 
-    def one(self, box, members=None):
+    def one(context, box, members=None):
         described.append(box)
         time.sleep(0.002)
-        return np.zeros(self.settings.n_features), 100
+        return np.zeros(context.settings.n_features), 100
 
-    monkeypatch.setattr(strided.Context, "one", one)
-    monkeypatch.setattr(strided, "TILE_BOXES", 64)
+    monkeypatch.setattr(boxes, "describe_box", one)
+    monkeypatch.setattr(tile_module, "TILE_BOXES", 64)
     threads.set_count(2)
     try:
         grid = box_grid(fcc, MapSettings(box_size=10.0, stride=1.5))
-        tiles = strided.iterate_boxes(grid, DescriptorSettings.corrected(), method="direct")
+        tiles = boxes.iterate_boxes(grid, DescriptorSettings.corrected(), method="direct")
         next(tiles)
         before = len(described)
         tiles.close()
