@@ -50,7 +50,7 @@ class Outcome:
         return self.pairs["arise_status"] == "failed"
 
 
-def recognise(task: Task, job: Job) -> list[Outcome]:
+def recognise_task(task: Task, job: Job) -> list[Outcome]:
     """All entries of a task; the small ones go through the network together."""
     model = as_model(job.model)
     entries = list(task.entries()) if isinstance(task, Files) else task

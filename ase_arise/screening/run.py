@@ -21,7 +21,7 @@ from arise_core.runtime import threads
 from arise_core.runtime.workers import processes
 from arise_core.settings import DEFAULT_MODEL, SYMPREC, TOP, RecognitionSettings
 from ase_arise.convert import ModelLike, as_model
-from ase_arise.screening.job import Job, Outcome, recognise
+from ase_arise.screening.job import Job, Outcome, recognise_task
 from ase_arise.screening.results import Results, _check_out, _facts
 from ase_arise.screening.sources import Files, Source, Task, open_source
 
@@ -102,13 +102,13 @@ def _recognised(tasks: Iterator[Task], job: Job, workers: int) -> Iterator[tuple
     """Outcomes of each task in order, and the size of the task."""
     if workers == 1:
         for task in tasks:
-            yield recognise(task, job), _size(task)
+            yield recognise_task(task, job), _size(task)
         return
     try:
         with processes(workers) as pool:
             running: deque[tuple[Future[list[Outcome]], int]] = deque()
             for task in tasks:
-                running.append((pool.submit(recognise, task, job), _size(task)))
+                running.append((pool.submit(recognise_task, task, job), _size(task)))
                 if len(running) > 2 * workers:
                     future, size = running.popleft()
                     yield future.result(), size

@@ -46,8 +46,8 @@ def no_work(monkeypatch):
         raise AssertionError("work was done before the input was refused")
 
     for place in (
-        "arise_core.recognise.describe", "arise_core.recognise.iterate_boxes", "ase_arise.comparison.describe",
-        "arise_core.network.Model.predict", "ase_arise.screening.describe",
+        "arise_core.recognition.whole.describe", "arise_core.recognition.maps.iterate_boxes",
+        "arise_core.model.model.Model.predict_steps", "ase_arise.screening.job.describe",
     ):  # fmt: skip
         monkeypatch.setattr(place, fail)
 

@@ -8,7 +8,7 @@ from matplotlib.image import imread
 
 from arise_core.testing import cosine
 from ase_arise import from_atoms, similarity
-from ovito_arise.demo.pictures import draw
+from arise_cli.figures import draw
 
 
 def crystals() -> list[Atoms]:

@@ -18,13 +18,13 @@ from tests.ovito.helpers import FAST, analysed, collection, pipeline_of
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch) -> None:
     """Fail if descriptors are computed: errors come before that."""
-    from arise_core import recognise
+    from arise_core.recognition import maps, whole
 
     def forbidden(*_, **__):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr(recognise, "iterate_boxes", forbidden)
-    monkeypatch.setattr(recognise, "describe", forbidden)
+    monkeypatch.setattr(maps, "iterate_boxes", forbidden)
+    monkeypatch.setattr(whole, "describe", forbidden)
 
 
 def broken(fcc: arise.Structure, **changes: object) -> DataCollection:
@@ -91,8 +91,8 @@ def test_refused(case, fcc):
     [
         ({"stride": 17.0}, r"`stride` must not exceed `box_size` \(16.0 Å\), got 17.0 Å"),
         ({"model": "arise-1"}, "'arise-1'. The zoo has: arise-108"),
-        ({"classes": "FCX"}, "`classes` has a name"),
-        ({"probabilities": "FCX"}, "`probabilities` has a name"),
+        ({"classes": "FCX"}, "`classes` must be a class of the model"),
+        ({"probabilities": "FCX"}, "`probabilities` must be a class of the model"),
     ],
 )
 def test_parameters_changed_later_are_refused_by_the_next_evaluation(fcc, parameters, message):

@@ -50,6 +50,7 @@ COMPUTED = {
     "edges": "box",
     "min_atoms": 10,
     "min_atoms_per_species": 2,
+    "memory_limit": 2.0,
     "passes": 17,
     "tolerance": 0.5,
     "seed": 1,
@@ -135,7 +136,8 @@ def test_a_result_knows_its_size(fcc):
     modifier = AriseModifier(**FAST)
     pipeline_of(fcc, modifier).compute()
     result = modifier._results.last()
-    least = result.field.prediction.probabilities.nbytes + result.field.grid.structure.positions.nbytes
+    field = result.local.field
+    least = field.prediction.probabilities.nbytes + field.grid.structure.positions.nbytes
     assert least < result.nbytes < 3 * least
     assert results.BUDGET > 1e6
 
@@ -196,6 +198,7 @@ def test_control_c_ends_the_work_and_leaves_ovito_usable():
 import os, signal
 from arise_core import build, prototype
 from arise_core.geometry import builders
+from tests.ovito.test_cache import interrupted
 fcc = builders.repeat(build(prototype("fcc")), (9, 9, 9))
 interrupted(fcc, lambda: os.kill(os.getpid(), signal.SIGINT), setattr)
 print("fine")

@@ -24,7 +24,7 @@ def two_atoms(**types: object) -> DataCollection:
 
 
 def numbers_of(data: DataCollection, mapping: dict[str, str] | None = None) -> list[int]:
-    return to_atoms(data, mapping or {}).structure.numbers.tolist()
+    return to_atoms(data, mapping or {}).material.structure.numbers.tolist()
 
 
 @pytest.mark.parametrize("origin", [(0.0, 0.0, 0.0), (-3.0, 40.0, 0.5)])
@@ -32,7 +32,7 @@ def numbers_of(data: DataCollection, mapping: dict[str, str] | None = None) -> l
 def test_positions_cell_and_boundary_conditions_arrive(origin, pbc):
     structure = arise.Structure([[0.0, 0, 0], [2.5, 1, 0], [9.0, -3, 1]], [29, 28, 29], SKEWED, pbc)
     atoms = to_atoms(collection(structure, origin), {})
-    found = atoms.structure
+    found = atoms.material.structure
     assert found.positions == pytest.approx(structure.positions, abs=1e-12)
     assert (found.numbers == structure.numbers).all()
     assert found.cell == pytest.approx(SKEWED)
@@ -51,11 +51,11 @@ def test_the_collection_stays_as_it_is():
 
 def test_no_cell_and_a_flat_cell_are_open():
     data = two_atoms()
-    assert not to_atoms(data, {"*": "Cu"}).structure.cell.any()
+    assert not to_atoms(data, {"*": "Cu"}).material.structure.cell.any()
     cell = SimulationCell(pbc=(True, True, False), is2D=True)
     cell[:, :3] = np.diag([5.0, 5.0, 0.0])
     data.objects.append(cell)
-    structure = to_atoms(data, {"*": "Cu"}).structure
+    structure = to_atoms(data, {"*": "Cu"}).material.structure
     assert structure.pbc.tolist() == [True, True, False]
     assert np.linalg.det(structure.complete_cell) == pytest.approx(25)
 
@@ -107,9 +107,9 @@ def test_selection_picks_the_atoms():
     data = collection(arise.Structure(np.arange(12.0).reshape(4, 3), [29, 28, 27, 26]))
     data.particles_.create_property("Selection", data=[0, 1, 0, 1])
     atoms = to_atoms(data, {}, only_selected=True)
-    assert atoms.structure.numbers.tolist() == [28, 26]
+    assert atoms.material.structure.numbers.tolist() == [28, 26]
     assert atoms.selected.tolist() == [False, True, False, True]
-    assert len(to_atoms(data, {}).structure) == 4
+    assert len(to_atoms(data, {}).material) == 4
 
 
 def test_selected_atoms_alone_need_an_element():
@@ -117,4 +117,4 @@ def test_selected_atoms_alone_need_an_element():
     data.particles_.create_property("Selection", data=[1, 0])
     with pytest.raises(ValueError, match="particle type 2"):
         to_atoms(data, {}, only_selected=False)
-    assert to_atoms(data, {}, only_selected=True).structure.numbers.tolist() == [29]
+    assert to_atoms(data, {}, only_selected=True).material.structure.numbers.tolist() == [29]

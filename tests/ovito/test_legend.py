@@ -11,7 +11,7 @@ from ovito_arise.demo import pictures
 from tests.ovito.helpers import FAST, crystal_and_melt, pipeline_of
 
 needs_vulkan = pytest.mark.skipif(
-    "not __import__('ovito_arise.pictures').pictures.can_render()", reason="no Vulkan"
+    "not __import__('ovito_arise.demo.pictures').demo.pictures.can_render()", reason="no Vulkan"
 )
 GREEN = (0.4, 1.0, 0.4)
 SIDE = pictures.View(direction=(0, 1, 0), up=(0, 0, 1), size=(160, 300))

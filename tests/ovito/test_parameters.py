@@ -87,6 +87,7 @@ def test_every_parameter_has_label_and_help_and_stands_in_the_docs(kind):
         ("seed", -1, "integer >= 0"),
         ("min_atoms", 0, "integer >= 1"),
         ("min_atoms_per_species", 0, "integer >= 1"),
+        ("memory_limit", 0.0, "number > 0.0"),
         ("min_confidence", 1.5, "<= 1.0"),
         ("color_end", 0.0, "number > 0.0"),
         ("padding", "some", "'half'"),
@@ -137,7 +138,7 @@ def test_every_parameter_is_in_the_list_of_bad_values():
         ({"box_size": float("inf")}, "`box_size` must be a positive number"),
         ({"model": "arise-999"}, "'arise-999'. The zoo has: .*arise-108"),
         ({"classes": ["FCX"]}, "`classes` must be a class of the model, got 'FCX'; close: .*FCC"),
-        ({"probabilities": "HCP, nonsense"}, "`probabilities` has a name .* 'nonsense'"),
+        ({"probabilities": "HCP, nonsense"}, "`probabilities` must be a class of the model, got 'nonsense'"),
     ],
 )
 def test_parameters_that_do_not_fit_are_refused_by_the_constructor(parameters, message):
@@ -192,9 +193,9 @@ def test_names_are_split_outside_parentheses():
 
 
 def test_a_class_filter_of_nothing_or_of_all_considers_all(model):
-    assert AriseModifier(classes=[])._choice(model).considered is None
-    assert AriseModifier(classes="all")._choice(model).considered is None
-    assert AriseModifier(classes="FCC")._choice(model).considered is not None
+    assert AriseModifier(classes=[])._rule(model).considered is None
+    assert AriseModifier(classes="all")._rule(model).considered is None
+    assert AriseModifier(classes="FCC")._rule(model).considered is not None
 
 
 def test_a_device_that_is_missing_falls_back_with_a_warning(model):
