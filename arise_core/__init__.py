@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from arise_core import _moved
 from arise_core.runtime.lazy import public_names
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ __all__ = [
 ]
 
 _lookup = public_names(__name__, _PLACES)
+_moved.install()
 
 
 def __getattr__(name: str) -> Any:

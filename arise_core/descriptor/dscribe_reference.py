@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from ase import Atoms
+from dscribe.core import System
 from dscribe.descriptors import SOAP
 
 from arise_core.errors import InputError
@@ -59,7 +59,7 @@ def _one(
     )
     centres = structure.positions[structure.numbers == alpha] / scale
     chosen = structure.numbers == beta
-    neighbours = Atoms(
+    neighbours = System(
         numbers=structure.numbers[chosen],
         positions=structure.positions[chosen] / scale,
         cell=structure.complete_cell / scale,

@@ -14,7 +14,7 @@ from arise_core.crystals.symmetry import space_group
 from arise_core.descriptor.soap import describe
 from arise_core.errors import InputError
 from arise_core.geometry.material import Material
-from arise_core.recognition.result import Recognition
+from arise_core.recognition.result import Recognition, recognise
 from arise_core.recognition.whole import is_large_enough
 from arise_core.settings import RecognitionSettings
 from ase_arise.convert import as_model, to_material

@@ -224,5 +224,7 @@ def test_progress_ends_at_one():
 
 
 def test_unknown_options_are_named():
-    with pytest.raises(TypeError, match="unknown argument 'boxsize'; known: mode, reject_threshold, box_size"):
+    with pytest.raises(
+        TypeError, match="unknown argument 'boxsize'; known: mode, reject_threshold, box_size"
+    ):
         annotate(bulk("Cu"), boxsize=3)

@@ -17,9 +17,9 @@ from ase.db.row import AtomsRow
 from arise_core.crystals.ideal import build
 from arise_core.crystals.symmetry import space_group
 from arise_core.crystals.table import prototypes as all_prototypes
-from ase_arise.screening.job import Job
 from arise_core.settings import RecognitionSettings
 from ase_arise import classify, screen
+from ase_arise.screening.job import Job
 from ase_arise.screening.results import Results
 from ase_arise.screening.sources import BATCH, Entry, frame_entries, open_source
 

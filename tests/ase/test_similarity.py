@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from arise_cli.figures import draw
 from ase import Atoms
 from ase.build import bulk
 from matplotlib.image import imread
 
 from arise_core.testing import cosine
 from ase_arise import from_atoms, similarity
-from arise_cli.figures import draw
 
 
 def crystals() -> list[Atoms]:

@@ -1,0 +1,1 @@
+"""What all doors have to agree on: core, ASE, command line and OVITO."""
