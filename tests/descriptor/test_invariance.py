@@ -32,7 +32,9 @@ def crystals(draw):
 def pieces(draw):
     """An open cube of a few dozen atoms, or a layer: their shape is found on voxels."""
     if draw(st.booleans()):
-        return shaken(arise.build(arise.prototype(draw(st.sampled_from(["graphene", "MoS2 monolayer"])))), 0.02)
+        return shaken(
+            arise.build(arise.prototype(draw(st.sampled_from(["graphene", "MoS2 monolayer"])))), 0.02
+        )
     name = draw(st.sampled_from(["fcc", "bcc", "rock salt"]))
     edge = draw(st.floats(7.0, 10.0))
     unit = arise.build(arise.prototype(name))

@@ -45,3 +45,25 @@ def test_a_cache_that_cannot_be_written_is_no_obstacle(tmp_path):
     assert "in every process" in said
     assert "NUMBA_CACHE_DIR" in said
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+NUMBERS = """
+import hashlib
+import arise_core as arise
+digest = hashlib.sha256()
+for name in ("fcc", "rock salt"):
+    structure = arise.build(arise.prototype(name))
+    digest.update(arise.describe(structure).tobytes())
+    grid = arise.box_grid(structure, arise.MapSettings(box_size=10.0, stride=5.0))
+    digest.update(arise.describe_boxes(grid, arise.DescriptorSettings.corrected()).features.tobytes())
+print(digest.hexdigest())
+"""
+
+
+def test_numbers_do_not_depend_on_whether_loops_were_just_compiled(tmp_path):
+    """The last bit did, where a loop called another one: compiled by itself, or with the loop that calls it."""
+    compiled, said = run(NUMBERS, tmp_path)
+    assert "ARISE compiles its loops" in said
+    loaded, said = run(NUMBERS, tmp_path)
+    assert "compiles" not in said
+    assert loaded == compiled
