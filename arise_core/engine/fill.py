@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy import sparse
 
 from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import FloatArray
@@ -50,15 +51,17 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
         dips *= grid.shape[k] > 1  # see below for thin layers
         whole = 1.0 - np.minimum(dips * DIP * spacing[k] / np.maximum(upper - lower, 1e-300), 0.5)
         overlaps.append(overlap / np.maximum(overlap.sum(axis=1) * whole, 1e-300)[:, None])
-    share = np.einsum("xa,abc->xbc", overlaps[0], material.inside)  # not `optimize`: that would be BLAS
-    share = np.einsum("yb,xbc->xyc", overlaps[1], share)
-    share = np.einsum("zc,xyc->xyz", overlaps[2], share)
+    share = material.inside.astype(np.float64)
+    for k, overlap in enumerate(overlaps):  # sparse, since a box covers few nodes, and without BLAS
+        first_axis = np.moveaxis(share, k, 0)
+        summed = sparse.csr_array(overlap) @ first_axis.reshape(len(first_axis), -1)
+        share = np.moveaxis(summed.reshape(-1, *first_axis.shape[1:]), 0, k)
     thin = ~grid.pbc & (np.array(grid.shape) == 1)
     if thin.sum() == 1:
         inside = float(np.quantile(share, 0.9))
         if inside >= THIN_LAYER:
             share = share / inside
-    return np.asarray(share)
+    return np.ascontiguousarray(share)
 
 
 def material_inside(grid: BoxGrid, material: Support, box: int, width: FloatArray) -> Support:
