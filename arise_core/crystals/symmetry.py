@@ -26,10 +26,15 @@ HALL_NUMBERS = 530
 @contextmanager
 def _spglib() -> Iterator[None]:
     """spglib without its remarks: 2.7 and later warn about their own error handling."""
-    os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it writes to the terminal whenever it finds nothing
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        yield
+    before = os.environ.get("SPGLIB_WARNING")
+    os.environ["SPGLIB_WARNING"] = before or "OFF"  # it writes to the terminal whenever it finds nothing
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        if before is None:
+            os.environ.pop("SPGLIB_WARNING", None)
 
 
 #: What spglib raises instead of giving None, in versions to come.
