@@ -10,6 +10,7 @@ import ase.db
 import ase.io
 import numpy as np
 import pytest
+import threadpoolctl  # noqa: F401 - sets a variable of its own in the environment when it is imported
 from ase import Atoms
 from ase.build import bulk, fcc111, graphene
 from ase.db.row import AtomsRow
@@ -20,7 +21,6 @@ from arise_core.crystals.table import prototypes as all_prototypes
 from arise_core.settings import RecognitionSettings
 from ase_arise import classify, screen
 from ase_arise.screening.job import Job
-from ase_arise.convert import as_model
 from ase_arise.screening.results import Results
 from ase_arise.screening.sources import BATCH, Entry, frame_entries, open_source
 
@@ -242,7 +242,6 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
     images = many(2 * BATCH + 10)
     images[3] = Atoms("Cu2", [[0, 0, 0], [0, 0, 0.01]], cell=[4, 4, 4], pbc=True)
     ase.io.write(tmp_path / "a.xyz", images)
-    as_model("arise-108")  # torch sets a variable of its own when it is imported
     before = dict(os.environ)
     for workers in (1, 2):
         screen(tmp_path / "a.xyz", tmp_path / f"{workers}.db", workers=workers, passes=10)
