@@ -48,14 +48,16 @@ def run(job: Job[T], progress: Progress = silent) -> T:
             progress(step)
 
 
-def part(job: Job[T], start: float, stop: float, message: str = "") -> Job[T]:
+def part(job: Job[T], start: float, stop: float, message: str = "", name: str = "") -> Job[T]:
     """A job as a part of a longer one: its steps run from `start` to `stop`.
 
     Args:
         job: the part.
         start, stop: shares of the longer job between which it lies.
         message: for steps that have none.
+        name: of the part, before each message.
     """
+    prefix = f"{name}: " if name else ""
     with closing(job):
         while True:
             try:
@@ -63,4 +65,4 @@ def part(job: Job[T], start: float, stop: float, message: str = "") -> Job[T]:
             except StopIteration as end:
                 result: T = end.value
                 return result
-            yield Step(start + (stop - start) * step, step.message or message)
+            yield Step(start + (stop - start) * step, f"{prefix}{step.message or message}")

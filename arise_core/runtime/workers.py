@@ -6,12 +6,24 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from typing import ParamSpec, TypeVar
 
 from arise_core.runtime import threads
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Pool(ProcessPoolExecutor):
+    """Starts its processes when work comes in. Only meanwhile is the environment another than the caller's."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        with _single_threaded_children():
+            return super().submit(fn, *args, **kwargs)
 
 
 @contextmanager
@@ -20,13 +32,11 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
 
     A script that uses it needs `if __name__ == "__main__":`, as with everything that spawns.
     """
-    with _single_threaded_children():
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(count, mp_context=context, initializer=_start)
-        try:
-            yield pool
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    pool = _Pool(count, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ further. The input map stays. Removing drops rows of the last layer and trains n
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -22,20 +21,23 @@ from arise_core.crystals.symmetry import symmetry
 from arise_core.descriptor.soap import describe
 from arise_core.errors import InputError
 from arise_core.model.card import Card
+from arise_core.model.classes import ClassTable
 from arise_core.model.model import Model
 from arise_core.model.zoo import load_model
+from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.runtime.files import fresh_folder, write_atomically
+from arise_core.runtime.ledger import package_version
 from arise_core.settings import SamplingSettings
 from arise_core.training.defaults import DEFAULT_MODEL
 from arise_core.training.edit_report import REPORT_LEVELS, Trial, removal_report, report
 from arise_core.training.export import export, network_digest
-from arise_core.training.fit import Fitted, Progress, fit, split
+from arise_core.training.fit import Fitted, fit_steps, split
 from arise_core.training.network import DropoutMLP
 from arise_core.training.own_crystals import Source, make_crystal, same_crystal
 from arise_core.training.recipe import FitSettings, NetworkSettings, Recipe, parse_recipe
 from arise_core.training.samples.defects import DefectSamples
 from arise_core.training.samples.perturbed import PaperSamples, PerturbedSamples
-from arise_core.training.train import Plan, collect, targets_of
+from arise_core.training.train import Plan, collect_steps, targets_of
 
 PART_SIZE = 8
 
@@ -97,7 +99,7 @@ def add_classes(
     model: str | Path = DEFAULT_MODEL,
     settings: AddSettings | None = None,
     overwrite: bool = False,
-    progress: Progress = lambda fraction, message: None,
+    progress: Progress = silent,
 ) -> tuple[Model, str]:
     """A model that knows more crystals than another, and a report on it (Markdown).
 
@@ -110,13 +112,29 @@ def add_classes(
         model: what to go on from, a name of the zoo or a path.
         settings: numbers of samples, and training.
         overwrite: allow an `out` that is not empty.
-        progress: called with the fraction done and a message.
+        progress: called with the share of the work done.
 
     Raises:
         FileNotFoundError, FileExistsError: a missing file; an `out` with contents.
         ValueError: a bad file or name, a crystal that the model knows, or a model that cannot be gone on from.
     """
+    return run(
+        add_classes_steps(files, names, out, model=model, settings=settings, overwrite=overwrite), progress
+    )
+
+
+def add_classes_steps(
+    files: Sequence[Path],
+    names: Sequence[str],
+    out: Path,
+    *,
+    model: str | Path = DEFAULT_MODEL,
+    settings: AddSettings | None = None,
+    overwrite: bool = False,
+) -> Job[tuple[Model, str]]:
+    """`add_classes` as a job; closed, it leaves nothing but the empty folder."""
     settings = settings or AddSettings()
+    sampling = SamplingSettings(passes=settings.passes)
     check_folder(out, overwrite)
     if not files:
         raise InputError("`files` is empty: name at least one structure file")
@@ -139,32 +157,30 @@ def add_classes(
             crystals=(*old, *new),
         ),
     ]  # fmt: skip
-    features, labels = collect(plans, None, lambda f, m: progress(0.02 + 0.68 * f, m), PART_SIZE)
-    classes = (*base.class_info, *(c.info for c in new))
+    features, labels = yield from part(collect_steps(plans, PART_SIZE), 0.02, 0.7)
+    classes = ClassTable.of((*base.class_info, *(c.info for c in new)))
     targets = targets_of(labels, classes)
     plan = fine_tuning(base, recipe, settings, out.name)
-    fitted = fit(
-        features, targets, len(classes), plan, None, lambda f, m: progress(0.7 + 0.15 * f, m),
-        start=grown(base, len(new)),
-    )  # fmt: skip
+    fitting = fit_steps(features, targets, len(classes), plan, start=grown(base, len(new)))
+    fitted = yield from part(fitting, 0.7, 0.85)
     defects = Plan(
         samples=DefectSamples(levels=REPORT_LEVELS, draws=settings.defects), settings=base.descriptor,
         seed=settings.seed + 2, crystals=(*old, *new),
     )  # fmt: skip
-    bad, bad_labels = collect([defects], None, lambda f, m: progress(0.85 + 0.14 * f, m), PART_SIZE)
-    trial = Trial(base, fitted.network, classes, new, SamplingSettings(passes=settings.passes))
+    bad, bad_labels = yield from part(collect_steps([defects], PART_SIZE), 0.85, 0.95)
+    trial = Trial(base, fitted.network, classes, new, sampling)
     held_out = split(targets)[1]
-    figures = {
-        "held-out samples": trial.compare(features[held_out], targets[held_out]),
-        "defects": trial.compare(bad, targets_of(bad_labels, classes)),
-    }
+    comparison = trial.compare_steps(features[held_out], targets[held_out])
+    figures = {"held-out samples": (yield from part(comparison, 0.95, 0.97, "held-out samples"))}
+    comparison = trial.compare_steps(bad, targets_of(bad_labels, classes))
+    figures["defects"] = yield from part(comparison, 0.97, 0.99, "defects")
     card = replace(
         base.card,
         name=plan.name,
         description=f"{base.name} and {', '.join(c.info.name for c in new)}.",
         classes=classes,
         weights_sha256=network_digest(fitted.network),
-        package_version=importlib.metadata.version("ovito-arise"),
+        package_version=package_version(),
         training=extended_training(base, recipe, old, new, sources, settings, fitted, len(targets)),
         accuracy={
             "training_split": fitted.accuracy,
@@ -173,9 +189,9 @@ def add_classes(
         },
     )
     export(fitted.network, card, out)
-    text = report(base, old, new, sources, figures, SamplingSettings(passes=settings.passes))
+    text = report(base, old, new, sources, figures, sampling)
     write_atomically(out / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
-    progress(1.0, f"model in {out}")
+    yield Step(1.0, f"model in {out}")
     return load_model(out), text
 
 
@@ -355,7 +371,7 @@ def extended_training(
         "settings": asdict(settings),
         "samples": n_samples,
         "kept_epoch": fitted.epoch,
-        "package_version": importlib.metadata.version("ovito-arise"),
+        "package_version": package_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,
         "python": platform.python_version(),
@@ -412,7 +428,7 @@ def remove_classes(
         "step": "remove-class",
         "base": {"name": base.name, "weights_sha256": base.card.weights_sha256},
         "labels": [c.label for c in removed],
-        "package_version": importlib.metadata.version("ovito-arise"),
+        "package_version": package_version(),
     }
     kept = {base.classes[k] for k in left}
     training = {**before, "steps": [*before.get("steps", ()), step]}
@@ -422,9 +438,9 @@ def remove_classes(
         base.card,
         name=out.name,
         description=f"{base.name} without {', '.join(c.name for c in removed)}.",
-        classes=tuple(base.class_info[k] for k in left),
+        classes=ClassTable.of(base.class_info[k] for k in left),
         weights_sha256=network_digest(network),
-        package_version=importlib.metadata.version("ovito-arise"),
+        package_version=package_version(),
         training=training,
         accuracy={},
     )

@@ -12,17 +12,20 @@ import numpy as np
 import torch
 
 from arise_core.crystals.crystal import Crystal
-from arise_core.crystals.naming import ClassInfo
+from arise_core.crystals.naming import DISORDERED, UNKNOWN
 from arise_core.descriptor.soap import describe
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.model.card import Card
+from arise_core.model.classes import ClassTable
 from arise_core.model.model import Model
 from arise_core.model.prediction import Prediction
+from arise_core.progress import Job, part
+from arise_core.runtime.tables import markdown
 from arise_core.settings import SamplingSettings
 from arise_core.training.export import scripted
 from arise_core.training.network import DropoutMLP
 from arise_core.training.own_crystals import Source
-from arise_core.training.samples.perturbed import DISORDERED, TO_REJECT, UNKNOWN
+from arise_core.training.samples.perturbed import TO_REJECT
 
 #: Rows of the tables of a report.
 NEAREST = 5
@@ -34,20 +37,21 @@ class Trial:
     """The old and the new model on the same samples."""
 
     def __init__(
-        self, base: Model, network: DropoutMLP, classes: Sequence[ClassInfo], new: Sequence[Crystal],
+        self, base: Model, network: DropoutMLP, classes: ClassTable, new: Sequence[Crystal],
         sampling: SamplingSettings,
     ) -> None:  # fmt: skip
         self.base = base
         self.n_old = len(base.classes)
-        self.classes = tuple(classes)
+        self.classes = classes
         self.new = tuple(new)
         self.sampling = sampling
         self.network = network
 
-    def compare(self, features: Float32Array, targets: IntArray) -> dict[str, Any]:
-        """Shares right before and after, of old and new classes, and who is taken for whom."""
-        after = predicted(self.network, self.base.card, self.classes, features, self.sampling)
-        before = self.base.predict(features, self.sampling)
+    def compare_steps(self, features: Float32Array, targets: IntArray) -> Job[dict[str, Any]]:
+        """Shares right before and after, of old and new classes, and who is taken for whom; as a job."""
+        network = unsaved(self.network, self.base.card, self.classes)
+        after = yield from part(network.predict_steps(features, self.sampling), 0, 0.5)
+        before = yield from part(self.base.predict_steps(features, self.sampling), 0.5, 1)
         old = (targets >= 0) & (targets < self.n_old)
         out: dict[str, Any] = {"old": _change(before, after, targets, old)}
         for name, number in TO_REJECT.items():
@@ -88,13 +92,9 @@ def _change(before: Prediction, after: Prediction, targets: IntArray, which: Any
     return {"samples": int(which.sum()), "right_before": right(before), "right_after": right(after)}
 
 
-def predicted(
-    network: DropoutMLP, card: Card, classes: Sequence[ClassInfo], features: Float32Array,
-    sampling: SamplingSettings,
-) -> Prediction:  # fmt: skip
-    """Prediction of a network that is not a file yet."""
-    named = replace(card, classes=tuple(classes))
-    return Model(scripted(network), named, torch.device("cpu"), Path()).predict(features, sampling)
+def unsaved(network: DropoutMLP, card: Card, classes: ClassTable) -> Model:
+    """A network that is not a file yet, as a model."""
+    return Model(scripted(network), replace(card, classes=classes), torch.device("cpu"), Path())
 
 
 def report(
@@ -106,14 +106,17 @@ def report(
     known = np.array([c.fingerprint for c in old])
     for new_crystal, source in zip(new, sources, strict=True):
         lines += _about(new_crystal, source, base, known, figures, sampling)
-    lines += ["## The old classes", "", "| measured on | samples | before | after | loss, points |"]
-    lines += ["|---|---|---|---|---|"]
-    for name, figure in figures.items():
-        row = figure["old"]
-        loss = 100 * (row["right_before"] - row["right_after"])
-        lines.append(
-            f"| {name} | {row['samples']} | {row['right_before']:.2%} | {row['right_after']:.2%} | {loss:+.2f} |"
-        )
+    lines += ["## The old classes", ""]
+    lines += markdown(
+        ("measured on", "samples", "before", "after", "loss, points"),
+        [
+            (
+                name, row["samples"], f"{row['right_before']:.2%}", f"{row['right_after']:.2%}",
+                f"{100 * (row['right_before'] - row['right_after']):+.2f}",
+            )
+            for name, row in ((name, figure["old"]) for name, figure in figures.items())
+        ],
+    )  # fmt: skip
     for name, figure in figures.items():
         for kind, words in ((DISORDERED, "Disorder"), (UNKNOWN, "Crystals that are no class")):
             if kind in figure:
@@ -142,7 +145,12 @@ def _about(
     # the most similar descriptors, and before them what the model itself thinks of
     likely = [int(k) for k in np.argsort(-probabilities)[:NEAREST] if probabilities[k] >= 0.05]
     nearest = [int(k) for k in np.argsort(-cosine)[:NEAREST] if int(k) not in likely]
-    lines = [
+
+    def listed(counts: dict[str, int]) -> str:
+        return ", ".join(f"{names.get(label, label)} {n}" for label, n in counts.items()) or "none"
+
+    measured = [(name, figure["new"][crystal.label]) for name, figure in figures.items()]
+    return [
         f"## {crystal.info.name}",
         "",
         f"{source.file}: space group {crystal.info.space_group}, {len(crystal.unit)} atoms in the primitive cell, "
@@ -151,44 +159,44 @@ def _about(
         f"What {base.name} said of it: mutual information {prediction.mutual_information[0]:.2f} bit, "
         f"{'' if prediction.rejected[0] else 'not '}rejected.",
         "",
-        "| nearest class | probability | cosine of descriptors |",
-        "|---|---|---|",
-        *(
-            f"| {base.class_info[k].name} | {probabilities[k]:.3f} | {cosine[k]:.4f} |"
-            for k in (*likely, *nearest)
+        *markdown(
+            ("nearest class", "probability", "cosine of descriptors"),
+            [
+                (base.class_info[k].name, f"{probabilities[k]:.3f}", f"{cosine[k]:.4f}")
+                for k in (*likely, *nearest)
+            ],
         ),
         "",
-        "| measured on | samples | recognised | taken for others | others taken for it |",
-        "|---|---|---|---|---|",
-    ]
-
-    def listed(counts: dict[str, int]) -> str:
-        return ", ".join(f"{names.get(label, label)} {n}" for label, n in counts.items()) or "none"
-
-    for name, figure in figures.items():
-        row = figure["new"][crystal.label]
-        if row["samples"]:
-            lines.append(
-                f"| {name} | {row['samples']} | {row['right']:.2%} | {listed(row['taken_for'])} | "
-                f"{listed(row['old_taken_for_it'])} |"
-            )
-    return [*lines, ""]
+        *markdown(
+            ("measured on", "samples", "recognised", "taken for others", "others taken for it"),
+            [
+                (
+                    name, row["samples"], f"{row['right']:.2%}", listed(row["taken_for"]),
+                    listed(row["old_taken_for_it"]),
+                )
+                for name, row in measured
+                if row["samples"]
+            ],
+        ),
+        "",
+    ]  # fmt: skip
 
 
 def removal_report(base: Model, result: Model, gone: Sequence[int], crystals: Sequence[Crystal]) -> str:
     """What the removed crystals are taken for now."""
-    lines = [
-        f"# {base.name} without {len(gone)} class{'es' if len(gone) > 1 else ''}",
-        "",
-        "| removed | its ideal structure is now called | probability | mutual information, bit | rejected |",
-        "|---|---|---|---|---|",
-    ]
+    rows = []
     for k in gone:
-        info = base.class_info[k]
         features = describe(crystals[k].pristine[0], base.descriptor)[None]
         p = result.predict(features, SamplingSettings(passes=200))
-        lines.append(
-            f"| {info.name} | {result.class_info[int(p.index[0])].name} | {p.probabilities[0].max():.3f} | "
-            f"{p.mutual_information[0]:.2f} | {'yes' if p.rejected[0] else 'no'} |"
-        )
-    return "\n".join(lines) + "\n"
+        rows.append(
+            (
+                base.class_info[k].name, result.class_info[int(p.index[0])].name,
+                f"{p.probabilities[0].max():.3f}", f"{p.mutual_information[0]:.2f}",
+                "yes" if p.rejected[0] else "no",
+            )
+        )  # fmt: skip
+    columns = (
+        "removed", "its ideal structure is now called", "probability", "mutual information, bit", "rejected"
+    )  # fmt: skip
+    title = f"# {base.name} without {len(gone)} class{'es' if len(gone) > 1 else ''}"
+    return "\n".join([title, "", *markdown(columns, rows)]) + "\n"

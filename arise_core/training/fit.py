@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,10 @@ from torch import Tensor, nn
 
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import IntArray, Reals
+from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
-from arise_core.runtime.files import write_atomically
+from arise_core.runtime.ledger import Ledger
+from arise_core.runtime.tables import write_csv
 from arise_core.training.network import DropoutMLP
 from arise_core.training.recipe import NetworkSettings, Recipe
 
@@ -34,7 +35,12 @@ LOG_COLUMNS = (
     "seconds",
 )
 
-Progress = Callable[[float, str], None]
+CHECKPOINT = "checkpoint.pt"
+#: Epochs from checkpoint to checkpoint.
+CHECKPOINT_EVERY = 5
+LOG = "training.csv"
+
+#: Called with an epoch, from 1, and its validation accuracy.
 AfterEpoch = Callable[[int, float], None]
 
 
@@ -61,13 +67,13 @@ def fit(
     targets: IntArray,
     n_classes: int,
     recipe: Recipe,
-    out: Path | None,
-    progress: Progress = lambda fraction, message: None,
+    ledger: Ledger | None = None,
+    progress: Progress = silent,
     *,
     start: DropoutMLP | None = None,
     after_epoch: AfterEpoch = lambda epoch, accuracy: None,
 ) -> Fitted:
-    """Train the recipe's network; resume from `out/checkpoint.pt` if it belongs to this recipe.
+    """Train the recipe's network; resume from the checkpoint in the ledger's folder.
 
     The same machine gives the same weights, interrupted or not, with any number of threads.
 
@@ -76,96 +82,171 @@ def fit(
         targets: (n,), class index; negative for samples to reject.
         n_classes: number of classes.
         recipe: network and optimisation.
-        out: folder for `training.csv` and the checkpoint; None: nothing is written or resumed.
-        progress: called after each epoch with the fraction done and a message.
+        ledger: folder for `training.csv` and the checkpoint; None: nothing is written or resumed.
+        progress: called after each epoch.
         start: network to go on from, its input map included, instead of a new one; it is trained in place.
         after_epoch: called with the epoch, from 1, and its validation accuracy; may raise to stop.
+
+    Raises:
+        InputError: a checkpoint of other work.
+        FileError: a damaged checkpoint.
     """
-    with (
-        threads.one_torch_thread(),
-        threads.one_blas_thread(),
-        torch.random.fork_rng(devices=[]),
-    ):  # the caller's generator is left as it was
-        torch.manual_seed(recipe.seed)
-        return _fit(features, targets, n_classes, recipe, out, progress, start, after_epoch)
+    job = fit_steps(features, targets, n_classes, recipe, ledger, start=start, after_epoch=after_epoch)
+    return run(job, progress)
 
 
-def _fit(
-    features: Reals, targets: IntArray, n_classes: int, recipe: Recipe, out: Path | None, progress: Progress,
-    start: DropoutMLP | None, after_epoch: AfterEpoch,
-) -> Fitted:  # fmt: skip
-    settings = recipe.fit
-    train, validation = split(targets)
-    generator = torch.Generator().manual_seed(recipe.seed)
-    x = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
-    y = torch.from_numpy(np.asarray(targets, dtype=np.int64))
-    xt, yt, xv, yv = x[train], y[train], x[validation], y[validation]
-    network = start if start is not None else _new_network(features[train], n_classes, recipe.network)
-    optimiser = torch.optim.AdamW(
-        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    steps = max(1, (len(xt) + settings.batch_size - 1) // settings.batch_size)
-    total = steps * settings.epochs
-    state: dict[str, Any] = {"epoch": 0, "best": None, "rows": []}
-    loaded = _read_checkpoint(out / CHECKPOINT, recipe.digest()) if out is not None else None
-    if loaded is not None:
-        state = loaded["state"]
-        network.load_state_dict(loaded["network"])
-        optimiser.load_state_dict(loaded["optimiser"])
-        generator.set_state(loaded["generator"])
-        torch.set_rng_state(loaded["torch"])
-    for epoch in range(state["epoch"], settings.epochs):
+def fit_steps(
+    features: Reals,
+    targets: IntArray,
+    n_classes: int,
+    recipe: Recipe,
+    ledger: Ledger | None = None,
+    *,
+    start: DropoutMLP | None = None,
+    after_epoch: AfterEpoch = lambda epoch, accuracy: None,
+) -> Job[Fitted]:
+    """`fit` as a job, a step an epoch; closed, it leaves the checkpoint of the last epoch."""
+    work = _Fit(features, targets, n_classes, recipe, start)
+    if ledger is not None and ledger.done(CHECKPOINT):
+        work.load(ledger.read(CHECKPOINT, partial(torch.load, weights_only=True)), ledger)
+    epochs = recipe.fit.epochs
+    saved = work.epoch
+    try:
+        while work.epoch < epochs:
+            accuracy = work.next_epoch()
+            if ledger is not None and (work.epoch % CHECKPOINT_EVERY == 0 or work.epoch == epochs):
+                work.save(ledger)
+                saved = work.epoch
+            after_epoch(work.epoch, accuracy)
+            yield Step(work.epoch / epochs, f"validation accuracy {accuracy:.4f}")
+    except GeneratorExit:
+        if ledger is not None and work.epoch > saved:
+            work.save(ledger)
+        raise
+    return work.fitted()
+
+
+class _Fit:
+    """A network in training. Torch's generator is its own while it works; the caller's is left as it was."""
+
+    def __init__(
+        self, features: Reals, targets: IntArray, n_classes: int, recipe: Recipe, start: DropoutMLP | None
+    ) -> None:
+        self.settings = recipe.fit
+        self.n_classes = n_classes
+        train, validation = split(targets)
+        x = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
+        y = torch.from_numpy(np.asarray(targets, dtype=np.int64))
+        self.samples = x[train], y[train]
+        self.held_out = x[validation], y[validation]
+        self.order = torch.Generator().manual_seed(recipe.seed)
+        self.epoch = 0
+        self.best: dict[str, Any] | None = None
+        self.rows: list[dict[str, float]] = []
+        with _alone():
+            torch.manual_seed(recipe.seed)
+            self.network = (
+                start if start is not None else _new_network(features[train], n_classes, recipe.network)
+            )
+            self.random = torch.get_rng_state()
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
+        )
+
+    def next_epoch(self) -> float:
+        """One pass over the samples; the validation accuracy after it."""
         began = time.perf_counter()
-        network.train()
-        order = torch.randperm(len(xt), generator=generator)
-        loss_sum = 0.0
-        right = 0.0
+        with _alone():
+            torch.set_rng_state(self.random)
+            row = self._train() | self._validate()
+            self.random = torch.get_rng_state()
+        self.epoch += 1
+        row = {"epoch": self.epoch, **row, "seconds": time.perf_counter() - began}
+        self.rows.append(row)
+        accuracy = row["validation_accuracy"]
+        if self.settings.keep == "last" or self.best is None or accuracy > self.best["validation_accuracy"]:
+            weights = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+            self.best = {**row, "weights": weights}
+        return accuracy
+
+    def _train(self) -> dict[str, float]:
+        settings, (x, y) = self.settings, self.samples
+        self.network.train()
+        order = torch.randperm(len(x), generator=self.order)
+        steps = max(1, (len(x) + settings.batch_size - 1) // settings.batch_size)
+        loss_sum = right = 0.0
         for step in range(steps):
-            rate = _rate(settings.learning_rate, settings.schedule, epoch * steps + step, total)
-            for group in optimiser.param_groups:
+            rate = _rate(
+                settings.learning_rate, settings.schedule, self.epoch * steps + step, steps * settings.epochs
+            )
+            for group in self.optimiser.param_groups:
                 group["lr"] = rate
             batch = order[step * settings.batch_size : (step + 1) * settings.batch_size]
-            outputs = network(xt[batch])
-            loss = loss_of(outputs, yt[batch], n_classes)
-            optimiser.zero_grad(set_to_none=True)
+            outputs = self.network(x[batch])
+            loss = loss_of(outputs, y[batch], self.n_classes)
+            self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
+            self.optimiser.step()
             loss_sum += float(loss.detach()) * len(batch)
-            right += float(correct(outputs.detach(), yt[batch], n_classes).sum())
-        network.eval()
+            right += float(correct(outputs.detach(), y[batch], self.n_classes).sum())
+        return {"learning_rate": rate, "loss": loss_sum / len(x), "accuracy": right / len(x)}
+
+    def _validate(self) -> dict[str, float]:
+        x, y = self.held_out
+        self.network.eval()
         with torch.inference_mode():
-            outputs = network(xv)
-            validation_loss = float(loss_of(outputs, yv, n_classes))
-            validation_accuracy = float(correct(outputs, yv, n_classes).float().mean())
-        row = {
-            "epoch": epoch + 1, "learning_rate": rate, "loss": loss_sum / len(xt), "accuracy": right / len(xt),
-            "validation_loss": validation_loss, "validation_accuracy": validation_accuracy,
-            "seconds": time.perf_counter() - began,
+            outputs = self.network(x)
+            return {
+                "validation_loss": float(loss_of(outputs, y, self.n_classes)),
+                "validation_accuracy": float(correct(outputs, y, self.n_classes).float().mean()),
+            }
+
+    def save(self, ledger: Ledger) -> None:
+        """Write the log and the checkpoint."""
+        rows = [[row[name] for name in LOG_COLUMNS] for row in self.rows]
+        write_csv(ledger.part(LOG), LOG_COLUMNS, rows)
+        content = {
+            "digest": ledger.digest,
+            "state": {"epoch": self.epoch, "best": self.best, "rows": self.rows},
+            "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(),
+            "generator": self.order.get_state(), "torch": self.random,
         }  # fmt: skip
-        state["rows"].append(row)
-        state["epoch"] = epoch + 1
-        best = state["best"]
-        if settings.keep == "last" or best is None or validation_accuracy > best["validation_accuracy"]:
-            weights = {k: v.detach().clone() for k, v in network.state_dict().items()}
-            state["best"] = {**row, "weights": weights}
-        if out is not None and ((epoch + 1) % CHECKPOINT_EVERY == 0 or epoch + 1 == settings.epochs):
-            _write_log(out / "training.csv", state["rows"])
-            content = {
-                "digest": recipe.digest(), "state": state, "network": network.state_dict(),
-                "optimiser": optimiser.state_dict(), "generator": generator.get_state(),
-                "torch": torch.get_rng_state(),
-            }  # fmt: skip
-            write_atomically(out / CHECKPOINT, partial(torch.save, content))
-        progress((epoch + 1) / settings.epochs, f"validation accuracy {validation_accuracy:.4f}")
-        after_epoch(epoch + 1, validation_accuracy)
-    best = state["best"]
-    network.load_state_dict(best["weights"])
-    network.eval()
-    return Fitted(network, int(best["epoch"]), float(best["accuracy"]), float(best["validation_accuracy"]))
+        ledger.write(CHECKPOINT, partial(torch.save, content))
+
+    def load(self, content: dict[str, Any], ledger: Ledger) -> None:
+        """Go on from the contents of a checkpoint.
+
+        Raises:
+            InputError: it is not of the ledger's work.
+        """
+        if content.get("digest") != ledger.digest:
+            raise InputError(
+                f"{str(ledger.part(CHECKPOINT))!r} belongs to other work than its folder; remove it, and the "
+                "fit begins again"
+            )
+        state = content["state"]
+        self.epoch, self.best, self.rows = state["epoch"], state["best"], state["rows"]
+        self.network.load_state_dict(content["network"])
+        self.optimiser.load_state_dict(content["optimiser"])
+        self.order.set_state(content["generator"])
+        self.random = content["torch"]
+
+    def fitted(self) -> Fitted:
+        """The network with the weights that are kept."""
+        best = self.best
+        assert best is not None, "there is at least one epoch"
+        self.network.load_state_dict(best["weights"])
+        self.network.eval()
+        return Fitted(
+            self.network, int(best["epoch"]), float(best["accuracy"]), float(best["validation_accuracy"])
+        )
 
 
-CHECKPOINT_EVERY = 5
-CHECKPOINT = "checkpoint.pt"
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One thread, so that sums are always the same; torch's generator is the caller's again at the end."""
+    with threads.one_torch_thread(), threads.one_blas_thread(), torch.random.fork_rng(devices=[]):
+        yield
 
 
 def _new_network(features: Reals, n_classes: int, settings: NetworkSettings) -> DropoutMLP:
@@ -220,22 +301,3 @@ def _rate(start: float, schedule: str, step: int, total: int) -> float:
     if schedule == "constant":
         return start
     return float(start * 0.5 * (1 + np.cos(np.pi * step / total)))
-
-
-def _read_checkpoint(path: Path, digest: str) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    content: dict[str, Any] = torch.load(path, weights_only=True)
-    if content["digest"] != digest:
-        raise InputError(f"{str(path)!r} belongs to another recipe; choose another folder or remove it")
-    return content
-
-
-def _write_log(path: Path, rows: Sequence[dict[str, float]]) -> None:
-    def write(temporary: Path) -> None:
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, LOG_COLUMNS)
-            writer.writeheader()
-            writer.writerows(rows)
-
-    write_atomically(path, write)

@@ -8,13 +8,13 @@ from pathlib import Path
 from arise_core.crystals.crystal import Crystal
 from arise_core.errors import InputError, MissingFileError
 from arise_core.model.model import Model
+from arise_core.progress import Job, Progress, run, silent
 from arise_core.runtime.files import zoo_root
 from arise_core.training.defaults import DEFAULT_MODEL
-from arise_core.training.fit import Progress
 from arise_core.training.own_crystals import Source, make_crystal, same_crystal
 from arise_core.training.recipe import Recipe, read_recipe
 from arise_core.training.samples.perturbed import PerturbedSamples
-from arise_core.training.train import train
+from arise_core.training.train import train_steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ def train_folder(
     *,
     recipe: Path | None = None,
     settings: FolderSettings | None = None,
-    progress: Progress = lambda fraction, message: None,
+    progress: Progress = silent,
 ) -> Model:
     """Train a model on the structures in a folder, a class each, named after their files.
 
@@ -47,12 +47,19 @@ def train_folder(
         out: folder for the model.
         recipe: TOML file of a recipe; that of the default model, with fewer samples to reject, if left out.
         settings: changes to the default recipe.
-        progress: called with the fraction done and a message.
+        progress: called with the share of the work done.
 
     Raises:
         FileNotFoundError: no such folder, or recipe.
         ValueError: fewer than two files, a bad or repeated crystal, or an `out` with other work.
     """
+    return run(train_folder_steps(folder, out, recipe=recipe, settings=settings), progress)
+
+
+def train_folder_steps(
+    folder: Path, out: Path, *, recipe: Path | None = None, settings: FolderSettings | None = None
+) -> Job[Model]:
+    """`train_folder` as a job; closed, it leaves what the next one goes on with."""
     if not folder.is_dir():
         raise MissingFileError(f"`folder` {str(folder)!r} does not exist")
     files = sorted(f for f in folder.iterdir() if f.is_file() and not f.name.startswith("."))
@@ -66,7 +73,7 @@ def train_folder(
     )
     names = ", ".join(c.info.name for c in crystals)
     plan = replace(plan, name=out.name, description=f"Own crystals: {names}.", classes=())
-    return train(plan, out, progress, crystals, sources)
+    return (yield from train_steps(plan, out, crystals, sources))
 
 
 def read_folder(files: list[Path]) -> tuple[tuple[Crystal, ...], tuple[Source, ...]]:

@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import json
 import platform
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from arise_core.crystals.crystal import Crystal, to_plain
-from arise_core.crystals.naming import ClassInfo
+from arise_core.crystals.naming import DISORDERED, UNKNOWN, ClassInfo
 from arise_core.descriptor.soap import describe
-from arise_core.errors import InputError
-from arise_core.geometry.arrays import IntArray, Reals
+from arise_core.geometry.arrays import Float32Array, IntArray, Reals
 from arise_core.model.card import Card, Reject
+from arise_core.model.classes import ClassTable
 from arise_core.model.model import Model
 from arise_core.model.zoo import load_model
+from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.runtime import threads
-from arise_core.runtime.files import write_atomically
+from arise_core.runtime.ledger import Ledger, facts, package_version
 from arise_core.runtime.workers import processes
 from arise_core.settings import DescriptorSettings, SamplingSettings
 from arise_core.training.export import export, network_digest
-from arise_core.training.fit import Fitted, Progress, fit, split
+from arise_core.training.fit import CHECKPOINT, Fitted, fit_steps, split
 from arise_core.training.network import DropoutMLP
 from arise_core.training.own_crystals import Source
 from arise_core.training.recipe import Recipe
-from arise_core.training.samples.perturbed import DISORDERED, TO_REJECT, UNKNOWN, Job, pristine_list
+from arise_core.training.samples.perturbed import TO_REJECT, pristine_list
+from arise_core.training.samples.perturbed import Job as Piece
 
 #: Share of disordered samples that may pass for a crystal; fixes the threshold of the reject score.
 FALSE_CRYSTAL_RATE = 0.005
 PART_SIZE = 40
+SAMPLES = "samples"
+#: What training leaves to resume from.
+WORK = ("recipe.json", SAMPLES, CHECKPOINT)
+
+#: Descriptors, (n, n_features), and as many labels.
+Labelled = tuple[Float32Array, list[str]]
 
 
 class Samples(Protocol):
@@ -43,55 +50,57 @@ class Samples(Protocol):
 
     def jobs(
         self, settings: DescriptorSettings, seed: int, crystals: Sequence[Crystal] | None = None
-    ) -> list[Job]:
+    ) -> list[Piece]:
         """The pieces of the work."""
 
 
 def train(
     recipe: Recipe,
     out: Path,
-    progress: Progress = lambda fraction, message: None,
+    progress: Progress = silent,
     crystals: Sequence[Crystal] | None = None,
     sources: Sequence[Source] = (),
 ) -> Model:
     """Make the model of a recipe in the folder `out` and load it.
 
-    Leaves `model.pt`, `card.json`, `training.csv` and `recipe.json`; `samples/` and `checkpoint.pt` are there
+    Leaves `model.pt`, `card.json`, `training.csv` and `ledger.json`; `samples/` and `checkpoint.pt` are there
     to resume from and can be removed. Started again after an interrupt it goes on where it stopped, with the
     same result.
 
     Args:
         recipe: how the model is made.
         out: folder for it.
-        progress: called with the fraction done and a message.
+        progress: called with the share of the work done.
         crystals: the classes; by default those prototypes that the recipe names.
         sources: files that the crystals come from, for the card.
 
     Raises:
-        ValueError: the folder holds work on another recipe.
+        InputError: the folder holds work on another recipe, or of another version of this package.
+        FileError: it holds damaged work.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    extra = {} if crystals is None else own_crystals(crystals, sources)
-    note = out / "recipe.json"
-    text = json.dumps({**recipe.to_dict(), **extra}, indent=1) + "\n"
-    if note.exists() and note.read_text(encoding="utf-8") != text:
-        raise InputError(f"`out` {str(out)!r} holds work on another recipe; choose another folder")
-    write_atomically(note, lambda path: path.write_text(text, encoding="utf-8"))
+    return run(train_steps(recipe, out, crystals, sources), progress)
 
-    features, labels = gather(recipe, out / "samples", lambda f, m: progress(0.75 * f, m), crystals)
+
+def train_steps(
+    recipe: Recipe, out: Path, crystals: Sequence[Crystal] | None = None, sources: Sequence[Source] = ()
+) -> Job[Model]:
+    """`train` as a job; closed, it leaves what the next one goes on with."""
+    extra = {} if crystals is None else own_crystals(crystals, sources)
+    ledger = Ledger.open(out, facts(recipe=recipe.to_dict(), **extra), WORK)
+    features, labels = yield from part(gather_steps(recipe, ledger, crystals), 0, 0.75)
     classes = class_table(crystals if crystals is not None else recipe.crystals())
     targets = targets_of(labels, classes)
-    fitted = fit(features, targets, len(classes), recipe, out, lambda f, m: progress(0.75 + 0.23 * f, m))
+    fitted = yield from part(fit_steps(features, targets, len(classes), recipe, ledger), 0.75, 0.98)
     card = make_card(recipe, fitted, classes, features, targets)
     export(fitted.network, replace(card, training=card.training | extra), out)
     model = load_model(out)
-    progress(1.0, f"model in {out}")
+    yield Step(1.0, f"model in {out}")
     return model
 
 
-def class_table(crystals: Sequence[Crystal]) -> tuple[ClassInfo, ...]:
+def class_table(crystals: Sequence[Crystal]) -> ClassTable:
     """The crystals as classes of a model."""
-    return tuple(c.info for c in crystals)
+    return ClassTable.of(c.info for c in crystals)
 
 
 def own_crystals(crystals: Sequence[Crystal], sources: Sequence[Source]) -> dict[str, Any]:
@@ -114,97 +123,100 @@ class Plan:
     seed: int
     crystals: tuple[Crystal, ...] | None = None  # None: the 108 prototypes, built where they are needed
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[Piece]:
         """The pieces of the work."""
         return self.samples.jobs(self.settings, self.seed, self.crystals)
 
 
 def gather(
-    recipe: Recipe, folder: Path, progress: Progress, crystals: Sequence[Crystal] | None = None
-) -> tuple[NDArray[np.float32], list[str]]:
+    recipe: Recipe,
+    ledger: Ledger | None = None,
+    progress: Progress = silent,
+    crystals: Sequence[Crystal] | None = None,
+) -> Labelled:
     """All samples of a recipe, (n, n_features), and their labels; parts done before are read back.
 
-    The crystals are the prototypes that the recipe names if they are left out.
+    Args:
+        recipe: what is sampled.
+        ledger: folder for finished parts; None: nothing is written.
+        progress: called with the share of the work done.
+        crystals: the classes; the prototypes that the recipe names if they are left out.
     """
+    return run(gather_steps(recipe, ledger, crystals), progress)
+
+
+def gather_steps(
+    recipe: Recipe, ledger: Ledger | None = None, crystals: Sequence[Crystal] | None = None
+) -> Job[Labelled]:
+    """`gather` as a job."""
     if crystals is None and recipe.classes:
         crystals = recipe.crystals()
     chosen = None if crystals is None else tuple(crystals)
     plan = Plan(samples=recipe.samples, settings=recipe.settings, seed=recipe.seed, crystals=chosen)
-    return collect([plan], folder, progress, PART_SIZE)
+    return collect_steps([plan], PART_SIZE, ledger)
 
 
-def collect(
-    plans: Sequence[Plan], folder: Path | None, progress: Progress, part_size: int
-) -> tuple[NDArray[np.float32], list[str]]:
-    """The samples of all plans one after the other, computed on all cores.
+def collect_steps(
+    plans: Sequence[Plan], part_size: int, ledger: Ledger | None = None, folder: str = SAMPLES
+) -> Job[Labelled]:
+    """The samples of all plans one after the other, computed on all cores, as a job with a step a part.
 
     Args:
         plans: what to sample.
-        folder: for finished parts, which are read back; None: nothing is written.
-        progress: called with the fraction done and a message.
         part_size: jobs that are computed and written together.
+        ledger: keeps finished parts, which are read back; None: nothing is written.
+        folder: of the parts, in the ledger's.
 
     Returns:
         Descriptors (n, n_features) and as many labels.
     """
     jobs = [job for plan in plans for job in plan.jobs()]
-    parts = [range(k, min(k + part_size, len(jobs))) for k in range(0, len(jobs), part_size)]
-    results: dict[int, tuple[NDArray[np.float32], list[str]]] = {}
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        results = {k: _read(_file(folder, k)) for k in range(len(parts)) if _file(folder, k).is_file()}
-    missing = [k for k in range(len(parts)) if k not in results]
-    done = sum(_size(jobs, parts[k]) for k in results)
+    names = {
+        f"{folder}/part-{n:04d}.npz": range(k, min(k + part_size, len(jobs)))
+        for n, k in enumerate(range(0, len(jobs), part_size))
+    }
+    results: dict[str, Labelled] = {}
+    if ledger is not None:
+        results = {name: ledger.read(name, _read) for name in names if ledger.done(name)}
+    missing = [name for name in names if name not in results]
+    done = sum(len(labels) for _, labels in results.values())
     total = sum(job.n_samples for job in jobs)
-    computed = _compute_parts(plans, [parts[k] for k in missing])
-    for k, (features, labels) in zip(missing, computed, strict=True):
-        if folder is not None:
-            write_atomically(_file(folder, k), _npz_writer(features, labels))
-        results[k] = features, labels
-        done += len(labels)
-        progress(done / total, f"{done} of {total} samples")
-    ordered = [results[k] for k in range(len(parts))]
+    with closing(_compute_parts(plans, [names[name] for name in missing])) as computed:
+        for name, result in zip(missing, computed, strict=True):
+            if ledger is not None:
+                ledger.write(name, partial(_write, *result))
+            results[name] = result
+            done += len(result[1])
+            yield Step(done / total, f"{done} of {total} samples")
+    ordered = [results[name] for name in names]
     return np.concatenate([f for f, _ in ordered]), [label for _, labels in ordered for label in labels]
 
 
-def _file(folder: Path, part: int) -> Path:
-    return folder / f"part-{part:04d}.npz"
-
-
-def _read(path: Path) -> tuple[NDArray[np.float32], list[str]]:
+def _read(path: Path) -> Labelled:
     with np.load(path) as content:
         return content["features"], [str(label) for label in content["labels"]]
 
 
-def _size(jobs: list[Job], part: range) -> int:
-    return sum(jobs[i].n_samples for i in part)
+def _write(features: Float32Array, labels: list[str], path: Path) -> None:
+    with open(path, "wb") as file:
+        np.savez(file, features=features, labels=np.array(labels))
 
 
-def _npz_writer(features: NDArray[np.float32], labels: list[str]) -> Callable[[Path], None]:
-    def write(path: Path) -> None:
-        with open(path, "wb") as file:
-            np.savez(file, features=features, labels=np.array(labels))
-
-    return write
-
-
-def _compute_parts(
-    plans: Sequence[Plan], parts: list[range]
-) -> Iterator[tuple[NDArray[np.float32], list[str]]]:
+def _compute_parts(plans: Sequence[Plan], parts: list[range]) -> Generator[Labelled, None, None]:
     """Compute parts of the samples on all cores, in order."""
     workers = min(threads.count(), len(parts))
     if workers <= 1:
-        for part in parts:
-            yield _compute_part(plans, part)
+        for jobs in parts:
+            yield _compute_part(plans, jobs)
         return
     with processes(workers) as pool:
         yield from pool.map(_compute_part, [plans] * len(parts), parts)
 
 
-def _compute_part(plans: Sequence[Plan], part: range) -> tuple[NDArray[np.float32], list[str]]:
+def _compute_part(plans: Sequence[Plan], chosen: range) -> Labelled:
     jobs = [job for plan in plans for job in plan.jobs()]
     features, labels = [], []
-    for i in part:
+    for i in chosen:
         f, names = jobs[i].compute()
         features.append(f.astype(np.float32))
         labels += names
@@ -212,7 +224,7 @@ def _compute_part(plans: Sequence[Plan], part: range) -> tuple[NDArray[np.float3
 
 
 def make_card(
-    recipe: Recipe, fitted: Fitted, classes: tuple[ClassInfo, ...], features: Reals, targets: IntArray
+    recipe: Recipe, fitted: Fitted, classes: ClassTable, features: Reals, targets: IntArray
 ) -> Card:
     """The card of a trained network, with the figures that training itself gives."""
     _, validation = split(targets)
@@ -227,7 +239,7 @@ def make_card(
         dropout=recipe.network.dropout,
         reject=reject,
         weights_sha256=network_digest(fitted.network),
-        package_version=importlib.metadata.version("ovito-arise"),
+        package_version=package_version(),
         training={
             "recipe": recipe.to_dict(),
             "seed": recipe.seed,

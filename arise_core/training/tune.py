@@ -7,7 +7,6 @@ accuracy on pristine and slightly defective structures. The learning rate is dra
 
 from __future__ import annotations
 
-import csv
 import importlib
 import json
 import shutil
@@ -23,16 +22,34 @@ import numpy as np
 
 from arise_core.errors import InputError, MissingPackageError, WorkError
 from arise_core.geometry.arrays import Float32Array, IntArray
+from arise_core.model.classes import ClassTable
 from arise_core.model.zoo import load_model
+from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.runtime.files import write_atomically
+from arise_core.runtime.ledger import ANOTHER_FOLDER, Ledger, facts, require_same
+from arise_core.runtime.tables import markdown, write_csv
 from arise_core.settings import SamplingSettings
 from arise_core.training.export import export
-from arise_core.training.fit import Progress, fit
+from arise_core.training.fit import fit_steps
 from arise_core.training.recipe import Recipe, to_toml
 from arise_core.training.samples.defects import MILD, STRONG, DefectSamples
-from arise_core.training.train import Plan, class_table, collect, gather, make_card, targets_of
+from arise_core.training.train import (
+    SAMPLES,
+    Plan,
+    class_table,
+    collect_steps,
+    gather_steps,
+    make_card,
+    targets_of,
+)
 
 STUDY = "study.db"
+TRIALS = "trials"
+DEFECTS = "defects"
+#: What a search leaves to resume from.
+WORK = (STUDY, SAMPLES, TRIALS)
+#: Attribute of the study that holds the facts of the search.
+FACTS = "arise"
 PART_SIZE = 8
 RANKING_COLUMNS = (
     "rank", "trial", "defects", "strong_defects", "validation_accuracy", "hidden", "batch_size",
@@ -119,47 +136,43 @@ def optuna_module() -> Any:
 
 
 def tune(
-    recipe: Recipe,
-    out: Path,
-    settings: TuneSettings | None = None,
-    progress: Progress = lambda fraction, message: None,
+    recipe: Recipe, out: Path, settings: TuneSettings | None = None, progress: Progress = silent
 ) -> list[dict[str, Any]]:
     """Search around a recipe; rank the best. Interrupted, or with more trials, it goes on where it stopped.
 
     Writes into `out`: `study.db` (Optuna), `samples/`, `trials/NNN/` (models of the best), `trials.csv`,
     `ranking.csv`, `report.md`, `plots/*.png`, and of the winner `model.pt`, `card.json` and `recipe.toml`.
+    What is found does not depend on interrupts: a trial that was interrupted is made again.
 
     Args:
         recipe: samples, descriptor and everything that is not searched.
         out: folder for the results.
         settings: search space and effort.
-        progress: called with the fraction done and a message.
+        progress: called with the share of the work done.
 
     Returns:
         The ranking, best first, with the columns `RANKING_COLUMNS`.
 
     Raises:
         ImportError: without optuna.
-        ValueError: `out` holds a search around another recipe or over another space.
+        ValueError: `out` holds a search around another recipe, over another space, or of another version.
         RuntimeError: no trial came to its end.
     """
+    return run(tune_steps(recipe, out, settings), progress)
+
+
+def tune_steps(recipe: Recipe, out: Path, settings: TuneSettings | None = None) -> Job[list[dict[str, Any]]]:
+    """`tune` as a job; closed, it leaves what the next one goes on with."""
     settings = settings or TuneSettings()
     optuna = optuna_module()
-    out.mkdir(parents=True, exist_ok=True)
-    with _quiet(optuna), _storage(optuna, out / STUDY) as storage:
-        study = _study(optuna, recipe, out, storage, settings)
-        features, labels = gather(recipe, out / "samples", lambda f, m: progress(0.3 * f, m))
-        targets = targets_of(labels, class_table(recipe.crystals()))
-        _search(optuna, study, recipe, out, settings, (features, targets), progress)
-        ranking = _rank(optuna, study, recipe, out, settings, lambda f, m: progress(0.9 + 0.08 * f, m))
-        _write_tables(study, out, ranking)
-        _plots(optuna, study, out / "plots")
-        toml = to_toml(_trial_recipe(recipe, settings, study.trials[ranking[0]["trial"]].params))
-    best = out / "trials" / f"{ranking[0]['trial']:03d}"
-    for name in ("model.pt", "card.json"):
-        shutil.copyfile(best / name, out / name)
-    write_atomically(out / "recipe.toml", lambda path: path.write_text(toml, encoding="utf-8"))
-    progress(1.0, f"results in {out}")
+    ledger = Ledger.open(out, facts(recipe=recipe.to_dict(), space=settings.space()), WORK)
+    features, labels = yield from part(gather_steps(recipe, ledger), 0, 0.3)
+    with _storage(optuna, out / STUDY) as storage:
+        search = Search(recipe, ledger, settings, optuna, _study(optuna, recipe, ledger, storage, settings))
+        yield from part(search.trials_steps(features, labels), 0.3, 0.9)
+        ranking = yield from part(search.rank_steps(), 0.9, 0.98)
+        search.write(ranking)
+    yield Step(1.0, f"results in {out}")
     return ranking
 
 
@@ -179,7 +192,8 @@ def _quiet(optuna: Any) -> Iterator[None]:
 @contextmanager
 def _storage(optuna: Any, file: Path) -> Iterator[Any]:
     """The SQLite file of a study, made or found; its connections are closed at the end."""
-    storage = optuna.storages.RDBStorage(f"sqlite:///{file.resolve()}")
+    with _quiet(optuna):
+        storage = optuna.storages.RDBStorage(f"sqlite:///{file.resolve()}")
     try:
         yield storage
     finally:
@@ -187,32 +201,29 @@ def _storage(optuna: Any, file: Path) -> Iterator[Any]:
         storage.engine.dispose()
 
 
-def _study(optuna: Any, recipe: Recipe, out: Path, storage: Any, settings: TuneSettings) -> Any:
-    """The study in a storage, made or found; trials that an interrupt left open are closed."""
-    study = optuna.create_study(
-        storage=storage,
-        study_name="arise",
-        direction="maximize",
-        load_if_exists=True,
-        pruner=optuna.pruners.MedianPruner(
-            n_startup_trials=settings.random_trials,
-            n_warmup_steps=round(settings.warmup * _epochs(recipe, settings)),
-        ),
-    )
-    stamp = {"recipe": recipe.digest(), "space": settings.space()}
-    if study.user_attrs and study.user_attrs != stamp:
-        different = [k for k, v in stamp.items() if study.user_attrs.get(k) != v]
-        raise InputError(
-            f"`out` {str(out)!r} holds a search with another {' and another '.join(different)}; choose another folder"
+def _study(optuna: Any, recipe: Recipe, ledger: Ledger, storage: Any, settings: TuneSettings) -> Any:
+    """The study in a storage, made or found; trials that an interrupt left open are closed.
+
+    Raises:
+        InputError: the study is of another search.
+    """
+    with _quiet(optuna):
+        study = optuna.create_study(
+            storage=storage,
+            study_name="arise",
+            direction="maximize",
+            load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(
+                n_startup_trials=settings.random_trials,
+                n_warmup_steps=round(settings.warmup * _epochs(recipe, settings)),
+            ),
         )
-    for key, value in stamp.items():
-        study.set_user_attr(key, value)
+    if study.trials or study.user_attrs:
+        place = f"the study in {str(ledger.part(STUDY))!r}"
+        require_same(study.user_attrs.get(FACTS), ledger.facts, place, ANOTHER_FOLDER)
+    study.set_user_attr(FACTS, ledger.facts)
     for trial in study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,)):
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
-    # Another stream after an interrupt: the same one would try the same again.
-    study.sampler = optuna.samplers.TPESampler(
-        n_startup_trials=settings.random_trials, seed=settings.seed + len(study.trials)
-    )
     return study
 
 
@@ -250,89 +261,127 @@ def _trial_recipe(recipe: Recipe, settings: TuneSettings, params: dict[str, Any]
     )
 
 
-def _finished(optuna: Any, study: Any) -> list[Any]:
-    """Trials that came to their end or were stopped early."""
-    states = optuna.trial.TrialState
-    found: list[Any] = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED))
-    return found
+class Search:
+    """A study with what its trials need."""
 
+    def __init__(
+        self, recipe: Recipe, ledger: Ledger, settings: TuneSettings, optuna: Any, study: Any
+    ) -> None:
+        self.recipe = recipe
+        self.ledger = ledger
+        self.settings = settings
+        self.optuna = optuna
+        self.study = study
+        self.models = ledger.part(TRIALS)
 
-def _best(optuna: Any, study: Any, top: int) -> list[Any]:
-    """The best completed trials by validation accuracy."""
-    complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    return sorted(complete, key=lambda t: (-t.value, t.number))[:top]
+    def model(self, number: int) -> Path:
+        """Folder of the model of a trial."""
+        return self.models / f"{number:03d}"
 
+    def _trials(self, *states: str) -> list[Any]:
+        kinds = tuple(self.optuna.trial.TrialState[s] for s in states)
+        found: list[Any] = self.study.get_trials(deepcopy=False, states=kinds)
+        return found
 
-def _search(
-    optuna: Any, study: Any, recipe: Recipe, out: Path, settings: TuneSettings,
-    samples: tuple[Float32Array, IntArray], progress: Progress,
-) -> None:  # fmt: skip
-    features, targets = samples
-    classes = class_table(recipe.crystals())
+    def finished(self) -> int:
+        """Number of trials that came to their end or were stopped early."""
+        return len(self._trials("COMPLETE", "PRUNED"))
 
-    def objective(trial: Any) -> float:
-        plan = _trial_recipe(recipe, settings, _suggest(trial, settings))
+    def best(self) -> list[Any]:
+        """The best completed trials by validation accuracy."""
+        return sorted(self._trials("COMPLETE"), key=lambda t: (-t.value, t.number))[: self.settings.top]
+
+    def trials_steps(self, features: Float32Array, labels: list[str]) -> Job[None]:
+        """Make trials until there are enough, and keep the models of the best."""
+        classes = class_table(self.recipe.crystals())
+        targets = targets_of(labels, classes)
+        while (done := self.finished()) < self.settings.trials:
+            job = self._trial_steps(features, targets, classes, done)
+            yield from part(job, done / self.settings.trials, (done + 1) / self.settings.trials)
+            kept = {self.model(t.number) for t in self.best()}
+            for folder in set(self.models.glob("[0-9]*")) - kept:
+                shutil.rmtree(folder)
+
+    def _trial_steps(
+        self, features: Float32Array, targets: IntArray, classes: ClassTable, done: int
+    ) -> Job[None]:
+        """One trial; its outcome goes into the study however it ends."""
+        # The stream depends on the trials that count alone: one that was interrupted comes again.
+        self.study.sampler = self.optuna.samplers.TPESampler(
+            n_startup_trials=self.settings.random_trials, seed=self.settings.seed + done
+        )
+        trial = self.study.ask()
+        states = self.optuna.trial.TrialState
 
         def after_epoch(epoch: int, accuracy: float) -> None:
             trial.report(accuracy, epoch)
             if trial.should_prune():
-                raise optuna.TrialPruned
+                raise self.optuna.TrialPruned
 
-        done = len(_finished(optuna, study))
+        try:
+            plan = _trial_recipe(self.recipe, self.settings, _suggest(trial, self.settings))
+            job = fit_steps(features, targets, len(classes), plan, after_epoch=after_epoch)
+            fitted = yield from part(job, 0, 1, name=f"trial {trial.number}")
+            trial.set_user_attr("epoch", fitted.epoch)
+            card = make_card(plan, fitted, classes, features, targets)
+            export(fitted.network, card, self.model(trial.number))
+            self.study.tell(trial, fitted.validation_accuracy)
+        except self.optuna.TrialPruned:
+            self.study.tell(trial, state=states.PRUNED)
+        except BaseException:
+            self.study.tell(trial, state=states.FAIL)
+            raise
 
-        def shown(fraction: float, message: str) -> None:
-            share = min((done + fraction) / settings.trials, 1.0)
-            progress(0.3 + 0.6 * share, f"trial {trial.number}: {message}")
+    def rank_steps(self) -> Job[list[dict[str, Any]]]:
+        """The best trials by accuracy on pristine and slightly defective structures, then on worse ones.
 
-        fitted = fit(features, targets, len(classes), plan, None, shown, after_epoch=after_epoch)
-        trial.set_user_attr("epoch", fitted.epoch)
-        card = make_card(plan, fitted, classes, features, targets)
-        export(fitted.network, card, out / "trials" / f"{trial.number:03d}")
-        return fitted.validation_accuracy
+        Raises:
+            WorkError: no trial came to its end.
+        """
+        best = [t for t in self.best() if self.model(t.number).is_dir()]
+        if not best:
+            raise WorkError(f"none of the {len(self.study.trials)} trials came to its end; run more")
+        classes, draws = self.recipe.crystals(), self.settings.draws
+        plan = Plan(
+            samples=DefectSamples(draws=draws), settings=self.recipe.settings, seed=self.settings.seed,
+            crystals=classes if self.recipe.classes else None,
+        )  # fmt: skip
+        job = collect_steps([plan], PART_SIZE, self.ledger, f"{DEFECTS}-{draws}")
+        features, labels = yield from part(job, 0, 0.7)
+        level = np.tile(np.repeat(np.arange(len(MILD + STRONG)), draws), len(classes))
+        mild = level < len(MILD)
+        rows = []
+        for k, trial in enumerate(best):
+            model = load_model(self.model(trial.number))
+            steps = model.predict_steps(features, SamplingSettings(passes=self.settings.passes))
+            start, stop = (0.7 + 0.3 * j / len(best) for j in (k, k + 1))
+            prediction = yield from part(steps, start, stop, f"robustness of trial {trial.number}")
+            right = (prediction.labels == np.array(labels, dtype=object)) & ~prediction.rejected
+            rows.append(
+                {
+                    "rank": 0,
+                    "trial": trial.number,
+                    "defects": float(right[mild].mean()),
+                    "strong_defects": float(right[~mild].mean()),
+                    "validation_accuracy": trial.value,
+                    **_described(trial),
+                    "epoch": trial.user_attrs["epoch"],
+                }
+            )
+        rows.sort(key=lambda r: (-r["defects"], -r["strong_defects"], -r["validation_accuracy"], r["trial"]))
+        return [{**row, "rank": k + 1} for k, row in enumerate(rows)]
 
-    while len(_finished(optuna, study)) < settings.trials:
-        study.optimize(objective, n_trials=1)
-        kept = {f"{t.number:03d}" for t in _best(optuna, study, settings.top)}
-        for folder in (out / "trials").glob("[0-9]*"):
-            if folder.name not in kept:
-                shutil.rmtree(folder)
-
-
-def _rank(
-    optuna: Any, study: Any, recipe: Recipe, out: Path, settings: TuneSettings, progress: Progress
-) -> list[dict[str, Any]]:
-    """The best trials by accuracy on pristine and slightly defective structures, then on worse ones."""
-    best = [t for t in _best(optuna, study, settings.top) if (out / "trials" / f"{t.number:03d}").is_dir()]
-    if not best:
-        raise WorkError(f"none of the {len(study.trials)} trials came to its end; run more")
-    classes = recipe.crystals()
-    plan = Plan(
-        samples=DefectSamples(draws=settings.draws), settings=recipe.settings, seed=settings.seed,
-        crystals=classes if recipe.classes else None,
-    )  # fmt: skip
-    folder = out / f"defects-{settings.draws}"
-    features, labels = collect([plan], folder, lambda f, m: progress(0.7 * f, m), PART_SIZE)
-    level = np.tile(np.repeat(np.arange(len(MILD + STRONG)), settings.draws), len(classes))
-    mild = level < len(MILD)
-    rows = []
-    for k, trial in enumerate(best):
-        model = load_model(out / "trials" / f"{trial.number:03d}")
-        prediction = model.predict(features, SamplingSettings(passes=settings.passes))
-        right = (prediction.labels == np.array(labels, dtype=object)) & ~prediction.rejected
-        rows.append(
-            {
-                "rank": 0,
-                "trial": trial.number,
-                "defects": float(right[mild].mean()),
-                "strong_defects": float(right[~mild].mean()),
-                "validation_accuracy": trial.value,
-                **_described(trial),
-                "epoch": trial.user_attrs["epoch"],
-            }
-        )
-        progress(0.7 + 0.3 * (k + 1) / len(best), f"robustness of trial {trial.number}")
-    rows.sort(key=lambda r: (-r["defects"], -r["strong_defects"], -r["validation_accuracy"], r["trial"]))
-    return [{**row, "rank": k + 1} for k, row in enumerate(rows)]
+    def write(self, ranking: list[dict[str, Any]]) -> None:
+        """Tables, plots, and the model and recipe of the winner."""
+        out = self.ledger.folder
+        _write_tables(self.study, out, ranking)
+        with _quiet(self.optuna):
+            _plots(self.optuna, self.study, out / "plots")
+        number = ranking[0]["trial"]
+        toml = to_toml(_trial_recipe(self.recipe, self.settings, self.study.trials[number].params))
+        for name in ("model.pt", "card.json"):
+            write_atomically(out / name, partial(shutil.copyfile, self.model(number) / name))
+        write_atomically(out / "recipe.toml", lambda path: path.write_text(toml, encoding="utf-8"))
 
 
 def _described(trial: Any) -> dict[str, Any]:
@@ -346,10 +395,10 @@ def _described(trial: Any) -> dict[str, Any]:
 
 
 def _write_tables(study: Any, out: Path, ranking: list[dict[str, Any]]) -> None:
-    rows = []
+    trials = []
     for t in study.trials:
         reported = t.intermediate_values
-        rows.append(
+        trials.append(
             {
                 "trial": t.number,
                 "state": t.state.name.lower(),
@@ -359,42 +408,40 @@ def _write_tables(study: Any, out: Path, ranking: list[dict[str, Any]]) -> None:
                 "seconds": round(t.duration.total_seconds(), 1) if t.duration else None,
             }
         )
-    write_atomically(out / "trials.csv", _csv(TRIAL_COLUMNS, rows))
-    write_atomically(out / "ranking.csv", _csv(RANKING_COLUMNS, ranking))
-    states = [t.state.name.lower() for t in study.trials]
+    for name, columns, rows in (
+        ("trials.csv", TRIAL_COLUMNS, trials), ("ranking.csv", RANKING_COLUMNS, ranking)
+    ):  # fmt: skip
+        write_csv(out / name, columns, [[row[c] for c in columns] for row in rows])
+    text = "\n".join(_report([t["state"] for t in trials], ranking)) + "\n"
+    write_atomically(out / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _report(states: list[str], ranking: list[dict[str, Any]]) -> list[str]:
     counts = ", ".join(f"{states.count(s)} {s}" for s in sorted(set(states)))
-    lines = [
+    columns = (
+        "rank", "trial", "pristine and mild", "strong", "validation", "hidden layers", "batch", "learning rate",
+        "dropout", "epoch",
+    )  # fmt: skip
+    rows = [
+        (
+            r["rank"], r["trial"], f"{r['defects']:.2%}", f"{r['strong_defects']:.2%}",
+            f"{r['validation_accuracy']:.2%}", r["hidden"], r["batch_size"], f"{r['learning_rate']:.2e}",
+            f"{r['dropout']:.2%}", r["epoch"],
+        )
+        for r in ranking
+    ]  # fmt: skip
+    return [
         "# Hyperparameters",
         "",
-        f"{len(study.trials)} trials: {counts}. The best by validation accuracy, ranked by the share of right answers "
-        f"on pristine structures and {_levels(MILD[1:])} (missing atoms, displacement), then on {_levels(STRONG)}:",
+        f"{len(states)} trials: {counts}. The best by validation accuracy, ranked by the share of right answers on "
+        f"pristine structures and {_levels(MILD[1:])} (missing atoms, displacement), then on {_levels(STRONG)}:",
         "",
-        "| rank | trial | pristine and mild | strong | validation | hidden layers | batch | learning rate | dropout | "
-        "epoch |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        *markdown(columns, rows),
     ]
-    for r in ranking:
-        lines.append(
-            f"| {r['rank']} | {r['trial']} | {r['defects']:.2%} | {r['strong_defects']:.2%} | "
-            f"{r['validation_accuracy']:.2%} | {r['hidden']} | {r['batch_size']} | {r['learning_rate']:.2e} | "
-            f"{r['dropout']:.2%} | {r['epoch']} |"
-        )
-    text = "\n".join(lines) + "\n"
-    write_atomically(out / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _levels(levels: tuple[tuple[float, float], ...]) -> str:
     return ", ".join(f"({missing:.0%}, {delta:.1%})" for missing, delta in levels)
-
-
-def _csv(columns: tuple[str, ...], rows: list[dict[str, Any]]) -> Callable[[Path], None]:
-    def write(path: Path) -> None:
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
-
-    return write
 
 
 def _plots(optuna: Any, study: Any, folder: Path) -> None:

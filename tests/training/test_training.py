@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,13 @@ import arise_core as arise
 from arise_core.crystals.crystal import prototype_crystals
 from arise_core.crystals.table import prototypes
 from arise_core.geometry import builders
+from arise_core.progress import silent
 from arise_core.runtime.files import zoo_root
+from arise_core.runtime.ledger import Ledger, facts
 from arise_core.settings import DescriptorSettings, SamplingSettings
 from arise_core.testing import global_numpy_state
 from arise_core.training import fit as fitting
-from arise_core.training.fit import LOG_COLUMNS, fit, input_map, split
+from arise_core.training.fit import LOG_COLUMNS, fit, fit_steps, input_map, split
 from arise_core.training.recipe import NetworkSettings, parse_recipe, read_recipe
 from arise_core.training.samples import perturbed as samples_module
 from arise_core.training.samples.perturbed import DISORDERED, UNKNOWN, PerturbedSamples, pristine_list
@@ -39,9 +42,9 @@ def small(**changes):
 
 
 @pytest.fixture(scope="module")
-def samples(tmp_path_factory):
+def samples():
     """All samples of the small recipe."""
-    return gather(small(), tmp_path_factory.mktemp("samples"), lambda f, m: None)
+    return gather(small())
 
 
 def test_paper_recipe_counts():
@@ -162,11 +165,11 @@ def test_input_map(samples, inputs):
         assert np.abs(correlation - np.eye(30)).max() < 0.02
 
 
-def fitted(samples, out, recipe=None):
+def fitted(samples, out, recipe=None, progress=silent):
     recipe = recipe or small()
     targets = targets_of(samples[1], class_table(prototype_crystals()))
-    out.mkdir(exist_ok=True)
-    return fit(*doubled(samples[0], targets), 108, recipe, out)
+    ledger = Ledger.open(out, facts(recipe=recipe.to_dict()))
+    return fit(*doubled(samples[0], targets), 108, recipe, ledger, progress)
 
 
 def doubled(features, targets):
@@ -205,7 +208,8 @@ def test_interrupted_fit_goes_on_to_the_same_weights(samples, tmp_path, monkeypa
     with pytest.raises(Stop):
         fitted(samples, tmp_path / "part")
     monkeypatch.setattr(fitting.torch, "save", real)
-    assert sorted(p.name for p in (tmp_path / "part").iterdir()) == ["checkpoint.pt", "training.csv"]
+    names = sorted(p.name for p in (tmp_path / "part").iterdir())
+    assert names == ["checkpoint.pt", "ledger.json", "training.csv"]
     resumed = weights(fitted(samples, tmp_path / "part"))
     assert all(np.array_equal(whole[k], resumed[k]) for k in whole)
     with open(tmp_path / "part" / "training.csv", encoding="utf-8") as file:
@@ -216,9 +220,37 @@ def test_interrupted_fit_goes_on_to_the_same_weights(samples, tmp_path, monkeypa
 
 
 def test_checkpoint_of_another_recipe_is_refused(samples, tmp_path):
+    """The folder knows what it holds; a checkpoint put there from another folder, and a damaged one, are found out."""
     fitted(samples, tmp_path / "a")
-    with pytest.raises(ValueError, match="belongs to another recipe"):
+    with pytest.raises(ValueError, match=r"was made with another recipe.seed \(42, now 3\)"):
         fitted(samples, tmp_path / "a", small(seed=3))
+    other = Ledger.open(tmp_path / "b", facts(recipe=small(seed=3).to_dict()))
+    shutil.copy(tmp_path / "a" / "checkpoint.pt", other.part("checkpoint.pt"))
+    with pytest.raises(ValueError, match=r"b/checkpoint.pt' belongs to other work than its folder"):
+        fitted(samples, tmp_path / "b", small(seed=3))
+    other.part("checkpoint.pt").write_bytes((tmp_path / "a" / "checkpoint.pt").read_bytes()[:1000])
+    with pytest.raises(OSError, match=r"b/checkpoint.pt' is damaged .*; remove it, and it is made again"):
+        fitted(samples, tmp_path / "b", small(seed=3))
+
+
+def test_fit_stopped_at_an_epoch_goes_on_to_the_same_weights(samples, tmp_path):
+    """Closed at its first step it keeps that epoch; the caller's generator and threads are as they were meanwhile."""
+    whole = weights(fitted(samples, tmp_path / "whole"))
+    state, threads = torch.get_rng_state(), torch.get_num_threads()
+    targets = targets_of(samples[1], class_table(prototype_crystals()))
+    ledger = Ledger.open(tmp_path / "part", facts(recipe=small().to_dict()))
+    job = fit_steps(*doubled(samples[0], targets), 108, small(), ledger)
+    step = next(job)
+    assert step == 1 / 7
+    assert step.message.startswith("validation accuracy 0.")
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == threads
+    job.close()
+    assert sorted(p.name for p in ledger.folder.iterdir()) == ["checkpoint.pt", "ledger.json", "training.csv"]
+    seen = []
+    resumed = weights(fitted(samples, tmp_path / "part", progress=seen.append))
+    assert seen[0] == 2 / 7
+    assert all(np.array_equal(whole[k], resumed[k]) for k in whole)
 
 
 def test_train_from_recipe_to_model(tmp_path, monkeypatch):
@@ -230,8 +262,8 @@ def test_train_from_recipe_to_model(tmp_path, monkeypatch):
     recipe = small(samples={**SMALL["samples"], "pristine": 3, "whole": 1, "boxes": 0})
     seen = []
 
-    def interrupt(fraction, message):
-        seen.append(fraction)
+    def interrupt(step):
+        seen.append(step)
         if len(seen) == 1:
             raise KeyboardInterrupt
 
@@ -248,15 +280,17 @@ def test_train_from_recipe_to_model(tmp_path, monkeypatch):
     assert model.name == "small"
     assert len(model.classes) == 108
     card = model.card
-    assert card.training["recipe"] == json.loads((out / "recipe.json").read_text())
+    assert card.training["recipe"] == json.loads((out / "ledger.json").read_text())["facts"]["recipe"]
     assert card.training["samples"] == 396 * 3 + 108 + 6 + 20 + 10
     assert (card.training["disordered_samples"], card.training["unknown_samples"]) == (20, 10)
     assert 0 < card.accuracy["validation_split"] <= 1
     assert card.reject.kind == "head"
     structures = [arise.build(arise.prototype(n)) for n in ("fcc", "graphene")]
     assert len(arise.classify(structures, model, passes=10)) == 2
-    with pytest.raises(ValueError, match="holds work on another recipe"):
-        train(small(seed=9), out)
+    with pytest.raises(
+        ValueError, match=r"was made with another recipe.seed \(42, now 9\); nothing was changed. Choose"
+    ):
+        train(dataclasses.replace(recipe, seed=9), out)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,186 @@
+"""What a folder or database of unfinished work holds, for which settings and package version, and how it goes on.
+
+Work is known by its facts: settings in plain JSON, and the version of this package. A folder carries them in a note,
+`ledger.json`; databases keep them in their own metadata. Work of other facts is never mixed in: `require_same` refuses
+it and says what differs. The work itself lies in parts, files that are written in one step and found again by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import reprlib
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from arise_core.errors import ExistingFileError, FileError, InputError
+from arise_core.runtime.files import write_atomically
+
+T = TypeVar("T")
+
+#: Settings in plain JSON types, and `package_version`.
+Facts = dict[str, Any]
+
+NOTE = "ledger.json"
+VERSION = "package_version"
+#: What there is to do about a folder that is refused.
+ANOTHER_FOLDER = "Choose another folder, or remove this one to start again"
+#: Differences that a message names.
+SHOWN = 3
+#: What readers of numpy, torch and CSV files raise when a file is cut off or garbled.
+DAMAGE = (EOFError, KeyError, OSError, RuntimeError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile)
+
+
+def package_version() -> str:
+    """Version of this package."""
+    return version("ovito-arise")
+
+
+def facts(**settings: Any) -> Facts:
+    """The facts of work with these settings, done by this version of the package; tuples become lists.
+
+    Raises:
+        TypeError: a setting that JSON does not know.
+    """
+    plain: Facts = json.loads(json.dumps({VERSION: package_version(), **settings}))
+    return plain
+
+
+def digest(known: Facts) -> str:
+    """Hash of facts, whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """What differs, as in "samples.whole (2, now 3)"; tables are compared key by key."""
+    found = []
+    for key in dict.fromkeys((*now, *before)):
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences(old, new, f"{prefix}{key}.")
+        elif old != new or (key in before) != (key in now):
+            values = [_shown(side[key]) if key in side else "not set" for side in (before, now)]
+            name = "version of ovito-arise" if prefix + key == VERSION else prefix + key
+            found.append(f"{name} ({values[0]}, now {values[1]})")
+    return found
+
+
+def _shown(value: Any) -> str:
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = 60
+    return short.repr(value)
+
+
+def require_same(before: Facts | None, now: Facts, place: str, advice: str) -> None:
+    """Refuse to go on with work of other facts.
+
+    Args:
+        before: what is noted there; None: nothing is.
+        now: facts of the work to be done.
+        place: where it is noted, for the message, such as "`out` 'folder'".
+        advice: what to do about it, a sentence without its full stop.
+
+    Raises:
+        InputError: the facts differ; the message names what differs, with both values.
+    """
+    if before is None:
+        raise InputError(
+            f"{place} does not say which settings and which version of ovito-arise it is of; nothing was changed. "
+            f"{advice}"
+        )
+    found = differences(before, now)
+    if found:
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise InputError(
+            f"{place} was made with another {', another '.join(found[:SHOWN])}{more}; nothing was changed. {advice}"
+        )
+
+
+class Ledger:
+    """A folder of work with known facts. Create with `Ledger.open`."""
+
+    def __init__(self, folder: Path, known: Facts) -> None:
+        self.folder = folder
+        self.facts = known
+
+    @classmethod
+    def open(cls, folder: Path, known: Facts, work: Sequence[str] = ()) -> Ledger:
+        """Begin work in a folder, made if missing, or go on with what work of the same facts left there.
+
+        Args:
+            folder: for the work; other files in it are left alone.
+            known: facts of the work.
+            work: names of the files and folders that the work consists of. Found without a note they are of version
+                0.1.0, which wrote none, or of something else, and are refused.
+
+        Raises:
+            InputError: the folder holds other work, or work without a note.
+            FileError: the note is damaged, or the folder is a file.
+        """
+        place = f"`out` {str(folder)!r}"
+        if folder.is_file():
+            raise ExistingFileError(f"{place} is a file, not a folder")
+        note = folder / NOTE
+        if note.is_file():
+            require_same(read_note(note), known, place, ANOTHER_FOLDER)
+            return cls(folder, known)
+        found = [name for name in work if (folder / name).exists()]
+        if found:
+            require_same(None, known, f"{place} ({', '.join(found)} without {NOTE})", ANOTHER_FOLDER)
+        text = json.dumps({"digest": digest(known), "facts": known}, indent=1) + "\n"
+        write_atomically(note, lambda path: path.write_text(text, encoding="utf-8"))
+        return cls(folder, known)
+
+    @property
+    def digest(self) -> str:
+        """Hash of the facts, for files that carry it themselves."""
+        return digest(self.facts)
+
+    def part(self, name: str) -> Path:
+        """File of a part, there or not."""
+        return self.folder / name
+
+    def done(self, name: str) -> bool:
+        """Whether a part is there; it is whole then."""
+        return self.part(name).is_file()
+
+    def write(self, name: str, writer: Callable[[Path], Any]) -> None:
+        """Let `writer` fill the file of a part; it is there whole or not at all."""
+        write_atomically(self.part(name), writer)
+
+    def read(self, name: str, reader: Callable[[Path], T]) -> T:
+        """What `reader` makes of the file of a part.
+
+        Raises:
+            FileError: the file is damaged.
+        """
+        path = self.part(name)
+        try:
+            return reader(path)
+        except DAMAGE as error:
+            raise FileError(
+                f"{str(path)!r} is damaged ({type(error).__name__}: {error}); remove it, and it is made again"
+            ) from error
+
+
+def read_note(path: Path) -> Facts:
+    """The facts in a note.
+
+    Raises:
+        FileError: it is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        known: Facts = content["facts"]
+        if content["digest"] != digest(known):
+            raise ValueError("the digest is not that of the facts")
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileError(
+            f"{str(path)!r} is damaged, so nobody knows what the folder holds ({error}); nothing was changed. "
+            f"{ANOTHER_FOLDER}"
+        ) from error
+    return known
