@@ -8,12 +8,12 @@ not change a figure.
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +21,23 @@ import numpy as np
 from arise_core.benchmark.bayes import TITLES, NaiveBayes, training_chunks, training_features
 from arise_core.benchmark.methods import AriseModel, Method, Sample, baselines
 from arise_core.benchmark.structures import COLUMNS, PRISTINE, Column, cases, column, labels_of
-from arise_core.errors import ExistingFileError, FileError, InputError
+from arise_core.errors import FileError, InputError
+from arise_core.geometry.arrays import Float32Array
 from arise_core.model.zoo import load_model
+from arise_core.progress import Job, Progress, Step, part, silent
+from arise_core.progress import run as drive
 from arise_core.runtime import threads
-from arise_core.runtime.files import write_atomically
+from arise_core.runtime.ledger import Facts, Ledger, facts
 from arise_core.runtime.workers import processes
+from arise_core.settings import DEFAULT_MODEL
 
-DEFAULT_MODEL = "arise-108"
-Progress = Callable[[float, str], None]
 NO_METHOD = "none"
-SETTINGS_FILE = "settings.json"
+PARTS = "parts"
 TRAINING_FILE = "naive-bayes.npy"
+#: What a run leaves to resume from.
+WORK = ("settings.json", PARTS, TRAINING_FILE)
+#: A column of the tables, and a random draw.
+Piece = tuple[Column, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,12 +97,12 @@ class Plan:
     out: Path
 
     @property
-    def fingerprint(self) -> dict[str, object]:
+    def facts(self) -> Facts:
         """What kept parts depend on."""
-        return {
-            "models": [digest for _, digest in self.models], "methods": self.methods,
-            "classes": self.labels, "passes": self.passes, "seed": self.seed,
-        }  # fmt: skip
+        return facts(
+            models=[digest for _, digest in self.models], methods=self.methods, classes=self.labels,
+            passes=self.passes, seed=self.seed,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,43 +116,42 @@ class Results:
 
 
 def run(
-    settings: AccuracySettings, out: Path, progress: Progress = lambda fraction, message: None,
-    *, workers: int | None = None,
-) -> Results:  # fmt: skip
+    settings: AccuracySettings, out: Path, progress: Progress = silent, *, workers: int | None = None
+) -> Results:
     """Build the structures, ask all methods, and keep the answers in the folder `out`.
 
     Parts that `out` holds are not computed again, be they of an interrupted run or of one with fewer draws.
 
     Args:
         settings: what is compared on what.
-        out: folder; `settings.json`, `parts/` and the training data of naive Bayes are kept there.
-        progress: called with the share of the work done and a message.
+        out: folder; `ledger.json`, `parts/` and the training data of naive Bayes are kept there.
+        progress: called with the share of the work done.
         workers: processes; default: as many as threads in use. The results do not depend on it.
 
     Raises:
-        ValueError: an unknown model, method, class or column, or a folder with work on other settings; before
-            any work.
-        OSError: a worker process died.
+        ValueError: an unknown model, method, class or column, or a folder with work on other settings or of
+            another version of this package; before any work.
+        OSError: a worker process died, or a part is damaged.
     """
+    return drive(run_steps(settings, out, workers=workers), progress)
+
+
+def run_steps(settings: AccuracySettings, out: Path, *, workers: int | None = None) -> Job[Results]:
+    """`run` as a job; closed, it leaves the parts that are done."""
     count = threads.count() if workers is None else workers
     if count < 1:
         raise InputError(f"`workers` must be at least 1, got {count}")
     plan = make_plan(settings, out)
     kinds = [column(name) for name in settings.columns] or list(COLUMNS)
-    parts = [(k, draw) for k in kinds for draw in range(settings.draws if k else 1)]
-    _claim(plan)
-    missing = [p for p in parts if not _part_file(out, *p).is_file()]
-    training = bool(missing) and any(m in TITLES for m in plan.methods) and not (out / TRAINING_FILE).exists()
+    pieces = [(k, draw) for k in kinds for draw in range(settings.draws if k else 1)]
+    ledger = Ledger.open(plan.out, plan.facts, WORK)
+    missing = [p for p in pieces if not ledger.done(_name(*p))]
+    training = bool(missing) and any(m in TITLES for m in plan.methods) and not ledger.done(TRAINING_FILE)
     share = 0.05 if training else 0.0
     if training:
-        _train_naive_bayes(plan, count, lambda f: progress(share * f, "training of naive Bayes"))
-    done = len(parts) - len(missing)
-    progress(share + (1 - share) * done / len(parts), f"{done} of {len(parts)} parts")
-    for part, rows in _computed(plan, missing, count):
-        _write_part(_part_file(out, *part), rows)
-        done += 1
-        progress(share + (1 - share) * done / len(parts), f"{done} of {len(parts)} parts")
-    found = {k: [r for kind, draw in parts if kind is k for r in _read_part(_part_file(out, k, draw))]
+        yield from part(_train_naive_bayes(ledger, count), 0, share, "training of naive Bayes")
+    yield from part(_compute_steps(plan, ledger, missing, len(pieces), count), share, 1)
+    found = {k: [r for kind, draw in pieces if kind is k for r in ledger.read(_name(k, draw), _read_part)]
              for k in kinds}  # fmt: skip
     return Results(make_methods(plan), found, settings.draws, settings)
 
@@ -190,9 +195,9 @@ def make_methods(plan: Plan) -> list[Method]:
     return [*methods, *(AriseModel(load_model(path), plan.passes) for path, _ in plan.models)]
 
 
-def compute_part(plan: Plan, part: tuple[Column, int]) -> list[Row]:
+def compute_part(plan: Plan, piece: Piece) -> list[Row]:
     """All methods on the structures of one column and draw."""
-    made = cases(*part, plan.seed, plan.labels)
+    made = cases(*piece, plan.seed, plan.labels)
     samples = [Sample(case.structure) for case in made]
     rows = []
     for method in make_methods(plan):
@@ -213,15 +218,26 @@ def compute_part(plan: Plan, part: tuple[Column, int]) -> list[Row]:
     return rows
 
 
+def _compute_steps(plan: Plan, ledger: Ledger, missing: Sequence[Piece], total: int, count: int) -> Job[None]:
+    """Compute the missing pieces of `total`, each kept as soon as it is there."""
+    done = total - len(missing)
+    yield Step(done / total, f"{done} of {total} parts")
+    with closing(_computed(plan, missing, count)) as computed:
+        for piece, rows in computed:
+            ledger.write(_name(*piece), partial(_write_part, rows))
+            done += 1
+            yield Step(done / total, f"{done} of {total} parts")
+
+
 def _computed(
-    plan: Plan, parts: Sequence[tuple[Column, int]], count: int
-) -> Iterator[tuple[tuple[Column, int], list[Row]]]:
-    if min(count, len(parts)) <= 1:
-        for part in parts:
-            yield part, compute_part(plan, part)
+    plan: Plan, pieces: Sequence[Piece], count: int
+) -> Generator[tuple[Piece, list[Row]], None, None]:
+    if min(count, len(pieces)) <= 1:
+        for piece in pieces:
+            yield piece, compute_part(plan, piece)
         return
-    with processes(min(count, len(parts))) as pool:
-        running = {pool.submit(compute_part, plan, part): part for part in parts}
+    with processes(min(count, len(pieces))) as pool:
+        running = {pool.submit(compute_part, plan, piece): piece for piece in pieces}
         try:
             for future in as_completed(running):
                 yield running[future], future.result()
@@ -231,52 +247,37 @@ def _computed(
             ) from error
 
 
-def _train_naive_bayes(plan: Plan, count: int, progress: Callable[[float], None]) -> None:
+def _train_naive_bayes(ledger: Ledger, count: int) -> Job[None]:
     chunks = training_chunks()
     found = []
+    with closing(_training_features(chunks, count)) as computed:
+        for features in computed:
+            found.append(features)
+            yield Step(len(found) / len(chunks))
+    ledger.write(TRAINING_FILE, lambda path: np.save(path, np.concatenate(found)))
+
+
+def _training_features(chunks: list[range], count: int) -> Generator[Float32Array, None, None]:
     if count == 1:
-        for chunk in chunks:
-            found.append(training_features(chunk))
-            progress(len(found) / len(chunks))
-    else:
-        with processes(count) as pool:
-            for features in pool.map(training_features, chunks):
-                found.append(features)
-                progress(len(found) / len(chunks))
-    write_atomically(plan.out / TRAINING_FILE, lambda path: np.save(path, np.concatenate(found)))
+        yield from map(training_features, chunks)
+        return
+    with processes(count) as pool:
+        yield from pool.map(training_features, chunks)
 
 
-def _claim(plan: Plan) -> None:
-    """Note in the folder what it is for, or compare with what is noted there."""
-    text = json.dumps(plan.fingerprint, indent=1) + "\n"
-    note = plan.out / SETTINGS_FILE
-    if note.is_file() and note.read_text(encoding="utf-8") != text:
-        before, now = json.loads(note.read_text(encoding="utf-8")), json.loads(text)
-        differ = ", ".join(k for k in now if now[k] != before.get(k))
-        raise InputError(
-            f"`out` {str(plan.out)!r} holds work on other settings ({differ}); choose another folder"
-        )
-    if plan.out.is_file():
-        raise ExistingFileError(f"`out` {str(plan.out)!r} is a file, not a folder")
-    write_atomically(note, lambda path: path.write_text(text, encoding="utf-8"))
+def _name(kind: Column, draw: int) -> str:
+    return f"{PARTS}/{kind.name}-draw-{draw}.csv" if kind is not PRISTINE else f"{PARTS}/pristine.csv"
 
 
-def _part_file(out: Path, kind: Column, draw: int) -> Path:
-    return out / "parts" / (f"{kind.name}-draw-{draw}.csv" if kind is not PRISTINE else "pristine.csv")
-
-
-def _write_part(path: Path, rows: list[Row]) -> None:
-    def write(file: Path) -> None:
-        with open(file, "w", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow([field.name for field in fields(Row)])
-            writer.writerows(
-                (r.method, r.label, r.form, r.size, r.found, r.count, int(r.right), f"{r.confidence:.6f}",
-                 int(r.rejected))
-                for r in rows
-            )  # fmt: skip
-
-    write_atomically(path, write)
+def _write_part(rows: list[Row], path: Path) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow([field.name for field in fields(Row)])
+        writer.writerows(
+            (r.method, r.label, r.form, r.size, r.found, r.count, int(r.right), f"{r.confidence:.6f}",
+             int(r.rejected))
+            for r in rows
+        )  # fmt: skip
 
 
 def _read_part(path: Path) -> list[Row]:

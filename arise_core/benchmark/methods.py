@@ -7,17 +7,14 @@ classes without a right answer are not shown to it. Adapters add theirs through 
 
 from __future__ import annotations
 
-import os
-import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
-import spglib
 
+from arise_core.crystals.symmetry import space_group
 from arise_core.crystals.table import prototypes
 from arise_core.descriptor.soap import describe
 from arise_core.geometry.arrays import FloatArray
@@ -121,21 +118,8 @@ class Spglib:
 
     def answers(self, samples: Sequence[Sample]) -> list[list[Answer]]:
         """Number of the space group."""
-        os.environ.setdefault("SPGLIB_WARNING", "OFF")  # it writes to the terminal whenever it finds nothing
-        with warnings.catch_warnings():  # spglib 2.7 and later warn about their own error handling
-            warnings.simplefilter("ignore", DeprecationWarning)
-            return [[Answer(self._group(s.structure))] for s in samples]
-
-    def _group(self, structure: Structure) -> str:
-        fractional = structure.positions @ np.linalg.inv(structure.cell)
-        crystal: Any = (structure.cell, fractional, structure.numbers)  # arrays are fine, its types say lists
-        found = spglib.get_spacegroup(
-            crystal,
-            symprec=self._symprec,
-            angle_tolerance=self._angle,
-        )
-        number = re.search(r"\((\d+)\)", found or "")
-        return number.group(1) if number else NO_ANSWER
+        groups = [space_group(s.structure, self._symprec, self._angle) for s in samples]
+        return [[Answer(NO_ANSWER if group is None else str(group))] for group in groups]
 
 
 def baselines() -> dict[str, Method]:

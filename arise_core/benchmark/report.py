@@ -23,13 +23,19 @@ from arise_core.crystals.table import prototypes
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.runtime.files import write_atomically
+from arise_core.runtime.tables import markdown, write_csv
 from arise_core.training.export import replace_card
 
 PAPER = "Leitherer et al., Nature Communications 12, 6234 (2021), doi:10.1038/s41467-021-26511-5"
 BINS = 15
 #: Pairs of confused classes shown for a model; the CSV file has all.
 SHOWN_CONFUSIONS = 40
-#: Columns of `accuracy-reliability.csv`.
+#: Columns of `accuracy.csv`, `accuracy-confusions.csv` and `accuracy-reliability.csv`.
+SCORES = (
+    "method", "classes", "column", "missing_percent", "displacement_percent", "right", "total", "accuracy_percent",
+    "published_percent", "rejected",
+)  # fmt: skip
+CONFUSIONS = ("method", "column", "class", "found", "count")
 RELIABILITY = ("model", "from", "to", "structures", "mean_confidence", "accuracy")
 PACKAGES = ("ovito-arise", "ovito", "spglib", "scikit-learn", "numpy", "torch")
 
@@ -136,9 +142,9 @@ def write_report(results: Results, folder: Path) -> list[Path]:
     text = "\n".join(_document(results, scores, by_method, curves)) + "\n"
     paths = [folder / f"accuracy{end}" for end in (".md", ".csv", "-confusions.csv", "-reliability.csv")]
     write_atomically(paths[0], lambda p: p.write_text(text, encoding="utf-8"))
-    _write_csv(paths[1], _score_table(results.methods, scores))
-    _write_csv(paths[2], confusions({name: by_method[name] for name in noisy}))
-    _write_csv(paths[3], _reliability_table(curves))
+    write_csv(paths[1], SCORES, _score_table(results.methods, scores))
+    write_csv(paths[2], CONFUSIONS, confusions({name: by_method[name] for name in noisy}))
+    write_csv(paths[3], RELIABILITY, ((name, *row) for name, curve in curves.items() for row in curve.rows()))
     if curves:
         paths.append(folder / "accuracy-reliability.png")
         write_atomically(paths[-1], lambda p: _plot(curves, p))
@@ -231,10 +237,11 @@ def _document(
     if models:
         lines += ["## Rejected by the models, %", ""]
         shown = list(results.rows)
-        lines += [_row(["model", *(c.title for c in shown)]), _row(["---"] * (len(shown) + 1))]
-        for m in models:
-            shares = [scores[m.name][c] for c in shown]
-            lines.append(_row([m.title, *(_percent(s.rejected_share) for s in shares)]))
+        lines += markdown(
+            ["model", *(c.title for c in shown)],
+            [[m.title, *(_percent(scores[m.name][c].rejected_share) for c in shown)] for m in models],
+            range(1, len(shown) + 1),
+        )
         lines += ["", *_calibration(models, curves, by_method), ""]
     for m in [m for m in results.methods if m.published == "arise"]:
         lines += [*_confusions(m, by_method[m.name]), ""]
@@ -244,7 +251,7 @@ def _document(
 def _accuracy_table(
     methods: Sequence[Method], scores: dict[str, dict[Column, Score]], shown: Sequence[Column]
 ) -> list[str]:
-    lines = [_row(["method (classes)", *(c.title for c in shown)]), _row(["---", *["---:"] * len(shown)])]
+    rows = []
     for m in methods:
         paper = published().get(m.published, {})
         cells = []
@@ -253,29 +260,28 @@ def _accuracy_table(
             cell = _percent(value)
             reached = c.name in paper and value >= paper[c.name] - 0.005
             cells.append(f"**{cell}**" if reached and m.published == "arise" else cell)
-        lines.append(_row([f"{m.title} ({len(m.right_answers)})", *cells]))
+        rows.append([f"{m.title} ({len(m.right_answers)})", *cells])
         if paper:
-            lines.append(_row(["*published*", *(f"*{_percent(paper[c.name])}*" for c in shown)]))
-    return lines
+            rows.append(["*published*", *(f"*{_percent(paper[c.name])}*" for c in shown)])
+    return markdown(["method (classes)", *(c.title for c in shown)], rows, range(1, len(shown) + 1))
 
 
 def _calibration(
     models: Sequence[Method], curves: dict[str, Reliability], by_method: dict[str, dict[Column, list[Row]]]
 ) -> list[str]:
-    lines = [
+    rows = []
+    for m in models:
+        noisy = defective(by_method[m.name])
+        mean = 100 * float(np.mean([r.confidence for r in noisy]))
+        rows.append((m.title, _percent(score(noisy).accuracy), _percent(mean), f"{curves[m.name].error:.4f}"))
+    columns = ("model", "accuracy, %", "mean confidence, %", "expected calibration error")
+    return [
         "## Confidence against truth", "",
         "All defective structures together. Expected calibration error: mean difference between confidence and "
         f"accuracy over {BINS} bins of confidence (Guo et al. 2017).", "",
-        _row(["model", "accuracy, %", "mean confidence, %", "expected calibration error"]),
-        _row(["---", "---:", "---:", "---:"]),
+        *markdown(columns, rows, (1, 2, 3)), "",
+        "![reliability diagram](accuracy-reliability.png)",
     ]  # fmt: skip
-    for m in models:
-        rows = defective(by_method[m.name])
-        mean = 100 * float(np.mean([r.confidence for r in rows]))
-        lines.append(
-            _row([m.title, _percent(score(rows).accuracy), _percent(mean), f"{curves[m.name].error:.4f}"])
-        )
-    return [*lines, "", "![reliability diagram](accuracy-reliability.png)"]
 
 
 def _confusions(method: Method, found: dict[Column, list[Row]]) -> list[str]:
@@ -292,29 +298,24 @@ def _confusions(method: Method, found: dict[Column, list[Row]]) -> list[str]:
     if not pairs:
         return [f"## Confusions of {method.title}", "", "None."]
     names = {p.label: p.name for p in prototypes()}
-    lines = [
-        f"## Confusions of {method.title}", "",
-        f"Over all columns, the {min(len(pairs), SHOWN_CONFUSIONS)} most frequent of {len(pairs)} pairs; "
-        "`accuracy-confusions.csv` has all of them by column.", "",
-        _row(["class", "taken for", "structures", "of all of the class, %", "most often in"]),
-        _row(["---", "---", "---:", "---:", "---"]),
-    ]  # fmt: skip
+    table = []
     for pair, n in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:SHOWN_CONFUSIONS]:
         label, other = pair
         often = ", ".join(f"{title}: {count}" for title, count in where[pair].most_common(3))
-        lines.append(
-            _row([names[label], names.get(other, other), str(n), _percent(100 * n / totals[label]), often])
-        )
-    return lines
+        table.append((names[label], names.get(other, other), n, _percent(100 * n / totals[label]), often))
+    return [
+        f"## Confusions of {method.title}", "",
+        f"Over all columns, the {min(len(pairs), SHOWN_CONFUSIONS)} most frequent of {len(pairs)} pairs; "
+        "`accuracy-confusions.csv` has all of them by column.", "",
+        *markdown(
+            ("class", "taken for", "structures", "of all of the class, %", "most often in"), table, (2, 3)
+        ),
+    ]  # fmt: skip
 
 
 def _score_table(
     methods: Sequence[Method], scores: dict[str, dict[Column, Score]]
 ) -> Iterable[Sequence[object]]:
-    yield (
-        "method", "classes", "column", "missing_percent", "displacement_percent", "right", "total",
-        "accuracy_percent", "published_percent", "rejected",
-    )  # fmt: skip
     for m in methods:
         for c, s in scores[m.name].items():
             paper = published().get(m.published, {}).get(c.name, "")
@@ -325,8 +326,7 @@ def _score_table(
 
 
 def confusions(by_method: dict[str, dict[Column, list[Row]]]) -> Iterable[Sequence[object]]:
-    """Table of wrong answers and how often each was given, by method, column and class; header first."""
-    yield "method", "column", "class", "found", "count"
+    """Wrong answers and how often each was given, by method, column and class: rows of `CONFUSIONS`."""
     for name, found in by_method.items():
         for c, rows in found.items():
             wrong: Counter[tuple[str, str]] = Counter()
@@ -335,13 +335,6 @@ def confusions(by_method: dict[str, dict[Column, list[Row]]]) -> Iterable[Sequen
                     wrong[r.label, r.found] += r.count
             for (label, other), n in sorted(wrong.items()):
                 yield name, c.name, label, other, n
-
-
-def _reliability_table(curves: dict[str, Reliability]) -> Iterable[Sequence[object]]:
-    yield RELIABILITY
-    for name, curve in curves.items():
-        for row in curve.rows():
-            yield name, *row
 
 
 def _plot(curves: dict[str, Reliability], path: Path) -> None:
@@ -366,14 +359,6 @@ def _plot(curves: dict[str, Reliability], path: Path) -> None:
     figure.savefig(path, dpi=130)
 
 
-def _write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    def write(file: Path) -> None:
-        with open(file, "w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream, lineterminator="\n").writerows(rows)
-
-    write_atomically(path, write)
-
-
 def _versions() -> str:
     found: list[Any] = [f"Python {platform.python_version()}"]
     for package in PACKAGES:
@@ -386,7 +371,3 @@ def _versions() -> str:
 
 def _percent(value: float) -> str:
     return "–" if np.isnan(value) else "100" if value == 100 else "0" if value == 0 else f"{value:.2f}"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -10,9 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
-import reprlib
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,6 +30,8 @@ VERSION = "package_version"
 ANOTHER_FOLDER = "Choose another folder, or remove this one to start again"
 #: Differences that a message names.
 SHOWN = 3
+#: Characters of a value that a message shows.
+SHORT = 60
 #: What readers of numpy, torch and CSV files raise when a file is cut off or garbled.
 DAMAGE = (EOFError, KeyError, OSError, RuntimeError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile)
 
@@ -55,24 +56,32 @@ def digest(known: Facts) -> str:
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
-def differences(before: Mapping[str, Any], now: Mapping[str, Any], prefix: str = "") -> list[str]:
-    """What differs, as in "samples.whole (2, now 3)"; tables are compared key by key."""
-    found = []
-    for key in dict.fromkeys((*now, *before)):
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            found += differences(old, new, f"{prefix}{key}.")
-        elif old != new or (key in before) != (key in now):
-            values = [_shown(side[key]) if key in side else "not set" for side in (before, now)]
-            name = "version of ovito-arise" if prefix + key == VERSION else prefix + key
-            found.append(f"{name} ({values[0]}, now {values[1]})")
-    return found
+def differences(before: Any, now: Any, name: str = "") -> list[str]:
+    """What differs, as in "samples.whole (2, now 3)"; tables and long lists are compared entry by entry."""
+    if before == now:
+        return []
+    tables = isinstance(before, dict) and isinstance(now, dict)
+    lists = isinstance(before, list) and isinstance(now, list)
+    if tables or (lists and max(len(repr(before)), len(repr(now))) > SHORT):
+        old, new = (side if tables else dict(enumerate(side)) for side in (before, now))
+        return [
+            found
+            for key in dict.fromkeys((*new, *old))
+            for found in differences(
+                old.get(key, _NOT_SET), new.get(key, _NOT_SET), f"{name}.{key}".strip(".")
+            )
+        ]
+    shown = "version of ovito-arise" if name == VERSION else name
+    return [f"{shown} ({_shown(before)}, now {_shown(now)})"]
+
+
+#: Stands for the value of a key that is missing.
+_NOT_SET = object()
 
 
 def _shown(value: Any) -> str:
-    short = reprlib.Repr()
-    short.maxstring = short.maxother = 60
-    return short.repr(value)
+    text = "not set" if value is _NOT_SET else repr(value)
+    return text if len(text) <= SHORT else text[: SHORT - 1] + "…"
 
 
 def require_same(before: Facts | None, now: Facts, place: str, advice: str) -> None:
