@@ -33,7 +33,7 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Any]])
 
 
 def _frame(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Any:
-    import pandas  # type: ignore[import-untyped]
+    import pandas
 
     # numbers stay as they are: a column with a gap would become one of floats
     return pandas.DataFrame(list(rows), columns=list(columns), dtype=object)

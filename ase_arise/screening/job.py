@@ -47,7 +47,7 @@ class Outcome:
     @property
     def failed(self) -> bool:
         """Whether there is no prediction."""
-        return self.pairs["arise_status"] == "failed"
+        return bool(self.pairs["arise_status"] == "failed")
 
 
 def recognise_task(task: Task, job: Job) -> list[Outcome]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,15 @@ from ase.db.row import AtomsRow
 
 import arise_core as arise
 from arise_core.errors import FileError, InputError, MissingPackageError
+from arise_core.runtime.ledger import Facts, facts, require_same
 from ase_arise.screening.job import Job, Outcome
 from ase_arise.screening.sources import Source
 from ase_arise.storage import searchable
+
+#: Entry of a database's metadata.
+FACTS = "arise"
+#: What there is to do about a database that is refused.
+ANOTHER_DATABASE = "Name another database"
 
 
 class Results:
@@ -26,8 +31,10 @@ class Results:
         self.done = done  # (source, number) of the entries that are there
 
     @classmethod
-    def open(cls, place: str, facts: dict[str, Any], overwrite: bool) -> Results:
+    def open(cls, place: str, known: Facts, overwrite: bool) -> Results:
         """Make a database, or go on with one that a run with the same facts left.
+
+        The facts lie in the database's metadata, under `arise`.
 
         Raises:
             ValueError: the place holds something else; nothing is changed.
@@ -44,8 +51,8 @@ class Results:
             with database:
                 rows = list(database.select(columns=["id", "key_value_pairs"], include_data=False))
                 before = dict(database.metadata)
-                if not rows and before.get("arise") != facts:
-                    database.metadata = {**before, "arise": facts}
+                if not rows and before.get(FACTS) != known:
+                    database.metadata = {**before, FACTS: known}
         except ImportError as error:
             raise MissingPackageError(
                 f"databases on a server need `pip install 'ovito-arise[db]'` ({error})"
@@ -55,7 +62,10 @@ class Results:
                 f"`out` cannot be used as an ASE database: {error}; nothing was changed"
             ) from error
         if rows:
-            _check_same(before.get("arise"), facts)
+            advice = (
+                ANOTHER_DATABASE if on_server else f"{ANOTHER_DATABASE}, or use `--overwrite` to start again"
+            )
+            require_same(before.get(FACTS), known, "`out`", advice)
         done = {(r.arise_source, int(r.arise_entry)) for r in rows if "arise_entry" in r}
         return cls(database, done)
 
@@ -63,7 +73,7 @@ class Results:
         """Add rows, all or none."""
         rows = []
         for outcome in outcomes:
-            row = AtomsRow(outcome.atoms)
+            row: Any = AtomsRow(outcome.atoms)
             row.unique_id = outcome.unique_id
             row.ctime = now()
             row.user = os.getenv("USER")
@@ -80,32 +90,25 @@ class Results:
             ) from error
 
 
-def _check_same(before: dict[str, Any] | None, facts: dict[str, Any]) -> None:
-    if before is None:
-        raise InputError("`out` is a database with other contents; nothing was changed. Use `--overwrite`")
-    for key, value in facts.items():
-        if before.get(key) != value:
-            raise InputError(
-                f"`out` was made with another {key} ({before.get(key)!r}, now {value!r}); nothing was "
-                "changed. Use `--overwrite` to start again or name another file"
-            )
-
-
-def _facts(source: Source, model: arise.Model, job: Job, pattern: str) -> dict[str, Any]:
-    """What a run must share with the one that it goes on with; in types that JSON keeps."""
-    return {
-        "source": source.name,
-        "pattern": pattern,
-        "model": model.name,
-        "weights_sha256": model.card.weights_sha256,
-        "symprec": job.symprec,
-        "top": job.top,
-        "package_version": version("ovito-arise"),
+def facts_of(source: Source, model: arise.Model, job: Job, pattern: str) -> Facts:
+    """What a run must share with the one that it goes on with."""
+    return facts(
+        source=source.name,
+        pattern=pattern,
+        model=model.name,
+        weights_sha256=model.card.weights_sha256,
+        symprec=job.symprec,
+        top=job.top,
         **job.settings.to_options(),
-    }
+    )
 
 
-def _check_out(out: str, source: str) -> None:
+def check_out(out: str, source: str) -> None:
+    """Whether results can go to a place.
+
+    Raises:
+        InputError: it is neither a .db file nor the URL of a server, or it is the source.
+    """
     if "://" in out:
         if out == source:
             raise InputError("`out` must not be the source")

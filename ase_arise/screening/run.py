@@ -10,22 +10,23 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 from arise_core.errors import FileError, InputError
+from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
 from arise_core.runtime.workers import processes
 from arise_core.settings import DEFAULT_MODEL, SYMPREC, TOP, RecognitionSettings
 from ase_arise.convert import ModelLike, as_model
-from ase_arise.screening.job import Job, Outcome, recognise_task
-from ase_arise.screening.results import Results, _check_out, _facts
+from ase_arise.screening.job import Job as Work
+from ase_arise.screening.job import Outcome, recognise_task
+from ase_arise.screening.results import Results, check_out, facts_of
 from ase_arise.screening.sources import Files, Source, Task, open_source
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def screen(
     symprec: float = SYMPREC,
     top: int = TOP,
     overwrite: bool = False,
-    progress: Progress = lambda fraction, message: None,
+    progress: Progress = silent,
     **options: Any,
 ) -> Counts:
     """Recognise all entries of a source; what `out` holds from an interrupted run is not done again.
@@ -62,13 +63,33 @@ def screen(
         symprec: tolerance of the space group, Å.
         top: classes kept an entry, with their probabilities.
         overwrite: replace `out` instead of going on with it.
-        progress: called with the share of the entries done and a message.
+        progress: called with the share of the entries done.
         **options: of `RecognitionSettings.of`: passes, seed, mode, box_size, ...
 
     Raises:
         TypeError, ValueError, OSError, ImportError: an argument, a source or results that are refused, before
             any work. Entries that cannot be read or recognised are no error: they get a row with the reason.
     """
+    job = screen_steps(
+        source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top, overwrite=overwrite,
+        **options,
+    )  # fmt: skip
+    return run(job, progress)
+
+
+def screen_steps(
+    source: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    model: ModelLike = DEFAULT_MODEL,
+    *,
+    workers: int | None = None,
+    pattern: str = "*",
+    symprec: float = SYMPREC,
+    top: int = TOP,
+    overwrite: bool = False,
+    **options: Any,
+) -> Job[Counts]:
+    """`screen` as a job, a step a batch; closed, it leaves the batches that are written."""
     settings = RecognitionSettings.of(options)
     count = _number_of_workers(workers)
     if not symprec > 0:
@@ -76,39 +97,42 @@ def screen(
     if top < 1:
         raise InputError(f"`top` must be at least 1, got {top}")
     network = as_model(model)
-    _check_out(os.fspath(out), os.fspath(source))
+    check_out(os.fspath(out), os.fspath(source))
     found = open_source(source, pattern, os.fspath(out))
-    job = Job(str(network.path), settings, float(symprec), int(top))
-    results = Results.open(os.fspath(out), _facts(found, network, job, pattern), overwrite)
-    return _run(found, job, results, count, progress)
+    work = Work(str(network.path), settings, float(symprec), int(top))
+    results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
+    return (yield from _screen_steps(found, work, results, count))
 
 
-def _run(source: Source, job: Job, results: Results, workers: int, progress: Progress) -> Counts:
+def _screen_steps(source: Source, work: Work, results: Results, workers: int) -> Job[Counts]:
     kept = len(results.done)
     recognised = failed = 0
     units = len({s for s, _ in results.done}) if source.kind == "folder" else kept
-    for outcomes, size in _recognised(source.tasks(results.done), job, workers):
-        results.write(outcomes)
-        failed += sum(o.failed for o in outcomes)
-        recognised += sum(not o.failed for o in outcomes)
-        units += size
-        share = units / source.total if source.total else 0.0
-        progress(share, f"{recognised} recognised, {failed} failed")
-    progress(1.0, f"{recognised} recognised, {failed} failed")
+    with closing(_recognised(source.tasks(results.done), work, workers)) as batches:
+        for outcomes, size in batches:
+            results.write(outcomes)
+            failed += sum(o.failed for o in outcomes)
+            recognised += sum(not o.failed for o in outcomes)
+            units += size
+            share = units / source.total if source.total else 0.0
+            yield Step(share, f"{recognised} recognised, {failed} failed")
+    yield Step(1.0, f"{recognised} recognised, {failed} failed")
     return Counts(recognised, failed, kept)
 
 
-def _recognised(tasks: Iterator[Task], job: Job, workers: int) -> Iterator[tuple[list[Outcome], int]]:
+def _recognised(
+    tasks: Iterator[Task], work: Work, workers: int
+) -> Generator[tuple[list[Outcome], int], None, None]:
     """Outcomes of each task in order, and the size of the task."""
     if workers == 1:
         for task in tasks:
-            yield recognise_task(task, job), _size(task)
+            yield recognise_task(task, work), _size(task)
         return
     try:
         with processes(workers) as pool:
             running: deque[tuple[Future[list[Outcome]], int]] = deque()
             for task in tasks:
-                running.append((pool.submit(recognise_task, task, job), _size(task)))
+                running.append((pool.submit(recognise_task, task, work), _size(task)))
                 if len(running) > 2 * workers:
                     future, size = running.popleft()
                     yield future.result(), size

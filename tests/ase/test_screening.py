@@ -20,6 +20,7 @@ from arise_core.crystals.symmetry import space_group
 from arise_core.crystals.table import prototypes as all_prototypes
 from arise_core.settings import RecognitionSettings
 from ase_arise import classify, screen
+from ase_arise.screening import run as screening
 from ase_arise.screening.job import Job
 from ase_arise.screening.results import Results
 from ase_arise.screening.sources import BATCH, Entry, frame_entries, open_source
@@ -258,7 +259,7 @@ def test_a_run_goes_on_where_it_stopped(tmp_path):
     class Interrupt(Exception):
         pass
 
-    def stop(fraction, message):
+    def stop(step):
         raise Interrupt  # after the first batch
 
     with pytest.raises(Interrupt):
@@ -308,7 +309,7 @@ SCRIPT = """
 import sys
 from ase_arise import screen
 if __name__ == "__main__":
-    screen(sys.argv[1], sys.argv[2], workers=2, passes=10, progress=lambda f, m: print(m, flush=True))
+    screen(sys.argv[1], sys.argv[2], workers=2, passes=10, progress=lambda step: print(step.message, flush=True))
 """
 
 
@@ -359,9 +360,7 @@ def test_kill_9_loses_and_doubles_nothing(tmp_path):
     assert all(np.allclose(r.cell, a.cell[:], atol=1e-6) for r, a in zip(found, images, strict=True))
 
 
-def test_a_worker_that_dies_is_reported(monkeypatch):
-    from ase_arise.screening import run as screening
-
+def test_a_worker_that_dies_is_reported():
     job = Job("arise-108", RecognitionSettings(), 0.01, 5)
     with pytest.raises(OSError, match=r"a worker process died .* what is written is kept"):
         list(screening._recognised(iter([Deadly()]), job, 2))
