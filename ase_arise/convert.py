@@ -12,8 +12,9 @@ from ase import Atoms
 from ase.io import iread
 
 import arise_core as arise
-from arise_core.errors import InputError, InputTypeError
+from arise_core.errors import FileError, InputError, InputTypeError, MissingFileError
 from arise_core.geometry.material import Material
+from arise_core.runtime.files import file_errors
 
 Images = Atoms | str | os.PathLike[str] | Iterable[Atoms]
 ModelLike = arise.Model | str | os.PathLike[str]
@@ -41,7 +42,7 @@ def from_atoms(atoms: Atoms, where: str = "") -> arise.Structure:
         )
     try:
         return arise.Structure(atoms.positions, atoms.numbers, atoms.cell[:], atoms.pbc)
-    except ValueError as error:
+    except InputError as error:
         raise InputError(f"{where}{error}") from error
 
 
@@ -98,8 +99,10 @@ def _read(name: str) -> Iterator[Atoms]:
         for atoms in iread(name):
             yield atoms
             count += 1
-    except (FileNotFoundError, PermissionError, IsADirectoryError):
-        raise
+    except FileNotFoundError as error:
+        raise MissingFileError(f"file {name!r} does not exist") from error
+    except OSError as error:
+        raise FileError(f"file {name!r} cannot be read after {count} frames: {error}") from error
     except Exception as error:  # readers of some hundred formats raise anything
         reason = str(error) or type(error).__name__
         raise InputError(f"file {name!r} cannot be read after {count} frames: {reason}") from error
@@ -115,7 +118,8 @@ def as_model(model: ModelLike) -> arise.Model:
     """
     if isinstance(model, str | os.PathLike):
         path = Path(model)
-        changed = path.stat().st_mtime_ns if path.is_file() else 0
+        with file_errors(f"model {str(path)!r} cannot be read"):
+            changed = path.stat().st_mtime_ns if path.is_file() else 0
         return _loaded(os.fspath(model), changed)
     if not isinstance(model, arise.Model):
         raise InputTypeError(f"`model` must be a Model, a name or a path, got {type(model).__name__}")

@@ -21,6 +21,7 @@ from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.errors import ExistingFileError, InputError
 from arise_core.model.classes import ClassTable
 from arise_core.recognition.result import Recognition, recognise
+from arise_core.runtime.files import file_errors
 from arise_core.settings import DEFAULT_MODEL, RecognitionSettings
 from ase_arise.annotation import write_results
 from ase_arise.convert import ModelLike, as_model, to_material
@@ -184,9 +185,10 @@ class AriseObserver:
         if append and self._table in existing:
             _repair(self._table, self._header())
         for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if overwrite:
-                path.unlink(missing_ok=True)
+            with file_errors(f"file {str(path)!r} cannot be written"):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                if overwrite:
+                    path.unlink(missing_ok=True)
         if self._table is not None and not self._table.exists():
             _append_line(self._table, self._header())
 
@@ -206,11 +208,12 @@ class AriseObserver:
         frame = write_results(_frozen(self.atoms), result, self.model.name)
         frame.info.update(arise_step=row.step, arise_time_fs=row.time_fs)
         assert self._trajectory is not None
-        if self._trajectory.suffix == ".traj":
-            with ase.io.Trajectory(self._trajectory, "a") as trajectory:
-                trajectory.write(packed(frame))
-        else:
-            ase.io.write(self._trajectory, frame, format="extxyz", append=True)
+        with file_errors(f"`trajectory` {str(self._trajectory)!r} cannot be written"):
+            if self._trajectory.suffix == ".traj":
+                with ase.io.Trajectory(self._trajectory, "a") as trajectory:
+                    trajectory.write(packed(frame))
+            else:
+                ase.io.write(self._trajectory, frame, format="extxyz", append=True)
 
 
 def _columns() -> list[str]:
@@ -247,7 +250,7 @@ def _csv_line(values: list[Any]) -> str:
 
 def _append_line(path: Path, line: str) -> None:
     """Append a whole line and see to it that it is on the disk."""
-    with path.open("a", encoding="utf-8") as file:
+    with file_errors(f"`table` {str(path)!r} cannot be written"), path.open("a", encoding="utf-8") as file:
         file.write(line)
         file.flush()
         os.fsync(file.fileno())
@@ -258,14 +261,15 @@ def _repair(path: Path, header: str) -> None:
 
     :raises ValueError: the columns are not those of the model.
     """
-    content = path.read_bytes()
+    with file_errors(f"`table` {str(path)!r} cannot be read"):
+        content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if whole and not whole.startswith(header.encode()):
         raise InputError(
             f"`table` {str(path)!r} has other columns than this observer writes; nothing was changed"
         )
     if len(whole) < len(content) or (not whole and header):
-        with path.open("r+b") as file:
+        with file_errors(f"`table` {str(path)!r} cannot be written"), path.open("r+b") as file:
             file.truncate(len(whole))
             if not whole:
                 file.write(header.encode())

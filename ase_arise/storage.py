@@ -7,7 +7,8 @@ the arrays of `annotate` through both; for all other formats they are `ase.io`'s
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ import numpy as np
 from ase import Atoms
 from ase.db.core import str_represents
 from ase.db.row import AtomsRow
+from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
+from arise_core.errors import FileError, InputError
+from arise_core.runtime.files import file_errors
 from ase_arise.convert import Images, frames
 
 #: Arrays of `annotate`.
@@ -32,16 +36,46 @@ def write(filename: str | os.PathLike[str], images: Images, *, append: bool = Fa
     """Write annotated `Atoms` to a file that `ase.io` writes, to a .traj file, or to an ASE database.
 
     As with `ase.io.write`, a file that exists is replaced unless `append`; rows on a server are kept.
+
+    Raises:
+        FileError: a file that the system or its format does not let be written.
+        InputError: a name that stands for no format.
     """
     name = os.fspath(filename)
+    check_writable(name)
     if is_database(name):
         _write_database(name, frames(images), append)
     elif Path(name).suffix == ".traj":
-        with ase.io.Trajectory(name, "a" if append else "w") as trajectory:
+        refused = f"file {name!r} cannot be written"
+        with file_errors(refused):
+            trajectory = ase.io.Trajectory(name, "a" if append else "w")
+        with trajectory:
             for atoms in frames(images):
-                trajectory.write(packed(atoms))
+                with file_errors(refused):
+                    trajectory.write(packed(atoms))
     else:
-        ase.io.write(name, list(frames(images)), append=append)
+        found = list(frames(images))
+        try:
+            ase.io.write(name, found, append=append)
+        except Exception as error:  # writers of some hundred formats raise anything
+            raise FileError(f"file {name!r} cannot be written: {error}") from error
+
+
+def check_writable(filename: str | os.PathLike[str]) -> None:
+    """Refuse the name of a file whose format nobody can write, before any work.
+
+    Raises:
+        InputError: ASE knows no format of this name, or cannot write it.
+    """
+    name = os.fspath(filename)
+    if is_database(name):
+        return
+    try:
+        known = filetype(name, read=False)
+    except UnknownFileTypeError as error:
+        raise InputError(f"file {name!r} has a name that stands for no format") from error
+    if not ioformats[known].can_write:
+        raise InputError(f"file {name!r} is of a format that ASE only reads, {known}")
 
 
 def read(filename: str | os.PathLike[str]) -> list[Atoms]:
@@ -52,8 +86,12 @@ def read(filename: str | os.PathLike[str]) -> list[Atoms]:
     """
     name = os.fspath(filename)
     if is_database(name):
-        with ase.db.connect(name) as database:
-            return [from_row(row) for row in database.select()]
+        try:
+            with ase.db.connect(name) as database:
+                rows = list(database.select())
+        except Exception as error:  # each database has errors of its own
+            raise FileError(f"database {name!r} cannot be read: {error}") from error
+        return [from_row(row) for row in rows]
     return [unpacked(atoms) for atoms in frames(name)]
 
 
@@ -157,6 +195,18 @@ def _unpack(atoms: Atoms, values: Any) -> Atoms:
 
 
 def _write_database(name: str, images: Iterable[Atoms], append: bool) -> None:
-    with ase.db.connect(name, append=append) as database:
+    with _database_errors(name):
+        database = ase.db.connect(name, append=append)
+    with database:
         for atoms in images:
-            database.write(atoms, **row_fields(atoms))
+            fields = row_fields(atoms)
+            with _database_errors(name):
+                database.write(atoms, **fields)
+
+
+@contextmanager
+def _database_errors(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # each database has errors of its own
+        raise FileError(f"database {name!r} cannot be written: {error}") from error

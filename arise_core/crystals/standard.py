@@ -49,7 +49,7 @@ def read_structure(path: Path) -> Structure:
     try:
         structure = Structure(atoms.positions, atoms.numbers, atoms.cell[:], atoms.pbc)
         Material.of(structure).check_overlaps()
-    except ValueError as error:
+    except InputError as error:
         raise InputError(f"structure file {str(path)!r}: {error}") from error
     return structure
 

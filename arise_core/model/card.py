@@ -114,7 +114,9 @@ class Card:
                 training=dict(data["training"]),
                 accuracy=dict(data["accuracy"]),
             )
-        except (KeyError, TypeError) as error:
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"the model's card is incomplete: {error!r}") from error
         labels = [c.label for c in card.classes]
         if len(labels) < 2 or len(set(labels)) != len(labels):

@@ -11,7 +11,7 @@ from arise_core.errors import InputError
 from arise_core.model.archive import ModelError, _check_contract, _check_operations, _look_inside, load_script
 from arise_core.model.card import Card
 from arise_core.model.model import Model
-from arise_core.runtime.files import zoo_root
+from arise_core.runtime.files import file_errors, zoo_root
 
 
 def known_models() -> list[str]:
@@ -41,19 +41,18 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> Model:
         module = load_script(content)
         _check_operations(module)
         _check_contract(module, card)
-    except ModelError as error:
-        raise ModelError(f"model {str(path)!r}: {error}") from error
-    except ValueError as error:
+    except InputError as error:
         raise ModelError(f"model {str(path)!r}: {error}") from error
     return Model(module, card, _usable_device(device), path)
 
 
 def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
-    if path.is_dir() and (path / "model.pt").is_file():
-        return path / "model.pt"
-    if path.is_file():
-        return path
+    with file_errors(f"model {str(path)!r} cannot be read"):
+        if path.is_dir() and (path / "model.pt").is_file():
+            return path / "model.pt"
+        if path.is_file():
+            return path
     name = str(name_or_path)
     zoo = known_models()
     if name in zoo:

@@ -3,22 +3,48 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from arise_core.errors import ExistingFileError, MissingFileError
+from arise_core.errors import AriseError, ExistingFileError, FileError, MissingFileError
+
+
+@contextmanager
+def file_errors(what: str) -> Iterator[None]:
+    """What the system says against a file becomes a `FileError` that names the file; all else passes.
+
+    Args:
+        what: begin of the message, such as "file 'a.xyz'".
+
+    Raises:
+        FileError: no permission, no space left, no such folder, ...; its subclasses for missing and existing files.
+    """
+    try:
+        yield
+    except (AriseError, BrokenPipeError):  # the latter is how a reader says that it has seen enough
+        raise
+    except OSError as error:
+        kinds = ((FileNotFoundError, MissingFileError), (FileExistsError, ExistingFileError))
+        kind = next((ours for theirs, ours in kinds if isinstance(error, theirs)), FileError)
+        raise kind(f"{what}: {error.strerror or error}") from error
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a temporary file beside `path`, then put it in place in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-    try:
-        write(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    """Let `write` fill a temporary file beside `path`, then put it in place in one step.
+
+    Raises:
+        FileError: the system does not let it.
+    """
+    with file_errors(f"file {str(path)!r} cannot be written"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+        try:
+            write(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def fresh_folder(path: Path, overwrite: bool) -> None:
@@ -26,14 +52,16 @@ def fresh_folder(path: Path, overwrite: bool) -> None:
 
     Raises:
         FileExistsError: the folder is not empty and `overwrite` is False, or the path is a file.
+        FileError: the system does not let it.
     """
-    if path.is_file():
-        raise ExistingFileError(f"`out` {str(path)!r} is a file, not a folder")
-    if path.is_dir() and any(path.iterdir()) and not overwrite:
-        raise ExistingFileError(
-            f"`out` {str(path)!r} exists and is not empty; nothing was changed. Use `--overwrite` to write there"
-        )
-    path.mkdir(parents=True, exist_ok=True)
+    with file_errors(f"`out` {str(path)!r} cannot be used"):
+        if path.is_file():
+            raise ExistingFileError(f"`out` {str(path)!r} is a file, not a folder")
+        if path.is_dir() and any(path.iterdir()) and not overwrite:
+            raise ExistingFileError(
+                f"`out` {str(path)!r} exists and is not empty; nothing was changed. Use `--overwrite` to write there"
+            )
+        path.mkdir(parents=True, exist_ok=True)
 
 
 def zoo_root() -> Path:

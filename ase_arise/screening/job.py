@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +13,7 @@ from ase import Atoms
 import arise_core as arise
 from arise_core.crystals.symmetry import space_group
 from arise_core.descriptor.soap import describe
-from arise_core.errors import InputError
+from arise_core.errors import AriseError, InputError
 from arise_core.geometry.material import Material
 from arise_core.recognition.result import Recognition, recognise
 from arise_core.recognition.whole import is_large_enough
@@ -67,10 +68,13 @@ def recognise_task(task: Task, job: Job) -> list[Outcome]:
                 continue
             features.append(describe(material, model.descriptor))
             small.append((k, material, time.perf_counter() - start))
-        except ValueError as error:
-            outcomes[k] = _failure(entry, str(error))
-        except Exception as error:  # one strange entry must not end a long run
-            outcomes[k] = _failure(entry, f"{type(error).__name__}: {error}")
+        except (AriseError, MemoryError) as error:
+            outcomes[k] = _failure(entry, str(error) or "not enough memory")
+        except Exception as error:  # a bug of this package: it must not end a long run, nor pass unseen
+            reason = f"{type(error).__name__}: {error}"
+            outcomes[k] = _failure(entry, reason)
+            place = f"{entry.source}, entry {entry.number}"
+            warnings.warn(f"{place}: a bug of this package, please report it ({reason})", stacklevel=2)
     if small:
         outcomes |= _recognise_small(entries, small, np.array(features), model, job)
     return [outcomes[k] for k in range(len(entries))]

@@ -12,6 +12,7 @@ from ase.db.row import AtomsRow
 
 import arise_core as arise
 from arise_core.errors import FileError, InputError, MissingPackageError
+from arise_core.runtime.files import file_errors
 from arise_core.runtime.ledger import Facts, facts, require_same
 from ase_arise.screening.job import Job, Outcome
 from ase_arise.screening.sources import Source
@@ -42,10 +43,11 @@ class Results:
         on_server = "://" in place
         if overwrite and on_server:
             raise InputError("`overwrite` does not empty a database on a server: name another one as `out`")
-        if overwrite:
-            Path(place).unlink(missing_ok=True)
-        if not on_server:
-            Path(place).parent.mkdir(parents=True, exist_ok=True)
+        with file_errors(f"`out` {place!r} cannot be written"):
+            if overwrite:
+                Path(place).unlink(missing_ok=True)
+            if not on_server:
+                Path(place).parent.mkdir(parents=True, exist_ok=True)
         try:
             database = ase.db.connect(place, use_lock_file=False)  # a lock file would outlive a kill
             with database:

@@ -14,6 +14,7 @@ from ase import Atoms
 from ase.io import iread
 
 from arise_core.errors import InputError, MissingFileError, MissingPackageError
+from arise_core.runtime.files import file_errors
 from ase_arise.storage import searchable
 
 #: Entries that are recognised together, written together, and lost together by a kill.
@@ -105,11 +106,12 @@ def open_source(place: str | os.PathLike[str], pattern: str = "*", without: str 
     if "://" in name:
         return _open_database(name, name.rsplit("/", 1)[1])
     path = Path(name)
-    if path.is_dir():
-        return _open_folder(path.resolve(), pattern, without)
-    there = path if path.exists() else path.with_name(path.name.rsplit("@", 1)[0])
-    if not there.exists():
-        raise MissingFileError(f"`source` {name!r} does not exist")
+    with file_errors(f"`source` {name!r} cannot be read"):
+        if path.is_dir():
+            return _open_folder(path.resolve(), pattern, without)
+        there = path if path.exists() else path.with_name(path.name.rsplit("@", 1)[0])
+        if not there.exists():
+            raise MissingFileError(f"`source` {name!r} does not exist")
     if path.suffix in DATABASES:
         return _open_database(name, path.name)
     return Source(path.name, "file", name, None)
