@@ -7,9 +7,16 @@ from typing import Annotated
 
 import typer
 
+from arise_cli.console import bar, say
+
 app = typer.Typer(help="Compare models with published results and other methods.", no_args_is_help=True)
 
 PAPER_DRAWS = 10
+
+
+def register(commands: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    commands.add_typer(app, name="benchmark")
 
 
 @app.callback()
@@ -49,7 +56,6 @@ def accuracy(
 
     Interrupted, the same command goes on where it stopped; with more draws it adds to those it has.
     """
-    from arise_cli.main import bar
     from arise_core.benchmark.accuracy import AccuracySettings, run
     from arise_core.benchmark.report import check_complete, record, write_report
 
@@ -63,6 +69,6 @@ def accuracy(
     with bar("accuracy") as progress:
         results = run(settings, out, progress, workers=workers)
     for path in write_report(results, report or out):
-        typer.echo(path)
+        say(path)
     for path in record(results) if card else ():
-        typer.echo(path)
+        say(path)

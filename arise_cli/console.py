@@ -1,29 +1,115 @@
-"""What the commands print and write: tables, JSON, CSV."""
+"""What the commands print and write: progress, tables, JSON, CSV; and their exit codes.
+
+Exit codes, for scripts: 0 done; 1 the input was refused or the work failed; 2 wrong usage; 3 with `--strict`: done,
+but at least one structure was rejected, has no prediction or (in screenings) failed; 130 interrupted.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from arise_core.errors import ExistingFileError
-from arise_core.runtime.files import write_atomically
+from arise_core.progress import Step
+from arise_core.runtime.files import file_errors, write_atomically
+
+if TYPE_CHECKING:
+    from arise_core.geometry.arrays import FloatArray
+
+FAILED = 1
+DOUBTFUL = 3
+INTERRUPTED = 130
 
 Record = dict[str, Any]
 #: Width of tables where the output is no terminal.
 WIDTH = 250
+
+
+class bar:
+    """Progress bar on the terminal's error stream: `with bar("text") as progress: run(job, progress)`."""
+
+    def __init__(self, text: str) -> None:
+        from tqdm import tqdm
+
+        self._bar = tqdm(
+            total=1.0,
+            desc=text,
+            bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed} <{remaining} {postfix}",
+            leave=True,
+            mininterval=0.5,
+        )
+
+    def __enter__(self) -> bar:
+        return self
+
+    def __call__(self, step: Step) -> None:
+        """Show the share of the work done and what it is about."""
+        self._bar.set_postfix_str(step.message, refresh=False)
+        self._bar.update(max(step - self._bar.n, 0.0))
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.close()
+
+
+def say(text: object, *, error: bool = False, end: bool = True) -> None:
+    """Print a text.
+
+    Args:
+        text: any.
+        error: to the error stream.
+        end: with the end of a line.
+
+    Raises:
+        FileError: the stream leads to a place that cannot be written to, such as a full disk.
+    """
+    with file_errors("the output cannot be written"):
+        typer.echo(text, err=error, nl=end)
+
+
+def print_table(table: Table, width: int = WIDTH) -> None:
+    """Print a table as wide as the terminal, or `width` where the output is none.
+
+    Its cells are taken as they are: the brackets in the name of a file are no markup.
+    """
+    with file_errors("the output cannot be written"):
+        Console(width=None if sys.stdout.isatty() else width, markup=False, emoji=False).print(table)
+
+
+def finish(doubtful: bool) -> None:
+    """End the command with the code of `--strict` if something is doubtful."""
+    if doubtful:
+        raise typer.Exit(DOUBTFUL)
+
+
+def refuse_existing(paths: Iterable[Path | None], overwrite: bool) -> None:
+    """Raise ExistingFileError if a file is there and may not be replaced; None stands for no file."""
+    for path in paths:
+        if path is None:
+            continue
+        with file_errors(f"file {str(path)!r} cannot be written"):
+            there = path.exists()
+        if there and not overwrite:
+            raise ExistingFileError(
+                f"{str(path)!r} exists; nothing was changed. Use `--overwrite` to replace it"
+            )
+
+
+def write_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file in one step, and say so."""
+    write_atomically(path, write)
+    say(f"wrote {path}", error=True)
+
+
+# --- records ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -55,28 +141,13 @@ class Output:
     def write(self, records: list[Record]) -> None:
         """To the file, or to the terminal."""
         if self.form == "table":
-            Console(width=None if sys.stdout.isatty() else WIDTH).print(_table(records))
+            print_table(_table(records))
             return
         text = _json(records) if self.form == "json" else _csv(records)
         if self.path is None:
-            typer.echo(text, nl=False)
-            return
-        write_file(self.path, lambda path: path.write_text(text, encoding="utf-8"))
-
-
-def refuse_existing(paths: Iterable[Path], overwrite: bool) -> None:
-    """Raise FileExistsError if a file is there and may not be replaced."""
-    for path in paths:
-        if path.exists() and not overwrite:
-            raise ExistingFileError(
-                f"{str(path)!r} exists; nothing was changed. Use `--overwrite` to replace it"
-            )
-
-
-def write_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file in one step, and say so."""
-    write_atomically(path, write)
-    typer.echo(f"wrote {path}", err=True)
+            say(text, end=False)
+        else:
+            write_file(self.path, lambda path: path.write_text(text, encoding="utf-8"))
 
 
 def _json(records: list[Record]) -> str:
@@ -93,20 +164,20 @@ def _plain(value: Any) -> Any:
 
 
 def _csv(records: list[Record]) -> str:
+    from pandas import DataFrame
+
+    ranks = max((len(r["top"]) for r in records), default=0)
+    nothing = {"class": "", "probability": ""}
     rows = []
     for record in records:
         row = {k: v for k, v in record.items() if not isinstance(v, list | dict)}
-        for rank, best in enumerate(record["top"], start=1):
-            row[f"class_{rank}"], row[f"probability_{rank}"] = best["class"], best["probability"]
+        best = [*record["top"], *[nothing] * ranks][:ranks]  # the same columns for all
+        for rank, one in enumerate(best, start=1):
+            row[f"class_{rank}"], row[f"probability_{rank}"] = one["class"], one["probability"]
         if "fractions" in record:
             row["fractions"] = _shares(record["fractions"])
         rows.append(row)
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    return str(DataFrame(rows, dtype=object).to_csv(index=False, na_rep="nan", lineterminator="\n"))
 
 
 def _table(records: list[Record]) -> Table:
@@ -130,19 +201,20 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
-def matrix_csv(names: list[str], matrix: NDArray[np.float64]) -> str:
+# --- matrices -----------------------------------------------------------------------------------------------------
+
+
+def matrix_csv(names: list[str], matrix: FloatArray) -> str:
     """A square matrix with its names as first row and column."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["", *names])
-    for name, row in zip(names, matrix, strict=True):
-        writer.writerow([name, *(f"{v:.6f}" for v in row)])
-    return text.getvalue()
+    from pandas import DataFrame
+
+    frame = DataFrame(matrix, index=names, columns=names)
+    return str(frame.to_csv(float_format="%.6f", na_rep="nan", lineterminator="\n"))
 
 
-def print_matrix(names: list[str], matrix: NDArray[np.float64]) -> None:
-    """A square matrix on the terminal, its columns numbered."""
+def matrix_table(names: list[str], matrix: FloatArray) -> Table:
+    """A square matrix for the terminal, its columns numbered."""
     table = Table("", "", *(str(k + 1) for k in range(len(names))))
     for k, (name, row) in enumerate(zip(names, matrix, strict=True)):
         table.add_row(str(k + 1), name, *(_number(float(v)) for v in row))
-    Console(width=None if sys.stdout.isatty() else WIDTH).print(table)
+    return table

@@ -1,50 +1,60 @@
-"""The command line `arise`. Adapters add their commands through the entry-point group `arise.commands`."""
+"""The command line `arise`. Other packages add commands of theirs through the entry-point group `arise.commands`.
+
+Such an entry point is a function that is called with the `typer.Typer` of this module.
+"""
 
 from __future__ import annotations
 
-import sys
 from importlib.metadata import entry_points, version
-from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
+from typer.core import TyperGroup
 
-from arise_cli import benchmark as benchmark_commands
-from arise_cli import training as training_commands
-from arise_core.errors import InputError
+from arise_cli import benchmark, demo, models, recognition, screening, training
+from arise_cli.console import FAILED, INTERRUPTED, say
+from arise_core.errors import AriseError
+
+ENTRY_POINTS = "arise.commands"
+
+
+class Commands(TyperGroup):
+    """All commands. Errors of the user's making end in one line; all others are bugs and show where they are."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            typer.echo("interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from error
+        except AriseError as error:
+            if ctx.params.get("debug"):
+                raise
+            typer.echo(f"arise: {error}", err=True)
+            raise typer.Exit(FAILED) from error
+
 
 app = typer.Typer(
     name="arise",
+    cls=Commands,
     help="Recognise crystal structures by Bayesian deep learning.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
-#: Exit codes, for scripts: 0 done, 1 the input was refused or the work failed, 2 wrong usage, 130 interrupted.
-FAILED = 1
-INTERRUPTED = 130
-
 
 def main() -> None:
-    """Entry point of the console script: errors of the user's making end in one line, not in a traceback."""
-    for point in sorted(entry_points(group="arise.commands"), key=lambda p: p.name):
+    """Entry point of the console script."""
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
         point.load()(app)
-    try:
-        app()
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        sys.exit(INTERRUPTED)
-    except (ValueError, TypeError, OSError, ImportError) as error:
-        typer.echo(f"arise: {error}", err=True)
-        sys.exit(FAILED)
+    app()
 
 
 def _version(show: bool) -> None:
     if show:
-        typer.echo(version("ovito-arise"))
+        say(version("ovito-arise"))
         raise typer.Exit
 
 
@@ -53,81 +63,14 @@ def _root(
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of every error.")] = False,
 ) -> None:
     pass
 
 
-@app.command("prototypes")
-def list_prototypes(
-    search: Annotated[str, typer.Argument(help="Only classes whose label or name contains this.")] = "",
-) -> None:
-    """List the 108 classes."""
-    from arise_core.crystals.table import prototypes
-
-    found = [p for p in prototypes() if search.casefold() in f"{p.label} {p.name} {p.material}".casefold()]
-    if not found:
-        raise InputError(f"no class contains {search!r}")
-    table = Table("No.", "Label", "Name", "Material", "Type", "Space group", "Atoms in cell")
-    for p in found:
-        group, atoms = (str(v) if v is not None else "" for v in (p.space_group, p.n_atoms_conventional))
-        table.add_row(str(p.number), p.label, p.name, p.material, p.material_type, group, atoms)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
+for commands in (recognition, screening, models, training, benchmark, demo):
+    commands.register(app)
 
 
-@app.command("models")
-def list_models() -> None:
-    """List the models of the zoo."""
-    from arise_core.model.zoo import known_models, load_model
-
-    table = Table("Name", "Classes", "Rejects", "Description")
-    for name in known_models():
-        card = load_model(name).card
-        threshold = card.reject.threshold
-        rejects = "never" if threshold is None else f"from {threshold:g} ({card.reject.kind})"
-        table.add_row(name, str(len(card.classes)), rejects, card.description)
-    Console(width=None if sys.stdout.isatty() else 160).print(table)
-
-
-@app.command("train")
-def train_model(
-    recipe: Annotated[Path, typer.Argument(help="TOML file that says how the model is made.")],
-    out: Annotated[Path, typer.Option(help="Folder for the model; work found there is resumed.")],
-) -> None:
-    """Train a model from a recipe. Interrupted, the same command goes on where it stopped."""
-    from arise_core.training.recipe import read_recipe
-    from arise_core.training.train import pristine_accuracy, train
-
-    plan = read_recipe(recipe)
-    with bar(f"training {plan.name}") as progress:
-        model = train(plan, out, progress)
-    typer.echo(f"{model.path}: {pristine_accuracy(model):.2%} of the pristine structures right")
-
-
-training_commands.register(app)
-app.add_typer(benchmark_commands.app, name="benchmark")
-
-
-class bar:
-    """Progress bar on the terminal's error stream: `with bar("text") as progress: progress(0.3, "message")`."""
-
-    def __init__(self, text: str) -> None:
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            total=1.0,
-            desc=text,
-            bar_format="{desc}: {percentage:3.0f}% |{bar}| {elapsed} <{remaining} {postfix}",
-            leave=True,
-            mininterval=0.5,
-        )
-
-    def __enter__(self) -> bar:
-        return self
-
-    def __call__(self, fraction: float, message: str = "") -> None:
-        """Show the fraction of the work done and what it is about."""
-        self._bar.set_postfix_str(message, refresh=False)
-        self._bar.update(max(fraction - self._bar.n, 0.0))
-
-    def __exit__(self, *error: object) -> None:
-        self._bar.close()
+if __name__ == "__main__":
+    main()

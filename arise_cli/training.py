@@ -1,4 +1,4 @@
-"""Commands of the command line that make models: own classes, and the search for hyperparameters."""
+"""Commands that make models: training, own classes, and the search for hyperparameters."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from arise_cli.console import bar, say
 from arise_core.training.defaults import DEFAULT_MODEL
 
 Out = Annotated[Path, typer.Option(help="Folder for the model.")]
@@ -16,10 +17,25 @@ Overwrite = Annotated[bool, typer.Option(help="Write into a folder that is not e
 
 def register(app: typer.Typer) -> None:
     """Add the commands to `arise`."""
+    app.command("train")(train_model)
     app.command("add-class")(add_class)
     app.command("remove-class")(remove_class)
     app.command("train-folder")(train_folder)
     app.command("tune")(tune)
+
+
+def train_model(
+    recipe: Annotated[Path, typer.Argument(help="TOML file that says how the model is made.")],
+    out: Annotated[Path, typer.Option(help="Folder for the model; work found there is resumed.")],
+) -> None:
+    """Train a model from a recipe. Interrupted, the same command goes on where it stopped."""
+    from arise_core.training.recipe import read_recipe
+    from arise_core.training.train import pristine_accuracy, train
+
+    plan = read_recipe(recipe)
+    with bar(f"training {plan.name}") as progress:
+        model = train(plan, out, progress)
+    say(f"{model.path}: {pristine_accuracy(model):.2%} of the pristine structures right")
 
 
 def add_class(
@@ -40,7 +56,6 @@ def add_class(
     overwrite: Overwrite = False,
 ) -> None:
     """Teach a model new crystals, from a structure file each; minutes. Prints a report."""
-    from arise_cli.main import bar
     from arise_core.training.edit_classes import AddSettings, add_classes
 
     settings = AddSettings(allow_similar=allow_similar)
@@ -48,8 +63,8 @@ def add_class(
         made, text = add_classes(
             files, name or [], out, model=model, settings=settings, overwrite=overwrite, progress=progress
         )
-    typer.echo(text)
-    typer.echo(f"{made.path}: {len(made.classes)} classes. The report is also in {out / 'report.md'}")
+    say(text)
+    say(f"{made.path}: {len(made.classes)} classes. The report is also in {out / 'report.md'}")
 
 
 def remove_class(
@@ -64,8 +79,8 @@ def remove_class(
     from arise_core.training.edit_classes import remove_classes
 
     made, text = remove_classes(labels, out, model=model, overwrite=overwrite)
-    typer.echo(text)
-    typer.echo(f"{made.path}: {len(made.classes)} classes")
+    say(text)
+    say(f"{made.path}: {len(made.classes)} classes")
 
 
 def train_folder(
@@ -76,7 +91,6 @@ def train_folder(
     ] = None,
 ) -> None:
     """Train a model from scratch on a folder of structures. Interrupted, the same command goes on."""
-    from arise_cli.main import bar
     from arise_core.training.edit_classes import crystals_of
     from arise_core.training.folder import train_folder as train_on
     from arise_core.training.train import pristine_accuracy
@@ -84,7 +98,7 @@ def train_folder(
     with bar(f"training on {folder.name}") as progress:
         model = train_on(folder, out, recipe=recipe, progress=progress)
     right = pristine_accuracy(model, crystals=crystals_of(model.card))
-    typer.echo(f"{model.path}: {len(model.classes)} classes, {right:.2%} of the pristine structures right")
+    say(f"{model.path}: {len(model.classes)} classes, {right:.2%} of the pristine structures right")
 
 
 def tune(
@@ -97,7 +111,6 @@ def tune(
     ] = None,
 ) -> None:
     """Search for the best layers, batch size, learning rate and dropout; rank the best by robustness."""
-    from arise_cli.main import bar
     from arise_core.training.recipe import read_recipe
     from arise_core.training.tune import TuneSettings
     from arise_core.training.tune import tune as search
@@ -107,5 +120,5 @@ def tune(
     plan = read_recipe(recipe)
     with bar(f"tuning {plan.name}") as progress:
         search(plan, out, settings, progress)
-    typer.echo((out / "report.md").read_text(encoding="utf-8"))
-    typer.echo(f"{out / 'model.pt'}: the first of the ranking; its recipe is {out / 'recipe.toml'}")
+    say((out / "report.md").read_text(encoding="utf-8"))
+    say(f"{out / 'model.pt'}: the first of the ranking; its recipe is {out / 'recipe.toml'}")

@@ -1,0 +1,49 @@
+"""`arise prototypes` and `arise models`: what there is to be recognised, and by what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from arise_cli.console import print_table
+from arise_core.errors import InputError
+
+#: Width of the tables where the output is no terminal.
+WIDTH = 160
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("prototypes")(list_prototypes)
+    app.command("models")(list_models)
+
+
+def list_prototypes(
+    search: Annotated[str, typer.Argument(help="Only classes whose label or name contains this.")] = "",
+) -> None:
+    """List the 108 classes."""
+    from arise_core.crystals.table import prototypes
+
+    found = [p for p in prototypes() if search.casefold() in f"{p.label} {p.name} {p.material}".casefold()]
+    if not found:
+        raise InputError(f"no class contains {search!r}")
+    table = Table("No.", "Label", "Name", "Material", "Type", "Space group", "Atoms in cell")
+    for p in found:
+        group, atoms = (str(v) if v is not None else "" for v in (p.space_group, p.n_atoms_conventional))
+        table.add_row(str(p.number), p.label, p.name, p.material, p.material_type, group, atoms)
+    print_table(table, WIDTH)
+
+
+def list_models() -> None:
+    """List the models of the zoo."""
+    from arise_core.model.zoo import known_models, load_model
+
+    table = Table("Name", "Classes", "Rejects", "Description")
+    for name in known_models():
+        card = load_model(name).card
+        threshold = card.reject.threshold
+        rejects = "never" if threshold is None else f"from {threshold:g} ({card.reject.kind})"
+        table.add_row(name, str(len(card.classes)), rejects, card.description)
+    print_table(table, WIDTH)

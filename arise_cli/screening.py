@@ -1,0 +1,47 @@
+"""`arise screen`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from arise_cli.console import bar, finish, say
+from arise_cli.options import ModelOption, Top, takes
+from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, SYMPREC, TOP, MapSettings, SamplingSettings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("screen")(screen_source)
+
+
+@takes(MapSettings, SamplingSettings, tolerance=MAP_TOLERANCE)
+def screen_source(
+    source: Annotated[
+        str, typer.Argument(help="ASE database (file or URL), folder, or file with many frames.")
+    ],
+    out: Annotated[str, typer.Option(help="Database for the results: a .db file, or the URL of a server.")],
+    model: ModelOption = DEFAULT_MODEL,
+    mode: Annotated[
+        str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
+    ] = "auto",
+    workers: Annotated[int | None, typer.Option(help="Processes; default: as many as cores.")] = None,
+    pattern: Annotated[str, typer.Option(help="Names of files in a folder, such as '*.cif'.")] = "*",
+    symprec: Annotated[float, typer.Option(help="Tolerance of the space group, Å.")] = SYMPREC,
+    top: Top = TOP,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again instead of going on.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if entries failed.")] = False,
+    **settings: Any,
+) -> None:
+    """Recognise every structure of a database; interrupted, the same command goes on where it stopped."""
+    from ase_arise.screening.run import screen
+
+    with bar("screen") as progress:
+        counts = screen(
+            source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top,
+            overwrite=overwrite, progress=progress, mode=mode, **settings,
+        )  # fmt: skip
+    say(f"{counts.recognised} recognised, {counts.failed} failed, {counts.kept} from before")
+    say(f"look at them with: ase db {out} arise_status=ok -c formula,arise_label,arise_mi,arise_top")
+    finish(strict and counts.failed > 0)
