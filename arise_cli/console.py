@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from arise_core.errors import ExistingFileError
+from arise_core.errors import ExistingFileError, FileError
 from arise_core.progress import Step
 from arise_core.runtime.files import file_errors, write_atomically
 
@@ -90,22 +91,38 @@ def finish(doubtful: bool) -> None:
         raise typer.Exit(DOUBTFUL)
 
 
-def refuse_existing(paths: Iterable[Path | None], overwrite: bool) -> None:
-    """Raise ExistingFileError if a file is there and may not be replaced; None stands for no file."""
+def check_places(paths: Iterable[Path | None], overwrite: bool) -> None:
+    """Refuse, before any work, places of files to come; None stands for no file.
+
+    Raises:
+        ExistingFileError: a file is there and may not be replaced.
+        FileError: it would lie in what is no folder, or in one that may not be written to.
+    """
     for path in paths:
         if path is None:
             continue
         with file_errors(f"file {str(path)!r} cannot be written"):
             there = path.exists()
+            folder = next(p for p in path.absolute().parents if p.exists())
+            writable = folder.is_dir() and os.access(folder, os.W_OK)
         if there and not overwrite:
             raise ExistingFileError(
                 f"{str(path)!r} exists; nothing was changed. Use `--overwrite` to replace it"
+            )
+        if not writable:
+            raise FileError(
+                f"file {str(path)!r} cannot be written: {str(folder)!r} is no folder that may be written to"
             )
 
 
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     """Write a file in one step, and say so."""
     write_atomically(path, write)
+    say_written(path)
+
+
+def say_written(path: Path) -> None:
+    """Tell of a file that was written."""
     say(f"wrote {path}", error=True)
 
 
@@ -135,7 +152,7 @@ class Output:
             if suffix not in ("json", "csv") or form not in ("table", suffix):
                 raise typer.BadParameter(f"must end in .json or .csv, as the format, got {str(path)!r}")
             form = "json" if suffix == "json" else "csv"
-            refuse_existing([path], overwrite)
+            check_places([path], overwrite)
         return cls(form, path)
 
     def write(self, records: list[Record]) -> None:

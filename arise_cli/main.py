@@ -5,6 +5,8 @@ Such an entry point is a function that is called with the `typer.Typer` of this 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points, version
 from typing import Annotated, Any
 
@@ -21,18 +23,29 @@ ENTRY_POINTS = "arise.commands"
 class Commands(TyperGroup):
     """All commands. Errors of the user's making end in one line; all others are bugs and show where they are."""
 
+    def make_context(self, *arguments: Any, **options: Any) -> Any:
+        """Read the command line; `--version` is answered here."""
+        with _errors_shown():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
-        try:
+        with _errors_shown(debug=bool(ctx.params.get("debug"))):
             return super().invoke(ctx)
-        except KeyboardInterrupt as error:
-            typer.echo("interrupted", err=True)
-            raise typer.Exit(INTERRUPTED) from error
-        except AriseError as error:
-            if ctx.params.get("debug"):
-                raise
-            typer.echo(f"arise: {error}", err=True)
-            raise typer.Exit(FAILED) from error
+
+
+@contextmanager
+def _errors_shown(debug: bool = False) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        typer.echo("interrupted", err=True)
+        raise typer.Exit(INTERRUPTED) from error
+    except AriseError as error:
+        if debug:
+            raise
+        typer.echo(f"arise: {error}", err=True)
+        raise typer.Exit(FAILED) from error
 
 
 app = typer.Typer(

@@ -20,7 +20,6 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with 3 if a structure is rejected or has no label.")
 ]
-MinAtoms = Annotated[int, typer.Option(help="Open structures with fewer atoms get no label.")]
 
 Command = Callable[..., None]
 
@@ -45,8 +44,8 @@ def takes(*settings: type, only: Sequence[str] = (), **defaults: Any) -> Callabl
         for p in with_options(command, *settings, **defaults).parameters.values():
             if p.name in chosen:
                 kind, default = _kind(p.default, chosen[p.name])
-                help_text = typer.Option(help=_sentence(chosen[p.name].text))
-                p = p.replace(annotation=Annotated[kind, help_text], default=default)
+                option = typer.Option(help=_help(chosen[p.name]))
+                p = p.replace(annotation=Annotated[kind, option], default=default)
             elif p.name not in known:
                 p = p.replace(annotation=hints[p.name])
             else:
@@ -96,8 +95,11 @@ def option_name(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _sentence(text: str) -> str:
-    return f"{text[0].upper()}{text[1:]}."
+def _help(option: Option) -> str:
+    """The text of a setting as a sentence, with the words that may stand for a number; choices stay as they are."""
+    words = "".join(f", or {word!r}" for word in option.words)
+    text = option.text if option.choices else option.text[0].upper() + option.text[1:]
+    return f"{text}{words}."
 
 
 def check_suffix(path: Path | None, suffix: str, name: str) -> None:

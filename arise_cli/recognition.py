@@ -13,14 +13,15 @@ from arise_cli.console import (
     Output,
     Record,
     bar,
+    check_places,
     finish,
     matrix_csv,
     matrix_table,
     print_table,
-    refuse_existing,
+    say_written,
     write_file,
 )
-from arise_cli.options import Csv, Json, MinAtoms, ModelOption, Overwrite, Strict, Top, check_suffix, takes
+from arise_cli.options import Csv, Json, ModelOption, Overwrite, Strict, Top, check_suffix, takes
 from arise_core.errors import InputError
 from arise_core.settings import (
     DEFAULT_MODEL,
@@ -46,11 +47,10 @@ def register(app: typer.Typer) -> None:
     app.command("similarity")(compare_files)
 
 
-@takes(SamplingSettings, only=("passes", "seed"))
+@takes(SamplingSettings, MapSettings, only=("passes", "seed", "min_atoms"))
 def classify_files(
     files: Annotated[list[str], typer.Argument(help="Files that ASE reads; `md.xyz@-10:` picks frames.")],
     model: ModelOption = DEFAULT_MODEL,
-    min_atoms: MinAtoms = MapSettings.min_atoms,
     top: Top = 1,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -68,9 +68,7 @@ def classify_files(
     network = as_model(model)
     found = _read(files)
     with bar("classify") as progress:
-        prediction = classify(
-            [f.material for f in found], network, min_atoms=min_atoms, progress=progress, **settings
-        )
+        prediction = classify([f.material for f in found], network, progress=progress, **settings)
     results = [Recognition.of_whole(prediction, k, len(f.material)) for k, f in enumerate(found)]
     _show(output, found, results, top, strict)
 
@@ -97,13 +95,13 @@ def map_file(
     """Slide a box over a structure: which class is where, and how sure. Prints the shares of the atoms."""
     from ase_arise.annotation import recognise_all, write_results
     from ase_arise.convert import as_model
-    from ase_arise.storage import check_writable, write
+    from ase_arise.storage import format_of, write
 
     output = Output.checked(as_json, as_csv, None, overwrite)
     check_suffix(out, ".nc", "out")
     if atoms_out is not None:
-        check_writable(atoms_out)
-    refuse_existing([out, atoms_out], overwrite)
+        format_of(atoms_out)  # refuses what cannot be written
+    check_places([out, atoms_out], overwrite)
     options = RecognitionSettings.of({"mode": "local", **settings})
     network = as_model(model)
     found = _read([file if "@" in Path(file).name else f"{file}@-1"])
@@ -117,20 +115,22 @@ def map_file(
         field.to_netcdf(out)
     if atoms_out is not None:
         annotated = [write_results(f.atoms, r, network.name) for f, r in zip(found, results, strict=True)]
-        write_file(atoms_out, lambda path: write(path, annotated))
+        write(atoms_out, annotated)
+        say_written(atoms_out)
     _show(output, found, results, top, strict)
 
 
+@takes(MapSettings, only=("min_atoms",))
 def compare_files(
     structures: Annotated[
         list[str], typer.Argument(help="Files that ASE reads (all frames), or classes by name, such as fcc.")
     ],
     model: ModelOption = DEFAULT_MODEL,
     layer: Annotated[int, typer.Option(help="Hidden layer: 0 the first, -1 the last.")] = LAYER,
-    min_atoms: MinAtoms = MapSettings.min_atoms,
     out: Annotated[Path | None, typer.Option(help="Write the matrix here (.csv).")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw a heat map here (.png).")] = None,
     overwrite: Overwrite = False,
+    **settings: Any,
 ) -> None:
     """Cosine similarity of the network's representations of structures, as a matrix."""
     from arise_cli.figures import draw
@@ -140,13 +140,13 @@ def compare_files(
 
     check_suffix(out, ".csv", "out")
     check_suffix(picture, ".png", "picture")
-    refuse_existing([out, picture], overwrite)
+    check_places([out, picture], overwrite)
     network = as_model(model)
     check_layer(network, layer)
     found = _read(structures, classes=True)
     names = [f.name for f in found]
     with bar("similarity") as progress:
-        matrix = run(similarity_steps([f.material for f in found], network, layer, min_atoms), progress)
+        matrix = run(similarity_steps([f.material for f in found], network, layer, **settings), progress)
     if out is not None:
         write_file(out, lambda path: path.write_text(matrix_csv(names, matrix), encoding="utf-8"))
     if picture is not None:
@@ -212,7 +212,7 @@ def _show(
 def _record(found: Found, result: Recognition, top: int) -> Record:
     record: Record = {
         "file": found.name,
-        "formula": found.atoms.get_chemical_formula(),  # type: ignore[no-untyped-call]
+        "formula": found.atoms.symbols.formula.format("hill"),
         "n_atoms": len(found.atoms),
         **result.record(),
     }

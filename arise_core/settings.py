@@ -247,7 +247,10 @@ class MapSettings:
         text="exact: corrected for the shape of the material inside; box: taken as cut by flat faces (faster)",
     )  # fmt: skip
     min_atoms: int = option(
-        20, label="Fewest atoms in a box", low=1, text="boxes with fewer atoms get no prediction"
+        20,
+        label="Fewest atoms in a box",
+        low=1,
+        text="boxes, and open structures as a whole, with fewer atoms get no prediction",
     )
     min_atoms_per_species: int = option(
         4, label="Fewest atoms of a species", low=1,

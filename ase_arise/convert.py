@@ -99,13 +99,14 @@ def _read(name: str) -> Iterator[Atoms]:
         for atoms in iread(name):
             yield atoms
             count += 1
-    except FileNotFoundError as error:
-        raise MissingFileError(f"file {name!r} does not exist") from error
-    except OSError as error:
-        raise FileError(f"file {name!r} cannot be read after {count} frames: {error}") from error
     except Exception as error:  # readers of some hundred formats raise anything
         reason = str(error) or type(error).__name__
-        raise InputError(f"file {name!r} cannot be read after {count} frames: {reason}") from error
+        system = (
+            isinstance(error, OSError) and error.errno is not None
+        )  # some readers raise OSError of bad text
+        missing = isinstance(error, FileNotFoundError)
+        refuse = MissingFileError if missing else FileError if system else InputError
+        raise refuse(f"file {name!r} cannot be read after {count} frames: {reason}") from error
     if count == 0:
         raise InputError(f"file {name!r} holds no structure")
 

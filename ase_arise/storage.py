@@ -21,7 +21,7 @@ from ase.db.row import AtomsRow
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 from arise_core.errors import FileError, InputError
-from arise_core.runtime.files import file_errors
+from arise_core.runtime.files import write_atomically
 from ase_arise.convert import Images, frames
 
 #: Arrays of `annotate`.
@@ -35,47 +35,48 @@ DATABASE_NAMES = {"mutual_information": "mi", "predictive_entropy": "entropy"}
 def write(filename: str | os.PathLike[str], images: Images, *, append: bool = False) -> None:
     """Write annotated `Atoms` to a file that `ase.io` writes, to a .traj file, or to an ASE database.
 
-    As with `ase.io.write`, a file that exists is replaced unless `append`; rows on a server are kept.
+    As with `ase.io.write`, a file that exists is replaced unless `append`, in one step: an interrupt leaves the
+    old one; rows on a server are kept.
 
     Raises:
         FileError: a file that the system or its format does not let be written.
         InputError: a name that stands for no format.
     """
     name = os.fspath(filename)
-    check_writable(name)
-    if is_database(name):
-        _write_database(name, frames(images), append)
-    elif Path(name).suffix == ".traj":
-        refused = f"file {name!r} cannot be written"
-        with file_errors(refused):
-            trajectory = ase.io.Trajectory(name, "a" if append else "w")
-        with trajectory:
-            for atoms in frames(images):
-                with file_errors(refused):
-                    trajectory.write(packed(atoms))
+    kind = format_of(name)
+
+    def write_to(place: str | os.PathLike[str]) -> None:
+        if kind == "db":
+            _write_database(os.fspath(place), name, frames(images), append)
+        elif Path(name).suffix == ".traj":
+            _write_trajectory(os.fspath(place), name, frames(images), append)
+        else:
+            found = list(frames(images))
+            with _refusals(name):
+                ase.io.write(os.fspath(place), found, format=kind, append=append)
+
+    if append or "://" in name:
+        write_to(name)
     else:
-        found = list(frames(images))
-        try:
-            ase.io.write(name, found, append=append)
-        except Exception as error:  # writers of some hundred formats raise anything
-            raise FileError(f"file {name!r} cannot be written: {error}") from error
+        write_atomically(Path(name), write_to)
 
 
-def check_writable(filename: str | os.PathLike[str]) -> None:
-    """Refuse the name of a file whose format nobody can write, before any work.
+def format_of(filename: str | os.PathLike[str]) -> str:
+    """Format that `write` takes for a file of this name: "db", or one of ASE's.
 
     Raises:
         InputError: ASE knows no format of this name, or cannot write it.
     """
     name = os.fspath(filename)
     if is_database(name):
-        return
+        return "db"
     try:
-        known = filetype(name, read=False)
-    except UnknownFileTypeError as error:
-        raise InputError(f"file {name!r} has a name that stands for no format") from error
-    if not ioformats[known].can_write:
-        raise InputError(f"file {name!r} is of a format that ASE only reads, {known}")
+        known = str(filetype(name, read=False))
+    except UnknownFileTypeError:
+        known = ""
+    if known not in ioformats or not ioformats[known].can_write:
+        raise InputError(f"file {name!r} has a name that stands for no format that ASE writes")
+    return known
 
 
 def read(filename: str | os.PathLike[str]) -> list[Atoms]:
@@ -90,7 +91,7 @@ def read(filename: str | os.PathLike[str]) -> list[Atoms]:
             with ase.db.connect(name) as database:
                 rows = list(database.select())
         except Exception as error:  # each database has errors of its own
-            raise FileError(f"database {name!r} cannot be read: {error}") from error
+            raise FileError(f"database {without_password(name)!r} cannot be read: {error}") from error
         return [from_row(row) for row in rows]
     return [unpacked(atoms) for atoms in frames(name)]
 
@@ -194,19 +195,34 @@ def _unpack(atoms: Atoms, values: Any) -> Atoms:
     return atoms
 
 
-def _write_database(name: str, images: Iterable[Atoms], append: bool) -> None:
-    with _database_errors(name):
-        database = ase.db.connect(name, append=append)
+def _write_database(place: str, name: str, images: Iterable[Atoms], append: bool) -> None:
+    with _refusals(name):
+        database = ase.db.connect(place, append=append)
     with database:
         for atoms in images:
             fields = row_fields(atoms)
-            with _database_errors(name):
+            with _refusals(name):
                 database.write(atoms, **fields)
 
 
+def _write_trajectory(place: str, name: str, images: Iterable[Atoms], append: bool) -> None:
+    with _refusals(name):
+        trajectory = ase.io.Trajectory(place, "a" if append else "w")
+    with trajectory:
+        for atoms in images:
+            with _refusals(name):
+                trajectory.write(packed(atoms))
+
+
 @contextmanager
-def _database_errors(name: str) -> Iterator[None]:
+def _refusals(name: str) -> Iterator[None]:
+    """What ASE's writers say against a file, as our error; each of some hundred has errors of its own."""
     try:
         yield
-    except Exception as error:  # each database has errors of its own
-        raise FileError(f"database {name!r} cannot be written: {error}") from error
+    except Exception as error:
+        raise FileError(f"file {without_password(name)!r} cannot be written: {error}") from error
+
+
+def without_password(place: str) -> str:
+    """The URL of a server as it may be shown; other places stay as they are."""
+    return f"…@{place.rsplit('@', 1)[1]}" if "://" in place and "@" in place else place

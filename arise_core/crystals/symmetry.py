@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, lru_cache
 from typing import Any
@@ -85,11 +85,7 @@ def space_group(structure: Structure, symprec: float = SYMPREC, angle: float = -
     """
     if not structure.pbc.all():
         return None
-    with _spglib():
-        try:
-            found = spglib.get_symmetry_dataset(_cell(structure), symprec, angle_tolerance=angle)
-        except _NOTHING_FOUND:
-            return None
+    found = _asked(spglib.get_symmetry_dataset, structure, symprec=symprec, angle_tolerance=angle)
     return None if found is None else int(found.number)
 
 
@@ -101,8 +97,7 @@ def symmetry(structure: Structure) -> tuple[int | None, tuple[Any, ...]]:
     """
     if structure.pbc.sum() < 2:
         return None, ()
-    with _spglib():
-        found = spglib.get_symmetry_dataset(_cell(structure), symprec=SYMPREC)
+    found = _asked(spglib.get_symmetry_dataset, structure, symprec=SYMPREC)
     if found is None:
         raise InputError(f"`structure` has no symmetry that spglib can find at {SYMPREC} Å")
     sizes = Counter(found.crystallographic_orbits.tolist())
@@ -120,10 +115,9 @@ def primitive(structure: Structure, *, idealise: bool) -> tuple[FloatArray, Floa
     Raises:
         ValueError: spglib finds none.
     """
-    with _spglib():
-        found = spglib.standardize_cell(
-            _cell(structure), to_primitive=True, no_idealize=not idealise, symprec=SYMPREC
-        )
+    found = _asked(
+        spglib.standardize_cell, structure, to_primitive=True, no_idealize=not idealise, symprec=SYMPREC
+    )
     if found is None:
         raise InputError(f"`structure` has no primitive cell that spglib can find at {SYMPREC} Å")
     cell, fractional, numbers = found
@@ -132,6 +126,15 @@ def primitive(structure: Structure, *, idealise: bool) -> tuple[FloatArray, Floa
         transformed(np.asarray(fractional), np.asarray(cell)),
         np.asarray(numbers, np.int64),
     )
+
+
+def _asked(function: Callable[..., Any], structure: Structure, **options: Any) -> Any:
+    """What spglib finds for a structure; None if it finds nothing."""
+    with _spglib():
+        try:
+            return function(_cell(structure), **options)
+        except _NOTHING_FOUND:
+            return None
 
 
 def _cell(structure: Structure) -> Any:

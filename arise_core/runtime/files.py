@@ -37,8 +37,9 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     Raises:
         FileError: the system does not let it.
     """
-    with file_errors(f"file {str(path)!r} cannot be written"):
+    with file_errors(f"folder {str(path.parent)!r} cannot be made"):
         path.parent.mkdir(parents=True, exist_ok=True)
+    with file_errors(f"file {str(path)!r} cannot be written"):
         temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
         try:
             write(temporary)

@@ -213,7 +213,7 @@ def recipe_of(model: Model) -> Recipe:
     """
     try:
         return parse_recipe(model.card.training["recipe"])
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, InputError, TypeError) as error:
         raise InputError(
             f"`model` {model.name!r} cannot be trained on: its card has no recipe that this package knows ({error})"
         ) from error

@@ -54,7 +54,7 @@ def make_crystal(path: Path, name: str, known: Iterable[ClassInfo]) -> tuple[Cry
     try:
         unit = standard_form(structure)
         group, _ = symmetry(unit)
-    except ValueError as error:
+    except InputError as error:
         raise InputError(f"structure file {str(path)!r}: {error}") from error
     info = ClassInfo(
         label=name,

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from arise_core.crystals.crystal import Crystal, selected
 from arise_core.crystals.table import prototype
 from arise_core.errors import InputError, MissingFileError
+from arise_core.runtime.files import file_errors
 from arise_core.settings import DescriptorSettings
 from arise_core.training.samples.perturbed import PaperSamples, PerturbedSamples
 
@@ -154,8 +155,10 @@ def read_recipe(path: str | Path) -> Recipe:
     if not path.is_file():
         raise MissingFileError(f"recipe {str(path)!r} does not exist")
     try:
-        return parse_recipe(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        with file_errors(f"recipe {str(path)!r} cannot be read"):
+            text = path.read_text(encoding="utf-8")
+        return parse_recipe(tomllib.loads(text))
+    except (InputError, tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
         raise InputError(f"recipe {str(path)!r}: {error}") from error
 
 

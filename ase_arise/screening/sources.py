@@ -15,7 +15,7 @@ from ase.io import iread
 
 from arise_core.errors import InputError, MissingFileError, MissingPackageError
 from arise_core.runtime.files import file_errors
-from ase_arise.storage import searchable
+from ase_arise.storage import searchable, without_password
 
 #: Entries that are recognised together, written together, and lost together by a kill.
 BATCH = 64
@@ -126,9 +126,9 @@ def _open_database(place: str, name: str) -> Source:
             f"databases on a server need `pip install 'ovito-arise[db]'` ({error})"
         ) from error
     except Exception as error:  # each database has errors of its own
-        raise InputError(f"`source` {_without_password(place)!r} is not an ASE database: {error}") from error
+        raise InputError(f"`source` {without_password(place)!r} is not an ASE database: {error}") from error
     if not ids:
-        raise InputError(f"`source` {_without_password(place)!r} is a database without rows")
+        raise InputError(f"`source` {without_password(place)!r} is a database without rows")
     return Source(name, "database", place, len(ids), ids=tuple(ids))
 
 
@@ -192,10 +192,6 @@ def _identifier(source: str, number: int) -> str:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _without_password(place: str) -> str:
-    return f"…@{place.rsplit('@', 1)[1]}" if "://" in place and "@" in place else place
 
 
 def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:

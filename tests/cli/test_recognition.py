@@ -1,12 +1,9 @@
-"""`arise classify`, `map`, `screen`, `similarity`: output, files, exit codes."""
+"""`arise classify`, `map`, `similarity`: output, files, exit codes."""
 
 import csv
 import io
 import json
-import sys
-from pathlib import Path
 
-import ase.db
 import ase.io
 import numpy as np
 import pytest
@@ -14,43 +11,8 @@ import xarray
 from ase import Atoms
 from ase.build import bulk
 
-from arise_cli import main as cli
 from ase_arise import read
-
-FAST = ["--passes", "10"]
-COARSE = [*FAST, "--stride", "6", "--box-size", "10"]
-
-
-@pytest.fixture
-def arise(monkeypatch, capsys):
-    """Run a command line as the console script does: exit code, standard output, error stream."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["arise", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
-
-
-@pytest.fixture
-def crystals(tmp_path) -> Path:
-    ase.io.write(tmp_path / "crystals.xyz", [bulk("Cu"), bulk("Fe"), bulk("Mg")])
-    return tmp_path / "crystals.xyz"
-
-
-@pytest.fixture
-def large(tmp_path) -> Path:
-    atoms = bulk("Cu", cubic=True) * (3, 3, 3)
-    atoms.rattle(0.05, seed=1)
-    ase.io.write(tmp_path / "large.xyz", [atoms, atoms])
-    return tmp_path / "large.xyz"
-
+from tests.cli import COARSE, FAST
 
 # --- classify ---------------------------------------------------------------------------------------------
 
@@ -151,30 +113,7 @@ def test_map_keeps_files_that_exist(arise, large, tmp_path):
         assert (tmp_path / name).read_text() == "mine"
 
 
-# --- screen and similarity --------------------------------------------------------------------------------
-
-
-def test_screen_goes_on_and_starts_again(arise, crystals, tmp_path):
-    results = tmp_path / "results.db"
-    command = ("screen", crystals, "--out", results, "--workers", "1", *FAST)
-    code, out, _ = arise(*command)
-    assert code == 0
-    assert "3 recognised, 0 failed, 0 from before" in out
-    assert "0 recognised, 0 failed, 3 from before" in arise(*command)[1]
-    assert "3 recognised, 0 failed, 0 from before" in arise(*command, "--overwrite")[1]
-    with ase.db.connect(results) as database:
-        assert [row.arise_label for row in database.select("arise_mi<0.5")] == ["fcc", "bcc", "hcp"]
-
-
-def test_screen_strict_reports_failures(arise, crystals, tmp_path):
-    (tmp_path / "all").mkdir()
-    (tmp_path / "all" / "bad.cif").write_text("no")
-    ase.io.write(tmp_path / "all" / "good.cif", bulk("Cu"))
-    command = ("screen", tmp_path / "all", "--out", tmp_path / "r.db", "--workers", "1", *FAST)
-    code, out, _ = arise(*command, "--strict")
-    assert code == 3
-    assert "1 recognised, 1 failed" in out
-    assert arise(*command)[0] == 0
+# --- similarity -------------------------------------------------------------------------------------------
 
 
 def test_similarity_of_files_and_classes(arise, crystals, tmp_path):
@@ -197,76 +136,31 @@ def test_similarity_of_files_and_classes(arise, crystals, tmp_path):
     assert "exists; nothing was changed" in err
 
 
-# --- bad input --------------------------------------------------------------------------------------------
-
-BAD = {
-    "empty": "",
-    "overlap": '2\nLattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3\nCu 0 0 0\nCu 0 0 0.01\n',
-    "nan": "1\nProperties=species:S:1:pos:R:3\nCu nan 0 0\n",
-    "ghost": "1\nProperties=species:S:1:pos:R:3\nX 0 0 0\n",
-    "flat": '1\nLattice="4 0 0 0 4 0 0 0 0" Properties=species:S:1:pos:R:3 pbc="T T T"\nCu 0 0 0\n',
-    "text": "this is no structure\n",
-}
-
-
-@pytest.mark.parametrize("command", ["classify", "map", "similarity"])
-@pytest.mark.parametrize("case", BAD)
-def test_bad_files_end_in_one_line(arise, tmp_path, command, case):
-    path = tmp_path / "bad.xyz"
-    path.write_text(BAD[case])
-    code, out, err = arise(command, path)
-    assert code == 1
-    assert out == ""
-    assert err.startswith("arise: ")
-    assert "bad.xyz" in err
-    assert "Traceback" not in err
-
-
-@pytest.mark.parametrize("command", ["classify", "map", "screen", "similarity"])
-def test_missing_files_and_models(arise, crystals, tmp_path, command):
-    out_option = ["--out", tmp_path / "r.db"] if command == "screen" else []
-    code, _, err = arise(command, tmp_path / "nowhere.xyz", *out_option)
-    assert (code, "nowhere.xyz" in err) == (1, True)
-    code, _, err = arise(command, crystals, "--model", "no-such", *out_option)
-    assert (code, "The zoo has: " in err) == (1, True)
-    (tmp_path / "model.pt").write_bytes(b"broken")
-    code, _, err = arise(command, crystals, "--model", tmp_path / "model.pt", *out_option)
-    assert (code, "not a model file" in err) == (1, True)
-    assert not (tmp_path / "r.db").exists()
-
-
-@pytest.mark.parametrize("command", ["map", "screen"])
-@pytest.mark.parametrize(
-    ("options", "code", "message"),
-    [
-        (["--stride", "0"], 1, "`stride` must be a positive number"),
-        (["--stride", "20"], 1, "`stride` must not exceed `box_size`"),
-        (["--box-size", "-3"], 1, "`box_size` must be a positive number"),
-        (["--box-size", "big"], 2, "must be a number of Å or 'auto'"),
-        (["--passes", "0"], 1, "`passes` must be at least 1"),
-        (["--unknown"], 2, "No such option"),
-    ],
-)
-def test_bad_options(arise, crystals, tmp_path, command, options, code, message):
-    out = ["--out", tmp_path / "r.db"] if command == "screen" else []
-    found, _, err = arise(command, crystals, *out, *options)
-    assert found == code
-    assert message in " ".join(err.replace("│", " ").split())
-    assert not (tmp_path / "r.db").exists()
+# --- one look at each structure -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [
-        ["classify", "a.xyz", "--json", "--csv"],
-        ["classify", "a.xyz", "--out", "a.txt"],
-        ["classify", "a.xyz", "--json", "--out", "a.csv"],
-        ["classify", "a.xyz", "--top", "0"],
-        ["classify"],
-        ["map", "a.xyz", "--out", "a.txt"],
-        ["similarity", "a.xyz", "--out", "a.png"],
-        ["screen", "a.xyz"],
-    ],
+    "arguments", [["map", *COARSE], ["map", "--box-size", "auto", *FAST], ["classify", *FAST], ["similarity"]]
 )
-def test_wrong_usage_exits_with_2(arise, arguments):
-    assert arise(*arguments)[0] == 2
+def test_each_structure_is_looked_at_once(arise, large, monkeypatch, arguments):
+    """Converted, wrapped, checked for overlaps; neighbours surveyed at most once."""
+    from arise_core.geometry import material
+    from ase_arise import convert
+
+    calls = dict.fromkeys(("from_atoms", "wrapped", "surroundings", "_overlaps"), 0)
+
+    def counted(name, function):
+        def count(*given, **options):
+            calls[name] += 1
+            return function(*given, **options)
+
+        return count
+
+    monkeypatch.setattr(convert, "from_atoms", counted("from_atoms", convert.from_atoms))
+    for name in ("wrapped", "surroundings"):
+        monkeypatch.setattr(material, name, counted(name, getattr(material, name)))
+    check = material.Material.__dict__["_overlaps"]
+    monkeypatch.setattr(check, "func", counted("_overlaps", check.func))
+    assert arise(arguments[0], f"{large}@:", *arguments[1:])[0] == 0
+    assert calls.pop("surroundings") <= 2
+    assert calls == {"from_atoms": 2, "wrapped": 2, "_overlaps": 2}
