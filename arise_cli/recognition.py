@@ -34,8 +34,6 @@ from arise_core.settings import (
 )
 
 if TYPE_CHECKING:
-    from ase import Atoms
-
     from arise_core.geometry.material import Material
     from arise_core.recognition.result import Recognition
 
@@ -162,7 +160,7 @@ class Found:
     """A structure that a command works on."""
 
     name: str  # of the file, with the number of the frame where it has several
-    atoms: Atoms  # as they were read
+    atoms: Any  # as they were read, an `ase.Atoms`
     material: Material  # the one look at them
 
 
@@ -185,8 +183,8 @@ def _read(files: Sequence[str], classes: bool = False) -> list[Found]:
     return found
 
 
-def _prototype(name: str) -> Atoms | None:
-    """The smallest structure of a class, unless there is a file of this name or no such class."""
+def _prototype(name: str) -> Any:
+    """`Atoms` of the smallest structure of a class; None if there is a file of this name or no such class."""
     from arise_core.crystals.ideal import build
     from arise_core.crystals.table import prototype
     from arise_core.runtime.files import file_errors

@@ -7,6 +7,7 @@ import itertools
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ import torch
 from arise_core.errors import InputError
 from arise_core.model.card import Card, weights_digest
 
-#: Operations that a model may consist of: those of `training/mlp.py`. None reaches beyond tensors.
+#: Operations that a model may consist of: those of `training/network.py`. None reaches beyond tensors.
 ALLOWED_OPERATIONS = frozenset(
     [
         "prim::Constant",
@@ -79,6 +80,7 @@ def _look_inside(content: bytes) -> str:
         card = archive.read(cards[0]).decode("utf-8") if cards else None
     except (
         zipfile.BadZipFile,
+        zlib.error,
         UnicodeDecodeError,
         NotImplementedError,
         RuntimeError,

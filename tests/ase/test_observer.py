@@ -15,6 +15,7 @@ from ase.calculators.emt import EMT
 from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS
 
+from arise_core.errors import FileError
 from ase_arise import AriseObserver, Row, StopSimulation, read
 
 #: One box of the whole cell: fast.
@@ -299,3 +300,17 @@ def test_a_crash_loses_no_row_that_was_written(tmp_path):
 def test_wrong_arguments(atoms, arguments, message):
     with pytest.raises(ValueError, match=message):
         AriseObserver(atoms, **arguments, **FAST)
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"), [("table", "a.csv"), ("trajectory", "a.xyz"), ("trajectory", "a.traj")]
+)
+def test_places_that_cannot_be_written_to(atoms, tmp_path, argument, name):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FileError, match=f"{name}' cannot be written"):
+        AriseObserver(atoms, **{argument: tmp_path / "file" / name})
+    observer = AriseObserver(atoms, passes=2, stride=6.0, **{argument: tmp_path / "sub" / name})
+    (tmp_path / "sub" / name).unlink(missing_ok=True)
+    (tmp_path / "sub").rmdir()  # hours later
+    with pytest.raises(FileError, match=f"`{argument}` .*{name}' cannot be written: No such file"):
+        observer()

@@ -18,6 +18,7 @@ from ase.db.row import AtomsRow
 from arise_core.crystals.ideal import build
 from arise_core.crystals.symmetry import space_group
 from arise_core.crystals.table import prototypes as all_prototypes
+from arise_core.errors import FileError
 from arise_core.settings import RecognitionSettings
 from ase_arise import classify, screen
 from ase_arise.screening import run as screening
@@ -208,6 +209,32 @@ def test_a_file_that_breaks_off_is_recorded_once(source, tmp_path):
     entries = list(frame_entries(source, "source.xyz"))
     assert len([e for e in entries if e.error]) == 1
     assert entries[-1].error.startswith("cannot be read: ")
+
+
+def test_a_bug_of_ours_does_not_end_the_run_nor_pass_unseen(tmp_path, monkeypatch):
+    from ase_arise.screening import job
+
+    def describe(material, settings):
+        if material.structure.numbers[0] == 26:
+            raise IndexError("a bug")
+        return original(material, settings)
+
+    original = job.describe
+    monkeypatch.setattr(job, "describe", describe)
+    ase.io.write(tmp_path / "a.xyz", [bulk("Cu"), bulk("Fe"), bulk("Mg")])
+    with pytest.warns(UserWarning, match=r"a.xyz, entry 1: a bug of this package.* \(IndexError: a bug\)"):
+        counts = screen(tmp_path / "a.xyz", tmp_path / "results.db", **FAST)
+    assert (counts.recognised, counts.failed) == (2, 1)
+    assert [r.arise_status for r in rows(tmp_path / "results.db")] == ["ok", "failed", "ok"]
+    assert rows(tmp_path / "results.db")[1].arise_error == "IndexError: a bug"
+
+
+def test_places_that_the_system_refuses(source, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(FileError, match="`out` .* cannot be written"):
+        screen(source, tmp_path / "file" / "r.db", **FAST)
+    with pytest.raises(FileError, match="`source` .* cannot be read: File name too long"):
+        screen("a" * 300, tmp_path / "r.db", **FAST)
 
 
 def test_entries_have_the_same_identifier_every_time(source):

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from arise_cli.figures import draw
 from ase import Atoms
 from ase.build import bulk
 

@@ -8,8 +8,9 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
+from arise_core.errors import FileError, InputError
 from ase_arise import annotate, from_row, read, row_fields, write
-from ase_arise.storage import ARRAYS, packed
+from ase_arise.storage import ARRAYS, packed, without_password
 
 INFO = (
     "arise_label", "arise_class", "arise_confidence", "arise_mutual_information", "arise_predictive_entropy",
@@ -112,3 +113,55 @@ def test_atoms_without_results_pass_through(tmp_path):
         write(tmp_path / name, bulk("Cu"))
         assert read(tmp_path / name)[0] == bulk("Cu")
     assert row_fields(bulk("Cu")) == {"key_value_pairs": {}, "data": {}}
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path):
+    def two():
+        yield bulk("Cu")
+        raise KeyboardInterrupt
+
+    for name in ("a.xyz", "a.traj", "a.db"):
+        write(tmp_path / name, bulk("Fe"))
+        with pytest.raises(KeyboardInterrupt):
+            write(tmp_path / name, two())
+        assert [a.get_chemical_formula() for a in read(tmp_path / name)] == ["Fe"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.db", "a.traj", "a.xyz"]
+
+
+def test_names_without_a_suffix_stand_for_formats_too(tmp_path):
+    write(tmp_path / "POSCAR", bulk("Cu"))
+    assert read(tmp_path / "POSCAR")[0].get_chemical_formula() == "Cu"
+
+
+@pytest.mark.parametrize("name", ["a.foo", "a", "a.stru.part"])
+def test_formats_that_nobody_writes_are_refused(tmp_path, name):
+    with pytest.raises(InputError, match="stands for no format that ASE writes"):
+        write(tmp_path / name, bulk("Cu"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_writer_or_reader_refuses_names_the_file(tmp_path):
+    with pytest.raises(FileError, match=r"a.cube' cannot be written: .*only store 1 Atoms"):
+        write(tmp_path / "a.cube", [bulk("Cu"), bulk("Fe")])
+    (tmp_path / "a.db").write_text("no database")
+    for append in (True, False):
+        with pytest.raises(FileError, match=r"a.db' cannot be (read|written)"):
+            write(tmp_path / "a.db", bulk("Cu"), append=append) if append else read(tmp_path / "a.db")
+    assert (tmp_path / "a.db").read_text() == "no database"
+    with pytest.raises(FileError, match="cannot be made"):
+        write(tmp_path / "a.db" / "b.traj", bulk("Cu"))
+
+
+def test_errors_of_the_caller_s_generator_are_the_caller_s(tmp_path):
+    def broken():
+        yield bulk("Cu")
+        raise KeyError("theirs")
+
+    for name in ("a.xyz", "a.traj", "a.db"):
+        with pytest.raises(KeyError, match="theirs"):
+            write(tmp_path / name, broken())
+
+
+def test_passwords_are_not_shown():
+    assert without_password("mysql://me:secret@host:1/name") == "…@host:1/name"
+    assert without_password("a@1.xyz") == "a@1.xyz"

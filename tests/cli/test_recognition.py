@@ -134,33 +134,3 @@ def test_similarity_of_files_and_classes(arise, crystals, tmp_path):
     code, _, err = arise("similarity", "fcc", "bcc", "--out", table)
     assert code == 1
     assert "exists; nothing was changed" in err
-
-
-# --- one look at each structure -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "arguments", [["map", *COARSE], ["map", "--box-size", "auto", *FAST], ["classify", *FAST], ["similarity"]]
-)
-def test_each_structure_is_looked_at_once(arise, large, monkeypatch, arguments):
-    """Converted, wrapped, checked for overlaps; neighbours surveyed at most once."""
-    from arise_core.geometry import material
-    from ase_arise import convert
-
-    calls = dict.fromkeys(("from_atoms", "wrapped", "surroundings", "_overlaps"), 0)
-
-    def counted(name, function):
-        def count(*given, **options):
-            calls[name] += 1
-            return function(*given, **options)
-
-        return count
-
-    monkeypatch.setattr(convert, "from_atoms", counted("from_atoms", convert.from_atoms))
-    for name in ("wrapped", "surroundings"):
-        monkeypatch.setattr(material, name, counted(name, getattr(material, name)))
-    check = material.Material.__dict__["_overlaps"]
-    monkeypatch.setattr(check, "func", counted("_overlaps", check.func))
-    assert arise(arguments[0], f"{large}@:", *arguments[1:])[0] == 0
-    assert calls.pop("surroundings") <= 2
-    assert calls == {"from_atoms": 2, "wrapped": 2, "_overlaps": 2}

@@ -12,6 +12,7 @@ import torch
 import arise_core as arise
 import arise_core.model.model as model_module
 from arise_core.crystals.naming import ClassInfo
+from arise_core.errors import FileError, InputError
 from arise_core.model import runner
 from arise_core.model.archive import ModelError
 from arise_core.model.card import Card, Reject
@@ -132,6 +133,43 @@ def test_flipped_bits_in_the_weights(small, tmp_path):
     (tmp_path / "model.pt").write_bytes(content)
     with pytest.raises(ModelError, match="damaged|altered"):
         load_model(tmp_path)
+
+
+def test_flipped_bits_in_the_code(small, tmp_path):
+    """Code is compressed: zlib has an error of its own."""
+    content = bytearray(small.path.read_bytes())
+    files = [i for i in zipfile.ZipFile(small.path).infolist() if i.filename.endswith(".py")]
+    code = max(files, key=lambda i: i.compress_size)
+    begin = code.header_offset + 200
+    path = tmp_path / "model.pt"
+    for seed in range(20):
+        broken = bytearray(content)
+        for k in np.random.default_rng(seed).integers(begin, begin + code.compress_size - 200, 3):
+            broken[k] ^= 255
+        path.write_bytes(broken)
+        with pytest.raises(ModelError, match="damaged"):
+            load_model(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"network": {"n_inputs": "x", "hidden": [3], "dropout": 0.1}},
+        {"network": {"n_inputs": 3, "hidden": ["x"], "dropout": 0.1}},
+        {"network": {"n_inputs": 3, "hidden": [3], "dropout": "x"}},
+        {"training": "x"},
+        {"classes": "x"},
+    ],
+)
+def test_cards_with_values_of_another_kind(small, change):
+    card = json.loads(small.card.to_json()) | change
+    with pytest.raises(InputError, match="the model's card is incomplete"):
+        Card.from_json(json.dumps(card))
+
+
+def test_a_name_that_is_no_path():
+    with pytest.raises(FileError, match="too long"):
+        load_model("a" * 300)
 
 
 def test_other_weights_than_the_card_says(tmp_path):
