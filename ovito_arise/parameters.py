@@ -54,7 +54,7 @@ class TypesToElements(BaseStr):
             value = ", ".join(f"{k}: {v}" for k, v in value.items())
         try:
             mapping = parse_types(super().validate(obj, name, value))
-        except ValueError:
+        except InputError:
             self.error(obj, name, given)
         if not all(element in ATOMIC_NUMBERS for element in mapping.values()):
             self.error(obj, name, given)

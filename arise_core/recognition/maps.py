@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from arise_core.engine.boxes import iterate_boxes
 from arise_core.engine.grid import BoxGrid, box_grid
-from arise_core.errors import InputError
+from arise_core.errors import FileError, InputError
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
@@ -225,8 +225,20 @@ class StridedMap:
         return xarray.Dataset(fields, coordinates, attributes)
 
     def to_netcdf(self, path: str | Path) -> None:
-        """Write `to_xarray` as NetCDF 4, in one step: an interrupt leaves no half-written file."""
-        write_atomically(Path(path), lambda p: self.to_xarray().to_netcdf(p, engine="netcdf4"))
+        """Write `to_xarray` as NetCDF 4, in one step: an interrupt leaves no half-written file.
+
+        Raises:
+            FileError: the system does not let it.
+        """
+        data = self.to_xarray()
+
+        def write(place: Path) -> None:
+            try:
+                data.to_netcdf(place, engine="netcdf4")
+            except RuntimeError as error:  # how the NetCDF library tells of a full disk
+                raise FileError(f"file {str(path)!r} cannot be written: {error}") from error
+
+        write_atomically(Path(path), write)
 
 
 def strided_map(

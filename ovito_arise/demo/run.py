@@ -92,7 +92,7 @@ def analyse(pipeline: Pipeline, modifier: AriseModifier, last: int, out: Path, s
     """Evaluate all frames, save their maps and report them line by line."""
     say(f"{'frame':>5} {'time':>8}  {'structures':<32} {'mutual information':>18} {'':>9}")
     frames, grids, steps = [], [], []
-    (out / "maps").mkdir(exist_ok=True)
+    fresh_folder(out / "maps", overwrite=True)
     for number in range(last + 1):
         start = time.perf_counter()
         data = pipeline.compute(number)

@@ -1,15 +1,19 @@
 """Whole structures and strided maps: right answers, bad input, progress."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import xarray
 from scipy.spatial.transform import Rotation
 
 import arise_core as arise
+from arise_core.errors import FileError
 from arise_core.geometry import builders
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
+from arise_core.recognition.maps import StridedMap
 from tests.conftest import shaken
 
 LABEL = "fcc_Cu_A_cF4_225_a"
@@ -284,3 +288,15 @@ def test_no_warning_in_ordinary_use(model, fcc):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         arise.strided_map(fcc, model, box_size=12.0, stride=8.0, passes=10)
+
+
+def test_a_full_disk_is_no_bug(tmp_path, monkeypatch):
+    def full(self, path, engine):
+        path.write_text("half")
+        raise RuntimeError("NetCDF: HDF error")  # what the library says then
+
+    monkeypatch.setattr(xarray.Dataset, "to_netcdf", full)
+    some = SimpleNamespace(to_xarray=xarray.Dataset)
+    with pytest.raises(FileError, match=r"map.nc' cannot be written: NetCDF: HDF error"):
+        StridedMap.to_netcdf(some, tmp_path / "map.nc")
+    assert list(tmp_path.iterdir()) == []
