@@ -96,10 +96,9 @@ def option_name(name: str) -> str:
 
 
 def _help(option: Option) -> str:
-    """The text of a setting as a sentence, with the words that may stand for a number; choices stay as they are."""
-    words = "".join(f", or {word!r}" for word in option.words)
-    text = option.text if option.choices else option.text[0].upper() + option.text[1:]
-    return f"{text}{words}."
+    """What a setting is, as in OVITO, and the words that may stand for a number."""
+    words = "".join(f"; or {word!r}" for word in option.words)
+    return f"{option.label}: {option.text}{words}."
 
 
 def check_suffix(path: Path | None, suffix: str, name: str) -> None:
