@@ -22,7 +22,7 @@ from arise_cli.console import (
     write_file,
 )
 from arise_cli.options import Csv, Json, ModelOption, Overwrite, Strict, Top, check_suffix, takes
-from arise_core.errors import InputError
+from arise_core.errors import InputError, MissingFileError
 from arise_core.settings import (
     DEFAULT_MODEL,
     LAYER,
@@ -184,7 +184,11 @@ def _read(files: Sequence[str], classes: bool = False) -> list[Found]:
 
 
 def _prototype(name: str) -> Any:
-    """`Atoms` of the smallest structure of a class; None if there is a file of this name or no such class."""
+    """`Atoms` of the smallest structure of a class; None for what is, or should be, a file.
+
+    Raises:
+        MissingFileError: neither a file nor a class; similar classes are named.
+    """
     from arise_core.crystals.ideal import build
     from arise_core.crystals.table import prototype
     from arise_core.runtime.files import file_errors
@@ -195,8 +199,10 @@ def _prototype(name: str) -> Any:
             return None
     try:
         known = prototype(name)
-    except InputError:
-        return None
+    except InputError as error:
+        if Path(name).suffix:  # meant as a file, perhaps one that is missing
+            return None
+        raise MissingFileError(f"{name!r} is neither a file nor a class: {error}") from error
     return to_atoms(build(known))
 
 

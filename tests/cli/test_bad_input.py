@@ -103,6 +103,12 @@ def test_names_that_are_no_files(arise, crystals, tmp_path, command):
         assert str(tmp_path) in one_line(arise(command, tmp_path))
 
 
+def test_similar_classes_are_named(arise):
+    said = one_line(arise("similarity", "fcc", "diamont"))
+    assert "'diamont' is neither a file nor a class" in said
+    assert "Close: diamond" in said
+
+
 def test_places_that_cannot_be_written_to(arise, crystals, large, tmp_path, monkeypatch):
     """Said before any work."""
     (tmp_path / "file").write_text("mine")
