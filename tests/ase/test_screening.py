@@ -21,6 +21,7 @@ from arise_core.crystals.table import prototypes as all_prototypes
 from arise_core.errors import FileError
 from arise_core.settings import RecognitionSettings
 from ase_arise import classify, screen
+from ase_arise.convert import as_model
 from ase_arise.screening import run as screening
 from ase_arise.screening.job import Job
 from ase_arise.screening.results import Results
