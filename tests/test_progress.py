@@ -55,6 +55,12 @@ def test_parts_lie_where_they_belong():
     assert [s.message for s in seen] == ["first", "working", "", "working"]
 
 
+def test_a_part_may_have_a_name():
+    seen = []
+    run(part(job([], 2), 0, 1, "first", "trial 3"), seen.append)
+    assert [s.message for s in seen] == ["trial 3: first", "trial 3: working"]
+
+
 def test_closing_the_whole_closes_its_part_before_it_goes_on():
     log = []
 

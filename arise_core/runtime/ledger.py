@@ -98,8 +98,8 @@ def require_same(before: Facts | None, now: Facts, place: str, advice: str) -> N
     """
     if before is None:
         raise InputError(
-            f"{place} does not say which settings and which version of ovito-arise it is of; nothing was changed. "
-            f"{advice}"
+            f"{place} has other contents, or work of which nothing says the settings and the version of ovito-arise; "
+            f"nothing was changed. {advice}"
         )
     found = differences(before, now)
     if found:
@@ -123,8 +123,8 @@ class Ledger:
         Args:
             folder: for the work; other files in it are left alone.
             known: facts of the work.
-            work: names of the files and folders that the work consists of. Found without a note they are of version
-                0.1.0, which wrote none, or of something else, and are refused.
+            work: names of the files and folders that the work consists of. Found without a note, which early
+                versions did not write, they are refused: nobody knows what they are of.
 
         Raises:
             InputError: the folder holds other work, or work without a note.

@@ -1,5 +1,6 @@
 """Screening: sources, what is kept of each entry, workers, going on after an interrupt."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -19,9 +20,9 @@ from arise_core.crystals.ideal import build
 from arise_core.crystals.symmetry import space_group
 from arise_core.crystals.table import prototypes as all_prototypes
 from arise_core.errors import FileError
+from arise_core.runtime import ledger
 from arise_core.settings import RecognitionSettings
 from ase_arise import classify, screen
-from ase_arise.convert import as_model
 from ase_arise.screening import run as screening
 from ase_arise.screening.job import Job
 from ase_arise.screening.results import Results
@@ -296,6 +297,33 @@ def test_a_run_goes_on_where_it_stopped(tmp_path):
     counts = screen(tmp_path / "a.xyz", tmp_path / "parts.db", **FAST)
     assert (counts.recognised, counts.kept) == (2 * BATCH, BATCH)
     assert contents(tmp_path / "parts.db") == contents(tmp_path / "whole.db")
+
+
+def test_a_closed_screening_leaves_no_process_and_goes_on(tmp_path):
+    """Closed at its first step, with two processes at work."""
+    ase.io.write(tmp_path / "a.xyz", many(3 * BATCH))
+    screen(tmp_path / "a.xyz", tmp_path / "whole.db", **FAST)
+    job = screening.screen_steps(tmp_path / "a.xyz", tmp_path / "parts.db", passes=10, workers=2)
+    step = next(job)
+    assert step.message == f"{BATCH} recognised, 0 failed"
+    assert multiprocessing.active_children()
+    job.close()
+    assert not multiprocessing.active_children()
+    assert len(rows(tmp_path / "parts.db")) == BATCH
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.xyz", "parts.db", "whole.db"]
+    counts = screen(tmp_path / "a.xyz", tmp_path / "parts.db", **FAST)
+    assert (counts.recognised, counts.kept) == (2 * BATCH, BATCH)
+    assert contents(tmp_path / "parts.db") == contents(tmp_path / "whole.db")
+
+
+def test_another_version_is_not_mixed_in(source, tmp_path, monkeypatch):
+    screen(source, tmp_path / "results.db", **FAST)
+    monkeypatch.setattr(ledger, "package_version", lambda: "99.1")
+    with pytest.raises(
+        ValueError, match=r"another version of ovito-arise \('.*', now '99.1'\); nothing .*`--overwrite`"
+    ):
+        screen(source, tmp_path / "results.db", **FAST)
+    assert screen(source, tmp_path / "results.db", overwrite=True, **FAST).recognised == 5
 
 
 def test_a_batch_is_written_whole_or_not_at_all(source, tmp_path):

@@ -3,6 +3,7 @@
 import csv
 import importlib.metadata
 import json
+import multiprocessing
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -28,6 +29,7 @@ from arise_core.benchmark.structures import (
     labels_of,
 )
 from arise_core.geometry.builders import nearest_neighbour_distance
+from arise_core.runtime import ledger
 from arise_core.runtime.files import zoo_root
 
 ALL = labels_of([])
@@ -312,6 +314,46 @@ def test_resumed_run_gives_the_same(finished, tmp_path, monkeypatch):
         assert len(longer.rows[kind]) > len(rows)
 
 
+def test_a_closed_run_leaves_no_process_and_goes_on(finished, tmp_path):
+    """Closed after the first of three parts, computed by two processes; nothing of it is computed again."""
+    _, whole = finished
+    job = accuracy.run_steps(SMALL, tmp_path, workers=2)
+    first, second = next(job), next(job)
+    assert (first, first.message) == (0, "0 of 3 parts")
+    assert (second, second.message) == (1 / 3, "1 of 3 parts")
+    assert multiprocessing.active_children()
+    job.close()
+    assert not multiprocessing.active_children()
+    (kept,) = (tmp_path / "parts").iterdir()
+    before = kept.stat().st_mtime_ns
+    steps = []
+    resumed = accuracy.run(SMALL, tmp_path, steps.append, workers=1)
+    assert steps == [1 / 3, 2 / 3, 1]
+    assert kept.stat().st_mtime_ns == before
+    assert repr(resumed.rows) == repr(whole.rows)
+
+
+@pytest.mark.parametrize("name", ["settings.json", "parts", "naive-bayes.npy"])
+def test_work_without_a_note_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("{}")
+    with pytest.raises(
+        ValueError, match=rf"`out` '.*' \({name} without ledger.json\) has other contents, or work"
+    ):
+        accuracy.run(SMALL, tmp_path, workers=1)
+
+
+def test_a_damaged_part_is_named(finished, tmp_path):
+    shutil.copytree(finished[0], tmp_path / "run")
+    part = tmp_path / "run" / "parts" / "delta-4-draw-0.csv"
+    part.write_text(part.read_text().replace("open", "open,", 1))
+    with pytest.raises(
+        OSError, match=r"parts/delta-4-draw-0.csv' is damaged .*; remove it, and it is made again"
+    ):
+        accuracy.run(SMALL, tmp_path / "run", workers=1)
+    part.unlink()
+    assert repr(accuracy.run(SMALL, tmp_path / "run", workers=1).rows) == repr(finished[1].rows)
+
+
 def test_worker_processes_change_nothing(finished, tmp_path):
     _, one = finished
     settings = AccuracySettings(**{**vars(SMALL), "columns": ("pristine", "delta-4")})
@@ -368,14 +410,22 @@ def test_workers_out_of_range(tmp_path):
     ("change", "named"),
     [
         ({"seed": 1}, r"seed \(0, now 1\)"),
-        ({"passes": 11}, r"passes \(10, now 11\)"),
-        ({"classes": FEW[:1]}, r"classes \(\['fcc_Cu"),
+        ({"passes": 11, "draws": 2}, r"passes \(10, now 11\)"),
+        ({"classes": FEW[:1]}, r"classes.1 \('L12_Cu3Au', now not set\)"),
     ],
 )
 def test_folder_with_other_work_is_refused(finished, change, named):
     out, _ = finished
     with pytest.raises(ValueError, match=rf"`out` '.*' was made with another {named}"):
         accuracy.run(AccuracySettings(**{**vars(SMALL), **change}), out, workers=1)
+
+
+def test_work_of_another_version_is_refused(finished, monkeypatch):
+    monkeypatch.setattr(ledger, "package_version", lambda: "99.1")
+    with pytest.raises(
+        ValueError, match=r"another version of ovito-arise \('.*', now '99.1'\); nothing was changed"
+    ):
+        accuracy.run(SMALL, finished[0], workers=1)
 
 
 def test_out_that_is_a_file_is_refused(tmp_path):
