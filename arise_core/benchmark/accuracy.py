@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Generator, Sequence
 from concurrent.futures import as_completed
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass, fields
 from functools import lru_cache, partial
@@ -21,7 +20,7 @@ import numpy as np
 from arise_core.benchmark.bayes import TITLES, NaiveBayes, training_chunks, training_features
 from arise_core.benchmark.methods import AriseModel, Method, Sample, baselines
 from arise_core.benchmark.structures import COLUMNS, PRISTINE, Column, cases, column, labels_of
-from arise_core.errors import FileError, InputError
+from arise_core.errors import InputError
 from arise_core.geometry.arrays import Float32Array
 from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Progress, Step, part, silent
@@ -238,13 +237,8 @@ def _computed(
         return
     with processes(min(count, len(pieces))) as pool:
         running = {pool.submit(compute_part, plan, piece): piece for piece in pieces}
-        try:
-            for future in as_completed(running):
-                yield running[future], future.result()
-        except BrokenProcessPool as error:
-            raise FileError(
-                "a worker process died (out of memory?): finished parts are kept; the same command goes on"
-            ) from error
+        for future in as_completed(running):
+            yield running[future], future.result()
 
 
 def _train_naive_bayes(ledger: Ledger, count: int) -> Job[None]:

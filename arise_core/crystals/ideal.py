@@ -107,7 +107,7 @@ def pristine() -> Iterator[tuple[str, Structure]]:
 
 def conventional_cell(parameters: Sequence[float]) -> FloatArray:
     """Cell (3, 3), Å: first vector along x, second in the xy plane."""
-    vectors = ase.geometry.cellpar_to_cell(parameters)  # type: ignore[no-untyped-call]
+    vectors = ase.geometry.cellpar_to_cell(parameters)
     return np.array(vectors, dtype=np.float64)
 
 
@@ -195,7 +195,7 @@ def _primitive_bulk(cell: FloatArray, centrings: FloatArray) -> FloatArray:
     """Niggli-reduced primitive cell (3, 3), Å, right-handed, in the frame of the conventional one."""
     basis = _shortest_lattice_vectors(cell, centrings, 3)
     basis *= np.sign(np.linalg.det(basis))
-    _, change = ase.cell.Cell(basis).niggli_reduce()  # type: ignore[no-untyped-call]
+    _, change = ase.cell.Cell(basis).niggli_reduce()
     return np.asarray(change, dtype=np.float64).T @ basis
 
 
@@ -220,8 +220,6 @@ def _repeat(unit: Structure, repeats: tuple[int, int, int], *, periodic: bool) -
 
 def _tube(prototype: Prototype, periods: int, *, periodic: bool) -> Structure:
     """A carbon nanotube of so many periods along z."""
-    atoms = ase.build.nanotube(  # type: ignore[no-untyped-call]
-        prototype.n, prototype.m, length=periods, bond=prototype.bond_length
-    )
+    atoms = ase.build.nanotube(prototype.n, prototype.m, length=periods, bond=prototype.bond_length)
     pbc = np.array([False, False, periodic])
     return Structure(positions=atoms.positions, numbers=atoms.numbers, cell=atoms.cell[:], pbc=pbc)

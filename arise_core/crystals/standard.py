@@ -82,7 +82,7 @@ def standard_form(structure: Structure) -> Structure:
 def _reduced(structure: Structure) -> Structure:
     """Niggli-reduced primitive cell in the Cartesian frame of the standardised conventional one."""
     cell, positions, numbers = primitive(structure, idealise=True)
-    _, change = ase.cell.Cell(cell).niggli_reduce()  # type: ignore[no-untyped-call]
+    _, change = ase.cell.Cell(cell).niggli_reduce()
     cell = np.asarray(change, dtype=np.float64).T @ cell
     if np.linalg.det(cell) < 0:
         cell = -cell

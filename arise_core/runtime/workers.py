@@ -8,10 +8,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import ParamSpec, TypeVar
 
+from arise_core.errors import FileError
 from arise_core.runtime import threads
 
 P = ParamSpec("P")
@@ -31,10 +33,18 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
     """A pool of `count` processes; on leaving, what has not begun is cancelled and the rest waited for.
 
     A script that uses it needs `if __name__ == "__main__":`, as with everything that spawns.
+
+    Raises:
+        FileError: a process died.
     """
     pool = _Pool(count, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
     try:
         yield pool
+    except BrokenProcessPool as error:
+        raise FileError(
+            "a worker process died (out of memory?): what is written is kept; the same command goes on, perhaps with "
+            "fewer workers"
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

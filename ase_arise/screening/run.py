@@ -12,12 +12,11 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-from arise_core.errors import FileError, InputError
+from arise_core.errors import InputError
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
 from arise_core.runtime.workers import processes
@@ -128,21 +127,15 @@ def _recognised(
         for task in tasks:
             yield recognise_task(task, work), _size(task)
         return
-    try:
-        with processes(workers) as pool:
-            running: deque[tuple[Future[list[Outcome]], int]] = deque()
-            for task in tasks:
-                running.append((pool.submit(recognise_task, task, work), _size(task)))
-                if len(running) > 2 * workers:
-                    future, size = running.popleft()
-                    yield future.result(), size
-            for future, size in running:
+    with processes(workers) as pool:
+        running: deque[tuple[Future[list[Outcome]], int]] = deque()
+        for task in tasks:
+            running.append((pool.submit(recognise_task, task, work), _size(task)))
+            if len(running) > 2 * workers:
+                future, size = running.popleft()
                 yield future.result(), size
-    except BrokenProcessPool as error:
-        raise FileError(
-            "a worker process died (out of memory?): what is written is kept; the same command goes on, "
-            "perhaps with fewer workers"
-        ) from error
+        for future, size in running:
+            yield future.result(), size
 
 
 def _size(task: Task) -> int:

@@ -3,6 +3,8 @@
 import multiprocessing
 import os
 
+import pytest
+
 from arise_core.runtime.workers import processes
 
 
@@ -15,4 +17,15 @@ def test_only_the_processes_have_one_thread(monkeypatch):
         assert [f.result() for f in found] == ["1", "1"]
         assert multiprocessing.active_children()
         assert dict(os.environ) == before
+    assert not multiprocessing.active_children()
+
+
+def test_a_process_that_dies_is_reported():
+    with (
+        pytest.raises(
+            OSError, match=r"a worker process died .*: what is written is kept; the same command goes on"
+        ),
+        processes(1) as pool,
+    ):
+        pool.submit(os._exit, 1).result()
     assert not multiprocessing.active_children()
