@@ -1,6 +1,6 @@
 """Structures a second of a screening, and seconds a look of an observer; writes docs/benchmarks/screening.md.
 
-    python benchmarks/screening.py [--structures 512] [--passes 100] [--workers 2] [--out DIR]
+    python -m benchmarks.screening [--structures 512] [--passes 100] [--workers 2] [--out DIR]
 
 Medians over repeats. The structures are small periodic cells: descriptor, network, space group and the whole.
 Parts are measured on one thread; the whole with `arise screen`'s worker processes, once with their start
@@ -11,28 +11,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
+import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
-
-os.environ["OMP_NUM_THREADS"] = "1"
 
 import ase.db
 import numpy as np
 from ase import Atoms
 from ase.build import bulk
-from speed import machine
 
 import arise_core as arise
-from arise_core.crystals.ideal import build
 from arise_core.crystals.symmetry import space_group
-from arise_core.crystals.table import prototypes
-from arise_core.descriptor.soap import describe
 from arise_core.geometry.builders import random_strain
 from arise_core.runtime import threads
 from ase_arise import AriseObserver, from_atoms, screen
+from benchmarks.measure import DOCS, in_new_process, machine, median_seconds, seconds
+from benchmarks.tables import facts, markdown
 
 REPEATS = 5
 
@@ -40,23 +35,13 @@ REPEATS = 5
 def entries(count: int) -> list[Atoms]:
     """Primitive cells of the bulk classes, strained by 1 %."""
     rng = np.random.default_rng(0)
-    units = [build(p) for p in prototypes() if p.dimension == 3]
+    units = [arise.build(p) for p in arise.prototypes() if p.dimension == 3]
     out = []
     for k in range(count):
         unit = units[k % len(units)]
         strain = random_strain(0.01, rng)
         out.append(Atoms(unit.numbers, unit.positions @ strain, cell=unit.cell @ strain, pbc=unit.pbc))
     return out
-
-
-def median_seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    work()
-    taken = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return float(np.median(taken))
 
 
 def whole(images: list[Atoms], passes: int, workers: int) -> float:
@@ -66,49 +51,53 @@ def whole(images: list[Atoms], passes: int, workers: int) -> float:
         with ase.db.connect(source) as database:
             for atoms in images:
                 database.write(atoms)
-        start = time.perf_counter()
-        counts = screen(source, Path(folder) / "results.db", passes=passes, workers=workers)
-        seconds = time.perf_counter() - start
-        assert counts.recognised == len(images)
-    return seconds
+        counts = []
+        taken = seconds(
+            lambda: counts.append(screen(source, Path(folder) / "results.db", passes=passes, workers=workers))
+        )
+    if counts[0].recognised != len(images):
+        raise RuntimeError(f"{counts[0].recognised} of {len(images)} structures were recognised")
+    return taken
 
 
-def look(count: int) -> float:
-    """Seconds a look of an observer at 4,000 atoms of hot copper, box 16 Å, stride 4 Å."""
-    atoms = bulk("Cu", cubic=True) * (10, 10, 10)
+def look(count: int, cells: int) -> float:
+    """Seconds a look of an observer at hot copper of so many cubic cells an edge, box 16 Å, stride 4 Å."""
+    atoms = bulk("Cu", cubic=True) * (cells, cells, cells)
     atoms.rattle(0.15, seed=1)
     observer = AriseObserver(atoms, stride=4.0)
     threads.set_count(count)
     try:
-        return median_seconds(lambda: observer.look(0))
+        return median_seconds(lambda: observer.look(0), REPEATS)
     finally:
         threads.set_count(None)
 
 
-def measure(count: int, passes: int, workers: int) -> dict[str, float]:
+def measure(count: int, passes: int, workers: int, cells: int) -> dict[str, float]:
+    """All figures, in this process and in those that `screen` starts."""
     images = entries(count)
     structures = [from_atoms(atoms) for atoms in images]
     model = arise.load_model("arise-108")
-    features = np.array([describe(s, model.descriptor) for s in structures])
+    features = np.array([arise.describe(s, model.descriptor) for s in structures])
     sampling = arise.SamplingSettings(passes=passes)
     part = structures[:100]
-    out = {
+    times = {
+        "descriptor, ms": median_seconds(lambda: [arise.describe(s, model.descriptor) for s in part], REPEATS)
+        / len(part),
+        "network, ms": median_seconds(lambda: model.predict(features, sampling), REPEATS) / count,
+        "space group, ms": median_seconds(lambda: [space_group(s) for s in part], REPEATS) / len(part),
+    }
+    short = statistics.median(whole(images, passes, workers) for _ in range(3))
+    long = statistics.median(whole(images + images, passes, workers) for _ in range(3))
+    return {
         "structures": count,
         "atoms (mean)": float(np.mean([len(s) for s in structures])),
         "passes": passes,
         "workers": workers,
-        "descriptor, ms": 1e3
-        * median_seconds(lambda: [describe(s, model.descriptor) for s in part])
-        / len(part),
-        "network, ms": 1e3 * median_seconds(lambda: model.predict(features, sampling)) / count,
-        "space group, ms": 1e3 * median_seconds(lambda: [space_group(s) for s in part]) / len(part),
+        **{name: 1e3 * value for name, value in times.items()},
+        "structures a second, with start": count / short,
+        "structures a second, without start": count / (long - short),
+        f"observer at {4 * cells**3:,} atoms, s a look": look(workers, cells),
     }
-    short = np.median([whole(images, passes, workers) for _ in range(3)])
-    long = np.median([whole(images + images, passes, workers) for _ in range(3)])
-    out["structures a second, with start"] = count / float(short)
-    out["structures a second, without start"] = count / float(long - short)
-    out["observer at 4,000 atoms, s a look"] = look(workers)
-    return out
 
 
 GOALS = {
@@ -117,34 +106,46 @@ GOALS = {
 }
 
 
-def write(found: dict[str, float], folder: Path) -> None:
+def write(found: Mapping[str, float], folder: Path) -> None:
     """The figures as a table and as JSON."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "screening.json").write_text(json.dumps({"machine": machine(), **found}, indent=1) + "\n")
-    lines = [
-        "# Screening and observer", "",
-        "Made by `python benchmarks/screening.py`. Medians. Structures: primitive cells of the bulk classes, strained "
-        "by 1 %, read from one ASE database and written to another. Parts: one thread.", "",
-        "| | |", "|---|---|", *[f"| {k} | {v} |" for k, v in machine().items()], "",
-        "| figure | value | goal |", "|---|---|---|",
-        *[f"| {k} | {v:.4g} | {GOALS.get(k, '')} |" for k, v in found.items()], "",
-    ]  # fmt: skip
-    (folder / "screening.md").write_text("\n".join(lines))
+    with_what = machine()
+    text = json.dumps({"machine": with_what, **found}, indent=1)
+    (folder / "screening.json").write_text(text + "\n", encoding="utf-8")
+    parts = [
+        "# Screening and observer",
+        "Made by `python -m benchmarks.screening`. Medians. Structures: primitive cells of the bulk classes, strained "
+        "by 1 %, read from one ASE database and written to another. Parts: one thread.",
+        facts(with_what),
+        markdown([(k, f"{v:.4g}", GOALS.get(k, "")) for k, v in found.items()], ("figure", "value", "goal")),
+    ]
+    (folder / "screening.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.screening",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--structures", type=int, default=512)
     parser.add_argument("--passes", type=int, default=100)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument(
-        "--out", type=Path, default=Path(__file__).resolve().parent.parent / "docs" / "benchmarks"
-    )
-    arguments = parser.parse_args()
-    found = measure(arguments.structures, arguments.passes, arguments.workers)
+    parser.add_argument("--cells", type=int, default=10, help="cubic cells along an edge that are observed")
+    parser.add_argument("--out", type=Path, default=DOCS)
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args(arguments)
+    numbers = (given.structures, given.passes, given.workers, given.cells)
+    if given.measure:
+        print(json.dumps(measure(*numbers)))
+        return
+    names = ("--structures", "--passes", "--workers", "--cells")
+    options = [text for pair in zip(names, numbers, strict=True) for text in pair]
+    found = in_new_process("benchmarks.screening", ["--measure", *options], threads=1)
     for name, value in found.items():
         print(f"{name:36s}{value:10.4g}")
-    write(found, arguments.out)
+    write(found, given.out)
 
 
 if __name__ == "__main__":

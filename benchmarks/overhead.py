@@ -1,6 +1,6 @@
 """What OVITO costs: time and memory of the modifier over the core's; writes docs/benchmarks/ovito.md.
 
-`python benchmarks/ovito_overhead.py [--out DIR] [--repeats 3] [--cells 29] [--million 63] [--only CASE ...]`
+    python -m benchmarks.overhead [--out DIR] [--repeats 3] [--cells 29] [--million 63] [--only CASE ...]
 
 Each case runs in a process of its own. Times are medians over repeats. The two sides of the ratio of times alternate
 in one process, so that a change of the machine's load meets both; the pair with the median ratio is shown. Memory is
@@ -15,51 +15,35 @@ import json
 import os
 import platform
 import statistics
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+import arise_core as arise
+from benchmarks.measure import DOCS, in_new_process, seconds
+from benchmarks.structures import fcc
+from benchmarks.tables import markdown
 
-ROOT = Path(__file__).resolve().parent.parent
-LATTICE = (4 / 0.077) ** (1 / 3)  # Å, fcc of 0.077 atoms/Å³
+if TYPE_CHECKING:
+    from ovito.pipeline import Pipeline
+
+    from ovito_arise import AriseModifier
+
 STRIDE = 3.0  # Å
+Figures = dict[str, float]
 
 
-def fcc(n: int):
-    """Thermal fcc copper, n³ cubic cells, periodic."""
-    from arise_core import Structure
-    from arise_core.geometry import builders
-
-    corner = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-    unit = Structure((corner + 0.25) * LATTICE, np.full(4, 29), np.eye(3) * LATTICE, True)
-    s = builders.repeat(unit, (n, n, n))
-    moved = s.positions + np.random.default_rng(0).normal(0, 0.1, s.positions.shape)
-    return Structure(moved, s.numbers, s.cell, s.pbc)
-
-
-def seconds(function: Callable[[], object]) -> float:
-    """Wall time of a call, s."""
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
-
-
-def core_map(structure):
+def core_map(structure: arise.Structure) -> arise.StridedMap:
     """The core alone, from arrays to map."""
-    import arise_core as arise
-
     same = arise.Structure(structure.positions, structure.numbers, structure.cell, structure.pbc)
     return arise.strided_map(same, arise.load_model("arise-108"), stride=STRIDE)
 
 
-def pipeline_of(structure):
+def pipeline_of(structure: arise.Structure) -> tuple[Pipeline, AriseModifier]:
     """A pipeline with a modifier that has computed nothing yet, and the modifier."""
     from ovito_arise import AriseModifier
-    from ovito_arise.convert import to_pipeline
+    from ovito_arise.convert import to_pipeline  # not above: the core's process is to be without OVITO
 
     pipeline, modifier = to_pipeline(structure), AriseModifier(stride=STRIDE)
     pipeline.modifiers.append(modifier)
@@ -69,7 +53,7 @@ def pipeline_of(structure):
 # --- the cases ------------------------------------------------------------------------------------------------
 
 
-def time_over_core(given: argparse.Namespace) -> dict:
+def time_over_core(given: argparse.Namespace) -> Figures:
     """Modifier (conversion, map, values at the particles, all standard outputs) over `strided_map` alone."""
     structure = fcc(given.cells)
     small = fcc(5)
@@ -90,7 +74,7 @@ def time_over_core(given: argparse.Namespace) -> dict:
     }
 
 
-def conversion(given: argparse.Namespace) -> dict:
+def conversion(given: argparse.Namespace) -> Figures:
     """From OVITO's data collection to the structure that the core takes, checks included."""
     from ovito_arise.convert import to_atoms, to_collection
 
@@ -100,7 +84,7 @@ def conversion(given: argparse.Namespace) -> dict:
     return {"atoms": len(structure), "conversion, s": statistics.median(times)}
 
 
-CHANGES = {
+CHANGES: dict[str, Any] = {
     "color_by": "mutual information",
     "color_end": 0.1,
     "classes": "FCC, HCP",
@@ -112,12 +96,12 @@ CHANGES = {
 }
 
 
-def shown_again(given: argparse.Namespace) -> dict:
+def shown_again(given: argparse.Namespace) -> Figures:
     """Evaluation after a change of each parameter that changes the picture only, with what came before it."""
     structure = fcc(given.cells)
     pipeline, modifier = pipeline_of(structure)
     pipeline.compute()
-    out: dict = {"atoms": len(structure)}
+    out: Figures = {"atoms": len(structure)}
     for name, value in CHANGES.items():
         times = []
         for _ in range(given.repeats):
@@ -137,7 +121,7 @@ def resident(field: str) -> float:
     return int(next(line for line in text.splitlines() if line.startswith(field)).split()[1]) / 1024
 
 
-def memory(given: argparse.Namespace, work: Callable[[object], object]) -> dict:
+def memory(given: argparse.Namespace, work: Callable[[arise.Structure], object]) -> Figures:
     """Rise of the memory during work on a structure."""
     work(fcc(5))  # code, model and buffers of libraries
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # forget the peak so far
@@ -149,15 +133,15 @@ def memory(given: argparse.Namespace, work: Callable[[object], object]) -> dict:
     return {"atoms": len(structure), "before, MiB": before, "peak, MiB": peak, "rise, MiB": peak - before}
 
 
-def memory_core(given: argparse.Namespace) -> dict:
+def memory_core(given: argparse.Namespace) -> Figures:
     """The core alone."""
     return memory(given, core_map)
 
 
-def memory_modifier(given: argparse.Namespace) -> dict:
+def memory_modifier(given: argparse.Namespace) -> Figures:
     """The modifier in a pipeline; OVITO's copies of the particles, its outputs and the kept result are counted."""
 
-    def work(structure):
+    def work(structure: arise.Structure) -> object:
         pipeline, modifier = pipeline_of(structure)
         return pipeline.compute(), modifier
 
@@ -170,16 +154,24 @@ CASES = {c.__name__: c for c in (time_over_core, conversion, shown_again, memory
 # --- running and writing ----------------------------------------------------------------------------------------
 
 
-def in_new_process(name: str, given: argparse.Namespace) -> dict:
-    command = [sys.executable, __file__, "--case", name, "--repeats", str(given.repeats)]
-    command += ["--cells", str(given.cells), "--million", str(given.million)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    found: dict = json.loads(done.stdout.splitlines()[-1])
+def measure(name: str, given: argparse.Namespace) -> Figures:
+    """One case in a process of its own."""
+    arguments = [
+        "--case",
+        name,
+        "--repeats",
+        given.repeats,
+        "--cells",
+        given.cells,
+        "--million",
+        given.million,
+    ]
+    found: Figures = in_new_process("benchmarks.overhead", arguments)
     print(f"{name}: " + ", ".join(f"{k} {v:.4g}" for k, v in found.items()), flush=True)
     return found
 
 
-def rows(found: dict[str, dict]) -> list[tuple[str, str, str]]:
+def rows(found: Mapping[str, Figures]) -> list[tuple[str, str, str]]:
     """What was measured, how much, and the goal."""
     out = []
     if "time_over_core" in found:
@@ -208,34 +200,34 @@ def rows(found: dict[str, dict]) -> list[tuple[str, str, str]]:
     return out
 
 
-def ratio(one: dict, other: dict, key: str) -> str:
+def ratio(one: Figures, other: Figures, key: str) -> str:
+    """A ratio with its two sides."""
     return f"{one[key] / other[key]:.2f} ({one[key]:,.0f} MiB / {other[key]:,.0f} MiB)"
 
 
-def write(found: dict[str, dict], path: Path) -> None:
-    lines = [
+def write(found: Mapping[str, Figures], path: Path) -> None:
+    """The document."""
+    parts = [
         "# What OVITO costs",
-        "",
-        f"Made by `python benchmarks/ovito_overhead.py` on {os.cpu_count()} cores ({platform.machine()}), Python "
+        f"Made by `python -m benchmarks.overhead` on {os.cpu_count()} cores ({platform.machine()}), Python "
         f"{platform.python_version()}, ovito {version('ovito')}, numpy {version('numpy')}, torch {version('torch')}.",
-        "",
-        "| What | Measured | Goal |",
-        "| --- | --- | --- |",
-        *(f"| {' | '.join(row)} |" for row in rows(found)),
-        "",
+        markdown(rows(found), ("What", "Measured", "Goal")),
         "How each is measured:",
-        "",
-        *(f"- `{name}`: {CASES[name].__doc__}" for name in found),
-        "",
+        "\n".join(f"- `{name}`: {CASES[name].__doc__}" for name in found),
     ]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines), encoding="utf-8")
+    path.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
     print(f"written: {path}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
+def main(arguments: list[str] | None = None) -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.overhead",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--out", type=Path, default=DOCS)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cells", type=int, default=29, help="cubic cells along each edge; 29: 97,556 atoms")
     parser.add_argument(
@@ -243,11 +235,11 @@ def main() -> None:
     )
     parser.add_argument("--only", nargs="+", choices=list(CASES), default=list(CASES))
     parser.add_argument("--case", choices=list(CASES), help=argparse.SUPPRESS)
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     if given.case:
         print(json.dumps(CASES[given.case](given)))
         return
-    write({name: in_new_process(name, given) for name in given.only}, given.out / "ovito.md")
+    write({name: measure(name, given) for name in given.only}, given.out / "ovito.md")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,81 @@
+"""Cases of Monte Carlo dropout: what a pass costs and how many it takes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import arise_core as arise
+from arise_core.geometry import builders
+from benchmarks.measure import median_seconds
+from benchmarks.speed.case import Given
+from benchmarks.speed.maps import MODEL
+
+COMPARED = 64  # passes
+
+
+def descriptor_of(name: str, model: arise.Model) -> np.ndarray:
+    """Descriptor of a prototype, (n_features,)."""
+    return arise.describe(arise.build(arise.prototype(name)), model.descriptor)
+
+
+def monte_carlo(given: Given) -> dict[str, Any]:
+    """Cost of a forward pass, and how many passes a tolerance of 0.01 bit takes."""
+    model = arise.load_model(MODEL)
+    base = descriptor_of("fcc", model)
+    x = base + np.random.default_rng(0).normal(0, 0.01, (given.size(4096, 256), len(base)))
+    seconds = median_seconds(lambda: model.predict(x, arise.SamplingSettings(passes=64)), given.repeats)
+    return {
+        "rows": len(x),
+        "µs a row and pass": 1e6 * seconds / len(x) / 64,
+        "passes that independent masks need over those of balanced ones": masks_compared(
+            model, given.size(100, 8)
+        ),
+        **adaptive_compared(model, given),
+    }
+
+
+def masks_compared(model: arise.Model, seeds: int) -> float:
+    """Ratio of the variances of the mutual information over seeds, independent over balanced masks, 64 passes.
+
+    Rows between fcc and hcp, so that there is doubt; median over rows. The passes of a block are balanced, the first
+    passes of different seeds are independent.
+    """
+    a, b = (descriptor_of(name, model) for name in ("fcc", "hcp"))
+    share = np.linspace(0.2, 0.8, 64)[:, None]
+    x = (1 - share) * a + share * b + np.random.default_rng(0).normal(0, 5e-4, (64, len(a)))
+
+    def predicted(passes: int, seed: int) -> arise.Prediction:
+        return model.predict(x, arise.SamplingSettings(passes=passes, seed=seed))
+
+    def independent(first_seed: int) -> np.ndarray:
+        single = [predicted(1, first_seed + k) for k in range(COMPARED)]
+        mean = np.mean([p.probabilities for p in single], axis=0, dtype=np.float64)
+        entropy = -(mean * np.log2(np.maximum(mean, 1e-300))).sum(axis=1)
+        return entropy - np.mean([p.predictive_entropy for p in single], axis=0)
+
+    ours = np.var([predicted(COMPARED, s).mutual_information for s in range(seeds)], axis=0)
+    theirs = np.var([independent(1000 + COMPARED * s) for s in range(seeds)], axis=0)
+    doubtful = theirs > 1e-4
+    return float(np.median(theirs[doubtful] / ours[doubtful])) if doubtful.any() else float("nan")
+
+
+def adaptive_compared(model: arise.Model, given: Given) -> dict[str, Any]:
+    """Adaptive passes (0.01 bit, at most 1000) against 10,000 with other masks, boxes of a polycrystal."""
+    rng = np.random.default_rng(3)
+    grains = [arise.build(arise.prototype(n)) for n in ("fcc", "bcc", "hcp", "fcc", "diamond")]
+    s = builders.polycrystal(grains, (given.size(48.0, 24.0),) * 3, pbc=True, rng=rng)
+    s = arise.Structure(s.positions + rng.normal(0, 0.1, s.positions.shape), s.numbers, s.cell, s.pbc)
+    grid = arise.box_grid(s, arise.MapSettings(box_size=12.0, stride=6.0))
+    x = arise.describe_boxes(grid, model.descriptor).features
+    a = model.predict(x, arise.SamplingSettings(tolerance=0.01))
+    b = model.predict(x, arise.SamplingSettings(passes=given.size(10_000, 2_000), seed=1))
+    error = np.abs(a.mutual_information - b.mutual_information)
+    stated = np.maximum(3 * np.hypot(a.standard_error, b.standard_error), 0.01)
+    return {
+        "boxes of a polycrystal": len(x),
+        "mean passes there": float(a.passes.mean()),
+        "share within 3 standard errors (or the tolerance) of 10,000 passes": float((error < stated).mean()),
+        "share with the label of 10,000 passes": float((a.labels == b.labels).mean()),
+    }

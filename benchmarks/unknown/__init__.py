@@ -1,0 +1,1 @@
+"""What a model says of crystals that are none of its classes."""
