@@ -1,6 +1,6 @@
 """Heat copper (EMT) until it melts, and watch the phases with ARISE while it runs.
 
-    python examples/emt_melting.py [--out DIR] [--repeats 5] [--last 2300]
+    python examples/emt_melting.py [--out DIR] [--repeats 5] [--last 2300] [--quick]
 
 Constant pressure, the thermostat rises by 60 K every 100 steps. Without a surface the crystal is superheated
 before it melts. The run stops by itself when nine tenths of the atoms belong to no crystal. Leaves a table
@@ -39,7 +39,7 @@ def crystal(repeats: int, temperature: float, seed: int = 0) -> Atoms:
     return atoms
 
 
-def heat(atoms: Atoms, last: float, out: Path, overwrite: bool) -> list[Row]:
+def heat(atoms: Atoms, temperatures: np.ndarray, out: Path, overwrite: bool) -> list[Row]:
     """Raise the temperature until the crystal is gone, or to the last temperature."""
     dyn = NPTBerendsen(
         atoms, TIMESTEP * units.fs, temperature_K=FIRST, pressure_au=0.0, taut=100 * units.fs,
@@ -50,7 +50,7 @@ def heat(atoms: Atoms, last: float, out: Path, overwrite: bool) -> list[Row]:
         callback=report, stop={"rejected": 0.9}, overwrite=overwrite, box_size=12.0, stride=4.0,
     )  # fmt: skip
     dyn.attach(observer)
-    for temperature in np.arange(FIRST, last + STEP / 2, STEP):
+    for temperature in temperatures:
         dyn.set_temperature(temperature_K=temperature)
         dyn.run(STEPS)
         if observer.stopped:
@@ -85,16 +85,20 @@ def draw(rows: list[Row], path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("emt-melting"))
     parser.add_argument("--repeats", type=int, default=5, help="cubic cells along each edge")
     parser.add_argument("--last", type=float, default=2300.0, help="highest temperature, K")
     parser.add_argument("--overwrite", action="store_true")
-    arguments = parser.parse_args()
-    rows = heat(crystal(arguments.repeats, FIRST), arguments.last, arguments.out, arguments.overwrite)
-    draw(rows, arguments.out / "melting.png")
-    print(f"results in {arguments.out}")
+    parser.add_argument("--quick", action="store_true", help="108 atoms, three temperatures")
+    given = parser.parse_args(arguments)
+    temperatures = np.arange(FIRST, given.last + STEP / 2, STEP)
+    if given.quick:
+        temperatures = np.array([FIRST, 1000.0, 3000.0])
+    rows = heat(crystal(3 if given.quick else given.repeats, FIRST), temperatures, given.out, given.overwrite)
+    draw(rows, given.out / "melting.png")
+    print(f"results in {given.out}")
 
 
 if __name__ == "__main__":

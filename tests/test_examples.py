@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import csv
+import gzip
 import importlib.util
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import ase.io
 import numpy as np
 import pytest
 from PIL import Image, ImageSequence
@@ -21,7 +24,9 @@ EXAMPLES = ROOT / "examples"
 
 
 def load(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"examples_{name}", EXAMPLES / f"{name}.py")
+    spec = importlib.util.spec_from_file_location(
+        f"examples_{name.replace('/', '_')}", EXAMPLES / f"{name}.py"
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -135,6 +140,60 @@ def test_layer_defects(run, small_pictures):
     perfect, boundaries = (numbers(line)[0] for line in text.splitlines()[1:3])
     assert boundaries > 5 * perfect
     assert colourful(out / "layer.png") > 0.1
+
+
+def test_emt_melting(run):
+    out, text = run("emt_melting")
+    with open(out / "phases.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4  # the start, and after each temperature
+    assert float(rows[0]["fcc"]) > 0.9
+    assert float(rows[-1]["rejected"]) > 0.5
+    frames = ase.io.read(out / "frames.xyz", index=":")
+    assert len(frames) == 4
+    assert set(frames[0].arrays["arise_label"]) == {"fcc"}
+    assert colourful(out / "melting.png") > 0.002
+    assert "fcc 100%" in text
+
+
+LAMMPS = """
+import sys
+from pathlib import Path
+
+arguments = sys.argv[1:]
+variables = {arguments[k + 1]: arguments[k + 2] for k, a in enumerate(arguments) if a == "-var"}
+assert Path(arguments[arguments.index("-in") + 1]).name == "in.melting"
+frame = "ITEM: TIMESTEP\\n{}\\nITEM: NUMBER OF ATOMS\\n1\\nITEM: BOX BOUNDS pp pp pp\\n0 4\\n0 4\\n0 4\\n"
+frame += "ITEM: ATOMS id type x y z\\n1 1 1.000 2.000 3.000\\n"
+steps = [k * int(variables["interval"]) for k in range(int(variables["frames"]))]
+Path(variables["dump"]).write_text("".join(frame.format(step) for step in steps))
+"""
+
+
+def test_melting_without_lammps(tmp_path, monkeypatch, capsys):
+    """A stand-in that takes LAMMPS's arguments and writes frames; the script packs them."""
+    example = load("melting/run")
+    monkeypatch.setattr(example, "potential", lambda: Path("/potentials/Cu_mishin1.eam.alloy"))
+    monkeypatch.setattr(example, "lammps_command", lambda: [sys.executable, "-c", LAMMPS])
+    path = tmp_path / "new" / "a.dump.gz"
+    example.main(["--out", str(path), "--interval", "500", "--frames", "3"])
+    with gzip.open(path, "rt") as file:
+        frames = ase.io.read(file, index=":", format="lammps-dump-text")
+    assert len(frames) == 3
+    assert frames[0].positions.tolist() == [[1.0, 2.0, 3.0]]
+    assert str(path) in capsys.readouterr().out
+
+
+def test_the_script_of_lammps_takes_what_is_handed_to_it():
+    script = (EXAMPLES / "melting" / "in.melting").read_text(encoding="utf-8")
+    for name in ("potential", "dump", "T", "interval", "frames"):
+        assert re.search(rf"^variable +{name} +index", script, re.MULTILINE)
+
+
+def test_readme_picture_without_vulkan(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "can_render", lambda: False)
+    with pytest.raises(SystemExit, match="Vulkan"):
+        load("readme_picture").main(["--quick", "--out", str(tmp_path / "a.png")])
 
 
 @pytest.mark.skipif(not pictures.can_render(), reason="needs Vulkan")

@@ -1,33 +1,39 @@
 """How well a model does on the molecular dynamics frames of ``run.py``, beside OVITO's own methods.
 
-``python benchmarks/md/accuracy.py --frames DIR [--model NAME] [--out docs/benchmarks]`` reads ``DIR/index.csv``
-and writes ``md.md`` and ``md.csv``: for every state of every material the share of boxes of 16, 12 and 10 Å that
-get the right class and are not rejected, the share of boxes of liquids and glasses that pass for a crystal, the
-area under the ROC curve of the reject score (crystals up to 0.9 of the melting point against liquids), and per
-atom the shares of the default map, PTM (RMSD cut-off 0.15), adaptive CNA and Ackland-Jones. Frames that are not
-what they should be (``valid`` 0 in the index: a crystal that melted, a liquid that froze) are left out and
+    python -m benchmarks.md.accuracy --frames DIR [--model NAME] [--out docs/benchmarks]
+
+Reads ``DIR/index.csv`` and writes ``md.md`` and ``md.csv``: for every state of every material the share of boxes of
+16, 12 and 10 Å that get the right class and are not rejected, the share of boxes of liquids and glasses that pass for
+a crystal, the area under the ROC curve of the reject score (crystals up to 0.9 of the melting point against liquids),
+and per atom the shares of the default map, PTM (RMSD cut-off 0.15), adaptive CNA and Ackland-Jones. Frames that are
+not what they should be (``valid`` 0 in the index: a crystal that melted, a liquid that froze) are left out and
 counted. Boxes lie at a stride of half their size.
 """
 
+from __future__ import annotations
+
 import argparse
-import csv
 import json
 import platform
-from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from ase import Atoms
-from materials import Material, read_table
-from order import structure_types
 from ovito.io.ase import ase_to_ovito
 from ovito.modifiers import AcklandJonesModifier, CommonNeighborAnalysisModifier
 from ovito.pipeline import Pipeline, StaticSource
 from sklearn.metrics import roc_auc_score
 
 import arise_core as arise
+from benchmarks.md.materials import Material, read_table
+from benchmarks.md.order import structure_types
+from benchmarks.md.run import read_index
+from benchmarks.measure import DOCS
+from benchmarks.tables import markdown
 
-ROOT = Path(__file__).resolve().parents[2]
 BOXES = (16.0, 12.0, 10.0)  # Å
 PASSES = 96
 ROC_UP_TO = 0.9  # of the melting point
@@ -65,9 +71,9 @@ def local_methods(structure: arise.Structure, lattice: str, solid: bool) -> dict
     return out
 
 
-def evaluate(structure: arise.Structure, label: str, model: arise.Model, lattice: str) -> dict[str, object]:
+def evaluate(structure: arise.Structure, label: str, model: arise.Model, lattice: str) -> dict[str, Any]:
     """Figures of one frame; for liquids and glasses (no label) shares of what passes for a crystal."""
-    row: dict[str, object] = {}
+    row: dict[str, Any] = {}
     for size in BOXES:
         field = arise.strided_map(
             structure, model, box_size=size, stride=size / 2, passes=PASSES, tolerance=None
@@ -84,7 +90,7 @@ def evaluate(structure: arise.Structure, label: str, model: arise.Model, lattice
     return row | local_methods(structure, lattice, bool(label))
 
 
-def areas(rows: list[dict[str, object]]) -> dict[str, float]:
+def areas(rows: list[dict[str, Any]]) -> dict[str, float]:
     """Area under the ROC curve of the reject score, by box size."""
     out = {}
     for size in BOXES:
@@ -100,28 +106,23 @@ def areas(rows: list[dict[str, object]]) -> dict[str, float]:
 COLUMNS = [*(f"boxes {s:g}" for s in BOXES), "ARISE", "PTM", "a-CNA", "Ackland-Jones"]
 
 
-def means(rows: list[dict[str, object]]) -> list[dict[str, object]]:
-    """One row a state: mean over its frames."""
-    groups = defaultdict(list)
-    for row in rows:
-        groups[row["material"], row["phase"], row["t_fraction"]].append(row)
-    return [
-        {
-            "material": material, "phase": phase, "T / T_m": fraction, "frames": len(group),
-            **{c: float(np.mean([r[c] for r in group])) for c in COLUMNS},
-        }
-        for (material, phase, fraction), group in groups.items()
-    ]  # fmt: skip
+def means(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """One row a state: mean over its frames; NaN where a method knows no such type."""
+    keys = ["material", "phase", "t_fraction"]
+    groups = pd.DataFrame(rows).groupby(keys, sort=False)
+    found = groups[COLUMNS].agg(lambda values: values.mean(skipna=False))
+    found.insert(0, "frames", groups.size())
+    return found.reset_index().rename(columns={"t_fraction": "T / T_m"})
 
 
-def melting_table(materials: list[Material], rows: list[dict[str, object]], frames: Path) -> list[str]:
+def melting_table(materials: list[Material], rows: list[dict[str, Any]], frames: Path) -> str:
     """Where the temperature scale of each material comes from; `rows` are those of the index."""
     used = {
         r["material"]: float(r["temperature_K"]) / float(r["t_fraction"]) for r in rows if r["t_fraction"]
     }
     path = frames / "melting_points.json"
-    found = json.loads(path.read_text()) if path.exists() else {}
-    lines = ["| material | potential | T_m, K | from |", "|---|---|---|---|"]
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    out = []
     for m in materials:
         if m.name not in used:
             continue
@@ -130,55 +131,63 @@ def melting_table(materials: list[Material], rows: list[dict[str, object]], fram
         if not source or round(used[m.name]) != m.melting_guess:
             kelvin += f" ± {found[m.name]['uncertainty']:.0f}"
             source = f"coexistence, runs of {m.coexistence_ps:g} ps"
-        lines.append(f"| {m.name} | {potential} | {kelvin} | {source} |")
-    return lines
+        out.append((m.name, potential, kelvin, source))
+    return markdown(out, ("material", "potential", "T_m, K", "from"))
 
 
-def markdown(
-    states: list[dict[str, object]],
-    roc: dict[str, float],
-    left_out: int,
-    model: arise.Model,
-    melting: list[str],
+def state_table(states: pd.DataFrame) -> str:
+    """Shares in % of some states."""
+    rows = [
+        (
+            s["material"],
+            s["T / T_m"] or "300 K",
+            *("–" if np.isnan(s[c]) else f"{100 * s[c]:.2f}" for c in COLUMNS),
+        )
+        for _, s in states.iterrows()
+    ]
+    return markdown(rows, ("material", "T / T_m", *COLUMNS))
+
+
+def document(
+    states: pd.DataFrame, roc: dict[str, float], left_out: int, model: arise.Model, melting: str
 ) -> str:
-    """The document."""
-
-    def table(rows: list[dict[str, object]]) -> list[str]:
-        lines = ["| material | T / T_m | " + " | ".join(COLUMNS) + " |", "|---" * (2 + len(COLUMNS)) + "|"]
-        for r in rows:
-            cells = ["–" if np.isnan(r[c]) else f"{100 * r[c]:.2f}" for c in COLUMNS]
-            lines.append(f"| {r['material']} | {r['T / T_m'] or '300 K'} | " + " | ".join(cells) + " |")
-        return lines
-
-    lines = [
-        "# Molecular dynamics", "",
-        "Made by `python benchmarks/md/run.py --out DIR` (potentials, melting points, frames) and "
-        "`python benchmarks/md/accuracy.py --frames DIR`.",
+    """All of md.md."""
+    crystal = states["phase"] == "crystal"
+    parts = [
+        "# Molecular dynamics",
+        "Made by `python -m benchmarks.md.run --out DIR` (potentials, melting points, frames) and "
+        "`python -m benchmarks.md.accuracy --frames DIR`.\n"
         f"Model `{model.name}` ({model.card.weights_sha256[:12]}), {PASSES} passes, {platform.machine()}, "
         f"reject threshold {model.card.reject.threshold}. `boxes N`: share of boxes of N Å, %; the other "
-        f"columns are per atom, %, ARISE at 16 Å boxes and 8 Å stride. Boxes with too few atoms for an answer count as "
+        "columns are per atom, %, ARISE at 16 Å boxes and 8 Å stride. Boxes with too few atoms for an answer count as "
         f"not right in crystals and as no crystal in liquids. {left_out} frames were not what they should be and are "
-        "left out.", "",
-        "## Crystals: right class and not rejected", "", *table([s for s in states if s["phase"] == "crystal"]), "",
-        "## Liquids and glasses: taken for a crystal", "", *table([s for s in states if s["phase"] != "crystal"]), "",
+        "left out.",
+        "## Crystals: right class and not rejected",
+        state_table(states[crystal]),
+        "## Liquids and glasses: taken for a crystal",
+        state_table(states[~crystal]),
         f"Area under the ROC curve of the reject score, crystals up to {ROC_UP_TO} T_m against liquids: "
-        + ", ".join(f"{k} {v:.5f}" for k, v in roc.items()) + ".", "",
-        "## Melting points of the potentials", "", *melting, "",
-    ]  # fmt: skip
-    return "\n".join(lines)
+        + ", ".join(f"{k} {v:.5f}" for k, v in roc.items())
+        + ".",
+        "## Melting points of the potentials",
+        melting,
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.md.accuracy", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--frames", type=Path, required=True, help="folder that run.py wrote")
     parser.add_argument("--model", default="arise-108")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "benchmarks")
-    args = parser.parse_args()
+    parser.add_argument("--out", type=Path, default=DOCS)
+    args = parser.parse_args(arguments)
     materials, glasses = read_table()
     lattices = {row.name: row.lattice for row in [*materials, *glasses]}
     model = arise.load_model(args.model)
-    index = list(csv.DictReader((args.frames / "index.csv").open()))
+    index = read_index(args.frames / "index.csv").to_dict("records")
     rows = []
     for entry in index:
         if entry["valid"] != "1":
@@ -187,15 +196,14 @@ def main() -> None:
         structure = read_frame(args.frames / entry["file"])
         rows.append({**entry, **evaluate(structure, entry["label"], model, lattices[entry["material"]])})
         print(entry["file"], " ".join(f"{c} {rows[-1][c]:.4f}" for c in COLUMNS), flush=True)
+    if not rows:
+        raise SystemExit(f"no frame in {args.frames / 'index.csv'} is valid")
     states = means(rows)
     args.out.mkdir(parents=True, exist_ok=True)
     melting = melting_table(materials, rows, args.frames)
-    text = markdown(states, areas(rows), len(index) - len(rows), model, melting)
+    text = document(states, areas(rows), len(index) - len(rows), model, melting)
     (args.out / "md.md").write_text(text, encoding="utf-8")
-    with (args.out / "md.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(states[0]))
-        writer.writeheader()
-        writer.writerows(states)
+    states.to_csv(args.out / "md.csv", index=False)
     print(text)
 
 

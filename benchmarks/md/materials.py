@@ -1,6 +1,9 @@
 """The materials of ``materials.toml`` and the crystals that start the runs."""
 
+from __future__ import annotations
+
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +13,8 @@ from ase.build import bulk, make_supercell
 from ase.spacegroup import crystal
 
 TABLE = Path(__file__).with_name("materials.toml")
+#: Elements, a and c (Å) to an orthogonal unit cell.
+Builder = Callable[[list[str], float, float | None], Atoms]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,20 +59,20 @@ class Glass:
 
 def read_table(path: Path = TABLE) -> tuple[list[Material], list[Glass]]:
     """Materials and glasses of the table at `path`, in its order."""
-    table = tomllib.loads(path.read_text())
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
     return [Material(**row) for row in table["material"]], [Glass(**row) for row in table["glass"]]
 
 
-def _cubic(structure: str):
+def _cubic(structure: str) -> Builder:
     return lambda elements, a, c: bulk("".join(elements), structure, a=a, cubic=True)
 
 
-def _hcp(elements, a, c):
+def _hcp(elements: list[str], a: float, c: float | None) -> Atoms:
     """Orthorhombic cell: x along a, z along c."""
     return bulk(elements[0], "hcp", a=a, c=c, orthorhombic=True)
 
 
-def _l12(elements, a, c):
+def _l12(elements: list[str], a: float, c: float | None) -> Atoms:
     """Majority element first: Ni3Al is ["Ni", "Al"]."""
     return crystal(elements, [(0, 0.5, 0.5), (0, 0, 0)], spacegroup=221, cellpar=[a, a, a, 90, 90, 90])
 

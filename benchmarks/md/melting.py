@@ -13,13 +13,17 @@ melting point is the mean of the two bounds and of the temperatures of the runs 
 change, the uncertainty half of their range (1 % at least).
 """
 
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-import engine
 import numpy as np
-from materials import Material, supercell, unit_cell
-from order import crystalline_fraction
+
+from benchmarks.md import engine
+from benchmarks.md.materials import Material, supercell, unit_cell
+from benchmarks.md.order import crystalline_fraction
 
 EDGES = (80.0, 20.0, 20.0)  # Å; the fronts are normal to x
 MAX_RUNS = 8
@@ -55,7 +59,7 @@ class MeltingPoint:
     uncertainty: float  # K
     runs: list[Run]
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
 
@@ -109,7 +113,8 @@ def next_start(runs: list[Run], guess: float) -> float | None:
 def find_melting_point(material: Material, folder: Path) -> MeltingPoint:
     """Search from the material's guess on.
 
-    :raises RuntimeError: no bracket after `MAX_RUNS` runs.
+    Raises:
+        RuntimeError: no bracket after `MAX_RUNS` runs.
     """
     runs: list[Run] = []
     while (start := next_start(runs, material.melting_guess)) is not None:

@@ -1,5 +1,7 @@
 """How crystalline a frame is: the share of atoms of the expected type by polyhedral template matching."""
 
+from __future__ import annotations
+
 import numpy as np
 from ase import Atoms
 from ovito.io.ase import ase_to_ovito

