@@ -38,7 +38,7 @@ def run(checkout: Path, name: str, quick: bool, file: Path) -> dict[str, Any]:
     if done.returncode:
         raise RuntimeError(f"{name} in {checkout}: {done.stderr[-2000:]}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    if not Path(found["core"]).is_relative_to(checkout.resolve()):
+    if not Path(found["core"]).resolve().is_relative_to(checkout.resolve()):
         raise RuntimeError(f"{name}: the core of {checkout} was wanted, that of {found['core']} was found")
     return found
 
@@ -79,4 +79,6 @@ def compare(old: Path, names: Sequence[str], repeats: int, quick: bool, new: Pat
 def table(found: pd.DataFrame) -> str:
     """A comparison as Markdown."""
     shown = found.assign(**{"largest difference": found["largest difference"].map("{:.1e}".format)})
-    return shown.to_markdown(index=False, floatfmt=".3f", disable_numparse=[len(shown.columns) - 1])
+    return shown.to_markdown(
+        index=False, floatfmt=".3f", disable_numparse=[shown.columns.get_loc("largest difference")]
+    )

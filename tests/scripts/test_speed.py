@@ -42,7 +42,7 @@ def check_document(folder: Path, names: list[str]) -> dict[str, dict[str, object
 
 
 def test_some_cases_in_their_short_form(tmp_path):
-    names = ["132,000 atoms", "where the time goes", "import"]
+    names = ["132,000 atoms", "import"]
     text = run("--quick", "--repeats", 1, "--out", tmp_path, "--only", *names)
     found = check_document(tmp_path, names)
     atoms = found["132,000 atoms"]
@@ -52,7 +52,7 @@ def test_some_cases_in_their_short_form(tmp_path):
     assert 0.05 < atoms["peak GiB"] < 2
     assert f"atoms: {atoms['atoms']:,}" in text
     # A later run of one case keeps the others.
-    run("--quick", "--repeats", 1, "--out", tmp_path, "--only", "import")
+    main(["--quick", "--repeats", "1", "--out", str(tmp_path), "--only", "import"])
     assert check_document(tmp_path, names)["132,000 atoms"] == atoms
 
 
@@ -90,7 +90,7 @@ def test_boxes_at_surfaces_are_recognised():
 
 
 def test_balanced_passes_say_more_than_independent_ones(model):
-    assert 1.0 < passes.masks_compared(model, 12) < 4.0
+    assert 1.0 < passes.masks_compared(model, 8) < 4.0
 
 
 def test_a_checkout_compared_with_itself(capsys):
@@ -122,8 +122,8 @@ def test_every_compared_case_computes_something(name, tmp_path):
 
 def test_differences_show():
     a = pd.DataFrame([{"case": "x", "largest difference": 2e-7, "seconds ratio": 1.5}])
-    assert "2.0e-07" in compare.table(a)
-    assert "1.500" in compare.table(a)
+    cells = [cell.strip() for cell in compare.table(a).splitlines()[-1].strip("|").split("|")]
+    assert cells == ["x", "2.0e-07", "1.500"]
 
 
 @pytest.mark.parametrize(
