@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import arise_core as arise
-from benchmarks.measure import DOCS, in_new_process, seconds
+from benchmarks.measure import DOCS, in_new_process, resident, seconds
 from benchmarks.structures import fcc
 from benchmarks.tables import markdown
 
@@ -113,12 +113,6 @@ def shown_again(given: argparse.Namespace) -> Figures:
         out[f"`{name}`, s"] = statistics.median(times)
     out["slowest, s"] = max(v for k, v in out.items() if k != "atoms")
     return out
-
-
-def resident(field: str) -> float:
-    """VmRSS or VmHWM of this process, MiB."""
-    text = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(next(line for line in text.splitlines() if line.startswith(field)).split()[1]) / 1024
 
 
 def memory(given: argparse.Namespace, work: Callable[[arise.Structure], object]) -> Figures:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
@@ -118,6 +119,13 @@ def test_every_compared_case_computes_something(name, tmp_path):
     assert found["seconds"] > 0
     assert Path(found["core"]) == Path(arise.__file__)
     assert compare.difference(tmp_path / "a.npz", tmp_path / "a.npz") == 0
+
+
+def test_the_peak_of_memory_is_that_of_the_process_itself(tmp_path):
+    """Not that of the one that started it, as `getrusage` has it."""
+    large = np.ones(2**27)  # 1 GiB
+    found = compare.run(ROOT, "alloy, descriptors", True, tmp_path / "a.npz")
+    assert 50 < found["memory"] < 700 < large.nbytes / 2**20
 
 
 def test_differences_show():
