@@ -51,7 +51,7 @@ def local_methods(structure: arise.Structure, lattice: str, solid: bool) -> dict
     """Share of atoms that OVITO's methods call right, or in a liquid a crystal; NaN where they know no such type."""
     atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=True)
     found = {"PTM": structure_types(atoms, lattice)}
-    wanted = {"PTM": None}
+    wanted: dict[str, int | None] = {"PTM": None}
     modes = CommonNeighborAnalysisModifier.Mode
     others = {
         "a-CNA": CommonNeighborAnalysisModifier(mode=modes.AdaptiveCutoff),
@@ -185,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, default=DOCS)
     args = parser.parse_args(arguments)
     materials, glasses = read_table()
-    lattices = {row.name: row.lattice for row in [*materials, *glasses]}
+    lattices = {row.name: row.lattice for row in materials} | {row.name: row.lattice for row in glasses}
     model = arise.load_model(args.model)
     index = read_index(args.frames / "index.csv").to_dict("records")
     rows = []

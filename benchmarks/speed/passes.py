@@ -53,7 +53,7 @@ def masks_compared(model: arise.Model, seeds: int) -> float:
         single = [predicted(1, first_seed + k) for k in range(COMPARED)]
         mean = np.mean([p.probabilities for p in single], axis=0, dtype=np.float64)
         entropy = -(mean * np.log2(np.maximum(mean, 1e-300))).sum(axis=1)
-        return entropy - np.mean([p.predictive_entropy for p in single], axis=0)
+        return np.asarray(entropy - np.mean([p.predictive_entropy for p in single], axis=0))
 
     ours = np.var([predicted(COMPARED, s).mutual_information for s in range(seeds)], axis=0)
     theirs = np.var([independent(1000 + COMPARED * s) for s in range(seeds)], axis=0)
