@@ -6,10 +6,9 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray
 from numpy.typing import NDArray
 
 from arise_core.engine.boxes import iterate_boxes
@@ -33,6 +32,9 @@ from arise_core.settings import (
     split_options,
     with_options,
 )
+
+if TYPE_CHECKING:
+    import xarray
 
 #: Boxes whose descriptors are held before they go through the network.
 BATCH = 4096
