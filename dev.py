@@ -29,7 +29,7 @@ DRAWN = (ROOT / "docs" / "pictures" / "architecture.svg",)
 BENCHMARKS = {
     "speed": "--quick",
     "overhead": "--repeats 1 --cells 8 --million 20",
-    "screening": "--structures 24 --passes 20 --cells 6",
+    "screening": "--structures 96 --passes 20 --cells 6",
     "unknown": "--passes 200 --known 40",
 }
 #: Where their figures go; those of the docs are made by the long form, `python -m benchmarks.NAME`.

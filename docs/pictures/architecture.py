@@ -44,7 +44,8 @@ SMALL_FLOOR = 36
 
 def heights() -> dict[str, tuple[float, float]]:
     """Upper edge and height of each floor, by room."""
-    found, y = {}, float(TOP)
+    found: dict[str, tuple[float, float]] = {}
+    y = float(TOP)
     for room, _, _ in FLOORS:
         height = SMALL_FLOOR if room in SMALL else FLOOR
         found[room] = (y, height)
