@@ -11,14 +11,14 @@ import arise_core as arise
 from arise_core.errors import InputError
 from arise_core.geometry.material import Material
 from arise_core.progress import Progress, part, run, silent
-from arise_core.recognition.result import (
-    Recognition,
+from arise_core.recognition.result import Recognition, recognise, recognise_steps
+from arise_core.settings import (
+    DEFAULT_MODEL,
+    MapSettings,
     RecognitionSettings,
-    recognise,
-    recognise_steps,
+    SamplingSettings,
+    Threshold,
 )
-from arise_core.recognition.whole import Threshold
-from arise_core.settings import DEFAULT_MODEL, MapSettings, SamplingSettings
 from ase_arise.convert import (
     Images,
     ModelLike,

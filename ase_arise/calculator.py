@@ -76,7 +76,9 @@ class AriseCalculator(Calculator):
         self._found_for: Atoms | None = None
         self.recognition: Recognition | None = None  # the last one, with its map
         self.configurations = 0  # new ones that the base was asked about
-        super().__init__(atoms=atoms, model=model, interval=interval, **options)
+        super().__init__(  # type: ignore[no-untyped-call]
+            atoms=atoms, model=model, interval=interval, **options
+        )
 
     @property
     def overview(self) -> Recognition | None:
@@ -84,7 +86,7 @@ class AriseCalculator(Calculator):
         return self.recognition
 
     @property
-    def implemented_properties(self) -> list[str]:
+    def implemented_properties(self) -> list[str]:  # type: ignore[override]  # ASE only reads it
         """The base's and ARISE's."""
         own = [] if self.base is None else list(self.base.implemented_properties)
         return [*own, *ARISE_PROPERTIES]
@@ -105,7 +107,7 @@ class AriseCalculator(Calculator):
             kwargs["model"] = str(model.path)
         elif "model" in kwargs:
             kwargs["model"] = str(model)
-        changed = super().set(**kwargs)
+        changed: dict[str, Any] = super().set(**kwargs)  # type: ignore[no-untyped-call]
         self._settings, self._model = settings, loaded
         if changed.keys() - {"interval"}:
             self._forget()
@@ -113,7 +115,7 @@ class AriseCalculator(Calculator):
 
     def reset(self) -> None:
         """Forget all results."""
-        super().reset()
+        super().reset()  # type: ignore[no-untyped-call]
         self._forget()
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
@@ -138,10 +140,7 @@ class AriseCalculator(Calculator):
         """
         if name not in self.implemented_properties:
             raise PropertyNotImplementedError(f"{name} property not implemented")
-        if atoms is None:
-            atoms = self.atoms
-            if atoms is None:
-                raise InputError("`atoms` must be given: nothing was calculated yet")
+        atoms = self._given(atoms)
         if allow_calculation:
             self.calculate(atoms, [name], self.check_state(atoms))
         elif name not in ARISE_PROPERTIES:
@@ -166,9 +165,8 @@ class AriseCalculator(Calculator):
         system_changes: list[str] = all_changes,
     ) -> None:
         """Let the base calculate its properties, and ARISE its own if asked or due."""
-        if atoms is None:
-            atoms = self.atoms
-        super().calculate(atoms, properties, system_changes)
+        atoms = self._given(atoms)
+        super().calculate(atoms, properties, system_changes)  # type: ignore[no-untyped-call]
         wanted = [p for p in properties if p not in ARISE_PROPERTIES]
         asked = len(wanted) < len(properties)
         values: dict[str, Any] = {}
@@ -195,11 +193,18 @@ class AriseCalculator(Calculator):
 
     def todict(self, skip_default: bool = True) -> dict[str, Any]:
         """Parameters that differ from the defaults, and the base's, for trajectories and databases."""
-        out = super().todict(skip_default)
+        out: dict[str, Any] = super().todict(skip_default)  # type: ignore[no-untyped-call]
         if self.base is not None:
             todict = getattr(self.base, "todict", dict)
             out["base"] = {"name": getattr(self.base, "name", type(self.base).__name__), **todict()}
         return out
+
+    def _given(self, atoms: Atoms | None) -> Atoms:
+        """The atoms, or those of the last calculation."""
+        found = self.atoms if atoms is None else atoms
+        if found is None:
+            raise InputError("`atoms` must be given: nothing was calculated yet")
+        return found
 
     def _changes(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What changed since ARISE looked at the atoms."""

@@ -277,7 +277,7 @@ def _repair(path: Path, header: str) -> None:
 
 def _frozen(atoms: Atoms) -> Atoms:
     """A copy with the results that are known without a calculation."""
-    frame = atoms.copy()
+    frame: Atoms = atoms.copy()
     if atoms.calc is None:
         return frame
     known = {}

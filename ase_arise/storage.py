@@ -103,7 +103,7 @@ def is_database(name: str) -> bool:
 
 def packed(atoms: Atoms) -> Atoms:
     """A copy with the arrays of `annotate` in `info`, calculator kept; for formats that keep no arrays."""
-    out = atoms.copy()
+    out: Atoms = atoms.copy()
     out.calc = atoms.calc
     values = _pack(atoms)
     for name in ARRAYS:

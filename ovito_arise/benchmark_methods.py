@@ -76,12 +76,14 @@ def to_ovito(structure: Structure) -> DataCollection:
     """The structure as OVITO holds it; particle types are numbered by element."""
     from ovito.data import DataCollection
 
+    from ovito_arise.convert import three_flags
+
     types = np.searchsorted(structure.species, structure.numbers) + 1
     data = DataCollection()
     particles = data.create_particles(count=len(structure))
     particles.create_property("Position", data=structure.positions)
     particles.create_property("Particle Type", data=types.astype(np.int32))
-    data.create_cell(structure.cell.T, pbc=tuple(bool(p) for p in structure.pbc))
+    data.create_cell(structure.cell.T, pbc=three_flags(structure.pbc))
     return data
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from ovito.data import DataCollection, ElementType, ParticleType, Property, SimulationCell
+from ovito.data import DataCollection, ElementType, Particles, ParticleType, Property, SimulationCell
 from ovito.pipeline import Pipeline, StaticSource
 
 from arise_core import Structure
@@ -45,19 +45,21 @@ def to_atoms(
     particles = data.particles
     if particles is None or particles.count == 0:
         raise InputError("The operation requires particles, but the pipeline has none")
-    selected = _selected(particles.get("Selection")) if only_selected else None
+    selected = _selected(_property(particles, "Selection")) if only_selected else None
     chosen = slice(None) if selected is None else selected
     positions = np.asarray(particles["Position"])[chosen]
-    types = particles.get("Particle Type")
+    types = _property(particles, "Particle Type")
     if types is None:
         numbers = _one_element(len(positions), types_to_elements)
     else:
         numbers = atomic_numbers(np.asarray(types)[chosen], types.types, types_to_elements)
     if data.cell is None:
-        return Atoms(Material.of(Structure(positions, numbers)), np.zeros(3), selected)
+        # OVITO's stubs forget that there may be no cell
+        return Atoms(Material.of(Structure(positions, numbers)), np.zeros(3), selected)  # type: ignore[unreachable]
+    pbc = np.array(data.cell.pbc, dtype=bool)
     matrix = np.asarray(data.cell)  # (3, 4): cell vectors are columns, the origin is the last one
     origin = matrix[:, 3].copy()
-    structure = Structure(positions - origin, numbers, _usable(matrix[:, :3].T, data.cell.pbc), data.cell.pbc)
+    structure = Structure(positions - origin, numbers, _usable(matrix[:, :3].T, pbc), pbc)
     return Atoms(Material.of(structure), origin, selected)
 
 
@@ -70,14 +72,16 @@ def to_collection(structure: Structure, radius: float | None = None) -> DataColl
     """
     data = DataCollection()
     if structure.cell.any():
-        cell = SimulationCell(pbc=tuple(bool(b) for b in structure.pbc))
+        cell = SimulationCell(pbc=three_flags(structure.pbc))
         cell[:, :3] = structure.complete_cell.T
         data.objects.append(cell)
     particles = data.create_particles(count=len(structure))
     particles.create_property("Position", data=structure.positions)
     types = particles.create_property("Particle Type", data=structure.numbers.astype(np.int32))
-    types.types = [ParticleType(id=int(z), name=SYMBOLS[z]) for z in structure.species]
+    kinds = [ParticleType(id=int(z), name=SYMBOLS[z]) for z in structure.species]
+    types.types = kinds  # type: ignore[misc, assignment]  # OVITO's stubs lack the setter
     for kind in types.types_:
+        assert isinstance(kind, ParticleType)
         kind.load_defaults()
         if radius is not None:
             kind.radius = radius
@@ -87,6 +91,12 @@ def to_collection(structure: Structure, radius: float | None = None) -> DataColl
 def to_pipeline(structure: Structure, radius: float | None = None) -> Pipeline:
     """A pipeline that starts with a structure; see `to_collection`."""
     return Pipeline(source=StaticSource(data=to_collection(structure, radius)))
+
+
+def three_flags(pbc: BoolArray) -> tuple[bool, bool, bool]:
+    """Boundary conditions as OVITO takes them."""
+    a, b, c = pbc.tolist()
+    return a, b, c
 
 
 def atomic_numbers(
@@ -125,20 +135,26 @@ def _one_element(count: int, types_to_elements: Mapping[str, str]) -> IntArray:
     return np.full(count, ATOMIC_NUMBERS[types_to_elements[ANY_TYPE]])
 
 
+def _property(particles: Particles, name: str) -> Property | None:
+    found = particles.get(name)
+    assert found is None or isinstance(found, Property)
+    return found
+
+
 def _selected(selection: Property | None) -> BoolArray:
     if selection is None:
         raise InputError("The operation requires an input particles selection")
-    selected = np.asarray(selection) != 0
+    selected: BoolArray = np.asarray(selection) != 0
     if not selected.any():
         raise InputError("No particle is selected, and `only_selected` is on")
     return selected
 
 
-def _usable(cell: FloatArray, pbc: Iterable[bool]) -> FloatArray:
+def _usable(cell: FloatArray, pbc: BoolArray) -> FloatArray:
     """The cell, less its vectors along open directions where these leave it without volume (2D cells)."""
     if abs(np.linalg.det(cell)) > 0:
         return cell
-    return np.where(np.array(tuple(pbc))[:, None], cell, 0.0)
+    return np.where(pbc[:, None], cell, 0.0)
 
 
 def _unique(ids: IntArray) -> tuple[IntArray, IntArray]:

@@ -26,5 +26,5 @@ def wait_for_frames(source: FileSource) -> int:
         # Not QCoreApplication.processEvents: with Python 3.11, PySide 6.12 takes a reference from None at every
         # call that returns nothing, and Python aborts when none is left.
         QtCore.QEventLoop().processEvents(QtCore.QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
-    source.wait_for_frames_list()
+    source.wait_for_frames_list()  # type: ignore[attr-defined]  # missing in OVITO's stubs
     return source.num_frames

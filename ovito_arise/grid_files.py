@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
-from ovito.data import SimulationCell, VoxelGrid
+from ovito.data import Property, SimulationCell, VoxelGrid
 
 from arise_core.errors import InputError
 from arise_core.runtime.files import write_atomically
 
-Column = tuple[str, NDArray]
+Column = tuple[str, NDArray[Any]]
 
 
 def write_grid_dump(
@@ -35,7 +35,7 @@ def write_grid_dump(
     """
     frames = [grids] if isinstance(grids, VoxelGrid) else list(grids)
     steps = list(timesteps) or list(range(len(frames)))
-    headers = [_bounds(grid.domain) for grid in frames]
+    headers = [_bounds(_domain(grid)) for grid in frames]
 
     def write(temporary: Path) -> None:
         with open(temporary, "w", encoding="ascii") as file:
@@ -59,8 +59,9 @@ def write_cube(path: str | Path, grid: VoxelGrid, fields: Sequence[str] = ()) ->
     there = dict(_columns(grid))
     names = list(fields) or [name for name, values in there.items() if values.dtype.kind == "f"]
     values = np.stack([there[name].reshape(grid.shape, order="F") for name in names], axis=-1)
-    steps = np.asarray(grid.domain)[:, :3].T / np.array(grid.shape)[:, None]
-    first = np.asarray(grid.domain)[:, 3] + steps.sum(axis=0) / 2
+    domain = np.asarray(_domain(grid))
+    steps = domain[:, :3].T / np.array(grid.shape)[:, None]
+    first = domain[:, 3] + steps.sum(axis=0) / 2
 
     def write(temporary: Path) -> None:
         with open(temporary, "w", encoding="ascii") as file:
@@ -95,12 +96,20 @@ def _columns(grid: VoxelGrid) -> Iterable[Column]:
     for name in grid:
         if name == "Color":
             continue
-        values = np.asarray(grid[name])
+        field = grid[name]
+        assert isinstance(field, Property)
+        values = np.asarray(field)
         if values.ndim == 1:
             yield name, values
         else:
-            for component, column in zip(grid[name].component_names, values.T, strict=True):
+            for component, column in zip(field.component_names, values.T, strict=True):
                 yield f"{name}.{component}", column
+
+
+def _domain(grid: VoxelGrid) -> SimulationCell:
+    if grid.domain is None:
+        raise InputError(f"the voxel grid {grid.identifier!r} has no `domain`")
+    return grid.domain
 
 
 def _bounds(cell: SimulationCell) -> str:

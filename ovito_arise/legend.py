@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,12 @@ from ovito.data import DataCollection
 from ovito.vis import ViewportOverlayInterface
 from traits.api import Bool, Enum, Range
 
-from arise_core.errors import InputTypeError
-from ovito_arise.outputs import TABLE
+from ovito_arise.outputs import TABLE, Colour, colour, kinds
+from ovito_arise.parameters import refuse_unknown
 
 __all__ = ["AriseLegend"]
 
-Row = tuple[str, tuple[float, float, float], int, float]
+Row = tuple[str, Colour, int, float]
 
 
 class AriseLegend(ViewportOverlayInterface):
@@ -50,10 +49,7 @@ class AriseLegend(ViewportOverlayInterface):
     font_size = Range(0.005, 0.2, 0.03, label="Font size", desc="share of the height of the picture")
 
     def __init__(self, **parameters: Any) -> None:
-        unknown = [name for name in parameters if name not in self.editable_traits()]
-        if unknown:
-            close = difflib.get_close_matches(unknown[0], self.editable_traits(), n=3, cutoff=0.5)
-            raise InputTypeError(f"AriseLegend has no parameter {unknown[0]!r}; close: {', '.join(close)}")
+        refuse_unknown(self, parameters)
         super().__init__(**parameters)
 
     def render(self, canvas: ViewportOverlayInterface.Canvas, *, data: DataCollection, **_: Any) -> None:
@@ -76,10 +72,10 @@ class AriseLegend(ViewportOverlayInterface):
             east, south = "east" in self.corner, "south" in self.corner
             left = painter.window().width() - margin - wide if east else margin
             top = height - margin - step * len(lines) if south else margin
-            for k, (text, colour) in enumerate(lines):
+            for k, (text, rgb) in enumerate(lines):
                 y = top + k * step
                 painter.setPen(QtGui.QPen(QtGui.QColor(90, 90, 90), max(1.0, 0.04 * size)))
-                painter.setBrush(QtGui.QColor.fromRgbF(*colour))
+                painter.setBrush(QtGui.QColor.fromRgbF(*rgb))
                 painter.drawEllipse(QtCore.QRectF(left, y + 0.15 * size, size, size))
                 painter.setPen(QtGui.QColor(0, 0, 0))
                 box = QtCore.QRectF(left + 1.6 * size, y, wide, 1.3 * size)
@@ -92,14 +88,14 @@ class AriseLegend(ViewportOverlayInterface):
             return []
         table = data.tables[name]
         ids, counts = np.asarray(table["Structure Type"]), np.asarray(table["Count"])
-        kinds = {t.id: t for t in table["Structure Type"].types}
+        types = kinds(table)
         total = max(int(counts.sum()), 1)
         found = [
-            (kinds[i].name, tuple(kinds[i].color), int(n), n / total)
+            (types[i].name, colour(types[i]), int(n), n / total)
             for i, n in zip(ids.tolist(), counts.tolist(), strict=True)
             if i != 0 or self.show_other
         ]
-        shown = [row for row in found if row[3] >= self.min_share][: self.max_rows]
+        shown = [row for row in found if row[3] >= self.min_share][: int(self.max_rows)]
         rest = sum(row[2] for row in found) - sum(row[2] for row in shown)
         if rest:
             shown.append((f"{len(found) - len(shown)} more", (1.0, 1.0, 1.0), rest, rest / total))

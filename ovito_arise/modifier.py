@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Generator
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +15,7 @@ from traits.api import Bool, Enum, Instance, Range, Str
 
 import arise_core as arise
 from arise_core.engine.grid import AUTOMATIC_STRIDE
-from arise_core.errors import InputTypeError, WorkError
+from arise_core.errors import WorkError
 from arise_core.geometry.material import Material
 from arise_core.recognition.result import Recognition, Rule, recognise_steps
 from arise_core.settings import (
@@ -40,6 +39,7 @@ from ovito_arise.parameters import (
     class_indices,
     from_traits,
     parse_types,
+    refuse_unknown,
     traits_of,
 )
 
@@ -80,7 +80,17 @@ class AriseModifier(ModifierInterface):
         desc="smallest box with 100 atoms in the median box, and a stride of a quarter of it; "
         "found for every frame by itself",
     )  # fmt: skip
-    # Traits of all settings of maps and of sampling, with the defaults of maps.
+    # Traits of all settings of maps and of sampling, with the defaults of maps. For type checkers, what they hold:
+    box_size: float
+    stride: float
+    padding: str
+    edges: str
+    min_atoms: int
+    min_atoms_per_species: int
+    memory_limit: float
+    passes: int
+    tolerance: float
+    seed: int
     locals().update(traits_of(MapSettings, "Boxes"))
     locals().update(traits_of(SamplingSettings, "Uncertainty", tolerance=MAP_TOLERANCE))
 
@@ -134,10 +144,10 @@ class AriseModifier(ModifierInterface):
         desc="put out attributes with the class of the structure as a whole",
     )  # fmt: skip
     grid_vis = OvitoObject(VoxelGridVis, enabled=False, title="ARISE map")
-    _results = Instance(ResultStore, (), transient=True)
+    _results = Instance(ResultStore, (), allow_none=False, transient=True)
 
     def __init__(self, **parameters: Any) -> None:
-        _refuse_unknown(parameters, [name for name in self.editable_traits() if not name.startswith("_")])
+        refuse_unknown(self, parameters)
         super().__init__(**parameters)
         if parameters:
             self._check()
@@ -199,8 +209,10 @@ class AriseModifier(ModifierInterface):
     def _map_settings(self, material: Material | None) -> MapSettings:
         given = {name: getattr(self, name) for name in options_of(MapSettings)}
         if self.automatic_box:
-            size = arise.automatic_box_size(material) if material is not None else MapSettings.box_size
-            given |= {"box_size": size, "stride": AUTOMATIC_STRIDE * size}
+            del given["box_size"], given["stride"]
+            if material is not None:
+                size = arise.automatic_box_size(material)
+                given |= {"box_size": size, "stride": AUTOMATIC_STRIDE * size}
         return MapSettings(**given)
 
     def _sampling(self) -> SamplingSettings:
@@ -226,14 +238,6 @@ class AriseModifier(ModifierInterface):
             box_table=self.box_table,
             whole_structure=self.whole_structure,
         )
-
-
-def _refuse_unknown(parameters: dict[str, Any], known: list[str]) -> None:
-    unknown = [name for name in parameters if name not in known]
-    if unknown:
-        close = difflib.get_close_matches(unknown[0], known, n=3, cutoff=0.5)
-        hint = f"; close: {', '.join(close)}" if close else ""
-        raise InputTypeError(f"AriseModifier has no parameter {unknown[0]!r}{hint}")
 
 
 @lru_cache(maxsize=4)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ovito.data import (
+from ovito.data import (  # type: ignore[attr-defined]  # AttributeDataObject is missing in OVITO's stubs
     AttributeDataObject,
     DataCollection,
     DataTable,
@@ -27,6 +28,7 @@ from arise_core.model.classes import MISSING, ClassTable
 from arise_core.recognition.maps import StridedMap
 from arise_core.recognition.result import Recognition, Rule
 from ovito_arise.cache import Result
+from ovito_arise.convert import three_flags
 
 OTHER = 0
 OTHER_COLOUR = (0.95, 0.95, 0.95)
@@ -36,6 +38,7 @@ GRID = "arise"
 
 Ids = NDArray[np.int32]
 Mask = NDArray[np.bool_]
+Colour = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class _View:
         """By which all is judged."""
         return self.recognition.rule
 
-    def at_particles(self, values: NDArray, count: int, empty: float) -> NDArray:
+    def at_particles(self, values: NDArray[Any], count: int, empty: float) -> NDArray[Any]:
         """Values of the analysed particles among all `count`, the others `empty`."""
         if self.selected is None:
             return values
@@ -141,8 +144,21 @@ def typed_property(
 ) -> Property:
     """An integer property whose values have names and colours."""
     made = container.create_property(name, data=ids)
-    made.types = types
+    made.types = types  # type: ignore[misc, assignment]  # OVITO's stubs lack the setter
     return made
+
+
+def kinds(container: PropertyContainer) -> dict[int, ElementType]:
+    """Structure types of particles, or of the table of structures, by number."""
+    column = container["Structure Type"]
+    assert isinstance(column, Property)
+    return {t.id: t for t in column.types}
+
+
+def colour(kind: ElementType) -> Colour:
+    """Red, green, blue of a structure type, 0 to 1."""
+    red, green, blue = kind.color
+    return red, green, blue
 
 
 def _particles(data: DataCollection, view: _View, ids: Ids) -> None:
@@ -285,7 +301,7 @@ def _voxel_grid(data: DataCollection, view: _View, name: str, grid_vis: VoxelGri
         )
 
 
-def flat(values: NDArray, shape: tuple[int, int, int]) -> NDArray:
+def flat(values: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:
     """Values of boxes from the order of the core (last axis fastest) to OVITO's (first axis fastest)."""
     return values.reshape(shape).ravel(order="F")
 
@@ -296,7 +312,7 @@ def _domain(data: DataCollection, grid: BoxGrid) -> SimulationCell:
     cell = data.cell
     if cell is not None and tuple(cell.pbc) == tuple(grid.pbc) and np.allclose(cell, matrix, atol=1e-6):
         return cell
-    domain = SimulationCell(pbc=tuple(bool(b) for b in grid.pbc), vis=None)
+    domain = SimulationCell(pbc=three_flags(grid.pbc), vis=None)  # type: ignore[arg-type]  # None draws nothing
     domain[...] = matrix
     return domain
 

@@ -6,6 +6,7 @@ saved session, and a value that is refused then costs all the others.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from traits.api import Any as Any_
 from traits.api import BaseStr, Enum, HasTraits, Range
 
-from arise_core.errors import InputError
+from arise_core.errors import InputError, InputTypeError
 from arise_core.model.classes import ClassTable
 from arise_core.settings import check_threshold, options_of
 
@@ -21,7 +22,16 @@ NEVER = "never"
 CARD = "card"
 
 
-class ClassNames(BaseStr):
+class _Text(BaseStr):
+    """A text."""
+
+    def validate(self, obj: HasTraits, name: str, value: Any) -> str:
+        """The text as it is."""
+        text: str = super().validate(obj, name, value)  # type: ignore[misc]  # missing in the stubs of traits
+        return text
+
+
+class ClassNames(_Text):
     """Names of classes; a list is taken too. `class_indices` finds what they stand for."""
 
     info_text = "names of classes, as a list or separated by commas"
@@ -38,7 +48,7 @@ class ClassNames(BaseStr):
         return ", ".join(split_names(super().validate(obj, name, value)))
 
 
-class TypesToElements(BaseStr):
+class TypesToElements(_Text):
     """Element symbols of particle types, "1: Cu, 2: Ni"; a dictionary is taken too."""
 
     info_text = "element symbols by particle type, such as {1: 'Cu', 2: 'Ni'} or '1: Cu, 2: Ni'"
@@ -61,7 +71,7 @@ class TypesToElements(BaseStr):
         return ", ".join(f"{k}: {v}" for k, v in mapping.items())
 
 
-class RejectThreshold(BaseStr):
+class RejectThreshold(_Text):
     """ "card" (the model's own threshold), "never", or a number from 0 to 1; None is taken as "never"."""
 
     info_text = "'card', 'never' or a number from 0 to 1"
@@ -80,17 +90,27 @@ class RejectThreshold(BaseStr):
         return f"{number!r}"
 
 
-class Device(BaseStr):
+class Device(_Text):
     """A device of torch."""
 
     info_text = "'cpu', 'cuda', 'cuda:1', ..."
 
     def validate(self, obj: HasTraits, name: str, value: Any) -> str:
         """The name as it is."""
-        value = super().validate(obj, name, value)
-        if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", value):
-            self.error(obj, name, value)
-        return value
+        text = super().validate(obj, name, value)
+        if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", text):
+            self.error(obj, name, text)
+        return text
+
+
+def refuse_unknown(owner: Any, parameters: Iterable[str]) -> None:
+    """Raise InputTypeError, with the closest names, for a parameter that an object with traits has not."""
+    known = [name for name in owner.editable_traits() if not name.startswith("_")]
+    for name in parameters:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+            hint = f"; close: {', '.join(close)}" if close else ""
+            raise InputTypeError(f"{type(owner).__name__} has no parameter {name!r}{hint}")
 
 
 def split_names(text: str) -> list[str]:
@@ -138,7 +158,7 @@ def traits_of(settings: type, group: str, **defaults: Any) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for name, (default, known) in options_of(settings).items():
         value = defaults.get(name, default)
-        words = {"label": known.label, "ovito_group": group, "desc": known.text}
+        words: dict[str, Any] = {"label": known.label, "ovito_group": group, "desc": known.text}
         if known.choices:
             made[name] = Enum(value, list(known.choices), **words)
         elif known.low is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ase.cell
+import ase.io
 import numpy as np
 
 from arise_core.crystals.symmetry import primitive

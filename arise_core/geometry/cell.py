@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from arise_core.errors import InputError
-from arise_core.geometry.arrays import FloatArray
+from arise_core.geometry.arrays import FloatArray, IntArray
 
 
-def transformed(vectors: FloatArray, matrix: FloatArray) -> FloatArray:
+def transformed(vectors: FloatArray | IntArray, matrix: FloatArray) -> FloatArray:
     """`vectors @ matrix` for vectors (n, 3) or (3,) and a matrix (3, 3), without BLAS.
 
     The last bits of a BLAS product depend on the number of its threads and on the processor; these do not.

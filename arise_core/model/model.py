@@ -13,11 +13,11 @@ from arise_core.geometry.arrays import Float32Array, IntArray, Reals
 from arise_core.model.card import Card
 from arise_core.model.classes import ClassTable
 from arise_core.model.dropout import dropout_masks, sample
-from arise_core.model.prediction import Prediction, check_threshold
+from arise_core.model.prediction import Prediction
 from arise_core.model.runner import Runner, tensor
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.runtime import threads
-from arise_core.settings import DescriptorSettings, SamplingSettings, Threshold
+from arise_core.settings import DescriptorSettings, SamplingSettings, Threshold, check_threshold
 
 
 class Model:

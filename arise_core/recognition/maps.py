@@ -17,16 +17,18 @@ from arise_core.errors import FileError, InputError
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
+from arise_core.model.classes import MISSING
 from arise_core.model.model import Model
-from arise_core.model.prediction import MISSING, Prediction, concatenate
-from arise_core.progress import Job, Step, part, run, silent
+from arise_core.model.prediction import Prediction, concatenate
+from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.recognition import loops
-from arise_core.recognition.whole import DESCRIPTOR_SHARE, Progress, Threshold
+from arise_core.recognition.whole import DESCRIPTOR_SHARE
 from arise_core.runtime.files import write_atomically
 from arise_core.settings import (
     MAP_TOLERANCE,
     MapSettings,
     SamplingSettings,
+    Threshold,
     check_threshold,
     map_sampling,
     split_options,

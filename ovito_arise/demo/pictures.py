@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,13 @@ from ovito.data import DataCollection
 from ovito.pipeline import Pipeline
 from ovito.vis import PythonViewportOverlay, TachyonRenderer, Viewport, ViewportOverlayInterface
 
-from ovito_arise.outputs import OTHER_COLOUR, TABLE
+from arise_core.geometry.arrays import BoolArray, FloatArray
+from ovito_arise.outputs import OTHER_COLOUR, TABLE, Colour, colour, kinds
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PySide6.QtGui import QImage
 
     from ovito_arise.modifier import AriseModifier
 
@@ -97,11 +100,11 @@ def render(
     return pixels(image)
 
 
-def pixels(image: object) -> Image:
+def pixels(image: QImage) -> Image:
     """The colours of a Qt image, (height, width, 3)."""
     from ovito.qt_compat import QtGui
 
-    image = image.convertToFormat(QtGui.QImage.Format_RGB888)
+    image = image.convertToFormat(QtGui.QImage.Format.Format_RGB888)
     rows = np.frombuffer(image.constBits(), dtype=np.uint8).reshape(image.height(), image.bytesPerLine())
     return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
@@ -160,9 +163,9 @@ def scale_end(*frames: DataCollection) -> float:
     return max(0.01, *(float(end) for end in ends))
 
 
-def colours_of(data: DataCollection) -> dict[str, tuple[float, float, float]]:
+def colours_of(data: DataCollection) -> dict[str, Colour]:
     """Colour of every structure, by name."""
-    return {t.name: tuple(t.color) for t in data.particles["Structure Type"].types}
+    return {t.name: colour(t) for t in kinds(data.particles).values()}
 
 
 def present(*frames: DataCollection, share: float = 0.005) -> list[str]:
@@ -170,24 +173,24 @@ def present(*frames: DataCollection, share: float = 0.005) -> list[str]:
     largest: dict[str, float] = {}
     for data in frames:
         table = data.tables[TABLE]
-        names = {t.id: t.name for t in table["Structure Type"].types}
+        types = kinds(table)
         for kind, count in zip(table["Structure Type"], table["Count"], strict=True):
-            name = names[int(kind)]
+            name = types[int(kind)].name
             largest[name] = max(largest.get(name, 0.0), int(count) / data.particles.count)
     found = [name for name in largest if largest[name] >= share]
     return sorted(found, key=lambda name: (name == "Other", -largest[name]))
 
 
-def legend_of(figure: Figure, names: Sequence[str], data: DataCollection, **options: object) -> None:
+def legend_of(figure: Figure, names: Sequence[str], data: DataCollection, **options: Any) -> None:
     """Legend of some structures with their colours, below the pictures of a figure."""
     colours = {**colours_of(data), "Other": OTHER_COLOUR}
-    layout = {"ncols": 6, "loc": "outside lower left", **options}
+    layout: dict[str, Any] = {"ncols": 6, "loc": "outside lower left", **options}
     class_legend(figure, names, [colours[name] for name in names], **layout)
 
 
 def trimmed(image: Image, border: int = 6) -> Image:
     """The image without its white margins, but for `border` pixels."""
-    ink = (image < 250).any(axis=2)
+    ink: BoolArray = np.any(image < 250, axis=2)
     if not ink.any():
         return image
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
@@ -195,7 +198,7 @@ def trimmed(image: Image, border: int = 6) -> Image:
     return image[top : rows[-1] + border + 1, left : columns[-1] + border + 1]
 
 
-def new_figure(width: float, height: float, layout: str | None = "constrained") -> Figure:
+def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Figure:
     """A matplotlib figure that needs no screen and no global state; 100 pixels an inch unless saved otherwise."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -207,13 +210,15 @@ def new_figure(width: float, height: float, layout: str | None = "constrained") 
 
 def pixels_of(figure: Figure) -> Image:
     """What is drawn in a figure of `new_figure`, (height, width, 3)."""
-    figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())[..., :3].copy()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = figure.canvas
+    assert isinstance(canvas, FigureCanvasAgg)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def class_legend(
-    figure: Figure, names: Sequence[str], colours: Sequence[tuple[float, float, float]], **options: object
-) -> None:
+def class_legend(figure: Figure, names: Sequence[str], colours: Sequence[Colour], **options: Any) -> None:
     """Coloured discs with names, below the pictures of a figure."""
     from matplotlib.lines import Line2D
 
@@ -226,17 +231,23 @@ def class_legend(
     figure.legend(handles=handles, frameon=False, **options)
 
 
-def information_bar(figure: Figure, axes: object, end: float, **options: object) -> None:
+def information_bar(figure: Figure, axes: Axes | Iterable[Axes], end: float, **options: Any) -> None:
     """Scale of the mutual information, 0 to `end` bit, below some axes."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
     scale = ScalarMappable(Normalize(0, end), "viridis")
-    layout = {"orientation": "horizontal", "fraction": 0.04, "pad": 0.02, "aspect": 30, **options}
+    layout: dict[str, Any] = {
+        "orientation": "horizontal",
+        "fraction": 0.04,
+        "pad": 0.02,
+        "aspect": 30,
+        **options,
+    }
     figure.colorbar(scale, ax=axes, label="mutual information (bit)", **layout)
 
 
-def show(axes: object, image: Image, title: str = "") -> None:
+def show(axes: Axes, image: Image, title: str = "") -> None:
     """An image without frame and margins, with a title."""
     axes.imshow(trimmed(image))
     axes.set(xticks=[], yticks=[])  # an axis that is off gets no room for its title
@@ -245,7 +256,7 @@ def show(axes: object, image: Image, title: str = "") -> None:
     axes.set_title(title, fontsize=11)
 
 
-def _camera(view: View) -> tuple[NDArray, NDArray, NDArray]:
+def _camera(view: View) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Unit vectors of the picture in space: to the right, upwards, and away from the camera."""
     depth = np.array(view.direction) / np.linalg.norm(view.direction)
     right = np.cross(depth, view.up)

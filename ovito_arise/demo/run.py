@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ovito.data import DataCollection
@@ -17,7 +18,10 @@ from arise_core.runtime.files import fresh_folder, write_atomically
 from ovito_arise import AriseModifier
 from ovito_arise.demo import TRAJECTORY, pictures
 from ovito_arise.grid_files import write_grid_dump
-from ovito_arise.outputs import GRID, OTHER_COLOUR, TABLE
+from ovito_arise.outputs import GRID, OTHER_COLOUR, TABLE, Colour, kinds
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 #: Å. Copper at 1220 K needs no finer map to show its two fronts.
 STRIDE = 4.0
@@ -58,6 +62,7 @@ def run(out: Path, overwrite: bool, say: Say, last_frame: int | None = None) -> 
     modifier = AriseModifier(types_to_elements={1: "Cu"}, stride=STRIDE, probabilities=["FCC"])
     pipeline.modifiers.append(modifier)
     last = pipeline.num_frames - 1 if last_frame is None else last_frame
+    assert pipeline.source is not None
     say(
         f"Copper crystal growing into its melt, {pipeline.source.compute(0).particles.count} atoms, {last + 1} frames "
         f"(boxes of {modifier.box_size:g} Å, stride {modifier.stride:g} Å, model {modifier.model})"
@@ -112,10 +117,10 @@ def analyse(pipeline: Pipeline, modifier: AriseModifier, last: int, out: Path, s
 
 def _frame(data: DataCollection, number: int, seconds: float) -> Frame:
     table = data.tables[TABLE]
-    names = {t.id: t.name for t in table["Structure Type"].types}
+    types = kinds(table)
     count = data.particles.count
     ids, counts = np.asarray(table["Structure Type"]).tolist(), np.asarray(table["Count"]).tolist()
-    shares = {names[i]: n / count for i, n in zip(ids, counts, strict=True)}
+    shares = {types[i].name: n / count for i, n in zip(ids, counts, strict=True)}
     information = data.attributes["ARISE.mutual_information.mean"]
     return Frame(number, data.attributes["Timestep"] * TIME_STEP, shares, information, seconds)
 
@@ -125,15 +130,15 @@ def export(pipeline: Pipeline, last: int, out: Path) -> None:
     values = [dict(pipeline.compute(f).attributes) for f in range(last + 1)]
     counted = [n for n in values[0] if n.startswith("ARISE.") and any(found[n] for found in values)]
     frames = {"multiple_frames": True, "start_frame": 0, "end_frame": last}
-    for name, kind, columns in (
-        ("trajectory.xyz", "xyz", COLUMNS),
-        ("trajectory.dump", "lammps/dump", COLUMNS),
-        ("attributes.txt", "txt/attr", ["SourceFrame", "Timestep", *counted]),
-    ):
+
+    def write(name: str, kind: str, columns: list[str]) -> None:
         write_atomically(
-            out / name,
-            lambda path, k=kind, c=columns: export_file(pipeline, str(path), k, columns=c, **frames),
+            out / name, lambda path: export_file(pipeline, str(path), kind, columns=columns, **frames)
         )
+
+    write("trajectory.xyz", "xyz", COLUMNS)
+    write("trajectory.dump", "lammps/dump", COLUMNS)
+    write("attributes.txt", "txt/attr", ["SourceFrame", "Timestep", *counted])
 
 
 def bar_chart(pipeline: Pipeline, last: int, path: Path) -> None:
@@ -159,7 +164,7 @@ def bar_chart(pipeline: Pipeline, last: int, path: Path) -> None:
     write_atomically(path, lambda p: figure.savefig(p, dpi=150))
 
 
-def _neutral_legend(axes: object, labels: list[str]) -> None:
+def _neutral_legend(axes: Axes, labels: list[str]) -> None:
     """Legend of the hatches alone: the colours are told by the axis."""
     from matplotlib.patches import Patch
 
@@ -170,7 +175,7 @@ def _neutral_legend(axes: object, labels: list[str]) -> None:
     axes.legend(handles=patches, frameon=False, loc="lower right")
 
 
-def time_series(frames: list[Frame], colours: dict[str, tuple[float, float, float]], path: Path) -> None:
+def time_series(frames: list[Frame], colours: dict[str, Colour], path: Path) -> None:
     """Shares of the structures, stacked, and mean mutual information, over time."""
     names = sorted(
         {n for f in frames for n in f.shares}, key=lambda n: (n == "Other", -frames[-1].shares.get(n, 0))
