@@ -1,4 +1,4 @@
-"""From ASE to the core: `Atoms` to `Structure`, file names to frames, names of models to models."""
+"""From ASE to the core and back: `Atoms` to `Structure`, file names to frames, names of models to models."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from arise_core.benchmark.methods import NO_ANSWER, Answer, Method, Sample
 from arise_core.crystals.table import prototype
-from arise_core.geometry.structure import Structure
 
 if TYPE_CHECKING:
     from ovito.data import DataCollection
@@ -66,25 +65,12 @@ class LocalMethod:
 
     def answers(self, samples: Sequence[Sample]) -> list[list[Answer]]:
         """Names of classes and how many atoms have each."""
+        from ovito_arise.convert import to_collection
+
         return [
-            [Answer(found, count) for found, count in self._identify(to_ovito(s.structure)).items()]
+            [Answer(found, count) for found, count in self._identify(to_collection(s.structure)).items()]
             for s in samples
         ]
-
-
-def to_ovito(structure: Structure) -> DataCollection:
-    """The structure as OVITO holds it; particle types are numbered by element."""
-    from ovito.data import DataCollection
-
-    from ovito_arise.convert import three_flags
-
-    types = np.searchsorted(structure.species, structure.numbers) + 1
-    data = DataCollection()
-    particles = data.create_particles(count=len(structure))
-    particles.create_property("Position", data=structure.positions)
-    particles.create_property("Particle Type", data=types.astype(np.int32))
-    data.create_cell(structure.cell.T, pbc=three_flags(structure.pbc))
-    return data
 
 
 def _ptm(data: DataCollection) -> dict[str, int]:

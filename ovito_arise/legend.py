@@ -9,7 +9,8 @@ from ovito.data import DataCollection
 from ovito.vis import ViewportOverlayInterface
 from traits.api import Bool, Enum, Range
 
-from ovito_arise.outputs import TABLE, Colour, colour, kinds
+from arise_core.crystals.table import Colour
+from ovito_arise.outputs import TABLE, colour, kinds
 from ovito_arise.parameters import refuse_unknown
 
 __all__ = ["AriseLegend"]

@@ -23,6 +23,7 @@ from ovito.vis import VoxelGridVis
 
 from arise_core import BoxGrid
 from arise_core.crystals.naming import ClassInfo
+from arise_core.crystals.table import Colour
 from arise_core.geometry.arrays import IntArray
 from arise_core.model.classes import MISSING, ClassTable
 from arise_core.recognition.maps import StridedMap
@@ -38,7 +39,6 @@ GRID = "arise"
 
 Ids = NDArray[np.int32]
 Mask = NDArray[np.bool_]
-Colour = tuple[float, float, float]
 
 
 @dataclass(frozen=True)

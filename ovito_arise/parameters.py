@@ -1,4 +1,6 @@
-"""Trait types of the modifier's parameters that OVITO has no type for. Each is a text that is checked at once.
+"""The modifier's parameters: traits made from the settings of the core, and types that OVITO has none for.
+
+The latter are texts (names, elements, a threshold, a device) that are checked at once.
 
 What depends on the machine (whether a model file exists) is not checked here: OVITO assigns the values of a
 saved session, and a value that is refused then costs all the others.

@@ -1,4 +1,4 @@
-"""What classes are called: names, identifiers and colours."""
+"""What classes are called, with identifiers and colours, and what is called that is no class."""
 
 from __future__ import annotations
 

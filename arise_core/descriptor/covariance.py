@@ -1,4 +1,9 @@
-"""Windows: weights 1 / γ that undo what the shape of a piece takes from its long pairs."""
+"""Windows: weights 1 / γ that undo what the shape of a piece takes from its long pairs.
+
+A finite piece of crystal has too few of them; each pair at displacement r is divided by the set covariance
+γ(r) = |W ∩ (W + r)| / |W| of the support W (translation correction of spatial statistics: Ohser 1983; Stoyan &
+Stoyan 1994).
+"""
 
 from __future__ import annotations
 

@@ -32,6 +32,8 @@ from arise_core.settings import DescriptorSettings
 
 SpeciesPair = tuple[int, int]
 Backend = Literal["arise", "dscribe"]
+#: Centres per pair of species whose nearest neighbours are looked at for the range of a length scale, at most.
+SAMPLE = 20_000
 
 
 @dataclass(frozen=True)
@@ -42,19 +44,18 @@ class Survey:
     ranges: Mapping[SpeciesPair, tuple[float, float]]  # Å, where the first peak of the pair density is sought
 
 
-def survey(given: Structure | Material, sample: int = 20_000) -> Survey:
+def survey(given: Structure | Material) -> Survey:
     """Atomic spacing and search ranges of the length scale of a structure.
 
     Args:
         given: the whole structure.
-        sample: centre atoms per species pair looked at, at most.
     """
     material = Material.of(given)
     species = [int(s) for s in material.body.species]
     ranges = {}
     for i, alpha in enumerate(species):
         for beta in species[i:]:
-            found = search_range(material.nearest(alpha, beta, sample))
+            found = search_range(material.nearest(alpha, beta, SAMPLE))
             if found is not None:
                 ranges[alpha, beta] = found
     return Survey(material.spacing, ranges)

@@ -211,10 +211,8 @@ def _without_vacuum(
     return Structure(transformed(fractional, cell), structure.numbers, cell, pbc), cut
 
 
-def surroundings(
-    positions: FloatArray, cell: FloatArray, pbc: BoolArray, sample: int = SAMPLE
-) -> tuple[FloatArray, FloatArray]:
-    """Of at most `sample` atoms, (m,): local spacing, Å, and lopsidedness.
+def surroundings(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> tuple[FloatArray, FloatArray]:
+    """Of at most `SAMPLE` atoms, (m,): local spacing, Å, and lopsidedness.
 
     The latter is the length of the sum of the vectors to the neighbours over the sum of their lengths.
 
@@ -222,10 +220,9 @@ def surroundings(
         positions: (n_atoms, 3), Å, wrapped.
         cell: (3, 3), Å, complete.
         pbc: (3,), periodic directions.
-        sample: atoms looked at, at most.
     """
     n = len(positions)
-    chosen = np.arange(n) if n <= sample else np.linspace(0, n - 1, sample).astype(int)
+    chosen = np.arange(n) if n <= SAMPLE else np.linspace(0, n - 1, SAMPLE).astype(int)
     first, last = SPACING_NEIGHBOURS
     if not pbc.any():
         if n == 1:

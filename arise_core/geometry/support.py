@@ -1,9 +1,7 @@
-"""The material's support W and its set covariance γ(r) = |W ∩ (W + r)| / |W|.
+"""The material's support W: where it is, on a grid of nodes.
 
-A finite piece of crystal has too few long pairs; each pair at displacement r is divided by γ(r) to undo
-this (translation correction of spatial statistics: Ohser 1983; Stoyan & Stoyan 1994). W is the closing of
-the atoms with balls: their union, eroded back so that it ends about half an atomic spacing beyond the
-outermost atoms.
+W is the closing of the atoms with balls: their union, eroded back so that it ends about half an atomic spacing
+beyond the outermost atoms.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ from arise_core.geometry.neighbors import images, wrapped_points
 #: Radius of the balls and distance of the support's surface from the outermost atoms, in atomic spacings.
 BALL_RADIUS = 1.1
 SURFACE = 0.52
-#: Edge of a voxel in atomic spacings, and the largest number of voxels that a covariance is computed on.
+#: Edge of a voxel in atomic spacings, and the largest number of voxels.
 VOXEL = 0.25
 MAX_VOXELS = 4_000_000
 

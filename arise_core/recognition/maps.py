@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 #: Boxes whose descriptors are held before they go through the network.
 BATCH = 4096
-
-
 #: Points at which all fields are interpolated at once.
 POINTS = 20_000
 

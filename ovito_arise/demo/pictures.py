@@ -12,8 +12,9 @@ from ovito.data import DataCollection
 from ovito.pipeline import Pipeline
 from ovito.vis import PythonViewportOverlay, TachyonRenderer, Viewport, ViewportOverlayInterface
 
+from arise_core.crystals.table import Colour
 from arise_core.geometry.arrays import BoolArray, FloatArray
-from ovito_arise.outputs import OTHER_COLOUR, TABLE, Colour, colour, kinds
+from ovito_arise.outputs import OTHER_COLOUR, TABLE, colour, kinds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

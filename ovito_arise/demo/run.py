@@ -14,11 +14,12 @@ from ovito.io import export_file, import_file
 from ovito.modifiers import ColorCodingModifier
 from ovito.pipeline import Pipeline
 
+from arise_core.crystals.table import Colour
 from arise_core.runtime.files import fresh_folder, write_atomically
 from ovito_arise import AriseModifier
 from ovito_arise.demo import TRAJECTORY, pictures
 from ovito_arise.grid_files import write_grid_dump
-from ovito_arise.outputs import GRID, OTHER_COLOUR, TABLE, Colour, kinds
+from ovito_arise.outputs import GRID, OTHER_COLOUR, TABLE, kinds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
