@@ -10,7 +10,7 @@ from ovito.vis import ViewportOverlayInterface
 from traits.api import TraitError
 
 import arise_core as arise
-from arise_core.settings import MAP_TOLERANCE, MapSettings, SamplingSettings
+from arise_core.settings import MAP_TOLERANCE, MapSettings, SamplingSettings, options_of
 from ovito_arise import AriseLegend, AriseModifier
 from ovito_arise.parameters import class_indices, parse_types, split_names
 from tests import ROOT
@@ -206,3 +206,7 @@ def test_a_device_that_is_missing_falls_back_with_a_warning(model):
     with pytest.warns(UserWarning, match="'cuda' is not available"):
         loaded = AriseModifier(device="cuda:7")._model()
     assert loaded.device.type == "cpu"
+
+
+def test_every_setting_has_its_type_in_the_modifier_for_type_checkers():
+    assert {*options_of(MapSettings), *options_of(SamplingSettings)} <= AriseModifier.__annotations__.keys()
