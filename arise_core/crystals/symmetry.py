@@ -75,12 +75,13 @@ def _first_settings() -> dict[int, int]:
     return first
 
 
-def space_group(structure: Structure, symprec: float = SYMPREC) -> int | None:
+def space_group(structure: Structure, symprec: float = SYMPREC, angle: float = -1.0) -> int | None:
     """Number of the space group that spglib finds; None without one, or unless periodic in all directions.
 
     Args:
         structure: a crystal.
         symprec: tolerance of positions, Å.
+        angle: tolerance of angles, degrees; negative: spglib's own rule.
     """
     if not structure.pbc.all():
         return None
