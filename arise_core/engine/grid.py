@@ -92,7 +92,7 @@ class BoxGrid:
         return np.asarray((u - self.start - self.width / 2) / self.step)
 
     @property
-    def edges(self) -> FloatArray:
+    def box_edges(self) -> FloatArray:
         """Perpendicular size of the boxes along each axis, (3,), Å."""
         return np.asarray(self.width * perpendicular_heights(self.cell))
 

@@ -216,7 +216,7 @@ class StridedMap:
         attributes = {
             "title": "strided pattern matching with ARISE",
             "model": self.model_name,
-            "box_edges_angstrom": self.grid.edges,
+            "box_edges_angstrom": self.grid.box_edges,
             "stride_angstrom": self.grid.stride,
             "cell_angstrom": self.grid.cell.ravel(),
             "periodic": self.grid.pbc.astype(np.int8),

@@ -27,7 +27,7 @@ REASON = 400
 
 
 @dataclass(frozen=True)
-class Job:
+class Order:
     """All that a worker needs to know."""
 
     model: str
@@ -51,7 +51,7 @@ class Outcome:
         return bool(self.pairs["arise_status"] == "failed")
 
 
-def recognise_task(task: Task, job: Job) -> list[Outcome]:
+def recognise_task(task: Task, job: Order) -> list[Outcome]:
     """All entries of a task; the small ones go through the network together."""
     model = as_model(job.model)
     entries = list(task.entries()) if isinstance(task, Files) else task
@@ -85,7 +85,7 @@ def _recognise_small(
     small: list[tuple[int, Material, float]],
     features: Any,
     model: arise.Model,
-    job: Job,
+    job: Order,
 ) -> dict[int, Outcome]:
     start = time.perf_counter()
     sampling = replace(job.settings.sampling, tolerance=None)
@@ -116,7 +116,7 @@ def _material(entry: Entry, settings: RecognitionSettings) -> Material:
     return material
 
 
-def _outcome(entry: Entry, result: Recognition, group: int | None, seconds: float, job: Job) -> Outcome:
+def _outcome(entry: Entry, result: Recognition, group: int | None, seconds: float, job: Order) -> Outcome:
     if not result.valid:
         return _failure(
             entry, f"no prediction: too few atoms for a descriptor (`min_atoms` {job.settings.map.min_atoms})"

@@ -14,7 +14,7 @@ import arise_core as arise
 from arise_core.errors import FileError, InputError, MissingPackageError
 from arise_core.runtime.files import file_errors
 from arise_core.runtime.ledger import Facts, facts, require_same
-from ase_arise.screening.job import Job, Outcome
+from ase_arise.screening.job import Order, Outcome
 from ase_arise.screening.sources import Source
 from ase_arise.storage import searchable
 
@@ -92,7 +92,7 @@ class Results:
             ) from error
 
 
-def facts_of(source: Source, model: arise.Model, job: Job, pattern: str) -> Facts:
+def facts_of(source: Source, model: arise.Model, job: Order, pattern: str) -> Facts:
     """What a run must share with the one that it goes on with."""
     return facts(
         source=source.name,

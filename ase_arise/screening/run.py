@@ -22,8 +22,7 @@ from arise_core.runtime import threads
 from arise_core.runtime.workers import processes
 from arise_core.settings import DEFAULT_MODEL, SYMPREC, TOP, RecognitionSettings
 from ase_arise.convert import ModelLike, as_model
-from ase_arise.screening.job import Job as Work
-from ase_arise.screening.job import Outcome, recognise_task
+from ase_arise.screening.job import Order, Outcome, recognise_task
 from ase_arise.screening.results import Results, check_out, facts_of
 from ase_arise.screening.sources import Files, Source, Task, open_source
 
@@ -98,12 +97,12 @@ def screen_steps(
     network = as_model(model)
     check_out(os.fspath(out), os.fspath(source))
     found = open_source(source, pattern, os.fspath(out))
-    work = Work(str(network.path), settings, float(symprec), int(top))
+    work = Order(str(network.path), settings, float(symprec), int(top))
     results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
     return (yield from _screen_steps(found, work, results, count))
 
 
-def _screen_steps(source: Source, work: Work, results: Results, workers: int) -> Job[Counts]:
+def _screen_steps(source: Source, work: Order, results: Results, workers: int) -> Job[Counts]:
     kept = len(results.done)
     recognised = failed = 0
     units = len({s for s, _ in results.done}) if source.kind == "folder" else kept
@@ -120,7 +119,7 @@ def _screen_steps(source: Source, work: Work, results: Results, workers: int) ->
 
 
 def _recognised(
-    tasks: Iterator[Task], work: Work, workers: int
+    tasks: Iterator[Task], work: Order, workers: int
 ) -> Generator[tuple[list[Outcome], int], None, None]:
     """Outcomes of each task in order, and the size of the task."""
     if workers == 1:

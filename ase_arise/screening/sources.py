@@ -152,7 +152,7 @@ def frame_entries(path: str | os.PathLike[str], source: str) -> Iterator[Entry]:
     while True:
         begin = number
         try:
-            picked = {} if begin == 0 else {"index": slice(begin, None)}
+            picked: dict[str, Any] = {} if begin == 0 else {"index": slice(begin, None)}
             for atoms in iread(name, **picked):
                 yield Entry(source, number, _identifier(source, number), atoms)
                 number += 1

@@ -24,7 +24,7 @@ from arise_core.runtime import ledger
 from arise_core.settings import RecognitionSettings
 from ase_arise import classify, screen
 from ase_arise.screening import run as screening
-from ase_arise.screening.job import Job
+from ase_arise.screening.job import Order
 from ase_arise.screening.results import Results
 from ase_arise.screening.sources import BATCH, Entry, frame_entries, open_source
 
@@ -417,7 +417,7 @@ def test_kill_9_loses_and_doubles_nothing(tmp_path):
 
 
 def test_a_worker_that_dies_is_reported():
-    job = Job("arise-108", RecognitionSettings(), 0.01, 5)
+    job = Order("arise-108", RecognitionSettings(), 0.01, 5)
     with pytest.raises(OSError, match=r"a worker process died .* what is written is kept"):
         list(screening._recognised(iter([Deadly()]), job, 2))
 

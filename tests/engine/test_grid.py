@@ -78,14 +78,14 @@ def test_periodic_strides_divide_the_period():
     grid = box_grid(block((8, 8, 8)), SETTINGS)
     assert grid.shape == (8, 8, 8)  # 24 Å / 3.3 Å = 7.3
     assert grid.stride == pytest.approx([3, 3, 3])
-    assert grid.edges == pytest.approx([10, 10, 10])
+    assert grid.box_edges == pytest.approx([10, 10, 10])
     assert np.allclose(grid.origin, 0, atol=1e-12)
     assert np.allclose(grid.domain, grid.cell)
 
 
 def test_edges_of_skewed_boxes_are_perpendicular_heights():
     grid = box_grid(sheared(), SETTINGS)
-    assert grid.edges == pytest.approx([10, 10, 10])
+    assert grid.box_edges == pytest.approx([10, 10, 10])
     assert (grid.stride <= 3.3).all()
     assert np.allclose(grid.shape * grid.stride, perpendicular_heights(sheared().cell))
 
@@ -117,7 +117,7 @@ def test_thin_direction_has_one_layer_over_its_thickness():
     structure = SYSTEMS["thin slab"]
     grid = box_grid(structure, SETTINGS)
     assert grid.shape[2] == 1
-    assert grid.edges[2] > np.ptp(structure.positions[:, 2])
+    assert grid.box_edges[2] > np.ptp(structure.positions[:, 2])
     assert sum(len(grid.members(k)[0]) == 0 for k in range(len(grid))) == 0
     middle = structure.positions[:, 2].min() + np.ptp(structure.positions[:, 2]) / 2
     assert np.allclose(grid.centers[:, 2], middle)
