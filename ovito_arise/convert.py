@@ -20,7 +20,7 @@ ANY_TYPE = "*"
 
 
 @dataclass(frozen=True)
-class Particles:
+class Analysed:
     """The particles that are to be analysed, as the core sees them."""
 
     material: Material  # the origin of the simulation cell lies at zero
@@ -30,7 +30,7 @@ class Particles:
 
 def to_atoms(
     data: DataCollection, types_to_elements: Mapping[str, str], only_selected: bool = False
-) -> Particles:
+) -> Analysed:
     """Particles, cell and boundary conditions of a data collection; the collection stays as it is.
 
     Args:
@@ -55,12 +55,12 @@ def to_atoms(
         numbers = atomic_numbers(np.asarray(types)[chosen], types.types, types_to_elements)
     if data.cell is None:
         # OVITO's stubs forget that there may be no cell
-        return Particles(Material.of(Structure(positions, numbers)), np.zeros(3), selected)  # type: ignore[unreachable]
+        return Analysed(Material.of(Structure(positions, numbers)), np.zeros(3), selected)  # type: ignore[unreachable]
     pbc = np.array(data.cell.pbc, dtype=bool)
     matrix = np.asarray(data.cell)  # (3, 4): cell vectors are columns, the origin is the last one
     origin = matrix[:, 3].copy()
     structure = Structure(positions - origin, numbers, _usable(matrix[:, :3].T, pbc), pbc)
-    return Particles(Material.of(structure), origin, selected)
+    return Analysed(Material.of(structure), origin, selected)
 
 
 def to_collection(structure: Structure, radius: float | None = None) -> DataCollection:
