@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from arise_core.benchmark.methods import Answer, Sample
 from arise_core.crystals.table import prototypes
 from arise_core.settings import DescriptorSettings
-from arise_core.training.samples.perturbed import paper_descriptors, pristine_list
+from arise_core.training.samples.paper import paper_descriptors
+from arise_core.training.samples.pristine import pristine_list
 
 TITLES = {"gaussian-nb": "Gaussian naive Bayes", "bernoulli-nb": "Bernoulli naive Bayes"}
 #: (r_cut, σ, scale factor) under which the pristine structures are learnt: ends and middle of the paper's

@@ -194,7 +194,9 @@ def close_packed(steps: Sequence[int]) -> Structure:
     )
 
 
-def faulted_layers(hexagonal: bool, n_layers: int, distance: int, rng: Generator) -> list[int]:
+def faulted_layers(
+    hexagonal: bool, n_layers: int, distance: int, rng: Generator, *, rate: float = 0.25
+) -> list[int]:
     """Steps from layer to layer of fcc or hcp with faults at random places.
 
     fcc: twin boundaries (one hexagonal layer), intrinsic (two next to each other) and extrinsic faults (two with a
@@ -205,11 +207,12 @@ def faulted_layers(hexagonal: bool, n_layers: int, distance: int, rng: Generator
         n_layers: layers at least.
         distance: layers from a fault to the next, at least.
         rng: random numbers.
+        rate: probability that beyond that distance a fault comes at the next layer.
     """
     steps: list[int] = []
     last = 1
     while True:
-        for _ in range(distance + int(rng.geometric(0.25))):
+        for _ in range(distance + int(rng.geometric(rate))):
             last = -last if hexagonal else last
             steps.append(last)
         if len(steps) >= n_layers:

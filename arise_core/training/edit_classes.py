@@ -36,7 +36,10 @@ from arise_core.training.network import DropoutMLP
 from arise_core.training.own_crystals import Source, make_crystal, same_crystal
 from arise_core.training.recipe import FitSettings, NetworkSettings, Recipe, parse_recipe
 from arise_core.training.samples.defects import DefectSamples
-from arise_core.training.samples.perturbed import PaperSamples, PerturbedSamples
+from arise_core.training.samples.kind import OfNone
+from arise_core.training.samples.kinds import kinds
+from arise_core.training.samples.mixture import PerturbedSamples
+from arise_core.training.samples.paper import PaperSamples
 from arise_core.training.train import Plan, collect_steps, targets_of
 
 PART_SIZE = 8
@@ -278,21 +281,17 @@ def reduced(
     """Samples of the same kind in reduced number, to remember the old classes by."""
     if isinstance(samples, PaperSamples):
         return replace(samples, r_cut=_ends(samples.r_cut), sigma=_ends(samples.sigma)[:2])
-    return replace(
-        samples,
-        pristine=min(samples.pristine, 1),
-        whole=min(samples.whole, settings.replay_whole),
-        boxes=min(samples.boxes, settings.replay_boxes),
-        box_factors={label: min(n, 3) for label, n in samples.box_factors.items()},
-        alloys=min(samples.alloys, -(-settings.replay_alloys // 6)),
-        close_packed_alloys=min(samples.close_packed_alloys, settings.replay_alloys),
-        antisites=min(samples.antisites, -(-settings.replay_alloys // 6)),
-        ordering=min(samples.ordering, settings.replay_alloys),
-        faults=min(samples.faults, settings.replay_alloys),
-        axial=min(samples.axial, -(-settings.replay_alloys // 6)),
-        disorder=min(samples.disorder, settings.replay_disorder),
-        unknown=0,
-    )
+    few, more = -(-settings.replay_alloys // 6), settings.replay_alloys
+    limits = {
+        "pristine": 1,
+        "whole": settings.replay_whole,
+        "boxes": settings.replay_boxes,
+        "disorder": settings.replay_disorder,
+        "unknown": 0,
+        **dict.fromkeys(("close_packed_alloys", "ordering", "faults"), more),
+    }
+    factors = {label: min(n, 3) for label, n in samples.box_factors.items()}
+    return replace(samples.at_most(limits, others=few), box_factors=factors)
 
 
 def _ends(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -306,21 +305,15 @@ def enough(
     """Samples of new classes: all that the recipe makes of one class, up to the settings' numbers."""
     if isinstance(samples, PaperSamples):
         return samples
-    return replace(
-        samples,
-        whole=min(samples.whole, settings.whole),
-        boxes=min(samples.boxes, settings.boxes),
-        disorder=0,
-        unknown=0,
-    )
+    of_none = [name for name, kind in kinds().items() if isinstance(kind, OfNone)]
+    return samples.at_most({"whole": settings.whole, "boxes": settings.boxes, **dict.fromkeys(of_none, 0)})
 
 
 def unknown_only(samples: PaperSamples | PerturbedSamples, settings: AddSettings) -> PerturbedSamples:
     """Crystals that are none of the old and none of the new classes, where the recipe makes such."""
-    none = PerturbedSamples(pristine=0, whole=0, boxes=0, alloys=0, close_packed_alloys=0, disorder=0)
     if isinstance(samples, PaperSamples):
-        return none
-    return replace(none, box_atoms=samples.box_atoms, unknown=min(samples.unknown, settings.replay_unknown))
+        return PerturbedSamples().at_most({}, others=0)
+    return samples.at_most({"unknown": settings.replay_unknown}, others=0)
 
 
 def fine_tuning(base: Model, recipe: Recipe, settings: AddSettings, name: str) -> Recipe:

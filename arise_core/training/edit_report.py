@@ -25,7 +25,7 @@ from arise_core.settings import SamplingSettings
 from arise_core.training.export import scripted
 from arise_core.training.network import DropoutMLP
 from arise_core.training.own_crystals import Source
-from arise_core.training.samples.perturbed import TO_REJECT
+from arise_core.training.samples.job import TO_REJECT
 
 #: Rows of the tables of a report.
 NEAREST = 5

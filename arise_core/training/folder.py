@@ -13,7 +13,7 @@ from arise_core.runtime.files import zoo_root
 from arise_core.training.defaults import DEFAULT_MODEL
 from arise_core.training.own_crystals import Source, make_crystal, same_crystal
 from arise_core.training.recipe import Recipe, read_recipe
-from arise_core.training.samples.perturbed import PerturbedSamples
+from arise_core.training.samples.mixture import PerturbedSamples
 from arise_core.training.train import train_steps
 
 
@@ -68,9 +68,8 @@ def train_folder_steps(
             f"`folder` {str(folder)!r} must hold at least two structure files, it has {len(files)}"
         )
     crystals, sources = read_folder(files)
-    plan = (
-        read_recipe(recipe) if recipe is not None else _default(len(crystals), settings or FolderSettings())
-    )
+    settings = settings or FolderSettings()
+    plan = read_recipe(recipe) if recipe is not None else default_recipe(len(crystals), settings)
     names = ", ".join(c.info.name for c in crystals)
     plan = replace(plan, name=out.name, description=f"Own crystals: {names}.", classes=())
     return (yield from train_steps(plan, out, crystals, sources))
@@ -97,10 +96,11 @@ def read_folder(files: list[Path]) -> tuple[tuple[Crystal, ...], tuple[Source, .
     return tuple(crystals), tuple(sources)
 
 
-def _default(n_classes: int, settings: FolderSettings) -> Recipe:
+def default_recipe(n_classes: int, settings: FolderSettings) -> Recipe:
+    """The default model's recipe for a few classes: no class is favoured, samples to reject in proportion."""
     recipe = read_recipe(zoo_root() / DEFAULT_MODEL / "recipe.toml")
     samples = recipe.samples
     assert isinstance(samples, PerturbedSamples), "the default model is made of perturbed samples"
-    disorder = max(settings.disorder, samples.disorder * n_classes // 108)
-    unknown = max(settings.unknown, samples.unknown * n_classes // 108)
-    return replace(recipe, samples=replace(samples, box_factors={}, disorder=disorder, unknown=unknown))
+    least = {"disorder": settings.disorder, "unknown": settings.unknown}
+    counts = {k: max(n, samples.counts[k] * n_classes // 108) for k, n in least.items()}
+    return replace(recipe, samples=replace(samples.with_counts(counts), box_factors={}))

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal
+
+import tomli_w
 
 from arise_core.crystals.crystal import Crystal, selected
 from arise_core.crystals.table import prototype
 from arise_core.errors import InputError, MissingFileError
 from arise_core.runtime.files import file_errors
 from arise_core.settings import DescriptorSettings
-from arise_core.training.samples.perturbed import PaperSamples, PerturbedSamples
+from arise_core.training.fields import Table, from_plain, share, span, to_plain, values_of
+from arise_core.training.samples.mixture import PerturbedSamples
+from arise_core.training.samples.paper import PaperSamples
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkSettings:
+class NetworkSettings(Table):
     """Architecture (Leitherer et al. 2021, Table 1).
 
     Args:
@@ -32,6 +34,9 @@ class NetworkSettings:
             differences between classes count).
         components: number of principal components kept; 0: all.
         smallest_variance: share of the largest variance that is added to each before dividing.
+        false_crystal_rate: share of disordered samples that may pass for a crystal; fixes the threshold of the
+            reject score.
+        thresholds: range that the threshold is kept in.
     """
 
     hidden: tuple[int, ...] = (256, 512, 256)
@@ -40,8 +45,11 @@ class NetworkSettings:
     inputs: Literal["standardised", "whitened"] = "standardised"
     components: int = 0
     smallest_variance: float = 1e-5
+    false_crystal_rate: float = share(0.005)
+    thresholds: tuple[float, float] = span(0.05, 0.5, least=0)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.hidden or min(self.hidden) < 1:
             raise InputError(f"`hidden` must be positive layer widths, got {self.hidden}")
         if not 0 <= self.dropout < 1:
@@ -56,7 +64,7 @@ class NetworkSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitSettings:
+class FitSettings(Table):
     """Optimisation with Adam.
 
     Args:
@@ -114,7 +122,8 @@ class Recipe:
         if not self.name or "/" in self.name:
             raise InputError(f"`name` of a recipe must be a plain name, got {self.name!r}")
         DescriptorSettings.preset(self.descriptor)
-        if self.network.reject and not getattr(self.samples, "disorder", 0):
+        disorder = self.samples.counts["disorder"] if isinstance(self.samples, PerturbedSamples) else 0
+        if self.network.reject and not disorder:
             raise InputError("`network.reject` needs disordered samples (`samples.disorder` > 0)")
 
     @property
@@ -126,18 +135,36 @@ class Recipe:
         """The prototypes that the model knows."""
         return selected(self.classes)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types only, as in the TOML file."""
-        data = dataclasses.asdict(self)
-        data["samples"]["kind"] = KINDS_BY_TYPE[type(self.samples)]
-        if not self.classes:
-            del data["classes"]
+    def to_dict(self, *, complete: bool = False) -> dict[str, Any]:
+        """Plain types only, as in the TOML file.
+
+        Args:
+            complete: with all numbers that equal their default; without, those are left out that recipes rarely
+                name (details, see `arise_core.training.fields`).
+        """
+        samples = self.samples
+        if isinstance(samples, PerturbedSamples):
+            table = samples.to_plain(complete=complete)
+        else:
+            table = to_plain(samples, type(samples)())
+        data: dict[str, Any] = {
+            "name": self.name,
+            "description": self.description,
+            "seed": self.seed,
+            "descriptor": self.descriptor,
+            "samples": table | {"kind": KINDS_BY_TYPE[type(samples)]},
+            "network": to_plain(self.network, NetworkSettings(), complete=complete),
+            "fit": to_plain(self.fit, FitSettings(), complete=complete),
+        }
+        if self.classes:
+            data["classes"] = self.classes
         plain: dict[str, Any] = json.loads(json.dumps(data))
         return plain
 
     def digest(self) -> str:
-        """Hash of everything in the recipe; results of another recipe are not resumed from."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        """Hash of everything in the recipe, defaults included; results of another recipe are not resumed from."""
+        text = json.dumps(self.to_dict(complete=True), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 SAMPLE_KINDS: dict[str, type] = {"paper": PaperSamples, "perturbed": PerturbedSamples}
@@ -163,67 +190,23 @@ def read_recipe(path: str | Path) -> Recipe:
 
 
 def parse_recipe(data: dict[str, Any]) -> Recipe:
-    """A recipe from the contents of its TOML file."""
+    """A recipe from the contents of its TOML file, or of a card."""
     data = dict(data)
     samples = dict(data.pop("samples", {}))
     kind = samples.pop("kind", None)
     if kind not in SAMPLE_KINDS:
         raise InputError(f"`samples.kind` must be one of {sorted(SAMPLE_KINDS)}, got {kind!r}")
-    values: dict[str, Any] = {"samples": _from_dict(SAMPLE_KINDS[kind], samples, "samples")}
-    for name, cls in (("network", NetworkSettings), ("fit", FitSettings)):
-        if name in data:
-            values[name] = _from_dict(cls, data.pop(name), name)
+    if kind == "perturbed":
+        data["samples"] = PerturbedSamples.from_plain(samples, "samples")
+    else:
+        data["samples"] = from_plain(PaperSamples(), samples, "samples")
+    for name, default in (("network", NetworkSettings()), ("fit", FitSettings())):
+        data[name] = from_plain(default, data.get(name, {}), name)
     if "name" not in data:
         raise InputError("`name` is missing")
-    recipe: Recipe = _from_dict(Recipe, {**data, **values}, "")
-    return recipe
+    return Recipe(**values_of(Recipe, data, ""))
 
 
-def _from_dict(cls: type, data: dict[str, Any], where: str) -> Any:
-    """An instance of a settings class from plain values, nested classes included."""
-    if not isinstance(data, dict):
-        raise InputError(f"`{where}` must be a table, got {data!r}")
-    hints = get_type_hints(cls)
-    prefix = f"{where}." if where else ""
-    values = {}
-    for key, value in data.items():
-        if key not in hints:
-            raise InputError(f"unknown key `{prefix}{key}`; known are {sorted(hints)}")
-        hint = hints[key]
-        if dataclasses.is_dataclass(hint) and isinstance(value, dict):
-            value = _from_dict(hint, value, f"{prefix}{key}")  # type: ignore[arg-type]
-        elif get_origin(hint) is tuple:
-            value = tuple(value)
-        elif get_origin(hint) is dict:
-            if not isinstance(value, dict):
-                raise InputError(f"`{prefix}{key}` must be a table, got {value!r}")
-        elif get_origin(hint) is Literal:
-            if value not in get_args(hint):
-                raise InputError(f"`{prefix}{key}` must be one of {get_args(hint)}, got {value!r}")
-        elif hint in (int, float, bool, str):
-            number = hint is float and isinstance(value, int) and not isinstance(value, bool)
-            if not number and type(value) is not hint:
-                raise InputError(f"`{prefix}{key}` must be of type {hint.__name__}, got {value!r}")
-        values[key] = value
-    return cls(**values)
-
-
-def to_toml(recipe: Recipe) -> str:
-    """The recipe as the text of a TOML file; `read_recipe` is the inverse."""
-    lines: list[str] = []
-    _write_table(recipe.to_dict(), "", lines)
-    return "\n".join(lines).strip() + "\n"
-
-
-def _write_table(data: dict[str, Any], where: str, lines: list[str]) -> None:
-    # JSON writes strings, numbers, booleans and lists of them as TOML does
-    lines += [f"{_key(k)} = {json.dumps(v)}" for k, v in data.items() if not isinstance(v, dict)]
-    for key, value in data.items():
-        if isinstance(value, dict):
-            name = f"{where}.{_key(key)}" if where else _key(key)
-            lines += ["", f"[{name}]"]
-            _write_table(value, name, lines)
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
+def to_toml(recipe: Recipe, *, complete: bool = False) -> str:
+    """The recipe as the text of a TOML file; `read_recipe` is the inverse. `complete`: as `Recipe.to_dict`."""
+    return tomli_w.dumps(recipe.to_dict(complete=complete))

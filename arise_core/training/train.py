@@ -30,12 +30,10 @@ from arise_core.training.export import export, network_digest
 from arise_core.training.fit import CHECKPOINT, Fitted, fit_steps, split
 from arise_core.training.network import DropoutMLP
 from arise_core.training.own_crystals import Source
-from arise_core.training.recipe import Recipe
-from arise_core.training.samples.perturbed import TO_REJECT, pristine_list
-from arise_core.training.samples.perturbed import Job as Piece
+from arise_core.training.recipe import NetworkSettings, Recipe
+from arise_core.training.samples.job import TO_REJECT, SampleJob
+from arise_core.training.samples.pristine import pristine_list
 
-#: Share of disordered samples that may pass for a crystal; fixes the threshold of the reject score.
-FALSE_CRYSTAL_RATE = 0.005
 PART_SIZE = 40
 SAMPLES = "samples"
 #: What training leaves to resume from.
@@ -50,7 +48,7 @@ class Samples(Protocol):
 
     def jobs(
         self, settings: DescriptorSettings, seed: int, crystals: Sequence[Crystal] | None = None
-    ) -> list[Piece]:
+    ) -> list[SampleJob]:
         """The pieces of the work."""
 
 
@@ -123,7 +121,7 @@ class Plan:
     seed: int
     crystals: tuple[Crystal, ...] | None = None  # None: the 108 prototypes, built where they are needed
 
-    def jobs(self) -> list[Piece]:
+    def jobs(self) -> list[SampleJob]:
         """The pieces of the work."""
         return self.samples.jobs(self.settings, self.seed, self.crystals)
 
@@ -228,7 +226,7 @@ def make_card(
 ) -> Card:
     """The card of a trained network, with the figures that training itself gives."""
     _, validation = split(targets)
-    reject = reject_rule(fitted.network, recipe.network.reject, features[validation], targets[validation])
+    reject = reject_rule(fitted.network, recipe.network, features[validation], targets[validation])
     return Card(
         name=recipe.name,
         description=recipe.description,
@@ -257,16 +255,17 @@ def make_card(
     )
 
 
-def reject_rule(network: DropoutMLP, head: bool, features: Reals, targets: IntArray) -> Reject:
-    """How the model rejects: from a score, 0.05 to 0.5, that lets about `FALSE_CRYSTAL_RATE` of disorder pass."""
-    if not head:
+def reject_rule(network: DropoutMLP, settings: NetworkSettings, features: Reals, targets: IntArray) -> Reject:
+    """How the model rejects: from a score, within bounds, that lets about the rate in the settings of disorder pass."""
+    if not settings.reject:
         return Reject("entropy", None)
     with torch.inference_mode():
         logits = network(torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32)))[:, -1]
     score = torch.sigmoid(logits).numpy().astype(np.float64)
     disordered = targets == TO_REJECT[DISORDERED]
     unknown = targets == TO_REJECT[UNKNOWN]
-    threshold = round(float(np.clip(np.quantile(score[disordered], FALSE_CRYSTAL_RATE), 0.05, 0.5)), 3)
+    wanted = np.quantile(score[disordered], settings.false_crystal_rate)
+    threshold = round(float(np.clip(wanted, *settings.thresholds)), 3)
     return Reject(
         "head",
         threshold,

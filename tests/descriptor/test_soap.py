@@ -15,7 +15,7 @@ from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.settings import DescriptorSettings, RadialChannel
 from arise_core.testing import ROUNDING, VOXELS, assert_invariant, assert_pure, cosine
-from arise_core.training.samples.perturbed import random_piece
+from arise_core.training.samples.pieces import random_piece
 from tests.conftest import shaken
 
 PAPER = DescriptorSettings.paper()

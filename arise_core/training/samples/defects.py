@@ -13,7 +13,7 @@ from arise_core.descriptor.soap import describe
 from arise_core.geometry import builders
 from arise_core.geometry.arrays import FloatArray
 from arise_core.settings import DescriptorSettings
-from arise_core.training.samples.perturbed import Job, given
+from arise_core.training.samples.job import SampleJob, given
 
 #: (η, δ): shares of atoms missing and largest displacement in d_NN. Those by which Leitherer et al. (2021,
 #: Methods) rank their best models, the pristine structure first.
@@ -29,17 +29,19 @@ class DefectSamples:
     Args:
         levels: (η, δ) pairs.
         draws: samples a class and level.
+        periodic: share of periodic supercells (of classes that repeat along more than one direction).
     """
 
     levels: tuple[tuple[float, float], ...] = MILD + STRONG
     draws: int = 1
+    periodic: float = 0.5
 
     def jobs(
         self, settings: DescriptorSettings, seed: int, crystals: Sequence[Crystal] | None = None
-    ) -> list[Job]:
+    ) -> list[SampleJob]:
         """A job a class; its samples in the order of the levels."""
         return [
-            Job(len(self.levels) * self.draws, partial(self._compute, c, settings, (seed, k)))
+            SampleJob(len(self.levels) * self.draws, partial(self._compute, c, settings, (seed, k)))
             for k, c in enumerate(given(crystals))
         ]
 
@@ -51,7 +53,7 @@ class DefectSamples:
         features = []
         for missing, delta in self.levels:
             for _ in range(self.draws):
-                sizes = cells[crystal.dimension > 1 and rng.random() < 0.5]
+                sizes = cells[crystal.dimension > 1 and rng.random() < self.periodic]
                 structure = sizes[int(rng.integers(len(sizes)))]
                 structure = builders.remove_atoms(structure, missing, rng)
                 features.append(describe(builders.displace(structure, delta, rng), settings))

@@ -1,0 +1,33 @@
+"""The registry of kinds of samples. A new kind is a file of its own and one more round here, at the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from arise_core.training.samples.alloys import ALLOYS, CLOSE_PACKED_ALLOYS
+from arise_core.training.samples.antisites import ANTISITES
+from arise_core.training.samples.axial import AXIAL
+from arise_core.training.samples.boxes import BOXES
+from arise_core.training.samples.disorder import DISORDER
+from arise_core.training.samples.faults import FAULTS
+from arise_core.training.samples.kind import OfClass, OfNone
+from arise_core.training.samples.ordering import ORDERING
+from arise_core.training.samples.other_crystals import OTHERS
+from arise_core.training.samples.whole import WHOLE
+
+AnyKind = OfClass[Any] | OfNone[Any]
+
+#: Rounds over the classes; in a round each class gets its samples of all kinds of the round. Seeds hang on the order,
+#: so nothing may be put in between: a new kind is a round of its own after the last.
+ROUNDS: tuple[tuple[AnyKind, ...], ...] = (
+    (WHOLE, BOXES, ALLOYS, CLOSE_PACKED_ALLOYS),
+    (DISORDER,),
+    (ANTISITES, ORDERING, FAULTS),
+    (AXIAL,),
+    (OTHERS,),
+)
+
+
+def kinds() -> dict[str, AnyKind]:
+    """All kinds by name."""
+    return {kind.name: kind for one_round in ROUNDS for kind in one_round}

@@ -1,0 +1,73 @@
+"""Random imperfections of structures: displacements, strain, missing atoms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from arise_core.geometry import builders
+from arise_core.geometry.arrays import FloatArray
+from arise_core.geometry.structure import Structure
+from arise_core.training.fields import Table, at_least, share, span
+from arise_core.training.samples.job import Generator
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise(Table):
+    """Random imperfections of a sample; every strength is drawn anew from 0 to its maximum.
+
+    Args:
+        uniform: half-width of uniform displacements per coordinate, d_NN.
+        gaussian: standard deviation of Gaussian displacements per coordinate, d_NN.
+        waves: share of the Gaussian displacements that contain sound waves.
+        cutoff: largest wave number, 1 / d_NN.
+        strain: standard deviation of the elements of a random strain.
+        missing: share of atoms taken out.
+        ideal: share of samples that stay free of any noise.
+        whole: share of the others without missing atoms.
+        independent: share of the samples with displacements that have uniform ones; the others Gaussian ones.
+        cutoff_spread: range of factors on the largest wave number.
+        longitudinal: range of the mean square amplitude of longitudinal waves over that of transverse ones.
+        modes: number of waves.
+    """
+
+    uniform: float = at_least(0, 0.13, detail=False)
+    gaussian: float = at_least(0, 0.115, detail=False)
+    waves: float = share(0.7, detail=False)
+    cutoff: float = at_least(0, 4.0, detail=False)
+    strain: float = at_least(0, 0.015, detail=False)
+    missing: float = share(0.32, detail=False)
+    ideal: float = share(0.1, detail=False)
+    whole: float = share(0.5, detail=False)
+    independent: float = share(0.4)
+    cutoff_spread: tuple[float, float] = span(0.85, 1.15, least=0)
+    longitudinal: tuple[float, float] = span(0.15, 0.6, least=0)
+    modes: int = at_least(1, 64)
+
+
+def imperfect(structure: Structure, noise: Noise, rng: Generator) -> Structure:
+    """A structure with random displacements, strain and missing atoms."""
+    if rng.random() < noise.ideal:
+        return structure
+    d = builders.nearest_neighbour_distance(structure)
+    deform = builders.random_strain(rng.uniform(0, noise.strain), rng)
+    positions = structure.positions @ deform
+    positions = positions + _displacements(positions, d, noise, rng)
+    moved = Structure(positions, structure.numbers, structure.cell @ deform, structure.pbc)
+    if rng.random() < noise.whole:
+        return moved
+    return builders.remove_atoms(moved, rng.uniform(0, noise.missing), rng)
+
+
+def _displacements(positions: FloatArray, d: float, noise: Noise, rng: Generator) -> FloatArray:
+    if rng.random() < noise.independent:
+        reach = noise.uniform * d * rng.uniform()
+        return rng.uniform(-reach, reach, positions.shape)
+    correlated = np.sqrt(rng.uniform()) * (rng.random() < noise.waves)
+    sigma = noise.gaussian * d * np.sqrt(rng.uniform())
+    cutoff = noise.cutoff / d * rng.uniform(*noise.cutoff_spread)
+    longitudinal = rng.uniform(*noise.longitudinal)
+    return builders.thermal_noise(
+        positions, sigma, correlated, cutoff, rng, longitudinal=longitudinal, modes=noise.modes
+    )
