@@ -28,7 +28,9 @@ from arise_core.training.edit_classes import AddSettings, add_classes, crystals_
 from arise_core.training.folder import train_folder
 from arise_core.training.own_crystals import SAME_DISTANCE, same_crystal
 from arise_core.training.recipe import parse_recipe, read_recipe, to_toml
-from arise_core.training.samples.perturbed import PaperSamples, PerturbedSamples, pristine_list
+from arise_core.training.samples.mixture import PerturbedSamples
+from arise_core.training.samples.paper import PaperSamples
+from arise_core.training.samples.pristine import pristine_list
 from arise_core.training.train import train
 
 SMALL = parse_recipe(
@@ -405,11 +407,11 @@ def test_folder(files, recipe_file, tmp_path):
 
 
 def test_default_recipe_of_a_folder():
-    from arise_core.training.folder import FolderSettings, _default
+    from arise_core.training.folder import FolderSettings, default_recipe
 
-    recipe = _default(4, FolderSettings())
+    recipe = default_recipe(4, FolderSettings())
     assert isinstance(recipe.samples, PerturbedSamples)
-    assert (recipe.samples.disorder, recipe.samples.unknown) == (1000, 1000)
+    assert (recipe.samples.counts["disorder"], recipe.samples.counts["unknown"]) == (1000, 1000)
     assert (recipe.samples.box_factors, recipe.network.reject) == ({}, True)
 
 

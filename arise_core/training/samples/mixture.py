@@ -12,10 +12,10 @@ from arise_core.crystals.table import prototypes
 from arise_core.errors import InputError
 from arise_core.settings import DescriptorSettings
 from arise_core.training.fields import at_least, check_keys, from_plain, to_plain, values_of
+from arise_core.training.samples import kinds as registry
 from arise_core.training.samples.common import Common
 from arise_core.training.samples.job import Make, SampleJob, given, jobs_of
 from arise_core.training.samples.kind import OfNone, Task
-from arise_core.training.samples.kinds import ROUNDS, AnyKind, kinds
 from arise_core.training.samples.pristine import pristine_jobs
 
 PRISTINE = "pristine"
@@ -43,7 +43,7 @@ class PerturbedSamples(Common):
         unknown = sorted(set(self.box_factors) - {p.label for p in prototypes()})
         if unknown:
             raise InputError(f"`box_factors` names unknown classes: {unknown}")
-        known = kinds()
+        known = registry.kinds()
         for name, given_ in (("counts", self.counts), ("settings", self.settings)):
             check_keys(given_, known, name)
         counts = {name: self.counts.get(name, kind.count) for name, kind in known.items()}
@@ -81,14 +81,16 @@ class PerturbedSamples(Common):
             name: Task(known=crystals, common=self, own=own, descriptor=settings)
             for name, own in self.settings.items()
         }
-        for one_round in ROUNDS:
+        for one_round in registry.ROUNDS:
             for crystal in (*crystals, None):
                 for kind in one_round:
                     part = self._part(kind, crystal, tasks[kind.name])
                     if part is not None:
                         yield part
 
-    def _part(self, kind: AnyKind, crystal: Crystal | None, task: Task[Any]) -> tuple[Make, int] | None:
+    def _part(
+        self, kind: registry.AnyKind, crystal: Crystal | None, task: Task[Any]
+    ) -> tuple[Make, int] | None:
         count = self.counts[kind.name]
         if isinstance(kind, OfNone):
             return None if crystal is not None else (partial(kind.make, task), count)
@@ -128,7 +130,7 @@ class PerturbedSamples(Common):
         Raises:
             InputError: an unknown key, or a value of the wrong type or out of range.
         """
-        known = kinds()
+        known = registry.kinds()
         own = {f.name for f in fields(cls)} - {"counts"}
         check_keys(data, {*own, *known}, where)
         counts = {k: v for k, v in data.items() if k in known}
@@ -145,7 +147,7 @@ class PerturbedSamples(Common):
         """The table of a recipe; `from_plain` is the inverse. `complete`: with all that equals its default."""
         plain = to_plain(self, PerturbedSamples(), complete=complete)
         pristine, counts, settings = (plain.pop(k) for k in (PRISTINE, "counts", "settings"))
-        known = kinds()
+        known = registry.kinds()
         tables = {k: to_plain(own, known[k].settings, complete=complete) for k, own in settings.items()}
         tables = {k: table for k, table in tables.items() if table}
         return {PRISTINE: pristine, **counts, **plain} | ({"settings": tables} if tables else {})

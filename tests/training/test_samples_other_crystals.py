@@ -1,16 +1,20 @@
 """Random crystals that are none of the classes, and what the default model says of crystals that it does not know."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from ase.spacegroup import crystal
 
 import arise_core as arise
-from arise_core.crystals.crystal import fingerprint, prototype_crystals
-from arise_core.crystals.symmetry import symmetry
+from arise_core.crystals.crystal import fingerprint, prototype_crystals, selected
+from arise_core.crystals.symmetry import group_operations, symmetry
 from arise_core.geometry import builders
 from arise_core.training.samples import other_crystals as unknown
+from arise_core.training.samples.common import Strains
 from ase_arise import from_atoms
 
+OWN = unknown.OtherCrystals()
 #: Well-known structures that are no class: symbols, Wyckoff positions, space group, origin choice, cell.
 OTHERS = {
     "Laves C15": (["Mg", "Cu"], [(1 / 8,) * 3, (1 / 2,) * 3], 227, 2, [7.02] * 3 + [90] * 3),
@@ -25,7 +29,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("group", range(1, 231))
 def test_general_orbit_has_as_many_sites_as_the_group_operations(group):
-    rotations, _ = unknown.operations(group)
+    rotations, _ = group_operations(group)
     assert len(unknown.orbit(np.array([0.1234, 0.2718, 0.4142]), group)) == len(rotations)
 
 
@@ -37,9 +41,10 @@ def test_special_orbits(group, site, n):
     assert len(unknown.orbit(np.array(site), group)) == n
 
 
-def drawn(n_elements, count=100):
+@cache
+def drawn(n_elements, count=100, own=OWN):
     rng = np.random.default_rng(n_elements)
-    found = (unknown.random_crystal(n_elements, 2.0, rng) for _ in iter(int, 1))
+    found = (unknown.random_crystal(n_elements, 2.0, own, rng) for _ in iter(int, 1))
     structures = (structure for structure in found if structure is not None)
     return [next(structures) for _ in range(count)]
 
@@ -48,7 +53,7 @@ def drawn(n_elements, count=100):
 def test_random_crystals_are_packed_like_real_ones(n_elements):
     for structure in drawn(n_elements):
         assert len(structure.species) == n_elements
-        assert len(structure) <= unknown.MAX_ATOMS
+        assert len(structure) <= OWN.atoms
         assert structure.pbc.all()
         lengths = np.linalg.norm(
             (structure.positions[:, None, None] - structure.positions[None, :, None])
@@ -62,7 +67,29 @@ def test_random_crystals_are_packed_like_real_ones(n_elements):
 def test_half_of_the_random_crystals_are_highly_symmetric():
     numbers = [symmetry(s)[0] for n in (1, 2, 3) for s in drawn(n)]
     assert len(set(numbers)) > 20
-    assert np.mean(np.array(numbers) >= 123) > 0.5
+    assert np.mean(np.array(numbers) >= unknown.FIRST_SYMMETRIC) > 0.5
+
+
+def test_numbers_of_the_settings_hold():
+    few = unknown.OtherCrystals(atoms=6, more_orbits=(1.0,), symmetric=1.0, special=(0, 1 / 2))
+    found = drawn(2, 20, few)
+    assert max(map(len, found)) <= 6
+    assert min(symmetry(s)[0] for s in found) >= unknown.FIRST_SYMMETRIC
+
+
+@pytest.mark.parametrize("group", [1, 10, 50, 100, 160, 210])
+def test_cells_keep_to_their_ranges_and_to_the_group(group, rng):
+    cells = unknown.Cells(axes=(0.9, 1.1), long=0.0, angles=(80, 85), monoclinic=(100, 110))
+    for _ in range(20):
+        cell = unknown.random_cell(group, cells, rng)
+        lengths = np.linalg.norm(cell, axis=1)
+        cosines = [cell[i] @ cell[j] / lengths[i] / lengths[j] for i, j in ((1, 2), (0, 2), (0, 1))]
+        angles = np.degrees(np.arccos(cosines))
+        assert ((lengths > 0.9 - 1e-9) & (lengths < 1.1 * 1.2 + 1e-9)).all()
+        expected = {1: (80, 85), 10: (90, 110), 50: (90, 90), 100: (90, 90), 160: (90, 120), 210: (90, 90)}[
+            group
+        ]
+        assert ((angles > expected[0] - 1e-6) & (angles < expected[1] + 1e-6)).all()
 
 
 def test_unknown_crystals_are_none_of_the_classes():
@@ -75,15 +102,27 @@ def test_unknown_crystals_are_none_of_the_classes():
     prints = np.array([*(c.fingerprint for c in prototype_crystals()), *map(fingerprint, stretched)])
     rng = np.random.default_rng(1)
     for _ in range(20):
-        structure = unknown.unknown_crystal(prototype_crystals(), rng).unit
+        structure = unknown.unknown_crystal(prototype_crystals(), OWN, Strains(), rng).unit
         distance = np.linalg.norm(prints - fingerprint(structure), axis=1).min()
-        assert distance >= unknown.LEAST_DISTANCE[len(structure.species)]
+        assert distance >= OWN.distance[len(structure.species) - 1]
+
+
+def test_stretched_copies_of_classes_span_the_range_of_the_settings():
+    (hcp, graphene) = selected(["hcp", "graphene"])
+    low, high = Strains().of(hcp.label)
+    assert (low, high) == (-0.05, 0.17)
+    prints = unknown.stretched_fingerprints(hcp, low, high, 0.025)
+    ends = [fingerprint(builders.stretched(hcp.unit, np.eye(3)[2], strain)) for strain in (low, high)]
+    for end in ends:
+        assert np.linalg.norm(prints - end, axis=1).min() < 1e-9
+    assert len(unknown.stretched_fingerprints(hcp, -0.05, 0.05, 0.05)) == 1 + 3 * 2
+    assert len(unknown.stretched_fingerprints(graphene, -0.05, 0.05, 0.025)) == 1
 
 
 def test_unknown_crystals_depend_on_the_seed_alone():
+    known = prototype_crystals()[:3]
     first, again, other = (
-        unknown.unknown_crystal(prototype_crystals()[:3], np.random.default_rng(seed)).unit
-        for seed in (5, 5, 6)
+        unknown.unknown_crystal(known, OWN, Strains(), np.random.default_rng(seed)).unit for seed in (5, 5, 6)
     )
     assert np.array_equal(first.positions, again.positions)
     assert np.array_equal(first.numbers, again.numbers)

@@ -1,0 +1,225 @@
+"""Recipes: what is read and written, tables in tables, bad keys and values, the files that ship."""
+
+import dataclasses
+import json
+
+import pytest
+
+import arise_core as arise
+from arise_core.crystals.table import prototypes
+from arise_core.runtime.files import zoo_root
+from arise_core.training.recipe import parse_recipe, read_recipe, to_toml
+from arise_core.training.samples.alloys import Alloys
+from arise_core.training.samples.kinds import kinds
+from arise_core.training.samples.mixture import PerturbedSamples
+from arise_core.training.samples.noise import Noise
+from tests.training.test_training import SMALL, small
+
+#: Numbers of distributions, as tables of `[samples]`.
+DETAILS = {
+    "kind": "perturbed",
+    "noise": {"independent": 0.1, "uniform": 0.2},
+    "structures": {"periodic": 0.5, "open": 0.5, "pieces": 0, "piece": {"atoms": [50, 60]}},
+    "cuts": {"edges": [1, 1], "turned": 1.0, "upright": 0},
+    "strains": {"along_c": {"L10_CuAu": [0.0, 0.1]}},
+    "settings": {
+        "alloys": {"elements": [2], "whole": 1},
+        "unknown": {"elements": [1.0], "distance": [0.1], "noise": {"ideal": 0.0}, "cell": {"long": 0.5}},
+        "disorder": {"packing": {"steps": [1, 2]}},
+    },
+}
+
+
+def with_samples(**samples):
+    return small(samples={**SMALL["samples"], **samples})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": ""}, "`name` of a recipe"),
+        ({"descriptor": "soap"}, "must be one of"),
+        ({"samples": {}}, "`samples.kind` must be one of"),
+        ({"samples": {"kind": "paper", "rcut": [3]}}, "unknown key `samples.rcut`"),
+        ({"samples": {"kind": "perturbed", "boxes": 1.5}}, "`samples.boxes` must be of type int, got 1.5"),
+        ({"samples": {"kind": "perturbed", "boxes": -1}}, "`boxes` must be at least 0, got -1"),
+        ({"samples": {"kind": "perturbed", "boxs": 1}}, "unknown key `samples.boxs`; known are .*'boxes'"),
+        ({"samples": {"kind": "perturbed", "noise": {"size": 1}}}, "unknown key `samples.noise.size`"),
+        ({"samples": {"kind": "perturbed", "noise": {"waves": 2}}}, r"`waves` must be in \[0, 1\], got 2"),
+        ({"samples": {"kind": "perturbed", "noise": 1}}, "`samples.noise` must be a table, got 1"),
+        ({"samples": {"kind": "perturbed", "box_factors": {"foo": 2}}}, r"unknown classes: \['foo'\]"),
+        (
+            {"samples": {"kind": "perturbed", "box_factors": {"CsCl": 2.5}}},
+            "`samples.box_factors.CsCl` must be",
+        ),
+        ({"samples": {"kind": "perturbed", "box_atoms": [20]}}, "`samples.box_atoms` must be a list of 2"),
+        (
+            {"samples": {"kind": "perturbed", "box_atoms": [90, 20]}},
+            "`box_atoms` must be a range, the smaller",
+        ),
+        (
+            {"samples": {"kind": "perturbed", "settings": {"alloy": {}}}},
+            "unknown key `samples.settings.alloy`",
+        ),
+        (
+            {"samples": {"kind": "perturbed", "settings": {"alloys": {"whole_": 1}}}},
+            "unknown key `samples.settings.alloys.whole_`",
+        ),
+        (
+            {"samples": {"kind": "perturbed", "settings": {"unknown": {"elements": [0.5, 0.4, 0.2]}}}},
+            r"\[samples.settings.unknown\] `elements` must be probabilities that add up to 1",
+        ),
+        (
+            {"samples": {"kind": "perturbed", "settings": {"unknown": {"elements": [1]}}}},
+            "`distance` must be as many numbers as `elements`",
+        ),
+        ({"samples": {"kind": "perturbed", "structures": {"open": 0.5}}}, "must add up to 1"),
+        ({"samples": {"kind": "perturbed", "cuts": {"turned": 0.9}}}, "must add up to 1 at most"),
+        ({"samples": {"kind": "perturbed", "strains": {"along_c": {"CsCl": [1, 0]}}}}, "ranges of strain"),
+        ({"samples": {"kind": "paper"}}, "needs disordered samples"),
+        ({"samples": {"kind": "perturbed", "disorder": 0}}, "needs disordered samples"),
+        ({"network": {"dropout": 1.5}}, r"`dropout` must be in \[0, 1\)"),
+        ({"network": {"inputs": "raw"}}, "`network.inputs` must be one of"),
+        ({"network": {"hidden": []}}, "`hidden` must be positive"),
+        ({"network": {"false_crystal_rate": 2}}, "`false_crystal_rate` must be in"),
+        ({"fit": {"epochs": 0}}, "`epochs` and `batch_size`"),
+        ({"fit": {"epochs": "many"}}, "`fit.epochs` must be of type int"),
+        ({"fit": {"epochs": True}}, "`fit.epochs` must be of type int"),
+        ({"fit": {"learning_rate": -1}}, "`learning_rate` must be positive"),
+        ({"fit": {"schedule": "steps"}}, "`fit.schedule` must be one of"),
+        ({"classes": "fcc"}, "`classes` must be a list, got 'fcc'"),
+        ({"extra": 1}, "unknown key `extra`"),
+    ],
+)
+def test_bad_recipes(change, message):
+    with pytest.raises(arise.errors.InputError, match=message):
+        small(**change)
+
+
+def test_recipe_files(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"recipe '.*none.toml' does not exist"):
+        read_recipe(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("name = ")
+    with pytest.raises(ValueError, match=r"bad.toml'"):
+        read_recipe(tmp_path / "bad.toml")
+    (tmp_path / "nameless.toml").write_text('[samples]\nkind = "paper"\n')
+    with pytest.raises(ValueError, match="`name` is missing"):
+        read_recipe(tmp_path / "nameless.toml")
+
+
+def test_a_table_changes_what_it_names_and_nothing_else():
+    recipe = with_samples(**DETAILS)
+    samples, usual = recipe.samples, with_samples().samples
+    assert samples.noise == Noise(independent=0.1, uniform=0.2)
+    assert samples.structures.piece == dataclasses.replace(usual.structures.piece, atoms=(50, 60))
+    assert samples.settings["alloys"] == Alloys(elements=(2,), whole=1)
+    assert samples.settings["close_packed_alloys"] == Alloys()
+    mild = usual.settings["unknown"].noise
+    assert samples.settings["unknown"].noise == dataclasses.replace(
+        mild, ideal=0.0
+    )  # of that kind, not `Noise()`
+    assert samples.settings["disorder"].packing.steps == (1, 2)
+    assert samples.settings["disorder"].melt == usual.settings["disorder"].melt
+    assert samples.strains.of("L10_CuAu") == (0.0, 0.1)
+    assert (
+        samples.strains.of("hcp_Mg_A_hP2_194_c") == samples.strains.any
+    )  # such a table is replaced as a whole
+    assert (samples.counts, samples.box_atoms) == (usual.counts, usual.box_atoms)
+
+
+@pytest.mark.parametrize("complete", [False, True])
+@pytest.mark.parametrize("samples", [{}, DETAILS, {"box_factors": {"CsCl": 3}, "noise": {"missing": 0}}])
+def test_recipes_survive_writing(samples, complete, tmp_path):
+    recipe = with_samples(**samples)
+    assert parse_recipe(recipe.to_dict(complete=complete)) == recipe
+    (tmp_path / "recipe.toml").write_text(to_toml(recipe, complete=complete), encoding="utf-8")
+    again = read_recipe(tmp_path / "recipe.toml")
+    assert again == recipe
+    assert again.digest() == recipe.digest()
+
+
+@pytest.mark.parametrize("name", ["arise-108", "arise-108-paper", "arise-108-ideal"])
+@pytest.mark.parametrize("complete", [False, True])
+def test_recipes_of_the_zoo_survive_writing(name, complete):
+    recipe = read_recipe(zoo_root() / name / "recipe.toml")
+    assert parse_recipe(recipe.to_dict(complete=complete)) == recipe
+
+
+@pytest.mark.parametrize("name", ["𝛼-𝑇𝑖 🔬", 'a "quoted" \\ name', "line\nbreak", "Ω\x7f\u0001"])
+def test_toml_of_any_name(name, tmp_path):
+    recipe = small(name=name, description=name)
+    (tmp_path / "recipe.toml").write_text(to_toml(recipe), encoding="utf-8", newline="")
+    again = read_recipe(tmp_path / "recipe.toml")
+    assert (again.name, again.description) == (name, name)
+
+
+def test_details_are_written_where_they_differ():
+    plain = with_samples(settings={"faults": {"layers": 40}}, cuts={"margin": 0.6}).to_dict()["samples"]
+    assert plain["settings"] == {"faults": {"layers": 40}}
+    assert not {"cuts", "structures", "strains"} & set(plain)
+    assert "false_crystal_rate" not in small().to_dict()["network"]
+    complete = small().to_dict(complete=True)
+    assert complete["network"]["false_crystal_rate"] == 0.005
+    assert complete["samples"]["cuts"]["decidable"] == 60
+    assert set(complete["samples"]["settings"]) == {
+        n for n, k in kinds().items() if dataclasses.fields(k.settings)
+    }
+
+
+@pytest.mark.parametrize("detail", [k for k in DETAILS if k != "kind"])
+def test_digest_knows_every_detail(detail):
+    assert with_samples(**{detail: DETAILS[detail]}).digest() != with_samples().digest()
+
+
+def test_kinds_that_a_recipe_leaves_out_have_their_usual_number():
+    samples = parse_recipe({"name": "a", "samples": {"kind": "perturbed", "boxes": 7}}).samples
+    assert samples.counts == PerturbedSamples().counts | {"boxes": 7}
+    assert samples.counts["whole"] == 150
+    assert samples.counts["faults"] == 0
+
+
+def docstring_names(cls):
+    return {
+        n.strip()
+        for line in (cls.__doc__ or "").splitlines()
+        if ": " in line
+        for n in line.split(":")[0].split(",")
+    }
+
+
+def tables(settings):
+    """A settings object and all that are in it."""
+    yield settings
+    for f in dataclasses.fields(settings):
+        value = getattr(settings, f.name)
+        if dataclasses.is_dataclass(value):
+            yield from tables(value)
+
+
+def test_every_number_has_a_line_of_documentation():
+    found = [t for one in (PerturbedSamples(), *(k.settings for k in kinds().values())) for t in tables(one)]
+    assert len({type(t) for t in found}) > 12
+    for table in found:
+        own = type(table).__annotations__
+        assert set(own) <= docstring_names(type(table)), type(table)
+
+
+# --- the models that ship ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", arise.known_models())
+def test_cards_of_the_zoo(name):
+    """Every model of the zoo: card inside and beside equal, hash right, recipe beside it, small enough."""
+    model = arise.load_model(name)  # checks the hash
+    folder = zoo_root() / name
+    assert arise.load_model(folder).card == model.card
+    assert json.loads((folder / "card.json").read_text()) == json.loads(model.card.to_json())
+    assert model.name == name
+    assert (folder / "model.pt").stat().st_size <= 3_000_000
+    recipe = read_recipe(folder / "recipe.toml")
+    assert model.card.training["recipe"] == recipe.to_dict()
+    assert parse_recipe(model.card.training["recipe"]) == recipe
+    assert model.descriptor == recipe.settings
+    assert [c.label for c in model.class_info] == [p.label for p in prototypes()]
+    assert len({c.identifier for c in model.class_info}) == 108
+    assert len({c.colour for c in model.class_info}) == 108
