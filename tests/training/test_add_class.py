@@ -379,7 +379,7 @@ def test_bad_removals(base, tmp_path, labels, message):
 
 @pytest.fixture
 def recipe_file(tmp_path):
-    samples = replace(SMALL.samples, whole=4, boxes=4, close_packed_alloys=0, disorder=10)
+    samples = SMALL.samples.with_counts({"whole": 4, "boxes": 4, "close_packed_alloys": 0, "disorder": 10})
     recipe = replace(SMALL, classes=(), samples=samples, fit=replace(SMALL.fit, epochs=10))
     (tmp_path / "recipe.toml").write_text(to_toml(recipe))
     assert read_recipe(tmp_path / "recipe.toml") == recipe
