@@ -122,7 +122,7 @@ def test_a_table_changes_what_it_names_and_nothing_else():
     assert samples.settings["disorder"].melt == usual.settings["disorder"].melt
     assert samples.strains.of("L10_CuAu") == (0.0, 0.1)
     assert (
-        samples.strains.of("hcp_Mg_A_hP2_194_c") == samples.strains.any
+        samples.strains.of("hcp_Mg_A_hP2_194_c") == samples.strains.usual
     )  # such a table is replaced as a whole
     assert (samples.counts, samples.box_atoms) == (usual.counts, usual.box_atoms)
 

@@ -31,18 +31,18 @@ class Strains(Table):
     """Strain along one direction under which a class keeps its name.
 
     Args:
-        any: range for all classes but those of `along_c`.
+        usual: range for all classes but those of `along_c`.
         along_c: range along c of structures whose c / a differs much from material to material, by label.
     """
 
-    any: tuple[float, float] = span(-0.05, 0.05, least=-0.9)
+    usual: tuple[float, float] = span(-0.05, 0.05, least=-0.9)
     along_c: dict[str, tuple[float, float]] = field(
         default_factory=_usual_ranges, metadata={DETAIL: True, CHECK: _ordered}
     )
 
     def of(self, label: str) -> tuple[float, float]:
         """Range of a class."""
-        return self.along_c.get(label, self.any)
+        return self.along_c.get(label, self.usual)
 
 
 @dataclass(frozen=True, kw_only=True)
