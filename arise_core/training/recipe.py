@@ -192,7 +192,10 @@ def read_recipe(path: str | Path) -> Recipe:
 def parse_recipe(data: dict[str, Any]) -> Recipe:
     """A recipe from the contents of its TOML file, or of a card."""
     data = dict(data)
-    samples = dict(data.pop("samples", {}))
+    samples = data.pop("samples", {})
+    if not isinstance(samples, dict):
+        raise InputError(f"`samples` must be a table, got {samples!r}")
+    samples = dict(samples)
     kind = samples.pop("kind", None)
     if kind not in SAMPLE_KINDS:
         raise InputError(f"`samples.kind` must be one of {sorted(SAMPLE_KINDS)}, got {kind!r}")

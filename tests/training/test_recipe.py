@@ -40,6 +40,7 @@ def with_samples(**samples):
         ({"name": ""}, "`name` of a recipe"),
         ({"descriptor": "soap"}, "must be one of"),
         ({"samples": {}}, "`samples.kind` must be one of"),
+        ({"samples": "paper"}, "`samples` must be a table, got 'paper'"),
         ({"samples": {"kind": "paper", "rcut": [3]}}, "unknown key `samples.rcut`"),
         ({"samples": {"kind": "perturbed", "boxes": 1.5}}, "`samples.boxes` must be of type int, got 1.5"),
         ({"samples": {"kind": "perturbed", "boxes": -1}}, "`boxes` must be at least 0, got -1"),
