@@ -230,3 +230,13 @@ def test_at_most():
     assert (few.pristine, few.counts["whole"], few.counts["boxes"], few.counts["faults"]) == (1, 3, 20, 2)
     assert samples.at_most({"whole": 3}).counts == samples.counts | {"whole": 3}
     assert samples.at_most({}) == samples
+
+
+def test_names_of_the_old_module_are_found_with_a_warning():
+    from arise_core.training import samples
+
+    for name, place in samples._MOVED.items():
+        with pytest.warns(DeprecationWarning, match=f"samples.{name} is now in {place}"):
+            assert getattr(samples, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'foo'"):
+        _ = samples.foo
