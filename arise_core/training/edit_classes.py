@@ -33,14 +33,14 @@ from arise_core.training.edit_report import REPORT_LEVELS, Trial, removal_report
 from arise_core.training.export import export, network_digest
 from arise_core.training.fit import Fitted, fit_steps, split
 from arise_core.training.network import DropoutMLP
-from arise_core.training.own_crystals import Source, make_crystal, same_crystal
+from arise_core.training.own_crystals import CrystalFile, make_crystal, same_crystal
 from arise_core.training.recipe import FitSettings, NetworkSettings, Recipe, parse_recipe
 from arise_core.training.samples.defects import DefectSamples
 from arise_core.training.samples.kind import OfNone
 from arise_core.training.samples.kinds import kinds
 from arise_core.training.samples.mixture import PerturbedSamples
 from arise_core.training.samples.paper import PaperSamples
-from arise_core.training.train import Plan, collect_steps, targets_of
+from arise_core.training.train import SamplePlan, collect_steps, targets_of
 
 PART_SIZE = 8
 
@@ -150,12 +150,12 @@ def add_classes_steps(
     fresh_folder(out, overwrite)
 
     plans = [
-        Plan(samples=reduced(recipe.samples, settings), settings=base.descriptor, seed=settings.seed, crystals=old),
-        Plan(
+        SamplePlan(samples=reduced(recipe.samples, settings), settings=base.descriptor, seed=settings.seed, crystals=old),
+        SamplePlan(
             samples=enough(recipe.samples, settings), settings=base.descriptor, seed=settings.seed + 1,
             crystals=new,
         ),
-        Plan(
+        SamplePlan(
             samples=unknown_only(recipe.samples, settings), settings=base.descriptor, seed=settings.seed + 3,
             crystals=(*old, *new),
         ),
@@ -166,7 +166,7 @@ def add_classes_steps(
     plan = fine_tuning(base, recipe, settings, out.name)
     fitting = fit_steps(features, targets, len(classes), plan, start=grown(base, len(new)))
     fitted = yield from part(fitting, 0.7, 0.85)
-    defects = Plan(
+    defects = SamplePlan(
         samples=DefectSamples(levels=REPORT_LEVELS, draws=settings.defects), settings=base.descriptor,
         seed=settings.seed + 2, crystals=(*old, *new),
     )  # fmt: skip
@@ -238,14 +238,14 @@ def crystals_of(card: Card) -> tuple[Crystal, ...]:
 
 def read_new(
     files: Sequence[Path], names: Sequence[str], base: Model, old: Sequence[Crystal], settings: AddSettings
-) -> tuple[tuple[Crystal, ...], tuple[Source, ...]]:
+) -> tuple[tuple[Crystal, ...], tuple[CrystalFile, ...]]:
     """The new classes, each checked against the old ones and those before it.
 
     Raises:
         FileNotFoundError, ValueError: as `make_crystal`; or a crystal that the model knows.
     """
     new: list[Crystal] = []
-    sources: list[Source] = []
+    sources: list[CrystalFile] = []
     for path, name in zip(files, names or [f.stem for f in files], strict=True):
         crystal, source = make_crystal(path, name, [*base.class_info, *(c.info for c in new)])
         same = same_crystal(crystal, [*old, *new])
@@ -350,7 +350,7 @@ def _network(card: Card, state: dict[str, torch.Tensor], n_classes: int) -> Drop
 
 
 def extended_training(
-    base: Model, recipe: Recipe, old: Sequence[Crystal], new: Sequence[Crystal], sources: Sequence[Source],
+    base: Model, recipe: Recipe, old: Sequence[Crystal], new: Sequence[Crystal], sources: Sequence[CrystalFile],
     settings: AddSettings, fitted: Fitted, n_samples: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Entry `training` of the card: the recipe of the first training and all that came after it."""

@@ -24,7 +24,7 @@ from arise_core.runtime.tables import markdown
 from arise_core.settings import SamplingSettings
 from arise_core.training.export import scripted
 from arise_core.training.network import DropoutMLP
-from arise_core.training.own_crystals import Source
+from arise_core.training.own_crystals import CrystalFile
 from arise_core.training.samples.job import TO_REJECT
 
 #: Rows of the tables of a report.
@@ -98,7 +98,7 @@ def unsaved(network: DropoutMLP, card: Card, classes: ClassTable) -> Model:
 
 
 def report(
-    base: Model, old: Sequence[Crystal], new: Sequence[Crystal], sources: Sequence[Source],
+    base: Model, old: Sequence[Crystal], new: Sequence[Crystal], sources: Sequence[CrystalFile],
     figures: dict[str, Any], sampling: SamplingSettings,
 ) -> str:  # fmt: skip
     """What the new model is worth, as Markdown."""
@@ -133,7 +133,7 @@ def report(
 
 
 def _about(
-    crystal: Crystal, source: Source, base: Model, known: FloatArray, figures: dict[str, Any],
+    crystal: Crystal, source: CrystalFile, base: Model, known: FloatArray, figures: dict[str, Any],
     sampling: SamplingSettings,
 ) -> list[str]:  # fmt: skip
     """Section on a new class; `known` are the fingerprints of the old ones, (n_old, 315)."""

@@ -11,7 +11,7 @@ from arise_core.model.model import Model
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.runtime.files import zoo_root
 from arise_core.training.defaults import DEFAULT_MODEL
-from arise_core.training.own_crystals import Source, make_crystal, same_crystal
+from arise_core.training.own_crystals import CrystalFile, make_crystal, same_crystal
 from arise_core.training.recipe import Recipe, read_recipe
 from arise_core.training.samples.mixture import PerturbedSamples
 from arise_core.training.train import train_steps
@@ -75,14 +75,14 @@ def train_folder_steps(
     return (yield from train_steps(plan, out, crystals, sources))
 
 
-def read_folder(files: list[Path]) -> tuple[tuple[Crystal, ...], tuple[Source, ...]]:
+def read_folder(files: list[Path]) -> tuple[tuple[Crystal, ...], tuple[CrystalFile, ...]]:
     """A class of each file.
 
     Raises:
         ValueError: as `make_crystal`, or two files of one crystal.
     """
     crystals: list[Crystal] = []
-    sources: list[Source] = []
+    sources: list[CrystalFile] = []
     for path in files:
         crystal, source = make_crystal(path, path.stem, [c.info for c in crystals])
         same = same_crystal(crystal, crystals)

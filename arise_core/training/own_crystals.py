@@ -22,7 +22,7 @@ SAME_DISTANCE = 0.002
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class CrystalFile:
     """Where a class came from, for the card."""
 
     label: str
@@ -42,7 +42,7 @@ def same_crystal(crystal: Crystal, others: Iterable[Crystal]) -> Crystal | None:
     return None
 
 
-def make_crystal(path: Path, name: str, known: Iterable[ClassInfo]) -> tuple[Crystal, Source]:
+def make_crystal(path: Path, name: str, known: Iterable[ClassInfo]) -> tuple[Crystal, CrystalFile]:
     """A class from a structure file, with a colour and an identifier that no known class has.
 
     Raises:
@@ -65,4 +65,4 @@ def make_crystal(path: Path, name: str, known: Iterable[ClassInfo]) -> tuple[Cry
         material_type=material_type(unit),
     )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Crystal(info=info, unit=unit), Source(label=name, file=path.name, sha256=digest)
+    return Crystal(info=info, unit=unit), CrystalFile(label=name, file=path.name, sha256=digest)

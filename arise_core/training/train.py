@@ -29,7 +29,7 @@ from arise_core.settings import DescriptorSettings, SamplingSettings
 from arise_core.training.export import export, network_digest
 from arise_core.training.fit import CHECKPOINT, Fitted, fit_steps, split
 from arise_core.training.network import DropoutMLP
-from arise_core.training.own_crystals import Source
+from arise_core.training.own_crystals import CrystalFile
 from arise_core.training.recipe import NetworkSettings, Recipe
 from arise_core.training.samples.job import TO_REJECT, SampleJob
 from arise_core.training.samples.pristine import pristine_list
@@ -57,7 +57,7 @@ def train(
     out: Path,
     progress: Progress = silent,
     crystals: Sequence[Crystal] | None = None,
-    sources: Sequence[Source] = (),
+    sources: Sequence[CrystalFile] = (),
 ) -> Model:
     """Make the model of a recipe in the folder `out` and load it.
 
@@ -80,7 +80,7 @@ def train(
 
 
 def train_steps(
-    recipe: Recipe, out: Path, crystals: Sequence[Crystal] | None = None, sources: Sequence[Source] = ()
+    recipe: Recipe, out: Path, crystals: Sequence[Crystal] | None = None, sources: Sequence[CrystalFile] = ()
 ) -> Job[Model]:
     """`train` as a job; closed, it leaves what the next one goes on with."""
     extra = {} if crystals is None else own_crystals(crystals, sources)
@@ -101,7 +101,7 @@ def class_table(crystals: Sequence[Crystal]) -> ClassTable:
     return ClassTable.of(c.info for c in crystals)
 
 
-def own_crystals(crystals: Sequence[Crystal], sources: Sequence[Source]) -> dict[str, Any]:
+def own_crystals(crystals: Sequence[Crystal], sources: Sequence[CrystalFile]) -> dict[str, Any]:
     """What a card says of classes that are no prototypes: their periods, and the files they come from."""
     return {"crystals": to_plain(crystals), "files": [source.to_dict() for source in sources]}
 
@@ -113,7 +113,7 @@ def targets_of(labels: Sequence[str], classes: Sequence[ClassInfo]) -> IntArray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class SamplePlan:
     """Samples to be made: of which kind, under which descriptor, of which crystals."""
 
     samples: Samples
@@ -150,12 +150,12 @@ def gather_steps(
     if crystals is None and recipe.classes:
         crystals = recipe.crystals()
     chosen = None if crystals is None else tuple(crystals)
-    plan = Plan(samples=recipe.samples, settings=recipe.settings, seed=recipe.seed, crystals=chosen)
+    plan = SamplePlan(samples=recipe.samples, settings=recipe.settings, seed=recipe.seed, crystals=chosen)
     return collect_steps([plan], PART_SIZE, ledger)
 
 
 def collect_steps(
-    plans: Sequence[Plan], part_size: int, ledger: Ledger | None = None, folder: str = SAMPLES
+    plans: Sequence[SamplePlan], part_size: int, ledger: Ledger | None = None, folder: str = SAMPLES
 ) -> Job[Labelled]:
     """The samples of all plans one after the other, computed on all cores, as a job with a step a part.
 
@@ -200,7 +200,7 @@ def _write(features: Float32Array, labels: list[str], path: Path) -> None:
         np.savez(file, features=features, labels=np.array(labels))
 
 
-def _compute_parts(plans: Sequence[Plan], parts: list[range]) -> Generator[Labelled, None, None]:
+def _compute_parts(plans: Sequence[SamplePlan], parts: list[range]) -> Generator[Labelled, None, None]:
     """Compute parts of the samples on all cores, in order."""
     workers = min(threads.count(), len(parts))
     if workers <= 1:
@@ -211,7 +211,7 @@ def _compute_parts(plans: Sequence[Plan], parts: list[range]) -> Generator[Label
         yield from pool.map(_compute_part, [plans] * len(parts), parts)
 
 
-def _compute_part(plans: Sequence[Plan], chosen: range) -> Labelled:
+def _compute_part(plans: Sequence[SamplePlan], chosen: range) -> Labelled:
     jobs = [job for plan in plans for job in plan.jobs()]
     features, labels = [], []
     for i in chosen:

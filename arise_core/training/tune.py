@@ -35,7 +35,7 @@ from arise_core.training.recipe import Recipe, to_toml
 from arise_core.training.samples.defects import MILD, STRONG, DefectSamples
 from arise_core.training.train import (
     SAMPLES,
-    Plan,
+    SamplePlan,
     class_table,
     collect_steps,
     gather_steps,
@@ -342,7 +342,7 @@ class Search:
         if not best:
             raise WorkError(f"none of the {len(self.study.trials)} trials came to its end; run more")
         classes, draws = self.recipe.crystals(), self.settings.draws
-        plan = Plan(
+        plan = SamplePlan(
             samples=DefectSamples(draws=draws), settings=self.recipe.settings, seed=self.settings.seed,
             crystals=classes if self.recipe.classes else None,
         )  # fmt: skip
