@@ -150,7 +150,9 @@ def add_classes_steps(
     fresh_folder(out, overwrite)
 
     plans = [
-        SamplePlan(samples=reduced(recipe.samples, settings), settings=base.descriptor, seed=settings.seed, crystals=old),
+        SamplePlan(
+            samples=reduced(recipe.samples, settings), settings=base.descriptor, seed=settings.seed, crystals=old
+        ),
         SamplePlan(
             samples=enough(recipe.samples, settings), settings=base.descriptor, seed=settings.seed + 1,
             crystals=new,
