@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from arise_cli.console import print_table
+from arise_core.crystals.naming import short_name
 from arise_core.errors import InputError
 
 #: Width of the tables where the output is no terminal.
@@ -26,7 +27,11 @@ def list_prototypes(
     """List the 108 classes."""
     from arise_core.crystals.table import prototypes
 
-    found = [p for p in prototypes() if search.casefold() in f"{p.label} {p.name} {p.material}".casefold()]
+    found = [
+        p
+        for p in prototypes()
+        if search.casefold() in f"{p.label} {p.name} {short_name(p.name)} {p.material}".casefold()
+    ]
     if not found:
         raise InputError(f"no class contains {search!r}")
     table = Table("No.", "Label", "Name", "Material", "Type", "Space group", "Atoms in cell")

@@ -111,6 +111,7 @@ def map_file(
         field = results[0].field
         assert field is not None, "mode local has a map"
         field.to_netcdf(out)
+        typer.echo(f"wrote {out}", err=True)
     if atoms_out is not None:
         annotated = [write_results(f.atoms, r, network.name) for f, r in zip(found, results, strict=True)]
         write(atoms_out, annotated)

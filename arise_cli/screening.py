@@ -42,6 +42,7 @@ def screen_source(
             source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top,
             overwrite=overwrite, progress=progress, mode=mode, **settings,
         )  # fmt: skip
-    say(f"{counts.recognised} recognised, {counts.failed} failed, {counts.kept} from before")
+    earlier = f", {counts.failed_before} of them failed" if counts.failed_before else ""
+    say(f"{counts.recognised} recognised, {counts.failed} failed, {counts.kept} from before{earlier}")
     say(f"look at them with: ase db {out} arise_status=ok -c formula,arise_label,arise_mi,arise_top")
-    finish(strict and counts.failed > 0)
+    finish(strict and counts.failed + counts.failed_before > 0)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from arise_cli.console import bar, say
-from arise_core.training.defaults import DEFAULT_MODEL
+from arise_core.settings import DEFAULT_MODEL
 
 Out = Annotated[Path, typer.Option(help="Folder for the model.")]
 Overwrite = Annotated[bool, typer.Option(help="Write into a folder that is not empty.")]

@@ -132,10 +132,22 @@ def _spacing(structure: Any) -> float:
     return Material.of(structure).spacing
 
 
+def _loose_spacing(structure: Any, spacing: float) -> float:
+    from arise_core.geometry.material import Material
+
+    return Material.of(structure).loose_spacing
+
+
 def _short_labels(classes: Any) -> tuple[str, ...]:
     from arise_core.model.classes import ClassTable
 
     return ClassTable.of(classes).short
+
+
+def _class_index(classes: Any, name: str) -> int:
+    from arise_core.model.classes import ClassTable
+
+    return ClassTable.of(classes).find(name)
 
 
 #: What has another name now: (new module, new name), or what stands in for it.
@@ -147,6 +159,12 @@ RENAMED: dict[tuple[str, str], tuple[str, str] | Callable[..., Any]] = {
     ("arise_core.recognise", "check_overlaps"): _check_overlaps,
     ("arise_core.window", "atomic_spacing"): _spacing,
     ("arise_core.window", "without_vacuum"): _body,
+    ("arise_core.window", "loose_spacing"): _loose_spacing,
+    ("ase_arise.labels", "atom_labels"): lambda result: result.atom_labels,
+    ("ase_arise.labels", "class_index"): _class_index,
+    ("ase_arise.labels", "fractions"): lambda result: result.fractions,
+    ("ase_arise.labels", "label"): lambda result: result.label,
+    ("ase_arise.labels", "record"): lambda result: result.record(),
     ("ase_arise.labels", "short_labels"): _short_labels,
 }
 
@@ -155,6 +173,8 @@ class _Moved(ModuleType):
     """An old module: its names are looked up where they are now."""
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__all__":  # what `from … import *` takes
+            return [n for n in dir(self) if not n.startswith("_")]
         if name.startswith("__"):
             raise AttributeError(name)
         found = RENAMED.get((self.__name__, name))
@@ -169,6 +189,11 @@ class _Moved(ModuleType):
         raise AttributeError(
             f"module {self.__name__!r} of version 0.1 had a name {name!r} that is gone; see docs/architecture.md"
         )
+
+    def __dir__(self) -> list[str]:
+        """Names of the modules that hold now what it held."""
+        found = {name for place in MODULES[self.__name__] for name in vars(import_module(place))}
+        return sorted(found | {name for module, name in RENAMED if module == self.__name__})
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """What the public function of this name does: an old module must not hide it (`arise.prototypes()`)."""
@@ -191,7 +216,11 @@ class _Finder(MetaPathFinder, Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Say that the name is old."""
         places = " and ".join(MODULES[module.__name__])
-        warnings.warn(f"{module.__name__} is now {places}", DeprecationWarning, stacklevel=2)
+        warnings.warn(
+            f"{module.__name__} is now {places}; this name goes with 0.3 (docs/architecture.md)",
+            DeprecationWarning,
+            stacklevel=2,
+        )
 
 
 def install() -> None:

@@ -142,6 +142,10 @@ class DescriptorSettings:
 # --- options: settings that users meet in every door -----------------------------------------------------------
 
 
+#: No setting is larger.
+LARGEST = 1e15
+
+
 @dataclass(frozen=True, kw_only=True)
 class Option:
     """What the doors show of a setting: keyword of `strided_map` and `annotate`, parameter in OVITO, `--option`.
@@ -153,7 +157,7 @@ class Option:
         above: whether `low` itself is not allowed.
         choices: the values there are, if they are words.
         words: words that may stand for a number.
-        none: number that stands for None in OVITO, which has no empty numbers.
+        none: number that stands for None, for doors that have no empty numbers.
     """
 
     label: str
@@ -164,23 +168,43 @@ class Option:
     words: tuple[str, ...] = ()
     none: float | None = None
 
-    def check(self, name: str, value: Any) -> None:
-        """Raise InputError unless the setting may have this value."""
+    def check(self, name: str, value: Any, default: Any) -> None:
+        """Raise InputError unless the setting may have this value.
+
+        Args:
+            name: of the setting, for the message.
+            value: in plain Python types.
+            default: of the setting; its type says whether True and False, whole numbers or numbers will do.
+        """
         if self.choices:
-            if value not in self.choices:
-                raise InputError(f"`{name}` must be {_listed(self.choices)}, got {value!r}")
-            return
-        if (value is None and self.none is not None) or (isinstance(value, str) and value in self.words):
-            return
-        number = isinstance(value, (int, float, np.integer, np.floating)) and math.isfinite(value)
-        if not number or (self.low is not None and (value <= self.low if self.above else value < self.low)):
-            unit = f" number of {self.unit}" if self.unit else " number"
-            words = "".join(f" or {w!r}" for w in self.words) + (" or None" if self.none is not None else "")
-            if self.above:
-                wanted = f"must be a positive{unit}{words}"
-            else:
-                wanted = "must not be negative" if self.low == 0 else f"must be at least {self.low:g}"
-            raise InputError(f"`{name}` {wanted}, got {value!r}")
+            fits = value in self.choices
+        elif isinstance(default, bool):
+            fits = isinstance(value, bool)
+        elif (value is None and self.none is not None) or (isinstance(value, str) and value in self.words):
+            fits = True
+        else:
+            kinds = int if isinstance(default, int) else (int, float)
+            fits = isinstance(value, kinds) and not isinstance(value, bool) and abs(value) <= LARGEST
+            if fits and self.low is not None:
+                fits = value > self.low if self.above else value >= self.low
+        if not fits:
+            raise InputError(f"`{name}` {self._wanted(value, isinstance(default, int))}, got {value!r}")
+
+    def _wanted(self, value: Any, whole: bool) -> str:
+        """What a value has to be instead, for messages."""
+        if self.choices:
+            return f"must be {_listed(self.choices)}"
+        unit = f"number of {self.unit}" if self.unit else "whole number" if whole else "number"
+        if self.above:
+            return f"must be a positive {unit}{self._words}"
+        if self.low is None or not isinstance(value, int if whole else (int, float)):
+            return f"must be a {unit}{self._words}"
+        return ("must not be negative" if self.low == 0 else f"must be at least {self.low:g}") + self._words
+
+    @property
+    def _words(self) -> str:
+        """What may stand for a number, for messages."""
+        return "".join(f" or {w!r}" for w in self.words) + (" or None" if self.none is not None else "")
 
     @property
     def unit(self) -> str:
@@ -205,9 +229,18 @@ def _listed(words: tuple[str, ...]) -> str:
 
 
 def check_options(settings: Any) -> None:
-    """Raise InputError unless every setting is in its range."""
-    for name, (_, known) in options_of(type(settings)).items():
-        known.check(name, getattr(settings, name))
+    """Raise InputError unless every setting is in its range.
+
+    Numbers of numpy become Python's, and what stands for None becomes None.
+    """
+    for name, (default, known) in options_of(type(settings)).items():
+        value = getattr(settings, name)
+        if isinstance(value, np.generic):
+            value = value.item()
+        if known.none is not None and value == known.none:
+            value = None
+        object.__setattr__(settings, name, value)
+        known.check(name, value, default)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,7 +306,7 @@ class SamplingSettings:
     Args:
         passes: forward passes, at most.
         tolerance: a box needs no more passes once the standard error of its mutual information is below this
-            (bit) and its label and rejection cannot change (3 standard errors). None: always all passes.
+            (bit) and its label and rejection cannot change (3 standard errors). None or 0: always all passes.
         seed: of the dropout masks.
 
     Raises:
@@ -305,7 +338,7 @@ def check_threshold(threshold: Any) -> None:
         return
     if isinstance(threshold, str):
         raise InputError(f"`reject_threshold` must be a number, None or 'card', got {threshold!r}")
-    if not 0 <= threshold <= 1:
+    if not isinstance(threshold, (int, float, np.number)) or not 0 <= threshold <= 1:
         raise InputError(f"`reject_threshold` must be in [0, 1] or None, got {threshold}")
 
 
@@ -340,6 +373,9 @@ class RecognitionSettings:
         if self.mode not in get_args(Mode):
             raise InputError(f"`mode` must be one of {get_args(Mode)}, got {self.mode!r}")
         check_threshold(self.reject_threshold)
+        given: Any = self.reject_threshold
+        if isinstance(given, np.generic):
+            object.__setattr__(self, "reject_threshold", given.item())
 
     @classmethod
     def of(cls, options: Mapping[str, Any]) -> RecognitionSettings:

@@ -11,7 +11,7 @@ import arise_core as arise
 from arise_core.errors import InputError
 from arise_core.geometry.material import Material
 from arise_core.progress import Progress, part, run, silent
-from arise_core.recognition.result import Recognition, recognise, recognise_steps
+from arise_core.recognition.result import Recognition, recognise, recognise_steps, settled
 from arise_core.settings import (
     DEFAULT_MODEL,
     MapSettings,
@@ -116,8 +116,11 @@ def recognise_all(
 ) -> Iterator[Recognition]:
     """One recognition after the other; the progress is that of all of them."""
     n = len(materials)
-    for k, material in enumerate(materials):
-        yield run(part(recognise_steps(material, model, settings), k / n, (k + 1) / n), progress)
+    each = [
+        settled(settings, material) for material in materials
+    ]  # what does not fit one is refused before any work
+    for k, (material, own) in enumerate(zip(materials, each, strict=True)):
+        yield run(part(recognise_steps(material, model, own), k / n, (k + 1) / n), progress)
 
 
 def write_results(atoms: Atoms, result: Recognition, model_name: str) -> Atoms:

@@ -20,7 +20,7 @@ from ase.db.core import str_represents
 from ase.db.row import AtomsRow
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
-from arise_core.errors import FileError, InputError
+from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import write_atomically
 from ase_arise.convert import Images, frames
 
@@ -87,6 +87,8 @@ def read(filename: str | os.PathLike[str]) -> list[Atoms]:
     """
     name = os.fspath(filename)
     if is_database(name):
+        if "://" not in name and not Path(name).is_file():  # ASE would make one
+            raise MissingFileError(f"file {name!r} does not exist")
         try:
             with ase.db.connect(name) as database:
                 rows = list(database.select())

@@ -25,7 +25,8 @@ class Result:
     @property
     def nbytes(self) -> int:
         """Memory of the arrays."""
-        return sum(array.nbytes for array in self.local.arrays())
+        found = (self.local, self.whole) if self.whole is not None else (self.local,)
+        return sum(array.nbytes for recognition in found for array in recognition.arrays())
 
 
 class ResultStore:
@@ -42,11 +43,15 @@ class ResultStore:
         """The result, which now counts as used last."""
         if key in self._results:
             self._results.move_to_end(key)
+            self._forget()  # results grow when more is asked of them
         return self._results.get(key)
 
     def put(self, key: Hashable, result: Result) -> None:
         """Keep a result; those used longest ago go if there is no room."""
         self._results[key] = result
+        self._forget()
+
+    def _forget(self) -> None:
         total = sum(r.nbytes for r in self._results.values())
         while total > self.budget and len(self._results) > 1:
             total -= self._results.popitem(last=False)[1].nbytes

@@ -17,7 +17,8 @@ import arise_core as arise
 from arise_core.engine.grid import AUTOMATIC_STRIDE
 from arise_core.errors import WorkError
 from arise_core.geometry.material import Material
-from arise_core.recognition.result import Recognition, Rule, recognise_steps
+from arise_core.model.prediction import Rule
+from arise_core.recognition.result import Recognition, recognise_steps
 from arise_core.settings import (
     DEFAULT_MODEL,
     MAP_TOLERANCE,
@@ -37,7 +38,6 @@ from ovito_arise.parameters import (
     RejectThreshold,
     TypesToElements,
     class_indices,
-    from_traits,
     parse_types,
     refuse_unknown,
     traits_of,
@@ -217,7 +217,7 @@ class AriseModifier(ModifierInterface):
 
     def _sampling(self) -> SamplingSettings:
         given = {name: getattr(self, name) for name in options_of(SamplingSettings)}
-        return SamplingSettings(**from_traits(SamplingSettings, given))
+        return SamplingSettings(**given)
 
     def _rule(self, model: arise.Model) -> Rule:
         considered = class_indices(self.classes, model.class_info, "classes")

@@ -26,8 +26,9 @@ from arise_core.crystals.naming import ClassInfo
 from arise_core.crystals.table import Colour
 from arise_core.geometry.arrays import IntArray
 from arise_core.model.classes import MISSING, ClassTable
+from arise_core.model.prediction import Rule
 from arise_core.recognition.maps import StridedMap
-from arise_core.recognition.result import Recognition, Rule
+from arise_core.recognition.result import Recognition
 from ovito_arise.cache import Result
 from ovito_arise.convert import three_flags
 

@@ -13,8 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from traits.api import Any as Any_
-from traits.api import BaseStr, Enum, HasTraits, Range
+from traits.api import BaseStr, Bool, Enum, Float, HasTraits, Int, Range
 
 from arise_core.errors import InputError, InputTypeError
 from arise_core.model.classes import ClassTable
@@ -159,12 +158,15 @@ def traits_of(settings: type, group: str, **defaults: Any) -> dict[str, Any]:
     """
     made: dict[str, Any] = {}
     for name, (default, known) in options_of(settings).items():
-        value = defaults.get(name, default)
+        value: Any = defaults.get(name, default)
+        value = known.none if value is None else value
         words: dict[str, Any] = {"label": known.label, "ovito_group": group, "desc": known.text}
         if known.choices:
             made[name] = Enum(value, list(known.choices), **words)
+        elif isinstance(value, bool):
+            made[name] = Bool(value, **words)
         elif known.low is None:
-            made[name] = Any_(value, **words)
+            made[name] = (Int if isinstance(value, int) else Float)(value, **words)
         else:
             made[name] = Range(
                 low=type(value)(known.low),
@@ -173,12 +175,3 @@ def traits_of(settings: type, group: str, **defaults: Any) -> dict[str, Any]:
                 **words,
             )
     return made
-
-
-def from_traits(settings: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of traits as values of settings: numbers that stand for None become None."""
-    known = options_of(settings)
-    return {
-        name: None if known[name][1].none is not None and value == known[name][1].none else value
-        for name, value in values.items()
-    }

@@ -26,7 +26,7 @@ USED = {
     "arise_core.structure": ["Structure", "perpendicular_heights", "FloatArray"],
     "arise_core.window": ["BoxWindow", "atomic_spacing", "without_vacuum"],
     "arise_core.zoo": ["zoo_root"],
-    "ase_arise.labels": ["short_labels", "REJECTED", "NONE"],
+    "ase_arise.labels": ["short_labels", "class_index", "label", "fractions", "record", "REJECTED", "NONE"],
     "ovito_arise.overlay": ["AriseLegend"],
 }
 
@@ -75,6 +75,30 @@ def test_settings_of_0_1():
         overview = importlib.import_module("arise_core.overview")
     settings = overview.OverviewSettings(mode="local", passes=7, box_size="auto")
     assert (settings.mode, settings.sampling.passes, settings.map.box_size) == ("local", 7, "auto")
+
+
+@pytest.mark.usefixtures("fresh")
+def test_what_stands_in_for_what_is_gone(model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        labels = importlib.import_module("ase_arise.labels")
+        window = importlib.import_module("arise_core.window")
+        names: dict = {}
+        exec("from arise_core.structure import *", names)
+    found = arise.build(arise.prototype("fcc"))
+    overview = importlib.import_module("arise_core.recognition.result").recognise(found, model)
+    assert (labels.label(overview), labels.fractions(overview)) == ("fcc", {"fcc": 1.0})
+    assert labels.class_index(model.class_info, "fcc") == model.class_info.find("fcc")
+    assert window.loose_spacing(found, window.atomic_spacing(found)) == window.atomic_spacing(found)
+    assert {"Structure", "perpendicular_heights"} <= set(names)
+
+
+def test_a_module_that_became_a_package():
+    import ase_arise
+
+    with pytest.warns(DeprecationWarning, match="is now ase_arise.screening.run.screen"):
+        from ase_arise.screening import screen
+    assert screen is ase_arise.screen
 
 
 def test_the_package_does_not_use_them():

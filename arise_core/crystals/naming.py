@@ -20,6 +20,11 @@ REJECTED = "rejected"
 NONE = "none"
 
 
+def short_name(name: str) -> str:
+    """A name without spaces or commas: everything but letters, digits and `_.+-` is replaced by `_`."""
+    return re.sub(r"[^A-Za-z0-9_.+-]+", "_", name).strip("_")
+
+
 @dataclass(frozen=True)
 class ClassInfo:
     """One class of a model.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from arise_core.crystals.naming import short_name
 from arise_core.errors import InputError
 from arise_core.runtime.files import zoo_root
 
@@ -87,7 +88,7 @@ def prototype(label_or_name: str) -> Prototype:
         ValueError: there is no such class; the message lists the closest names.
     """
     labels = {p.label: p for p in prototypes()}
-    names = {name.casefold(): p for p in prototypes() for name in (p.name, p.short)}
+    names = {word.casefold(): p for p in prototypes() for word in (short_name(p.name), p.name, p.short)}
     found = labels.get(label_or_name) or names.get(label_or_name.casefold())
     if found is not None:
         return found

@@ -9,12 +9,16 @@ from functools import cached_property
 import numpy as np
 
 from arise_core.engine import loops
+from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.geometry.support import SURFACE
 from arise_core.settings import MapSettings
+
+#: Boxes of a grid, at most: a map of more would not fit any memory.
+MAX_BOXES = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,12 @@ class BoxGrid:
 
     def coordinates(self, points: FloatArray) -> FloatArray:
         """Grid coordinates of points of the user (n, 3) Å: the centre of box (i, j, k) has (i, j, k)."""
-        return self._from_body(self.material.fold(np.asarray(points, dtype=np.float64) - self.offset))
+        points = np.asarray(points, dtype=np.float64)
+        if points.ndim != 2 or points.shape[1] != 3:
+            raise InputError(f"`points` must have shape (n, 3), got {points.shape}")
+        if not np.isfinite(points).all():
+            raise InputError(f"`points` must be finite, got {points[~np.isfinite(points).all(axis=1)][0]}")
+        return self._from_body(self.material.fold(points - self.offset))
 
     @property
     def atom_coordinates(self) -> FloatArray:
@@ -172,7 +181,7 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
     for k in range(3):
         box, stride = float(settings.box_size) / heights[k], settings.stride / heights[k]
         if pbc[k]:
-            shape[k] = max(1, math.ceil(1 / stride - 1e-9))
+            shape[k] = max(1, math.ceil(min(1 / stride, MAX_BOXES) - 1e-9))
             step[k], width[k] = 1 / shape[k], box
             start[k] = step[k] / 2 - box / 2
             continue
@@ -186,9 +195,13 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
         room = {"none": high[k] - low[k] - box, "half": last - first, "full": last - first + box}[
             settings.padding
         ]
-        shape[k] = math.floor(room / stride + 1e-9) + 1
+        shape[k] = math.floor(min(room / stride, MAX_BOXES) + 1e-9) + 1
         step[k], width[k] = stride, box
         start[k] = (first + last) / 2 - stride * (shape[k] - 1) / 2 - box / 2
+    if math.prod(int(n) for n in shape) > MAX_BOXES:
+        raise InputError(
+            f"`stride` {settings.stride} Å asks for {' x '.join(str(n) for n in shape)} boxes, more than {MAX_BOXES:,}"
+        )
     return BoxGrid(
         material, settings, spacing, cell, pbc, (int(shape[0]), int(shape[1]), int(shape[2])), start, step, width,
         low, high,

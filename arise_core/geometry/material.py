@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import cKDTree
 
-from arise_core.errors import InputError
+from arise_core.errors import InputError, InputTypeError
 from arise_core.geometry.arrays import BoolArray, FloatArray
 from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
 from arise_core.geometry.neighbors import PairFinder, images, wrapped
@@ -48,7 +48,11 @@ class Material:
     @classmethod
     def of(cls, given: Structure | Material) -> Material:
         """The material of a structure; a material is handed back as it is."""
-        return given if isinstance(given, Material) else cls(given)
+        if isinstance(given, Material):
+            return given
+        if not isinstance(given, Structure):
+            raise InputTypeError(f"`structure` must be arise_core.Structure, got {type(given).__name__}")
+        return cls(given)
 
     def __len__(self) -> int:
         return len(self.structure)

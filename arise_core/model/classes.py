@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arise_core.crystals.naming import NONE, REJECTED, ClassInfo
+from arise_core.crystals.naming import NONE, REJECTED, ClassInfo, short_name
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray, IntArray
 
@@ -36,10 +35,9 @@ class ClassTable(tuple[ClassInfo, ...]):
     def short(self) -> tuple[str, ...]:
         """Names without spaces or commas, unique; the full label where the name is not enough.
 
-        The display name with everything but letters, digits and `_.+-` replaced by `_`: "fcc", "L1_2",
-        "rock_salt", "nanotube_3_3".
+        Made by `short_name`: "fcc", "L1_2", "rock_salt", "nanotube_3_3".
         """
-        short = [re.sub(r"[^A-Za-z0-9_.+-]+", "_", c.name).strip("_") for c in self]
+        short = [short_name(c.name) for c in self]
         times = Counter(short)
         taken = {"", REJECTED, NONE}
         return tuple(

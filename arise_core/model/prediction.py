@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,63 @@ ROWS = (
     "probabilities", "mutual_information", "predictive_entropy", "variation_ratio", "reject_score", "passes",
     "standard_error",
 )  # fmt: skip
+
+
+class Answers(Protocol):
+    """What a rule judges: a prediction of structures or boxes, or the values of a map at points."""
+
+    @property
+    def index(self) -> IntArray:
+        """Most probable class, -1 without a prediction, (n,)."""
+        ...
+
+    @property
+    def confidence(self) -> FloatArray:
+        """Its probability, (n,)."""
+        ...
+
+    @property
+    def reject_score(self) -> FloatArray:
+        """How much speaks against any of the classes, (n,)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """When something has the name of its most probable class. The one place where thresholds are applied.
+
+    Args:
+        reject_threshold: score from which it is none of the classes; None: never.
+        min_confidence: probability that the class must have.
+        considered: indices of the classes that keep their name; None: all.
+    """
+
+    reject_threshold: float | None = None
+    min_confidence: float = 0.0
+    considered: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.reject_threshold, str):
+            raise InputError(f"`reject_threshold` must be a number or None, got {self.reject_threshold!r}")
+        check_threshold(self.reject_threshold)
+        if not 0 <= self.min_confidence <= 1:
+            raise InputError(f"`min_confidence` must be in [0, 1], got {self.min_confidence}")
+
+    def rejected(self, answers: Answers) -> BoolArray:
+        """What has a prediction and yet no name: none of the classes, unsure, or not considered, (n,)."""
+        out = np.zeros(len(answers.index), dtype=bool)
+        with np.errstate(invalid="ignore"):
+            if self.reject_threshold is not None:
+                out |= answers.reject_score >= self.reject_threshold
+            if self.min_confidence > 0:
+                out |= ~(answers.confidence >= self.min_confidence)
+        if self.considered is not None:
+            out |= ~np.isin(answers.index, self.considered)
+        return np.asarray(out & (answers.index != MISSING))
+
+    def index(self, answers: Answers) -> IntArray:
+        """Class of what has a name, -1 for all else, (n,)."""
+        return np.where(self.rejected(answers), MISSING, answers.index)
 
 
 @dataclass(frozen=True)
@@ -78,9 +135,7 @@ class Prediction:
     @property
     def rejected(self) -> BoolArray:
         """Rows that are none of the classes, as far as the model can tell, (n,); False without a prediction."""
-        if self.reject_threshold is None:
-            return np.zeros(len(self), dtype=bool)
-        return np.asarray(self.valid & (self.reject_score >= self.reject_threshold))
+        return Rule(reject_threshold=self.reject_threshold).rejected(self)
 
     def with_threshold(self, reject_threshold: float | None) -> Prediction:
         """The same prediction with another threshold of rejection.
@@ -88,7 +143,7 @@ class Prediction:
         Raises:
             ValueError: not in [0, 1].
         """
-        check_threshold(reject_threshold)
+        Rule(reject_threshold=reject_threshold)
         return replace(self, reject_threshold=reject_threshold)
 
     def top(self, row: int, k: int = 5) -> list[tuple[str, float]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from arise_core.engine.boxes import iterate_boxes
 from arise_core.engine.grid import BoxGrid, box_grid
-from arise_core.errors import FileError, InputError
+from arise_core.errors import FileError
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
@@ -157,9 +157,6 @@ class StridedMap:
         without a prediction are left out; NaN where all boxes around are without.
         """
         p = self.prediction
-        points = np.asarray(points, dtype=np.float64)
-        if points.ndim != 2 or points.shape[1] != 3:
-            raise InputError(f"`points` must have shape (n, 3), got {points.shape}")
         found = self.values_at(points, tuple(range(len(p.classes))))
         nearest = self.nearest(points)
         return replace(

@@ -6,72 +6,23 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arise_core.crystals.naming import NONE, REJECTED
+from arise_core.engine.grid import automatic_box_size
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.model.classes import MISSING, ClassTable
 from arise_core.model.model import Model
-from arise_core.model.prediction import Prediction
+from arise_core.model.prediction import Prediction, Rule
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.recognition.maps import PointValues, StridedMap, map_steps
 from arise_core.recognition.whole import classify_steps
 from arise_core.settings import RecognitionSettings
-
-
-class Answers(Protocol):
-    """What a rule judges: a prediction of structures or boxes, or the values of a map at points."""
-
-    @property
-    def index(self) -> IntArray:
-        """Most probable class, -1 without a prediction, (n,)."""
-        ...
-
-    @property
-    def confidence(self) -> FloatArray:
-        """Its probability, (n,)."""
-        ...
-
-    @property
-    def reject_score(self) -> FloatArray:
-        """How much speaks against any of the classes, (n,)."""
-        ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule:
-    """When something has the name of its most probable class. The one place where thresholds are applied.
-
-    Args:
-        reject_threshold: score from which it is none of the classes; None: never.
-        min_confidence: probability that the class must have.
-        considered: indices of the classes that keep their name; None: all.
-    """
-
-    reject_threshold: float | None = None
-    min_confidence: float = 0.0
-    considered: tuple[int, ...] | None = None
-
-    def rejected(self, answers: Answers) -> BoolArray:
-        """What has a prediction and is none of the classes, (n,)."""
-        if self.reject_threshold is None:
-            return np.zeros(len(answers.index), dtype=bool)
-        with np.errstate(invalid="ignore"):
-            return np.asarray((answers.index != MISSING) & (answers.reject_score >= self.reject_threshold))
-
-    def index(self, answers: Answers) -> IntArray:
-        """Class of what has a name, -1 for all else: rejected, unsure, not considered or without prediction, (n,)."""
-        keep = (answers.index != MISSING) & ~self.rejected(answers)
-        if self.considered is not None:
-            keep &= np.isin(answers.index, self.considered)
-        if self.min_confidence > 0:
-            keep &= answers.confidence >= self.min_confidence
-        return np.where(keep, answers.index, MISSING)
 
 
 @dataclass(frozen=True)
@@ -258,10 +209,12 @@ class Recognition:
         parts: list[object] = [self.atoms, self.whole, self.field]
         if self.field is not None:
             grid = self.field.grid
-            parts += [self.field.prediction, grid, grid.material.structure, grid.material.body]
+            material = grid.material
+            parts += [self.field.prediction, grid, material, material.structure, material.body]
+        owned = [*(vars(owner) for owner in parts if owner is not None), self._kept]
         seen: set[int] = set()
-        for owner in parts:
-            for value in vars(owner).values() if owner is not None else ():
+        for values in owned:
+            for value in values.values():
                 if isinstance(value, np.ndarray) and id(value) not in seen:
                     seen.add(id(value))
                     yield value
@@ -285,6 +238,17 @@ def recognise(
         ValueError: overlapping atoms, or a stride larger than the automatic box; before any work.
     """
     return run(recognise_steps(structure, model, settings or RecognitionSettings()), progress)
+
+
+def settled(settings: RecognitionSettings, material: Material) -> RecognitionSettings:
+    """The settings with a number for an automatic box, so that what does not fit a structure is refused early.
+
+    Raises:
+        InputError: a stride larger than the automatic box.
+    """
+    if isinstance(settings.map.box_size, str) and settings.is_local(len(material)):
+        return replace(settings, map=replace(settings.map, box_size=automatic_box_size(material)))
+    return settings
 
 
 def recognise_steps(

@@ -30,7 +30,7 @@ class _Pool(ProcessPoolExecutor):
 
 @contextmanager
 def processes(count: int) -> Iterator[ProcessPoolExecutor]:
-    """A pool of `count` processes; on leaving, what has not begun is cancelled and the rest waited for.
+    """A pool of `count` processes. Left by an error or an interrupt, the processes end at once, with what they do.
 
     A script that uses it needs `if __name__ == "__main__":`, as with everything that spawns.
 
@@ -45,6 +45,10 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
             "a worker process died (out of memory?): what is written is kept; the same command goes on, perhaps with "
             "fewer workers"
         ) from error
+    except BaseException:  # a closed generator too
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -27,8 +27,7 @@ from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.runtime.files import fresh_folder, write_atomically
 from arise_core.runtime.ledger import package_version
-from arise_core.settings import SamplingSettings
-from arise_core.training.defaults import DEFAULT_MODEL
+from arise_core.settings import DEFAULT_MODEL, SamplingSettings
 from arise_core.training.edit_report import REPORT_LEVELS, Trial, removal_report, report
 from arise_core.training.export import export, network_digest
 from arise_core.training.fit import Fitted, fit_steps, split
@@ -402,7 +401,7 @@ def remove_classes(
     crystals = crystals_of(base.card)
     if not labels:
         raise InputError("`labels` is empty: name at least one class")
-    gone = [_find(label, base) for label in labels]
+    gone = [base.class_info.find(label, "labels") for label in labels]
     if len(set(gone)) != len(gone):
         raise InputError(f"`labels` names a class twice: {list(labels)}")
     left = [k for k in range(len(base.classes)) if k not in gone]
@@ -444,16 +443,3 @@ def remove_classes(
     text = removal_report(base, result, gone, crystals)
     write_atomically(out / "report.md", lambda path: path.write_text(text, encoding="utf-8"))
     return result, text
-
-
-def _find(label: str, model: Model) -> int:
-    """Position of a class by its label, name or identifier.
-
-    Raises:
-        ValueError: the model has no such class.
-    """
-    wanted = label.strip().casefold()
-    for k, c in enumerate(model.class_info):
-        if label == c.label or wanted in (c.name.casefold(), c.identifier.casefold()):
-            return k
-    raise InputError(f"`labels` names a class that model {model.name!r} does not know: {label!r}")

@@ -10,7 +10,7 @@ from arise_core.errors import InputError, MissingFileError
 from arise_core.model.model import Model
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.runtime.files import zoo_root
-from arise_core.training.defaults import DEFAULT_MODEL
+from arise_core.settings import DEFAULT_MODEL
 from arise_core.training.own_crystals import CrystalFile, make_crystal, same_crystal
 from arise_core.training.recipe import Recipe, read_recipe
 from arise_core.training.samples.mixture import PerturbedSamples

@@ -37,7 +37,7 @@ from arise_core.training.samples.pristine import pristine_list
 PART_SIZE = 40
 SAMPLES = "samples"
 #: What training leaves to resume from.
-WORK = ("recipe.json", SAMPLES, CHECKPOINT)
+WORK = ("recipe.json", SAMPLES, CHECKPOINT, "model.pt", "card.json")
 
 #: Descriptors, (n, n_features), and as many labels.
 Labelled = tuple[Float32Array, list[str]]
@@ -259,7 +259,7 @@ def reject_rule(network: DropoutMLP, settings: NetworkSettings, features: Reals,
     """How the model rejects: from a score, within bounds, that lets about the rate in the settings of disorder pass."""
     if not settings.reject:
         return Reject("entropy", None)
-    with torch.inference_mode():
+    with threads.one_torch_thread(), torch.inference_mode():
         logits = network(torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32)))[:, -1]
     score = torch.sigmoid(logits).numpy().astype(np.float64)
     disordered = targets == TO_REJECT[DISORDERED]

@@ -27,9 +27,10 @@ ANOTHER_DATABASE = "Name another database"
 class Results:
     """The database that results go to. Create with `Results.open`."""
 
-    def __init__(self, database: Any, done: set[tuple[str, int]]) -> None:
+    def __init__(self, database: Any, done: set[tuple[str, int]], failed: int = 0) -> None:
         self._database = database
         self.done = done  # (source, number) of the entries that are there
+        self.failed = failed  # of them
 
     @classmethod
     def open(cls, place: str, known: Facts, overwrite: bool) -> Results:
@@ -69,7 +70,8 @@ class Results:
             )
             require_same(before.get(FACTS), known, "`out`", advice)
         done = {(r.arise_source, int(r.arise_entry)) for r in rows if "arise_entry" in r}
-        return cls(database, done)
+        failed = sum(r.get("arise_status") == "failed" for r in rows)
+        return cls(database, done, failed)
 
     def write(self, outcomes: list[Outcome]) -> None:
         """Add rows, all or none."""
@@ -92,16 +94,22 @@ class Results:
             ) from error
 
 
+#: Settings that change no result: a run may go on with others.
+NO_RESULT = frozenset({"memory_limit"})
+
+
 def facts_of(source: Source, model: arise.Model, job: Order, pattern: str) -> Facts:
     """What a run must share with the one that it goes on with."""
+    settings = {k: v for k, v in job.settings.to_options().items() if k not in NO_RESULT}
     return facts(
         source=source.name,
+        source_place=source.identity,
         pattern=pattern,
         model=model.name,
         weights_sha256=model.card.weights_sha256,
         symprec=job.symprec,
         top=job.top,
-        **job.settings.to_options(),
+        **settings,
     )
 
 

@@ -34,6 +34,7 @@ class Counts:
     recognised: int
     failed: int
     kept: int  # rows that were there from an earlier run
+    failed_before: int = 0  # those of them that failed
 
 
 def screen(
@@ -115,7 +116,7 @@ def _screen_steps(source: Source, work: Order, results: Results, workers: int) -
             share = units / source.total if source.total else 0.0
             yield Step(share, f"{recognised} recognised, {failed} failed")
     yield Step(1.0, f"{recognised} recognised, {failed} failed")
-    return Counts(recognised, failed, kept)
+    return Counts(recognised, failed, kept, results.failed)
 
 
 def _recognised(

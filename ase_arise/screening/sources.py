@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,8 @@ from ase_arise.storage import searchable, without_password
 
 #: Entries that are recognised together, written together, and lost together by a kill.
 BATCH = 64
+#: Bytes at the begin of a file that it is known by.
+BEGIN = 1024
 #: Suffixes of ASE databases.
 DATABASES = (".db", ".json", ".aselmdb")
 #: Namespace of the identifiers of frames.
@@ -63,6 +66,19 @@ class Source:
     total: int | None  # entries (of a folder: files); None: not known before they are read
     files: tuple[str, ...] = ()
     ids: tuple[int, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """What tells sources of one name apart: where it is, and for a file how it begins."""
+        if "://" in self.place:
+            return without_password(self.place)
+        path = Path(self.place)
+        there = path if path.exists() else path.with_name(path.name.rsplit("@", 1)[0])
+        begin = ""
+        if self.kind == "file":
+            with there.open("rb") as file:  # more frames may be appended to it
+                begin = f" {hashlib.sha256(file.read(BEGIN)).hexdigest()[:16]}"
+        return f"{there.resolve()}{begin}"
 
     def tasks(self, done: set[tuple[str, int]]) -> Iterator[Task]:
         """Work in batches of fixed order, without the entries (source, number) that are done."""

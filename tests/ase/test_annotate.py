@@ -12,7 +12,8 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 
 import arise_core as arise
-from arise_core.recognition.result import Recognition, Rule, recognise
+from arise_core.model.prediction import Rule
+from arise_core.recognition.result import Recognition, recognise
 from arise_core.settings import LOCAL_ATOMS, MAP_TOLERANCE, MapSettings, RecognitionSettings, SamplingSettings
 from ase_arise import annotate, classify
 from ase_arise.convert import from_atoms

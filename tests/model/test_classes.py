@@ -8,9 +8,9 @@ import pytest
 
 from arise_core.crystals.naming import ClassInfo
 from arise_core.model.classes import ClassTable
-from arise_core.model.prediction import Prediction
+from arise_core.model.prediction import Prediction, Rule
 from arise_core.recognition.maps import PointValues
-from arise_core.recognition.result import Recognition, Rule
+from arise_core.recognition.result import Recognition
 
 
 def classes(n):

@@ -138,7 +138,7 @@ def test_a_result_knows_its_size(fcc):
     result = modifier._results.last()
     field = result.local.field
     least = field.prediction.probabilities.nbytes + field.grid.structure.positions.nbytes
-    assert least < result.nbytes < 3 * least
+    assert least < result.nbytes < 4 * least  # with what was found of the atoms' neighbours
     assert results.BUDGET > 1e6
 
 

@@ -208,5 +208,5 @@ def test_a_device_that_is_missing_falls_back_with_a_warning(model):
     assert loaded.device.type == "cpu"
 
 
-def test_every_setting_has_its_type_in_the_modifier_for_type_checkers():
-    assert {*options_of(MapSettings), *options_of(SamplingSettings)} <= AriseModifier.__annotations__.keys()
+def test_every_setting_is_a_parameter():
+    assert {*options_of(MapSettings), *options_of(SamplingSettings)} <= {*AriseModifier().editable_traits()}

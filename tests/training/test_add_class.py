@@ -360,7 +360,7 @@ def test_removed_classes(added, tmp_path):
     ("labels", "message"),
     [
         ([], "`labels` is empty"),
-        (["perovskite"], "`labels` names a class that model 'six' does not know: 'perovskite'"),
+        (["perovskite"], "`labels` must be a class of the model, got 'perovskite'"),
         (["fcc", "FCC"], "names a class twice"),
         (
             ["fcc", "bcc", "hcp", "diamond", "wurtzite"],
