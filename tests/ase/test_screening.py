@@ -507,3 +507,35 @@ def test_slabs_are_entries_too(tmp_path):
     ase.io.write(tmp_path / "a.xyz", slab)
     screen(tmp_path / "a.xyz", tmp_path / "results.db", **FAST)
     assert rows(tmp_path / "results.db")[0].arise_label == "fcc"
+
+
+def test_another_source_of_the_same_name_is_refused(tmp_path):
+    for folder, images in (("a", [bulk("Al"), bulk("Cu")]), ("b", [bulk("Fe"), bulk("W"), bulk("Mg")])):
+        (tmp_path / folder).mkdir()
+        ase.io.write(tmp_path / folder / "s.xyz", images)
+    screen(tmp_path / "a" / "s.xyz", tmp_path / "out.db", **FAST)
+    with pytest.raises(ValueError, match="was made with another source_place"):
+        screen(tmp_path / "b" / "s.xyz", tmp_path / "out.db", **FAST)
+    assert [r.formula for r in rows(tmp_path / "out.db")] == ["Al", "Cu"]
+    ase.io.write(tmp_path / "a" / "s.xyz", [bulk("W"), bulk("Mg"), bulk("Ag")])
+    with pytest.raises(ValueError, match="was made with another source_place"):
+        screen(tmp_path / "a" / "s.xyz", tmp_path / "out.db", **FAST)
+
+
+def test_more_frames_and_less_memory_go_on(tmp_path):
+    images = [bulk("Cu", cubic=True) * (3, 3, 3)] * 2
+    ase.io.write(tmp_path / "s.xyz", images)
+    first = screen(tmp_path / "s.xyz", tmp_path / "out.db", **FAST)
+    ase.io.write(tmp_path / "s.xyz", images[:1], append=True)
+    second = screen(tmp_path / "s.xyz", tmp_path / "out.db", memory_limit=1.0, **FAST)
+    assert (first.recognised, second.kept, second.recognised) == (2, 2, 1)
+
+
+def test_what_failed_before_is_counted(tmp_path):
+    ase.io.write(
+        tmp_path / "s.xyz", [bulk("Cu"), Atoms("Cu2", [[0, 0, 0], [0, 0, 0.01]], cell=[4, 4, 4], pbc=True)]
+    )
+    first = screen(tmp_path / "s.xyz", tmp_path / "out.db", **FAST)
+    second = screen(tmp_path / "s.xyz", tmp_path / "out.db", **FAST)
+    assert (first.failed, first.failed_before) == (1, 0)
+    assert (second.failed, second.failed_before, second.kept) == (0, 1, 2)

@@ -165,3 +165,9 @@ def test_errors_of_the_caller_s_generator_are_the_caller_s(tmp_path):
 def test_passwords_are_not_shown():
     assert without_password("mysql://me:secret@host:1/name") == "…@host:1/name"
     assert without_password("a@1.xyz") == "a@1.xyz"
+
+
+def test_a_database_that_is_missing_is_not_made(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nope.db' does not exist"):
+        read(tmp_path / "nope.db")
+    assert list(tmp_path.iterdir()) == []

@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 import spglib
 
+import arise_core as arise
 from arise_core.crystals.ideal import build, pristine, supercells
 from arise_core.crystals.table import Prototype, prototype, prototypes
 from arise_core.geometry.structure import Structure
@@ -453,3 +454,9 @@ def test_global_random_state_is_left_alone():
     numpy_after = np.random.get_state()  # noqa: NPY002
     assert random.getstate() == before
     assert all(np.array_equal(x, y) for x, y in zip(numpy_before, numpy_after, strict=True))
+
+
+def test_names_as_tables_print_them():
+    """Those of `ClassTable.short`: `rock_salt`, `nanotube_3_3`."""
+    table = arise.load_model("arise-108").class_info
+    assert [arise.prototype(name).label for name in table.short] == [c.label for c in table]

@@ -137,3 +137,15 @@ def test_rules_judge_predictions_and_points_alike():
     never = Rule()
     assert not never.rejected(found.atoms).any()
     assert (never.index(found.atoms) == found.atoms.index).all()
+
+
+def test_what_has_no_name_is_rejected_everywhere():
+    found = recognition(10)
+    nothing = found.with_rule(Rule(considered=()))
+    assert (nothing.atom_class == -1).all()
+    assert set(nothing.atom_labels) == {"rejected", "none"}
+    assert set(nothing.fractions) == {"rejected", "none"}
+    assert nothing.label == "rejected"
+    for bad in ({"reject_threshold": 2.0}, {"reject_threshold": "card"}, {"min_confidence": float("nan")}):
+        with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):
+            Rule(**bad)

@@ -300,3 +300,17 @@ def test_a_full_disk_is_no_bug(tmp_path, monkeypatch):
     with pytest.raises(FileError, match=r"map.nc' cannot be written: NetCDF: HDF error"):
         StridedMap.to_netcdf(some, tmp_path / "map.nc")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("points", [np.zeros(3), np.zeros((2, 2)), [], [[0.0, np.nan, 0.0]]])
+def test_points_that_are_none(model, fcc, points):
+    field = arise.strided_map(fcc, model, box_size=12.0, stride=8.0, passes=4)
+    for read in (field.at, field.values_at, field.nearest, field.coordinates):
+        with pytest.raises(ValueError, match="`points` must"):
+            read(points)
+
+
+def test_what_is_no_structure(model):
+    for call in (lambda s: arise.strided_map(s, model), arise.describe, arise.automatic_box_size):
+        with pytest.raises(TypeError, match="`structure` must be arise_core.Structure, got str"):
+            call("fcc")

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import time
 
 import pytest
 
@@ -29,3 +30,18 @@ def test_a_process_that_dies_is_reported():
     ):
         pool.submit(os._exit, 1).result()
     assert not multiprocessing.active_children()
+
+
+def test_an_interrupt_does_not_wait_for_what_is_running():
+    running = []
+
+    def interrupted():
+        with processes(2) as pool:
+            running.extend(pool.submit(time.sleep, 600) for _ in range(3))
+            time.sleep(0.5)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not multiprocessing.active_children()
+    assert all(f.done() for f in running)

@@ -211,3 +211,10 @@ def test_files_beside_the_work_are_no_hindrance(tmp_path):
         threads.set_count(None)
         job.close()
     assert sorted(files(tmp_path)) == ["ledger.json", "recipe.toml", "samples/part-0000.npz"]
+
+
+def test_training_overwrites_no_model(tmp_path):
+    (tmp_path / "model.pt").write_text("mine")
+    with pytest.raises(ValueError, match=r"model.pt without ledger.json.*nothing was changed"):
+        train(parse_recipe({"name": "x", "samples": {"kind": "paper"}}), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["model.pt"]
