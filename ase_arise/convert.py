@@ -104,8 +104,9 @@ def _read(name: str) -> Iterator[Atoms]:
         system = (
             isinstance(error, OSError) and error.errno is not None
         )  # some readers raise OSError of bad text
-        missing = isinstance(error, FileNotFoundError)
-        refuse = MissingFileError if missing else FileError if system else InputError
+        if isinstance(error, FileNotFoundError) and count == 0:
+            raise MissingFileError(f"file {name!r} does not exist") from error
+        refuse = FileError if system else InputError
         raise refuse(f"file {name!r} cannot be read after {count} frames: {reason}") from error
     if count == 0:
         raise InputError(f"file {name!r} holds no structure")

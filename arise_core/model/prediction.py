@@ -78,7 +78,7 @@ class Rule:
         return np.where(self.rejected(answers), MISSING, answers.index)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """One row a structure or box; rows without a prediction are NaN (and label None).
 
@@ -98,6 +98,10 @@ class Prediction:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", ClassTable.of(self.classes))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(map(str, self.names[:5])) + (", ..." if len(self) > 5 else "")
+        return f"<Prediction of {len(self)}: {shown}>"
 
     def __len__(self) -> int:
         return len(self.probabilities)

@@ -57,7 +57,7 @@ class PointValues:
     probabilities: NDArray[np.float32]  # (n, n_chosen), of the classes asked for
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StridedMap:
     """Prediction for each box of a grid. Arrays run over the flattened grid, the last axis fastest."""
 
@@ -78,6 +78,9 @@ class StridedMap:
 
     def __len__(self) -> int:
         return len(self.grid)
+
+    def __repr__(self) -> str:
+        return f"<StridedMap of {' x '.join(map(str, self.shape))} boxes by {self.model_name!r}>"
 
     def coordinates(self, points: FloatArray) -> FloatArray:
         """Grid coordinates of points (n, 3) Å: the centre of box (i, j, k) has coordinates (i, j, k).

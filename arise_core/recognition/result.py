@@ -25,7 +25,7 @@ from arise_core.recognition.whole import classify_steps
 from arise_core.settings import RecognitionSettings
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recognition:
     """What a structure is as a whole and what each of its atoms belongs to.
 
@@ -75,6 +75,9 @@ class Recognition:
 
     def __len__(self) -> int:
         return len(self.atoms.index)
+
+    def __repr__(self) -> str:
+        return f"<Recognition of {len(self)} atoms ({self.mode}): {self.label}>"
 
     # --- the structure ------------------------------------------------------------------------------------------
 

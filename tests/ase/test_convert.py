@@ -137,3 +137,8 @@ def test_classes_are_found_by_any_of_their_names(model):
         assert model.class_info.find(name) == index
     with pytest.raises(ValueError, match="got 'fccc'; close: .*fcc"):
         model.class_info.find("fccc")
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"file '.*nothing.xyz' does not exist"):
+        list(frames(tmp_path / "nothing.xyz"))

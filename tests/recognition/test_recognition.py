@@ -314,3 +314,11 @@ def test_what_is_no_structure(model):
     for call in (lambda s: arise.strided_map(s, model), arise.describe, arise.automatic_box_size):
         with pytest.raises(TypeError, match="`structure` must be arise_core.Structure, got str"):
             call("fcc")
+
+
+def test_what_is_printed_fits_on_a_line(model, fcc):
+    field = arise.strided_map(fcc, model, box_size=12.0, stride=8.0, passes=4)
+    assert repr(field) == f"<StridedMap of {' x '.join(map(str, field.shape))} boxes by 'arise-108'>"
+    assert (
+        repr(arise.classify([fcc] * 6, model, passes=4)) == "<Prediction of 6: fcc, fcc, fcc, fcc, fcc, ...>"
+    )
