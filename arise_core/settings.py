@@ -158,6 +158,7 @@ class Option:
         choices: the values there are, if they are words.
         words: words that may stand for a number.
         none: number that stands for None, for doors that have no empty numbers.
+        result: whether results depend on it; work may go on with another value of what they do not depend on.
     """
 
     label: str
@@ -167,6 +168,7 @@ class Option:
     choices: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     none: float | None = None
+    result: bool = True
 
     def check(self, name: str, value: Any, default: Any) -> None:
         """Raise InputError unless the setting may have this value.
@@ -290,7 +292,12 @@ class MapSettings:
         text="a species with fewer atoms in a box is treated as missing there",
     )  # fmt: skip
     memory_limit: float = option(
-        4.0, label="Memory for sums (GiB)", low=0.0, above=True, text="GiB that sums over pairs may take"
+        4.0,
+        label="Memory for sums (GiB)",
+        low=0.0,
+        above=True,
+        result=False,
+        text="GiB that sums over pairs may take",
     )
 
     def __post_init__(self) -> None:

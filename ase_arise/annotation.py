@@ -116,9 +116,8 @@ def recognise_all(
 ) -> Iterator[Recognition]:
     """One recognition after the other; the progress is that of all of them."""
     n = len(materials)
-    each = [
-        settled(settings, material) for material in materials
-    ]  # what does not fit one is refused before any work
+    # what does not fit one of them is refused before any work
+    each = [settled(settings, material) for material in materials]
     for k, (material, own) in enumerate(zip(materials, each, strict=True)):
         yield run(part(recognise_steps(material, model, own), k / n, (k + 1) / n), progress)
 

@@ -101,6 +101,17 @@ def test_a_module_that_became_a_package():
     assert screen is ase_arise.screen
 
 
+def test_rooms_of_the_package_are_modules():
+    code = (
+        "from ase_arise.screening import run, job, results, sources\n"
+        "print([m.__name__.rpartition('.')[2] for m in (run, job, results, sources)])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "['run', 'job', 'results', 'sources']", done.stderr
+
+
 def test_the_package_does_not_use_them():
     code = (
         "import warnings; warnings.simplefilter('error', DeprecationWarning)\n"

@@ -11,6 +11,8 @@ _ROOMS = ("run", "job", "results", "sources")
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:  # asked for before it was imported; `run` is a name in some of them, too
+        return import_module(f"{__name__}.{name}")
     for room in _ROOMS if not name.startswith("_") else ():
         module = import_module(f"{__name__}.{room}")
         if name in vars(module):

@@ -14,6 +14,7 @@ import arise_core as arise
 from arise_core.errors import FileError, InputError, MissingPackageError
 from arise_core.runtime.files import file_errors
 from arise_core.runtime.ledger import Facts, facts, require_same
+from arise_core.settings import MapSettings, options_of
 from ase_arise.screening.job import Order, Outcome
 from ase_arise.screening.sources import Source
 from ase_arise.storage import searchable
@@ -94,13 +95,10 @@ class Results:
             ) from error
 
 
-#: Settings that change no result: a run may go on with others.
-NO_RESULT = frozenset({"memory_limit"})
-
-
 def facts_of(source: Source, model: arise.Model, job: Order, pattern: str) -> Facts:
     """What a run must share with the one that it goes on with."""
-    settings = {k: v for k, v in job.settings.to_options().items() if k not in NO_RESULT}
+    free = {name for name, (_, option) in options_of(MapSettings).items() if not option.result}
+    settings = {name: value for name, value in job.settings.to_options().items() if name not in free}
     return facts(
         source=source.name,
         source_place=source.identity,
