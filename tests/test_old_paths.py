@@ -96,9 +96,19 @@ def test_what_stands_in_for_what_is_gone(model):
 def test_a_module_that_became_a_package():
     import ase_arise
 
-    with pytest.warns(DeprecationWarning, match="is now ase_arise.screening.run.screen"):
+    with pytest.warns(DeprecationWarning, match="is now in ase_arise.screening.run"):
         from ase_arise.screening import screen
     assert screen is ase_arise.screen
+
+
+@pytest.mark.parametrize("package", ["ase_arise.screening", "arise_core.training.samples"])
+def test_all_names_of_a_module_that_became_a_package(package):
+    module = importlib.import_module(package)
+    for name, place in module._MOVED.items():
+        with pytest.warns(DeprecationWarning, match=f"{package}.{name} is now in {place}"):
+            assert getattr(module, name) is getattr(importlib.import_module(place), name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = module.nothing
 
 
 def test_rooms_of_the_package_are_modules():

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
-from importlib import import_module
 from typing import Any
 
-#: Modules that hold what this one held in 0.1, when it was a module; goes with `arise_core._moved`.
-_ROOMS = ("run", "job", "results", "sources")
+from arise_core.runtime.lazy import moved_names
+
+#: Names of the module that was here in version 0.1, and where they are. Remove with 0.3.
+_MOVED = {
+    "BATCH": "ase_arise.screening.sources",
+    "Counts": "ase_arise.screening.run",
+    "Entry": "ase_arise.screening.sources",
+    "Files": "ase_arise.screening.sources",
+    "Outcome": "ase_arise.screening.job",
+    "REASON": "ase_arise.screening.job",
+    "Results": "ase_arise.screening.results",
+    "Source": "ase_arise.screening.sources",
+    "Task": "ase_arise.screening.sources",
+    "open_source": "ase_arise.screening.sources",
+    "screen": "ase_arise.screening.run",
+    "space_group": "arise_core.crystals.symmetry",
+}
+
+_lookup = moved_names(__name__, _MOVED)
 
 
 def __getattr__(name: str) -> Any:
-    if name in _ROOMS:  # asked for before it was imported; `run` is a name in some of them, too
-        return import_module(f"{__name__}.{name}")
-    for room in _ROOMS if not name.startswith("_") else ():
-        module = import_module(f"{__name__}.{room}")
-        if name in vars(module):
-            warnings.warn(
-                f"{__name__}.{name} is now {module.__name__}.{name}", DeprecationWarning, stacklevel=2
-            )
-            return getattr(module, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _lookup(name)

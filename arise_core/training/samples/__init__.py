@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-from importlib import import_module
 from typing import Any
+
+from arise_core.runtime.lazy import moved_names
 
 #: Names of the module that was here in version 0.1, and where they are. Remove with 0.3.
 _MOVED = {
@@ -22,8 +22,8 @@ _MOVED = {
 }
 
 
+_lookup = moved_names(__name__, _MOVED)
+
+
 def __getattr__(name: str) -> Any:
-    if name not in _MOVED:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn(f"{__name__}.{name} is now in {_MOVED[name]}", DeprecationWarning, stacklevel=2)
-    return getattr(import_module(_MOVED[name]), name)
+    return _lookup(name)
