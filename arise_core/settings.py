@@ -12,24 +12,30 @@ import numpy as np
 
 from arise_core.errors import InputError, InputTypeError
 
-PRESETS = ("paper", "corrected")
+PRESETS = ("paper", "corrected", "weighted")
 Padding = Literal["half", "none", "full"]
 Edges = Literal["exact", "box"]
+#: No setting is larger.
+LARGEST = 1e15
 
 
 @dataclass(frozen=True, kw_only=True)
 class RadialChannel:
-    """One radial weight under which the pair sums enter the descriptor.
+    """One way in which the pair sums enter the descriptor: weights of distances, and of pairs of species.
 
     Args:
         weight: "flat" (1 up to the taper) or "falling", 1 + 2x³ - 3x² with x = r / reach.
         taper: width in d over which a smooth step takes the weight to zero at the reach; 0 for a hard end.
-        share: squared norm that the channel gets in the descriptor (whose own squared norm is 1).
+        share: squared norm that the channel gets in the descriptor (whose own squared norm is at most 1).
+        pairs: exponent p of the weights (c_α c_β)^p under which the pairs of species are averaged, c the shares of
+            the species among the atoms; 0: all pairs alike, as in Leitherer et al. (2021). "blind": all atoms are
+            of one species.
     """
 
     weight: Literal["flat", "falling"]
     taper: float = 0.0
     share: float = 1.0
+    pairs: float | Literal["blind"] = 0.0
 
     def __post_init__(self) -> None:
         if self.weight not in ("flat", "falling"):
@@ -38,21 +44,24 @@ class RadialChannel:
             raise InputError(f"`taper` must not be negative, got {self.taper}")
         if not 0 < self.share <= 1:
             raise InputError(f"`share` must be in (0, 1], got {self.share}")
+        if self.pairs != "blind" and (isinstance(self.pairs, str) or not 0 <= self.pairs <= LARGEST):
+            raise InputError(f"`pairs` must be a number that is not negative or 'blind', got {self.pairs!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class DescriptorSettings:
     """What the descriptor of a structure or box is. Lengths are in units of the length scale d.
 
-    Use `DescriptorSettings.paper()` or `DescriptorSettings.corrected()`. A model card names the settings its
-    model was trained with, and a model is never fed with others.
+    Use `DescriptorSettings.paper()`, `.corrected()` or `.weighted()`. A model card names the settings its model was
+    trained with, and a model is never fed with others.
 
     Args:
         n_max: number of radial functions.
         l_max: highest degree of the spherical harmonics.
         r_cut: cut-off radius of the radial basis, d.
         sigma: width of the Gaussian that stands for an atom, d.
-        channels: radial weights; each contributes (l_max + 1) n_max (n_max + 1) / 2 numbers.
+        channels: weights of distances and pairs of species; each contributes (l_max + 1) n_max (n_max + 1) / 2
+            numbers.
         window: divide each pair by the set covariance of the material's support (correction for finite pieces).
         floor: smallest set covariance that is divided by.
         length_scale: "pair-peak" (first peak of the pair density) or "nearest-neighbour" (mode of the
@@ -93,20 +102,60 @@ class DescriptorSettings:
         return cls()
 
     @classmethod
+    def weighted(cls) -> DescriptorSettings:
+        """As `corrected`, but species count as much as there is of them, so that one foreign atom decides nothing.
+
+        Three channels: pairs of species weighted by (c_α c_β)^½, which tells compounds from each other, by c_α c_β,
+        which splitting a species into equivalent ones does not change, and all atoms alike, for the lattice.
+        """
+        third = 1 / 3
+        return cls(
+            channels=(
+                RadialChannel(weight="falling", share=third, pairs=0.5),
+                RadialChannel(weight="falling", share=third, pairs=1.0),
+                RadialChannel(weight="falling", share=1 - 2 * third, pairs="blind"),
+            )
+        )
+
+    @classmethod
     def preset(cls, name: str) -> DescriptorSettings:
         """Settings by name.
 
         Raises:
-            ValueError: `name` is neither "paper" nor "corrected".
+            ValueError: there is no such preset.
         """
         if name not in PRESETS:
             raise InputError(f"`name` of a descriptor preset must be one of {PRESETS}, got {name!r}")
-        return cls.paper() if name == "paper" else cls.corrected()
+        return {"paper": cls.paper, "corrected": cls.corrected, "weighted": cls.weighted}[name]()
 
     @property
     def reach(self) -> float:
         """Distance in d beyond which no neighbour counts: r_cut and the tail of a Gaussian (to 0.001)."""
         return self.r_cut + self.sigma * math.sqrt(-2 * math.log(1e-3))
+
+    @property
+    def radials(self) -> tuple[RadialChannel, ...]:
+        """The first channel of each radial weight; others with the same one share its sums over pairs."""
+        found: dict[tuple[str, float], RadialChannel] = {}
+        for channel in self.channels:
+            found.setdefault((channel.weight, channel.taper), channel)
+        return tuple(found.values())
+
+    @property
+    def radial_of(self) -> tuple[int, ...]:
+        """Position among `radials` of the radial weight of each channel."""
+        known = [(r.weight, r.taper) for r in self.radials]
+        return tuple(known.index((c.weight, c.taper)) for c in self.channels)
+
+    @property
+    def blind(self) -> bool:
+        """Whether a channel takes all atoms as one species."""
+        return any(c.pairs == "blind" for c in self.channels)
+
+    @property
+    def alike(self) -> bool:
+        """Whether a channel weighs all pairs of species alike, however few atoms a species has."""
+        return any(c.pairs == 0 for c in self.channels)
 
     @property
     def channel_size(self) -> int:
@@ -140,10 +189,6 @@ class DescriptorSettings:
 
 
 # --- options: settings that users meet in every door -----------------------------------------------------------
-
-
-#: No setting is larger.
-LARGEST = 1e15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,7 +303,9 @@ class MapSettings:
             out by up to half their size; "none": boxes stay inside; "full": every box that touches.
         edges: "exact" finds the support of partly filled boxes; "box" takes them as clipped by flat faces.
         min_atoms: boxes with fewer atoms give NaN.
-        min_atoms_per_species: a species with fewer atoms in a box is treated as missing there.
+        min_atoms_per_species: for models that weigh all pairs of species alike (`arise-108-ideal`,
+            `arise-108-paper`): a species with fewer atoms in a box is treated as missing there. Others need no
+            such rule.
         memory_limit: GiB that sums over pairs may take; fewer tiles of boxes are worked on at once rather
             than exceed it. Does not change any result, and does not count what is returned.
 
@@ -289,7 +336,7 @@ class MapSettings:
     )
     min_atoms_per_species: int = option(
         4, label="Fewest atoms of a species", low=1,
-        text="a species with fewer atoms in a box is treated as missing there",
+        text="models that weigh all pairs of species alike: a species with fewer atoms in a box is missing there",
     )  # fmt: skip
     memory_limit: float = option(
         4.0,

@@ -17,7 +17,7 @@ from arise_core.settings import DescriptorSettings
 def pair_descriptors(
     structure: Structure, scales: Mapping[tuple[int, int], float], settings: DescriptorSettings
 ) -> dict[tuple[int, int], FloatArray]:
-    """Descriptor of each species pair, (n_channels, channel_size), each channel of norm 1.
+    """Descriptor of each species pair, (n_radials, channel_size), each of norm 1.
 
     Args:
         structure: atoms.
@@ -27,13 +27,13 @@ def pair_descriptors(
     Raises:
         ValueError: settings that dscribe cannot express.
     """
-    if settings.window or any(c.taper > 0 for c in settings.channels):
+    if settings.window or settings.blind or any(c.taper > 0 for c in settings.channels):
         raise InputError(
-            "`backend` 'dscribe' cannot express settings with a window correction or a taper: "
-            f"got window={settings.window}, tapers {[c.taper for c in settings.channels]}"
+            "`backend` 'dscribe' cannot express settings with a window correction, a taper or a channel that is "
+            f"blind to species: got window={settings.window}, channels {settings.channels}"
         )
     return {
-        pair: np.array([_one(structure, pair, d, c.weight, settings) for c in settings.channels])
+        pair: np.array([_one(structure, pair, d, c.weight, settings) for c in settings.radials])
         for pair, d in scales.items()
     }
 

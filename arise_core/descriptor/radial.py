@@ -62,9 +62,9 @@ def radial_weight(channel: RadialChannel, x: FloatArray, reach: float) -> FloatA
 
 @lru_cache(maxsize=16)
 def radial_table(settings: DescriptorSettings, l_step: int) -> FloatArray:
-    """Values and scaled derivatives of w R_nl of all channels at x = k TABLE_STEP, (n_nodes, 2, n_l, n_radial).
+    """Values and scaled derivatives of w R_nl at x = k TABLE_STEP, (n_nodes, 2, n_l, n_radial).
 
-    `l_step` 2 keeps even l only. The channels stand side by side in the last axis. The last node lies at the
+    `l_step` 2 keeps even l only. The radial weights stand side by side in the last axis. The last node lies at the
     reach; a hard end is taken from below.
     """
     n_nodes = math.floor(settings.reach / TABLE_STEP) + 1
@@ -73,7 +73,7 @@ def radial_table(settings: DescriptorSettings, l_step: int) -> FloatArray:
 
     def values(x: FloatArray) -> FloatArray:
         radial = radial_functions(settings, x)[:, ::l_step]
-        weights = [radial_weight(c, np.minimum(x, settings.reach), settings.reach) for c in settings.channels]
+        weights = [radial_weight(c, np.minimum(x, settings.reach), settings.reach) for c in settings.radials]
         return np.concatenate([radial * w[:, None, None] for w in weights], axis=2)
 
     delta = 1e-3 * step

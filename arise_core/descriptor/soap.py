@@ -4,8 +4,9 @@ For centre species α and neighbour species β with length scale d,
 c_nlm = Σ_{i∈α} Σ_{j∈β, j≠i} w(r_ij) R_nl(r_ij / d) Y_lm(r̂_ij), and
 p_nn'l = π √(8 / (2l+1)) Σ_m c_nlm c_n'lm for n <= n', divided by its Euclidean norm
 (Leitherer et al. 2021, supplement, eqs. 1-2; Bartók et al. 2013). The vectors of all S² pairs of species are
-averaged. R_nl is the expansion of a Gaussian in dscribe's orthonormalised Gaussian-type orbitals
-(Himanen et al. 2020), in closed form. The centre's own Gaussian is left out.
+averaged, in each channel under weights of its own: all alike as there, or by the shares of the species; a channel may
+also take all atoms as one species. R_nl is the expansion of a Gaussian in dscribe's orthonormalised Gaussian-type
+orbitals (Himanen et al. 2020), in closed form. The centre's own Gaussian is left out.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from arise_core.errors import InputError
 from arise_core.geometry import loops as geometry_loops
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.material import Material
+from arise_core.geometry.neighbors import ANY
 from arise_core.geometry.structure import Structure
 from arise_core.geometry.support import support
 from arise_core.settings import DescriptorSettings
@@ -44,21 +46,46 @@ class Survey:
     ranges: Mapping[SpeciesPair, tuple[float, float]]  # Å, where the first peak of the pair density is sought
 
 
-def survey(given: Structure | Material) -> Survey:
+def survey(given: Structure | Material, settings: DescriptorSettings) -> Survey:
     """Atomic spacing and search ranges of the length scale of a structure.
 
     Args:
         given: the whole structure.
+        settings: of the descriptor; they say whether pairs of any species are wanted, too.
     """
     material = Material.of(given)
     species = [int(s) for s in material.body.species]
-    ranges = {}
-    for i, alpha in enumerate(species):
-        for beta in species[i:]:
-            found = search_range(material.nearest(alpha, beta, SAMPLE))
-            if found is not None:
-                ranges[alpha, beta] = found
-    return Survey(material.spacing, ranges)
+    pairs = [(alpha, beta) for i, alpha in enumerate(species) for beta in species[i:]]
+    if settings.blind and len(species) > 1:
+        pairs.append((ANY, ANY))
+    found = {pair: search_range(material.nearest(*pair, SAMPLE)) for pair in pairs}
+    return Survey(material.spacing, {pair: r for pair, r in found.items() if r is not None})
+
+
+def pair_weights(
+    pair: SpeciesPair,
+    shares: tuple[FloatArray, FloatArray],
+    times: int,
+    alone: bool,
+    settings: DescriptorSettings,
+) -> FloatArray:
+    """Weight of a pair of species in each channel, (..., n_channels).
+
+    Args:
+        pair: atomic numbers α, β, or `ANY` twice.
+        shares: of α and of β among the atoms, (...,) each.
+        times: 2 where the pair stands for (β, α), too.
+        alone: whether there are pairs of this species only, so that they are those of any species, too.
+        settings: of the descriptor.
+    """
+    blind = pair == (ANY, ANY)
+    out = np.zeros((*np.shape(shares[0]), len(settings.channels)))
+    for k, channel in enumerate(settings.channels):
+        if channel.pairs == "blind":
+            out[..., k] = times * (blind or alone)
+        elif not blind:
+            out[..., k] = times * (shares[0] * shares[1]) ** channel.pairs
+    return out
 
 
 PairVectors = Callable[[float], Iterable[FloatArray]]
@@ -67,7 +94,7 @@ PairVectors = Callable[[float], Iterable[FloatArray]]
 def pair_descriptor(
     vectors: PairVectors, l_step: int, scale: float, window: Window, settings: DescriptorSettings
 ) -> FloatArray:
-    """Descriptor of one species pair, (n_channels, channel_size), each channel of norm 1 (0 without pairs).
+    """Descriptor of one species pair under each radial weight, (n_radials, channel_size), of norm 1 (0 without pairs).
 
     Args:
         vectors: called with a distance in Å, gives chunks (m, 3) of the displacements shorter than it.
@@ -82,8 +109,8 @@ def pair_descriptor(
     norm = harmonics_norm(settings.l_max)
     for v in vectors(settings.reach * scale):
         loops.sum_pairs(v, window.weights(v), 1.0 / scale, table, step, settings.l_max, l_step, norm, sums)
-    out = np.empty((len(settings.channels), settings.channel_size))
-    loops.power_spectrum(sums, settings.l_max, l_step, settings.n_max, len(settings.channels), out)
+    out = np.empty((len(settings.radials), settings.channel_size))
+    loops.power_spectrum(sums, settings.l_max, l_step, settings.n_max, len(settings.radials), out)
     return out
 
 
@@ -96,19 +123,29 @@ def pair_scale(vectors: PairVectors, window: Window, low: float, high: float) ->
     return density.scale(histogram)
 
 
-def average_pairs(parts: Mapping[SpeciesPair, FloatArray], settings: DescriptorSettings) -> FloatArray:
+def average_pairs(
+    parts: Mapping[SpeciesPair, FloatArray], counts: Mapping[int, int], settings: DescriptorSettings
+) -> FloatArray:
     """Mean over all S² ordered species pairs, channels joined by their shares, (n_features,).
 
     Where (α, β) stands for (β, α) too, having the same power spectrum, it counts twice.
+
+    Args:
+        parts: descriptor of each pair, (n_radials, channel_size).
+        counts: atoms of each species.
+        settings: of the descriptor.
     """
     total = np.zeros((len(settings.channels), settings.channel_size))
-    count = 0
+    sums = np.zeros(len(settings.channels))
+    n_atoms = sum(counts.values())
     for (alpha, beta), part in parts.items():
         times = 1 if alpha == beta or (beta, alpha) in parts else 2
-        total += times * part
-        count += times
+        both = tuple(np.array(counts.get(s, n_atoms) / n_atoms) for s in (alpha, beta))
+        weights = pair_weights((alpha, beta), (both[0], both[1]), times, len(counts) == 1, settings)
+        total += weights[:, None] * part[list(settings.radial_of)]
+        sums += weights
     shares = np.sqrt([c.share for c in settings.channels])
-    return np.asarray((total / max(count, 1) * shares[:, None]).ravel())
+    return np.asarray((total / np.where(sums > 0, sums, 1.0)[:, None] * shares[:, None]).ravel())
 
 
 def describe(
@@ -140,14 +177,22 @@ def describe(
     if backend == "dscribe":
         from arise_core.descriptor.dscribe_reference import pair_descriptors
 
-        return average_pairs(pair_descriptors(material.body, scales, settings), settings)
+        return average_pairs(
+            pair_descriptors(material.body, scales, settings), species_counts(material.body.numbers), settings
+        )
     parts = {
         (alpha, beta): pair_descriptor(
             partial(material.pairs.vectors, alpha, beta), parity_step(alpha, beta), d, window, settings
         )
         for (alpha, beta), d in scales.items()
     }
-    return average_pairs(parts, settings)
+    return average_pairs(parts, species_counts(material.body.numbers), settings)
+
+
+def species_counts(numbers: IntArray) -> dict[int, int]:
+    """Atoms of each species, by atomic number, of atoms (n,)."""
+    found, counts = np.unique(numbers, return_counts=True)
+    return {int(s): int(c) for s, c in zip(found, counts, strict=True)}
 
 
 def _scales_and_window(
@@ -160,9 +205,11 @@ def _scales_and_window(
         for alpha in species:
             for beta in species:
                 scales[alpha, beta] = nearest_neighbour_scale(material.nearest(alpha, beta))
+        if settings.blind and len(species) > 1:
+            scales[ANY, ANY] = nearest_neighbour_scale(material.nearest(ANY, ANY))
         ranges = {pair: (d, d) for pair, d in scales.items() if np.isfinite(d)}
     else:
-        ranges = dict(survey(material).ranges)
+        ranges = dict(survey(material, settings).ranges)
     if not settings.window or not ranges:
         window: Window = NoWindow()
     else:
@@ -190,36 +237,34 @@ def describe_piece(
         window: weights of pairs; the caller knows the box's shape.
         ranges: where the first peak is sought, from the survey of the whole structure.
         settings: of the descriptor.
-        min_atoms_per_species: a species with fewer atoms is treated as missing.
+        min_atoms_per_species: a species with fewer atoms is treated as missing, where pairs weigh all alike.
 
     Returns:
         NaN everywhere if no species pair is left.
     """
-    found, counts = np.unique(numbers, return_counts=True)
-    groups = {
-        int(s): np.ascontiguousarray(positions[numbers == s])
-        for s, c in zip(found, counts, strict=True)
-        if c >= min_atoms_per_species
-    }
+    least = min_atoms_per_species if settings.alike else 1
+    counts = {s: c for s, c in species_counts(numbers).items() if c >= least}
+    groups = {s: np.ascontiguousarray(positions[numbers == s]) for s in counts}
+    pairs = [(alpha, beta, a, b) for alpha, a in groups.items() for beta, b in groups.items()]
+    if settings.blind and len(groups) > 1:
+        pairs.append((ANY, ANY, positions, positions))
     parts = {}
-    for alpha, a in groups.items():
-        for beta, b in groups.items():
-            same = alpha == beta
-            if settings.length_scale == "nearest-neighbour":
-                if len(b) < 1 + same:
-                    continue
-                d = nearest_neighbour_scale(cKDTree(b).query(a, k=[1 + same])[0][:, 0])
-                vectors = partial(_piece_vectors, a, b, same)
-            else:
-                if beta < alpha or (alpha, beta) not in ranges:
-                    continue
-                vectors = partial(_piece_vectors, a, b, same)
-                d = pair_scale(vectors, window, *ranges[alpha, beta])
-            if np.isfinite(d):
-                parts[alpha, beta] = pair_descriptor(vectors, parity_step(alpha, beta), d, window, settings)
+    for alpha, beta, a, b in pairs:
+        same = alpha == beta
+        vectors = partial(_piece_vectors, a, b, same)
+        if settings.length_scale == "nearest-neighbour":
+            if len(b) < 1 + same:
+                continue
+            d = nearest_neighbour_scale(cKDTree(b).query(a, k=[1 + same])[0][:, 0])
+        else:
+            if beta < alpha or (alpha, beta) not in ranges:
+                continue
+            d = pair_scale(vectors, window, *ranges[alpha, beta])
+        if np.isfinite(d):
+            parts[alpha, beta] = pair_descriptor(vectors, parity_step(alpha, beta), d, window, settings)
     if not parts:
         return np.full(settings.n_features, np.nan)
-    return average_pairs(parts, settings)
+    return average_pairs(parts, counts, settings)
 
 
 def _piece_vectors(a: FloatArray, b: FloatArray, same: bool, limit: float) -> list[FloatArray]:

@@ -32,7 +32,7 @@ class Context:
     @classmethod
     def of(cls, grid: BoxGrid, settings: DescriptorSettings) -> Context:
         """Survey the structure and find its support if edges are to be exact."""
-        found = survey(grid.material)
+        found = survey(grid.material, settings)
         material: Support | None = None
         filled: FloatArray | None = None
         if settings.window and grid.settings.edges == "exact":

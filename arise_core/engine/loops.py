@@ -316,14 +316,15 @@ def accumulate(sums, tile):
 
 @jit
 def contract(
-    sums, knot, scales, chosen, table, step, l_max, l_step, n_max, n_channels, times, out,
+    sums, knot, scales, chosen, table, step, l_max, l_step, n_max, n_radials, radial_of, weights, out,
 ):  # fmt: skip
-    """Add `times` the descriptor of each chosen box to `out` (n_boxes, n_channels, channel_size), float32.
+    """Add the weighted descriptor of each chosen box to `out` (n_boxes, n_channels, channel_size), float32.
 
     `sums` (n_boxes, n_knots * n_lm) from `add_sums` and `accumulate`; `scales` (n_boxes,) length scales in Å;
-    `table` (n_nodes, 2, n_l * n_radial) of radial functions as in `descriptor_loops.sum_pairs`, single precision.
+    `table` (n_nodes, 2, n_l * n_radial) of radial functions as in `descriptor_loops.sum_pairs`, single precision,
+    under `n_radials` radial weights, of which channel c has number `radial_of[c]`; `weights` (n_boxes, n_channels).
     """
-    n_radial = n_max * n_channels
+    n_radial = n_max * n_radials
     n_all = table.shape[2]
     n_lm = 0
     for l in range(0, l_max + 1, l_step):
@@ -380,18 +381,18 @@ def contract(
                 for n in range(n_radial):
                     coefficients[lm, n] = product[lm, first + n]
                 lm += 1
-        power_spectrum(coefficients, l_max, l_step, n_max, n_channels, times, out[box])
+        power_spectrum(coefficients, l_max, l_step, n_max, n_radials, radial_of, weights[box], out[box])
 
 
 @jit
-def power_spectrum(coefficients, l_max, l_step, n_max, n_channels, times, out):
-    """Add `times` the normalised rotation invariants to `out` (n_channels, channel_size)."""
+def power_spectrum(coefficients, l_max, l_step, n_max, n_radials, radial_of, weights, out):
+    """Add the normalised rotation invariants, times the weight of each channel, to `out` (n_channels, channel_size)."""
     n_pairs = n_max * (n_max + 1) // 2
     size = out.shape[1]
     part = np.empty(size, dtype=np.float32)
     row = np.empty(n_max, dtype=np.float32)
-    for channel in range(n_channels):
-        first = channel * n_max
+    for radial in range(n_radials):
+        first = radial * n_max
         square = 0.0
         part[:] = 0.0
         lm = 0
@@ -410,9 +411,11 @@ def power_spectrum(coefficients, l_max, l_step, n_max, n_channels, times, out):
         for k in range(size):
             square += part[k] * part[k]
         if square > 0.0:
-            scale = np.float32(times / math.sqrt(square))
-            for k in range(size):
-                out[channel, k] += scale * part[k]
+            for channel in range(len(radial_of)):
+                if radial_of[channel] == radial and weights[channel] != 0.0:
+                    scale = np.float32(weights[channel] / math.sqrt(square))
+                    for k in range(size):
+                        out[channel, k] += scale * part[k]
 
 
 @jit

@@ -6,12 +6,13 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from arise_core.descriptor.lengthscale import LOG_STEP, SEARCH_RANGE, PairDensity
 from arise_core.descriptor.radial import harmonics_norm, n_harmonics, parity_step, radial_table
+from arise_core.descriptor.soap import SpeciesPair, pair_weights
 from arise_core.engine import loops
 from arise_core.engine.context import Context
 from arise_core.engine.grid import BoxGrid
@@ -19,6 +20,7 @@ from arise_core.errors import InputError
 from arise_core.geometry import loops as geometry_loops
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, transformed
+from arise_core.geometry.neighbors import ANY
 from arise_core.settings import DescriptorSettings
 
 #: Spacing of the radial splines in units of the smallest length scale in a tile.
@@ -169,37 +171,59 @@ class TileEngine:
     def features(self, chosen: BoolArray) -> Float32Array:
         """Descriptors of the chosen boxes, (n_boxes, n_features); NaN where no species pair is left."""
         settings = self.context.settings
-        minimum = self.context.grid.settings.min_atoms_per_species
-        n_channels = len(settings.channels)
-        total = np.zeros((len(chosen), n_channels, settings.channel_size), dtype=np.float32)
-        count = np.zeros(len(chosen), dtype=np.float32)
-        species = sorted(self.n_species_atoms)
-        for i, alpha in enumerate(species):
-            for beta in species[i:]:
-                if (alpha, beta) not in self.context.survey.ranges:
-                    continue
-                enough = chosen.copy()
-                for s in (alpha, beta):
-                    enough &= self.n_species_atoms[s] >= minimum
-                if not enough.any():
-                    continue
-                times = 1 if alpha == beta else 2
-                found = self._add_pair(alpha, beta, enough, times, total)
-                count += times * found
+        shape = (len(chosen), len(settings.channels))
+        total = np.zeros((*shape, settings.channel_size), dtype=np.float32)
+        sums = np.zeros(shape, dtype=np.float32)
+        for pair in self._pairs():
+            enough = chosen & self._enough(pair)
+            if enough.any():
+                weights = self._weights(pair)
+                weights[~self._add_pair(pair, enough, weights, total)] = 0.0
+                sums += weights
         shares = np.sqrt([c.share for c in settings.channels], dtype=np.float32)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            total *= (1.0 / count)[:, None, None] * shares[None, :, None]
-        total[count == 0] = np.nan
+        total *= ((1.0 / np.where(sums > 0, sums, np.float32(1))) * shares)[:, :, None]
+        total[~sums.any(axis=1)] = np.nan
         return total.reshape(len(chosen), -1)
 
-    def _add_pair(
-        self, alpha: int, beta: int, enough: BoolArray, times: int, total: Float32Array
-    ) -> BoolArray:
-        """Add the descriptors of one species pair to `total`; which boxes have one, (n_boxes,)."""
+    def _pairs(self) -> list[SpeciesPair]:
+        """The pairs of species in the tile, and any with any where the settings want that."""
+        species = sorted(self.n_species_atoms)
+        pairs = [(alpha, beta) for i, alpha in enumerate(species) for beta in species[i:]]
+        return [pair for pair in [*pairs, (ANY, ANY)] if pair in self.context.survey.ranges]
+
+    def _enough(self, pair: SpeciesPair) -> BoolArray:
+        """Which boxes have enough atoms of both species, (n_boxes,)."""
+        if pair == (ANY, ANY):
+            return ~self._alone
+        least = self.context.grid.settings.min_atoms_per_species if self.context.settings.alike else 1
+        alpha, beta = pair
+        return (self.n_species_atoms[alpha] >= least) & (self.n_species_atoms[beta] >= least)
+
+    @cached_property
+    def _alone(self) -> BoolArray:
+        """Which boxes hold atoms of one species only, (n_boxes,)."""
+        return np.asarray(sum(n > 0 for n in self.n_species_atoms.values()) == 1)
+
+    def _weights(self, pair: SpeciesPair) -> FloatArray:
+        """Weight of a pair of species in each box and channel, (n_boxes, n_channels)."""
+        n_atoms = np.maximum(self.n_atoms, 1)
+        alpha, beta = (self.n_species_atoms.get(s, self.n_atoms) / n_atoms for s in pair)
         settings = self.context.settings
-        scales = self.scales(alpha, beta, enough)
+        times = 1 if pair[0] == pair[1] else 2
+        weights = pair_weights(pair, (alpha, beta), times, False, settings)
+        if pair[0] == pair[1] != ANY:
+            alone = pair_weights(pair, (alpha, beta), times, True, settings)
+            weights = np.where(self._alone[:, None], alone, weights)
+        return weights
+
+    def _add_pair(
+        self, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array
+    ) -> BoolArray:
+        """Add the descriptors of one pair of species to `total`; which boxes have one, (n_boxes,)."""
+        settings = self.context.settings
+        scales = self.scales(*pair, enough)
         found = np.isfinite(scales)
-        step = parity_step(alpha, beta)
+        step = parity_step(*pair)
         n_lm = n_harmonics(settings.l_max, step)
         table = _single_table(settings, step)
         todo = found.copy()
@@ -211,13 +235,14 @@ class TileEngine:
             n_knots = int(np.ceil(limit / knot)) + 3
             sums = np.zeros((len(enough), n_knots * n_lm), dtype=np.float32)
             loops.add_sums(
-                *self._pair_arguments(alpha, beta, limit), knot, settings.l_max, step, n_lm,
+                *self._pair_arguments(*pair, limit), knot, settings.l_max, step, n_lm,
                 harmonics_norm(settings.l_max), sums,
             )  # fmt: skip
             loops.accumulate(sums, self.tile.shape)
             loops.contract(
                 sums, knot, scales, group, table, settings.reach / (len(table) - 1),
-                settings.l_max, step, settings.n_max, len(settings.channels), times, total,
+                settings.l_max, step, settings.n_max, len(settings.radials), np.array(settings.radial_of),
+                weights, total,
             )  # fmt: skip
             todo &= ~group
         return found
@@ -238,7 +263,7 @@ class TileEngine:
 
     def _pair_arguments(self, alpha: int, beta: int, limit: float) -> tuple[object, ...]:
         """What the loops over pairs of atoms of two species need, up to the shape of the tile."""
-        a, b = (np.flatnonzero(self.numbers == s) for s in (alpha, beta))
+        a, b = (np.flatnonzero((self.numbers == s) | (s == ANY)) for s in (alpha, beta))
         points = self.positions[b]
         origin = points.min(axis=0)
         size = limit / 4

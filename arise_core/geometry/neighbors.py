@@ -15,6 +15,8 @@ from arise_core.geometry.structure import Structure
 
 #: Pairs handed out at once (24 bytes each).
 CHUNK = 2_000_000
+#: Stands for all elements where an atomic number is asked for.
+ANY = 0
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,12 @@ class PairFinder:
         self.pbc = structure.pbc
         self.positions = wrapped(structure) if positions is None else positions
 
+    def _of(self, species: int) -> BoolArray:
+        """Which atoms are of a species, (n_atoms,)."""
+        return np.ones(len(self.numbers), dtype=bool) if species == ANY else self.numbers == species
+
     def _images(self, species: int, margin: float) -> Images:
-        chosen = np.flatnonzero(self.numbers == species)
+        chosen = np.flatnonzero(self._of(species))
         found = images(self.positions, self.cell, self.pbc, margin)
         keep = np.isin(found.index, chosen)
         return Images(found.positions[keep], found.index[keep], found.sign[keep])
@@ -98,19 +104,20 @@ class PairFinder:
         """Distance from each α atom to its nearest β atom, (n_α,), Å; inf where there is none.
 
         Args:
-            alpha: atomic number of the centres.
-            beta: atomic number of the neighbours.
+            alpha: atomic number of the centres, or `ANY`.
+            beta: atomic number of the neighbours; `ANY` if `alpha` is.
             sample: use this many centres, evenly spread over the list, if there are more.
         """
-        centres = np.flatnonzero(self.numbers == alpha)
+        centres = np.flatnonzero(self._of(alpha))
         if sample is not None and len(centres) > sample:
             centres = centres[np.linspace(0, len(centres) - 1, sample).astype(int)]
         same = alpha == beta
-        count = int((self.numbers == beta).sum())
+        chosen = self._of(beta)
+        count = int(chosen.sum())
         if not self.pbc.any():
             if count < 1 + same:
                 return np.full(len(centres), np.inf)
-            tree = cKDTree(self.positions[self.numbers == beta])
+            tree = cKDTree(self.positions[chosen])
             return np.asarray(tree.query(self.positions[centres], k=[2 if same else 1])[0][:, 0])
         margin = self._start_margin(count)
         while True:
@@ -131,9 +138,9 @@ class PairFinder:
     def vectors(self, alpha: int, beta: int, limit: float) -> Iterator[FloatArray]:
         """Displacements from α to β atoms shorter than `limit` Å, in chunks (m, 3).
 
-        For α = β each pair counts once, with one of its two directions; for α ≠ β once as well.
+        For α = β each pair counts once, with one of its two directions; for α ≠ β once as well. Both may be `ANY`.
         """
-        centres = np.flatnonzero(self.numbers == alpha)
+        centres = np.flatnonzero(self._of(alpha))
         near = self._images(beta, limit)
         if len(centres) == 0 or len(near.positions) == 0:
             return

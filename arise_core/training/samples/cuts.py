@@ -129,7 +129,7 @@ def described(
     if len(positions) < cuts.atoms:
         return np.full(settings.n_features, np.nan)
     window = BoxWindow(edges, np.ones(3), settings.floor)
-    ranges = survey(whole).ranges
+    ranges = survey(whole, settings).ranges
     return describe_piece(positions, numbers, window, ranges, settings, cuts.species_atoms)
 
 

@@ -13,7 +13,7 @@ from arise_core.crystals.crystal import Crystal
 from arise_core.descriptor.covariance import NoWindow
 from arise_core.descriptor.lengthscale import nearest_neighbour_scale
 from arise_core.descriptor.radial import parity_step
-from arise_core.descriptor.soap import average_pairs, pair_descriptor
+from arise_core.descriptor.soap import average_pairs, pair_descriptor, species_counts
 from arise_core.geometry.arrays import FloatArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
@@ -82,5 +82,5 @@ def paper_descriptors(
             )
             for (a, b), d in scales.items()
         }
-        out.append(average_pairs(parts, changed))
+        out.append(average_pairs(parts, species_counts(material.body.numbers), changed))
     return np.array(out)
