@@ -44,7 +44,8 @@ class RadialChannel:
             raise InputError(f"`taper` must not be negative, got {self.taper}")
         if not 0 < self.share <= 1:
             raise InputError(f"`share` must be in (0, 1], got {self.share}")
-        if self.pairs != "blind" and (isinstance(self.pairs, str) or not 0 <= self.pairs <= LARGEST):
+        known = self.pairs == "blind" if isinstance(self.pairs, str) else 0 <= self.pairs <= LARGEST
+        if not known:
             raise InputError(f"`pairs` must be a number that is not negative or 'blind', got {self.pairs!r}")
 
 

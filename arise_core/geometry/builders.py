@@ -13,7 +13,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from arise_core.errors import InputError
-from arise_core.geometry.arrays import FloatArray, IntArray
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
 from arise_core.geometry.neighbors import PairFinder
 from arise_core.geometry.structure import Structure
@@ -115,6 +115,8 @@ def thermal_noise(
     *,
     longitudinal: float = 0.35,
     modes: int = 64,
+    anisotropy: float = 1.0,
+    frame: FloatArray | None = None,
 ) -> FloatArray:
     """Gaussian displacements, a share of whose variance is sound waves as of a hot crystal, (n, 3), Å.
 
@@ -130,6 +132,9 @@ def thermal_noise(
         rng: random numbers.
         longitudinal: mean square amplitude of longitudinal waves over that of transverse ones, (c_T / c_L)².
         modes: number of waves, drawn at random.
+        anisotropy: Zener's ratio A of a cubic crystal. Waves along [110] polarised along [1-10] have A times the mean
+            square amplitude of those polarised along [001]; in bcc they are what shears it towards hcp.
+        frame: rows are the crystal's cubic axes, (3, 3); by default those of the coordinates.
     """
     own = rng.normal(0.0, np.sqrt(1 - correlated), positions.shape)
     if correlated == 0:
@@ -140,23 +145,63 @@ def thermal_noise(
     waves = direction * rng.uniform(0.0, cutoff, modes)[:, None]
     phase = rng.uniform(0.0, 2 * np.pi, modes)
     amplitude = rng.normal(0.0, 1.0, (modes, 3))
-    along = (amplitude * direction).sum(axis=1)[:, None] * direction
-    amplitude += (np.sqrt(longitudinal) - 1) * along
-    amplitude *= np.sqrt(2 * correlated / modes * 3 / (2 + longitudinal))
+    if anisotropy == 1:
+        along = (amplitude * direction).sum(axis=1)[:, None] * direction
+        amplitude += (np.sqrt(longitudinal) - 1) * along
+        amplitude *= np.sqrt(2 * correlated / modes * 3 / (2 + longitudinal))
+    else:
+        axes = np.eye(3) if frame is None else np.asarray(frame)
+        square, modes_of = np.linalg.eigh(_christoffel(direction @ axes.T, longitudinal, anisotropy))
+        softness = 1.0 / square
+        amplitude = np.einsum("kij,kj->ki", modes_of, amplitude * np.sqrt(softness)) @ axes
+        amplitude *= np.sqrt(2 * correlated / modes * 3 / softness.sum(axis=1).mean())
     with one_blas_thread():
         return np.asarray(sigma * (own + np.cos(positions @ waves.T + phase) @ amplitude))
+
+
+def _christoffel(direction: FloatArray, longitudinal: float, anisotropy: float) -> FloatArray:
+    """Christoffel matrices of a cubic crystal for unit vectors (n, 3), in units of C44, (n, 3, 3).
+
+    Their eigenvalues are density times squared speed of sound. C44 / C11 is `longitudinal`, but C11 is at least so
+    large that the crystal is stable; 2 C44 / (C11 - C12) is `anisotropy`.
+    """
+    shear = 1.0 / anisotropy
+    c11 = max(1.0 / longitudinal, 4 / 3 * shear + 0.1)
+    c12 = c11 - 2 * shear
+    out = (c12 + 1.0) * direction[:, :, None] * direction[:, None, :]
+    diagonal = 1.0 + (c11 - 1.0) * direction**2
+    out[:, range(3), range(3)] = diagonal
+    return np.asarray(out)
 
 
 def stretched(structure: Structure, axis: FloatArray, strain: float) -> Structure:
     """The structure and its cell longer by the share `strain` along a direction (3,), the same across it."""
     unit = np.asarray(axis) / np.linalg.norm(axis)
-    deform = np.eye(3) + strain * np.outer(unit, unit)
+    return deformed(structure, np.eye(3) + strain * np.outer(unit, unit))
+
+
+def deformed(structure: Structure, matrix: FloatArray) -> Structure:
+    """The structure and its cell after the deformation `positions @ matrix`, matrix (3, 3)."""
     return Structure(
-        transformed(structure.positions, deform),
+        transformed(structure.positions, matrix),
         structure.numbers,
-        transformed(structure.cell, deform),
+        transformed(structure.cell, matrix),
         structure.pbc,
     )
+
+
+def without_close(positions: FloatArray, distance: float) -> BoolArray:
+    """Which points (n, 3) stay if of two that are closer than `distance` Å the later one goes, (n,)."""
+    return _one_of_each(len(positions), cKDTree(positions).query_pairs(distance, output_type="ndarray"))
+
+
+def _one_of_each(n: int, pairs: IntArray) -> BoolArray:
+    """Which of n points stay if the later one of each pair (m, 2) goes, unless the other has gone, (n,)."""
+    keep = np.ones(n, dtype=bool)
+    for i, j in pairs:
+        if keep[i] and keep[j]:
+            keep[max(i, j)] = False
+    return keep
 
 
 def random_strain(size: float, rng: Generator) -> FloatArray:
@@ -384,8 +429,5 @@ def polycrystal(
     v = x[pairs[:, 1]] - x[pairs[:, 0]]
     v -= wrap * np.round(v / np.where(periodic, box, 1.0))
     near = np.linalg.norm(v, axis=1) < closest * 0.5 * (d[pairs[:, 0]] + d[pairs[:, 1]])
-    keep = np.ones(len(x), dtype=bool)
-    for i, j in pairs[near]:
-        if keep[i] and keep[j]:
-            keep[max(i, j)] = False
+    keep = _one_of_each(len(x), pairs[near])
     return Structure(x[keep], z[keep], np.diag(box), periodic)

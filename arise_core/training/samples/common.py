@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from arise_core.crystals.crystal import Crystal
 from arise_core.descriptor.soap import describe
@@ -33,11 +34,21 @@ class Strains(Table):
     Args:
         usual: range for all classes but those of `along_c`.
         along_c: range along c of structures whose c / a differs much from material to material, by label.
+        random: standard deviation of the random strain of classes for which it is not that of the noise, by label:
+            classes that are strained copies of others.
     """
 
     usual: tuple[float, float] = span(-0.05, 0.05, least=-0.9)
     along_c: dict[str, tuple[float, float]] = field(
         default_factory=_usual_ranges, metadata={DETAIL: True, CHECK: _ordered}
+    )
+
+    random: dict[str, float] = field(
+        default_factory=dict,
+        metadata={
+            DETAIL: True,
+            CHECK: lambda v: "" if min(v.values(), default=0) >= 0 else "numbers from 0 by label",
+        },
     )
 
     def of(self, label: str) -> tuple[float, float]:
@@ -65,6 +76,11 @@ class Common(Table):
     structures: Structures = field(default_factory=Structures, metadata=AS_DETAIL)
     cuts: Cuts = field(default_factory=Cuts, metadata=AS_DETAIL)
     strains: Strains = field(default_factory=Strains, metadata=AS_DETAIL)
+
+    def of_class(self, label: str) -> Self:
+        """The same with what strains of a class are like in its noise."""
+        strain = self.strains.random.get(label)
+        return self if strain is None else replace(self, noise=replace(self.noise, strain=strain))
 
     @property
     def decidable_atoms(self) -> tuple[int, int]:

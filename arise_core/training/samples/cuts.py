@@ -20,6 +20,8 @@ from arise_core.training.fields import Table, at_least, share, span
 from arise_core.training.samples.job import Generator
 from arise_core.training.samples.noise import Noise, imperfect
 
+#: Atomic number of a place in a crystal without an atom, which a decoration may give one.
+EMPTY = 118
 #: Gives the atoms at positions (n, 3), Å, with atomic numbers (n,) other numbers (n,).
 Decorate = Callable[[FloatArray, IntArray], IntArray]
 
@@ -89,7 +91,7 @@ def noisy_box(
     NaN for a box with too few atoms.
     """
     layer = not crystal.pbc[2]
-    margin = cuts.margin * builders.nearest_neighbour_distance(crystal)
+    margin = cuts.margin * builders.nearest_neighbour_distance(without_empty(crystal))
     half = np.asarray(edges) / 2
     if layer:
         angle = rng.uniform(0, 2 * np.pi)
@@ -102,7 +104,8 @@ def noisy_box(
     positions, numbers = builders.crystal_in_box(crystal, lower, upper, turn, shift)
     if decorate is not None:
         numbers = decorate(positions, numbers)
-    whole = Material.of(imperfect(Structure(positions, numbers), noise, rng))
+        positions, numbers = positions[numbers != EMPTY], numbers[numbers != EMPTY]
+    whole = Material.of(imperfect(Structure(positions, numbers), noise, rng, turn))
     positions, numbers = whole.structure.positions, whole.structure.numbers
     axes = 2 if layer else 3
     inside = (np.abs(positions[:, :axes]) < half[:axes]).all(axis=1)
@@ -110,6 +113,16 @@ def noisy_box(
     if layer and inside.any():
         width[2] = np.ptp(positions[inside, 2]) + 2 * SURFACE * whole.spacing
     return described(whole, positions[inside], numbers[inside], np.diag(width), cuts, settings)
+
+
+def without_empty(crystal: Structure) -> Structure:
+    """The crystal without places that have no atom."""
+    there = crystal.numbers != EMPTY
+    return (
+        crystal
+        if there.all()
+        else Structure(crystal.positions[there], crystal.numbers[there], crystal.cell, crystal.pbc)
+    )
 
 
 def described(

@@ -72,6 +72,11 @@ class NoSettings(Table):
     """Of kinds without numbers of their own."""
 
 
+def bulk_times(crystal: Crystal, common: Common, own: Table) -> int | None:
+    """As many times as there are boxes, for bulk crystals."""
+    return common.box_factors.get(crystal.label, 1) if crystal.dimension == 3 else None
+
+
 def is_compound(crystal: Crystal) -> bool:
     """Whether a class is a bulk crystal of several elements."""
     return crystal.dimension == 3 and len(crystal.unit.species) > 1

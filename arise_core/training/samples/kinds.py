@@ -9,10 +9,17 @@ from arise_core.training.samples.antisites import ANTISITES
 from arise_core.training.samples.axial import AXIAL
 from arise_core.training.samples.boxes import BOXES
 from arise_core.training.samples.disorder import DISORDER
+from arise_core.training.samples.elastic import ELASTIC
 from arise_core.training.samples.faults import FAULTS
+from arise_core.training.samples.few_atoms import FEW_ATOMS
+from arise_core.training.samples.hot import HOT
+from arise_core.training.samples.impurities import IMPURITIES
+from arise_core.training.samples.interfaces import INTERFACES
 from arise_core.training.samples.kind import OfClass, OfNone
 from arise_core.training.samples.ordering import ORDERING
 from arise_core.training.samples.other_crystals import OTHERS
+from arise_core.training.samples.slabs import SLABS
+from arise_core.training.samples.solutions import SOLUTIONS
 from arise_core.training.samples.whole import WHOLE
 
 AnyKind = OfClass[Any] | OfNone[Any]
@@ -25,6 +32,7 @@ ROUNDS: tuple[tuple[AnyKind, ...], ...] = (
     (ANTISITES, ORDERING, FAULTS),
     (AXIAL,),
     (OTHERS,),
+    (IMPURITIES, SOLUTIONS, SLABS, ELASTIC, FEW_ATOMS, INTERFACES, HOT),
 )
 
 

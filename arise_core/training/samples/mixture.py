@@ -97,6 +97,7 @@ class PerturbedSamples(Common):
         times = None if crystal is None else kind.times(crystal, self, task.own)
         if crystal is None or times is None:
             return None
+        task = replace(task, common=self.of_class(crystal.label))
         return partial(kind.make, crystal, task), count * times
 
     # --- other mixtures ---------------------------------------------------------------------------------------------

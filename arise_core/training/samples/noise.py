@@ -30,6 +30,8 @@ class Noise(Table):
         cutoff_spread: range of factors on the largest wave number.
         longitudinal: range of the mean square amplitude of longitudinal waves over that of transverse ones.
         modes: number of waves.
+        anisotropy: range of Zener's ratio of the waves, even on a logarithmic scale.
+        weakest: smallest standard deviation of Gaussian displacements over the largest.
     """
 
     uniform: float = at_least(0, 0.13, detail=False)
@@ -44,30 +46,46 @@ class Noise(Table):
     cutoff_spread: tuple[float, float] = span(0.85, 1.15, least=0)
     longitudinal: tuple[float, float] = span(0.15, 0.6, least=0)
     modes: int = at_least(1, 64)
+    anisotropy: tuple[float, float] = span(1.0, 1.0, least=0.05)
+    weakest: float = share(0.0)
 
 
-def imperfect(structure: Structure, noise: Noise, rng: Generator) -> Structure:
-    """A structure with random displacements, strain and missing atoms."""
+def imperfect(
+    structure: Structure, noise: Noise, rng: Generator, frame: FloatArray | None = None
+) -> Structure:
+    """A structure with random displacements, strain and missing atoms.
+
+    Args:
+        structure: as it should be.
+        noise: how much.
+        rng: random numbers.
+        frame: rows are the axes of the crystal, (3, 3), if they are not those of the coordinates.
+    """
     if rng.random() < noise.ideal:
         return structure
     d = builders.nearest_neighbour_distance(structure)
     deform = builders.random_strain(rng.uniform(0, noise.strain), rng)
     positions = structure.positions @ deform
-    positions = positions + _displacements(positions, d, noise, rng)
+    positions = positions + _displacements(positions, d, noise, rng, frame)
     moved = Structure(positions, structure.numbers, structure.cell @ deform, structure.pbc)
     if rng.random() < noise.whole:
         return moved
     return builders.remove_atoms(moved, rng.uniform(0, noise.missing), rng)
 
 
-def _displacements(positions: FloatArray, d: float, noise: Noise, rng: Generator) -> FloatArray:
+def _displacements(
+    positions: FloatArray, d: float, noise: Noise, rng: Generator, frame: FloatArray | None
+) -> FloatArray:
     if rng.random() < noise.independent:
         reach = noise.uniform * d * rng.uniform()
         return rng.uniform(-reach, reach, positions.shape)
     correlated = np.sqrt(rng.uniform()) * (rng.random() < noise.waves)
-    sigma = noise.gaussian * d * np.sqrt(rng.uniform())
+    sigma = noise.gaussian * d * np.sqrt(rng.uniform(noise.weakest**2, 1.0))
     cutoff = noise.cutoff / d * rng.uniform(*noise.cutoff_spread)
     longitudinal = rng.uniform(*noise.longitudinal)
+    low, high = noise.anisotropy
+    ratio = low if low == high else float(np.exp(rng.uniform(np.log(low), np.log(high))))
     return builders.thermal_noise(
-        positions, sigma, correlated, cutoff, rng, longitudinal=longitudinal, modes=noise.modes
-    )
+        positions, sigma, correlated, cutoff, rng,
+        longitudinal=longitudinal, modes=noise.modes, anisotropy=ratio, frame=frame,
+    )  # fmt: skip

@@ -1,0 +1,51 @@
+"""Small pieces of crystals, cubes and spheres, as small boxes and clusters hold them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from arise_core.crystals.crystal import Crystal
+from arise_core.descriptor.soap import describe
+from arise_core.geometry.arrays import FloatArray
+from arise_core.training.fields import AS_DETAIL, Table, share, span
+from arise_core.training.samples.common import Common
+from arise_core.training.samples.job import Generator
+from arise_core.training.samples.kind import OfClass, Task
+from arise_core.training.samples.noise import Noise, imperfect
+from arise_core.training.samples.pieces import random_piece
+
+
+def _noise() -> Noise:
+    return Noise(missing=0.1, whole=0.8, waves=0.9, independent=0.25)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FewAtoms(Table):
+    """Small pieces.
+
+    Args:
+        atoms: range of the number of atoms.
+        open: share of pieces with surfaces, half of them spheres; the others are boxes.
+        noise: imperfections.
+    """
+
+    atoms: tuple[int, int] = span(16, 60, least=1)
+    open: float = share(0.25)
+    noise: Noise = field(default_factory=_noise, metadata=AS_DETAIL)
+
+
+def _times(crystal: Crystal, common: Common, own: FewAtoms) -> int | None:
+    return common.box_factors.get(crystal.label) if crystal.dimension == 3 else None
+
+
+def _make(crystal: Crystal, task: Task[FewAtoms], rng: Generator) -> tuple[FloatArray, str]:
+    own = task.own
+    if rng.random() >= own.open:
+        features = task.common.box(crystal.unit, task.descriptor, rng, atoms=own.atoms, noise=own.noise)
+        return features, crystal.label
+    n_atoms = int(rng.integers(own.atoms[0], own.atoms[1] + 1))
+    piece = random_piece(crystal.unit, n_atoms, rng, task.common.structures.piece)
+    return describe(imperfect(piece, own.noise, rng), task.descriptor), crystal.label
+
+
+FEW_ATOMS = OfClass(name="few_atoms", settings=FewAtoms(), times=_times, make=_make)
