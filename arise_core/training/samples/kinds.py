@@ -18,6 +18,7 @@ from arise_core.training.samples.interfaces import INTERFACES
 from arise_core.training.samples.kind import OfClass, OfNone
 from arise_core.training.samples.ordering import ORDERING
 from arise_core.training.samples.other_crystals import OTHERS
+from arise_core.training.samples.relatives import RELATIVES
 from arise_core.training.samples.slabs import SLABS
 from arise_core.training.samples.solutions import SOLUTIONS
 from arise_core.training.samples.whole import WHOLE
@@ -32,7 +33,7 @@ ROUNDS: tuple[tuple[AnyKind, ...], ...] = (
     (ANTISITES, ORDERING, FAULTS),
     (AXIAL,),
     (OTHERS,),
-    (IMPURITIES, SOLUTIONS, SLABS, ELASTIC, FEW_ATOMS, INTERFACES, HOT),
+    (IMPURITIES, SOLUTIONS, SLABS, ELASTIC, FEW_ATOMS, INTERFACES, HOT, RELATIVES),
 )
 
 

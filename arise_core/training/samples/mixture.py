@@ -40,9 +40,10 @@ class PerturbedSamples(Common):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        unknown = sorted(set(self.box_factors) - {p.label for p in prototypes()})
-        if unknown:
-            raise InputError(f"`box_factors` names unknown classes: {unknown}")
+        for name, labels in (("box_factors", self.box_factors), ("strains.random", self.strains.random)):
+            unknown = sorted(set(labels) - {p.label for p in prototypes()})
+            if unknown:
+                raise InputError(f"`{name}` names unknown classes: {unknown}")
         known = registry.kinds()
         for name, given_ in (("counts", self.counts), ("settings", self.settings)):
             check_keys(given_, known, name)
