@@ -8,6 +8,7 @@ import numpy as np
 
 from arise_core.geometry import builders
 from arise_core.geometry.arrays import FloatArray
+from arise_core.geometry.springs import spring_noise
 from arise_core.geometry.structure import Structure
 from arise_core.training.fields import Table, at_least, share, span
 from arise_core.training.samples.job import Generator
@@ -32,6 +33,9 @@ class Noise(Table):
         modes: number of waves.
         anisotropy: range of Zener's ratio of the waves, even on a logarithmic scale.
         weakest: smallest standard deviation of Gaussian displacements over the largest.
+        springs: share of the Gaussian displacements that are those of atoms joined by springs.
+        tether: range of the stiffness that holds an atom in its place over that of a spring, even on a logarithmic
+            scale.
     """
 
     uniform: float = at_least(0, 0.13, detail=False)
@@ -48,6 +52,8 @@ class Noise(Table):
     modes: int = at_least(1, 64)
     anisotropy: tuple[float, float] = span(1.0, 1.0, least=0.05)
     weakest: float = share(0.0)
+    springs: float = share(0.0)
+    tether: tuple[float, float] = span(0.02, 0.4, least=1e-6)
 
 
 def imperfect(
@@ -81,6 +87,9 @@ def _displacements(
         return rng.uniform(-reach, reach, positions.shape)
     correlated = np.sqrt(rng.uniform()) * (rng.random() < noise.waves)
     sigma = noise.gaussian * d * np.sqrt(rng.uniform(noise.weakest**2, 1.0))
+    if noise.springs and rng.random() < noise.springs:
+        tether = float(np.exp(rng.uniform(*np.log(noise.tether))))
+        return spring_noise(positions, sigma, d, tether, rng)
     cutoff = noise.cutoff / d * rng.uniform(*noise.cutoff_spread)
     longitudinal = rng.uniform(*noise.longitudinal)
     low, high = noise.anisotropy
