@@ -105,9 +105,25 @@ def noisy_box(
     if decorate is not None:
         numbers = decorate(positions, numbers)
         positions, numbers = positions[numbers != EMPTY], numbers[numbers != EMPTY]
-    whole = Material.of(imperfect(Structure(positions, numbers), noise, rng, turn))
+    return boxed(imperfect(Structure(positions, numbers), noise, rng, turn), edges, layer, cuts, settings)
+
+
+def boxed(
+    structure: Structure, edges: FloatArray, layer: bool, cuts: Cuts, settings: DescriptorSettings
+) -> FloatArray:
+    """Descriptor of the box about the origin that is cut from an open structure, (n_features,).
+
+    Args:
+        structure: what is cut.
+        edges: of the box along the axes, (3,), Å.
+        layer: a layer across z; the box is as high as the layer.
+        cuts: fewest atoms.
+        settings: of the descriptor.
+    """
+    whole = Material.of(structure)
     positions, numbers = whole.structure.positions, whole.structure.numbers
     axes = 2 if layer else 3
+    half = np.asarray(edges) / 2
     inside = (np.abs(positions[:, :axes]) < half[:axes]).all(axis=1)
     width = np.array(edges, dtype=float)
     if layer and inside.any():

@@ -18,7 +18,9 @@ from arise_core.training.samples.interfaces import INTERFACES
 from arise_core.training.samples.kind import OfClass, OfNone
 from arise_core.training.samples.ordering import ORDERING
 from arise_core.training.samples.other_crystals import OTHERS
+from arise_core.training.samples.other_tubes import OTHER_TUBES
 from arise_core.training.samples.relatives import RELATIVES
+from arise_core.training.samples.sheets import SHEETS
 from arise_core.training.samples.slabs import SLABS
 from arise_core.training.samples.solutions import SOLUTIONS
 from arise_core.training.samples.whole import WHOLE
@@ -34,6 +36,8 @@ ROUNDS: tuple[tuple[AnyKind, ...], ...] = (
     (AXIAL,),
     (OTHERS,),
     (IMPURITIES, SOLUTIONS, SLABS, ELASTIC, FEW_ATOMS, INTERFACES, HOT, RELATIVES),
+    (SHEETS,),
+    (OTHER_TUBES,),
 )
 
 
