@@ -64,12 +64,15 @@ def at_surface(slab: Structure, depth: float) -> BoolArray:
 
 def adsorbed(slab: Structure, number: int, distance: float, rng: Generator) -> Structure:
     """The slab with one more atom on it, `distance` Å from the nearest one, at a random place of one of its faces."""
-    normal = _normal(slab) * rng.choice([-1.0, 1.0])
-    place = transformed(rng.uniform(size=(1, 3)) * slab.pbc, slab.complete_cell)[0]
+    up = bool(rng.random() < 0.5)
+    across = transformed(slab.positions, inverse(slab.complete_cell))[:, 2]
+    face = across.max() if up else across.min()
+    place = transformed(np.array([[*rng.uniform(size=2), face]]), slab.complete_cell)[0]
+    normal = _normal(slab) * (1.0 if up == (slab.cell[2] @ _normal(slab) > 0) else -1.0)
     near = images(slab.positions, slab.complete_cell, slab.pbc, 2 * distance).positions
-    across = near - place
-    height = across @ normal
-    aside = np.linalg.norm(across - height[:, None] * normal, axis=1)
+    away = near - place
+    height = away @ normal
+    aside = np.linalg.norm(away - height[:, None] * normal, axis=1)
     reached = aside < distance
     # It comes down until it touches the first atom.
     touching = height[reached] + np.sqrt(distance**2 - aside[reached] ** 2)

@@ -102,10 +102,14 @@ def test_weights_of_channels():
 
 
 def test_settings_go_into_cards_and_back():
-    for settings in (DescriptorSettings.paper(), DescriptorSettings.corrected()):
+    for settings in (
+        DescriptorSettings.paper(),
+        DescriptorSettings.corrected(),
+        DescriptorSettings.weighted(),
+    ):
         assert DescriptorSettings.from_dict(settings.to_dict()) == settings
     with pytest.raises(ValueError, match=r"unknown descriptor settings \['foo'\]"):
         DescriptorSettings.from_dict({**settings.to_dict(), "foo": 1})
     with pytest.raises(ValueError, match="preset must be one of"):
         DescriptorSettings.preset("best")
-    assert arise.describe(arise.build(arise.prototype("fcc"))).shape == (settings.n_features,)
+    assert arise.describe(arise.build(arise.prototype("fcc")), settings).shape == (settings.n_features,)

@@ -134,11 +134,9 @@ def boxed(
 def without_empty(crystal: Structure) -> Structure:
     """The crystal without places that have no atom."""
     there = crystal.numbers != EMPTY
-    return (
-        crystal
-        if there.all()
-        else Structure(crystal.positions[there], crystal.numbers[there], crystal.cell, crystal.pbc)
-    )
+    if there.all():
+        return crystal
+    return Structure(crystal.positions[there], crystal.numbers[there], crystal.cell, crystal.pbc)
 
 
 def described(

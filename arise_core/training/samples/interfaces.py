@@ -9,11 +9,10 @@ import numpy as np
 from arise_core.crystals.crystal import Crystal
 from arise_core.geometry import builders
 from arise_core.geometry.arrays import FloatArray, IntArray
-from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.training.fields import Table, at_least, share, span
 from arise_core.training.samples.common import Common
-from arise_core.training.samples.cuts import described, random_edges
+from arise_core.training.samples.cuts import boxed, random_edges
 from arise_core.training.samples.job import Generator
 from arise_core.training.samples.kind import OfClass, Task
 from arise_core.training.samples.noise import imperfect
@@ -83,13 +82,8 @@ def _make(crystal: Crystal, task: Task[Interfaces], rng: Generator) -> tuple[Flo
     edges = random_edges(crystal.unit, own.atoms, common.cuts, rng)
     two = (crystal.unit, _scaled(other.unit, d, numbers))
     x, z = bicrystal(two, edges, rng.uniform(*own.larger), own, rng)
-    whole = Material.of(imperfect(Structure(x, z), common.noise, rng))
-    inside = (np.abs(whole.structure.positions) < edges / 2).all(axis=1)
-    features = described(
-        whole, whole.structure.positions[inside], whole.structure.numbers[inside], np.diag(edges), common.cuts,
-        task.descriptor,
-    )  # fmt: skip
-    return features, crystal.label
+    sample = imperfect(Structure(x, z), common.noise, rng)
+    return boxed(sample, edges, False, common.cuts, task.descriptor), crystal.label
 
 
 INTERFACES = OfClass(name="interfaces", settings=Interfaces(), times=_times, make=_make)
