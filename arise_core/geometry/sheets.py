@@ -46,7 +46,11 @@ def between(structure: Structure, vectors: FloatArray) -> FloatArray:
         return vectors
     cell = structure.complete_cell
     whole = np.where(structure.pbc, np.round(transformed(vectors, inverse(cell))), 0.0)
-    return np.asarray(vectors - transformed(whole, cell))
+    # In a cell with other angles than 90° one of the images around may be nearer.
+    steps = np.array(np.meshgrid(*[(0, 1, -1) if p else (0,) for p in structure.pbc], indexing="ij"))
+    around = (vectors - transformed(whole, cell))[:, None] + transformed(steps.reshape(3, -1).T, cell)
+    nearest = np.einsum("ijk,ijk->ij", around, around).argmin(axis=1)
+    return np.asarray(around[np.arange(len(around)), nearest])
 
 
 def is_honeycomb(layer: Structure) -> bool:
@@ -160,7 +164,7 @@ def stone_wales(sheet: Structure, count: int, steps: int, rng: Generator) -> Str
             break
         if len(group) != 6 or len(near[i]) != 3 or group & touched:
             continue
-        bond = between(sheet, x[j] - x[i])
+        bond = between(sheet, x[j : j + 1] - x[i])[0]
         across = np.array([-bond[1], bond[0], 0.0])
         x[i], x[j] = x[i] + (bond - across) / 2, x[i] + (bond + across) / 2
         for own, other, sign in (
@@ -168,7 +172,7 @@ def stone_wales(sheet: Structure, count: int, steps: int, rng: Generator) -> Str
             (j, i, -1),
         ):  # the one of its neighbours that it has turned away from
             for k in near[own] - {other}:
-                if sign * (between(sheet, x[k] - (x[i] + x[j]) / 2) @ across) > 0:
+                if sign * (between(sheet, x[k : k + 1] - (x[i] + x[j]) / 2)[0] @ across) > 0:
                     pairs.discard((min(own, k), max(own, k)))
                     pairs.add((min(other, k), max(other, k)))
         touched |= group

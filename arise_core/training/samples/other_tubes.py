@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
-from arise_core.crystals.crystal import Crystal
+from arise_core.crystals.crystal import Crystal, fingerprint
 from arise_core.crystals.naming import UNKNOWN
 from arise_core.descriptor.soap import describe
 from arise_core.errors import InputError
@@ -41,6 +42,7 @@ class OtherTubes(Table):
         nitride: share of tubes of two elements, as boron nitride.
         double: share of pairs of tubes in each other.
         gap: range of the distance between their walls, Å.
+        distance: of the fingerprint of a tube from those of classes without indices (a user's own tubes), at least.
         cages: share of cages.
         steps: range of the numbers h + k of icosahedral cages; C20 and C60 are 1 and 2.
     """
@@ -53,6 +55,7 @@ class OtherTubes(Table):
     nitride: float = share(0.15)
     double: float = share(0.12)
     gap: tuple[float, float] = span(3.1, 3.7, least=0)
+    distance: float = at_least(0, 0.04)
     cages: float = share(0.2)
     steps: tuple[int, int] = span(1, 5, least=1)
 
@@ -84,8 +87,11 @@ def other_tube(known: Sequence[Crystal], own: OtherTubes, rng: Generator) -> Str
     length = np.exp(rng.uniform(low, high))
     if kind < own.cages + own.double:
         return _double(own, numbers, length, rng)
+    prints = [c.fingerprint for c in known if c.dimension == 1 and c.tube is None]
     n, m = _indices(own, rng)
-    while (n, m) in taken:
+    while (n, m) in taken or any(
+        np.linalg.norm(p - tube_print(n, m, numbers)) < own.distance for p in prints
+    ):
         n, m = _indices(own, rng)
     period, per_period = sheets.tube_period(n, m, BOND)
     length = min(max(length, sheets.tube_radius(n, m, BOND)), own.atoms / per_period * period)
@@ -93,6 +99,12 @@ def other_tube(known: Sequence[Crystal], own: OtherTubes, rng: Generator) -> Str
     if periods > 0 and rng.random() < own.periodic:
         return sheets.nanotube(n, m, bond=BOND, periods=periods, numbers=numbers)
     return sheets.tube_piece(n, m, length, rng, bond=BOND, numbers=numbers)
+
+
+@cache
+def tube_print(n: int, m: int, numbers: tuple[int, int]) -> FloatArray:
+    """Fingerprint of a tube, (315,)."""
+    return fingerprint(sheets.nanotube(n, m, bond=BOND, numbers=numbers))
 
 
 def _indices(own: OtherTubes, rng: Generator) -> tuple[int, int]:

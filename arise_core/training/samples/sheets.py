@@ -138,7 +138,7 @@ def whole_sheet(unit: Structure, own: Sheets, rng: Generator) -> Structure:
     """A flake or a periodic sheet of a layer with defects and noise."""
     f = own.flakes
     low, high = np.log(f.atoms)
-    n_atoms = int(np.exp(rng.uniform(low, high))) + f.periods * len(unit)
+    n_atoms = round(np.exp(rng.uniform(low, high))) + f.periods * len(unit)
     defects = random_defects(unit, own, rng)
     if BOUNDARY not in defects and rng.random() < f.periodic:
         return finished(damaged(_periodic(unit, n_atoms), defects, own, rng), defects, own, rng)
