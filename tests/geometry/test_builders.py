@@ -9,6 +9,7 @@ from ovito.io.ase import ase_to_ovito
 from ovito.modifiers import CommonNeighborAnalysisModifier
 from ovito.pipeline import Pipeline, StaticSource
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import pdist
 from scipy.special import sici
 
 import arise_core as arise
@@ -211,3 +212,23 @@ def test_faults_are_few_and_apart(hexagonal, rng):
         seen |= {tuple((run - run[0]).tolist()) for run in runs}
         assert all(b[0] - a[-1] >= 6 for a, b in itertools.pairwise(runs))
     assert seen == ({(0,), (0, 1)} if hexagonal else {(0,), (0, 1), (0, 2)})
+
+
+def test_atoms_that_came_too_close_are_pushed_apart():
+    copper = builders.opened(builders.repeat(crystal("fcc"), (4, 4, 4)))
+    places, d = copper.positions, 3.61 / np.sqrt(2)
+    rng = np.random.default_rng(0)
+    moved = places + rng.normal(0.0, 0.11 * d, places.shape)
+    apart = builders.kept_apart(moved, places, 0.83, d, 20)
+    assert pdist(moved).min() < 0.7 * d
+    assert pdist(apart).min() > 0.82 * d
+    assert 0.9 < np.std(apart - places) / np.std(moved - places) < 1.0
+    np.testing.assert_array_equal(builders.kept_apart(places, places, 0.83, d, 20), places)
+
+
+def test_pairs_that_are_closer_than_others_may_stay_so():
+    places = np.array([[0.0, 0, 0], [1.0, 0, 0], [4.0, 0, 0], [6.5, 0, 0]])
+    moved = places + [[0, 0, 0], [-0.1, 0, 0], [0.2, 0, 0], [-1.0, 0, 0]]
+    apart = builders.kept_apart(moved, places, 0.8, 2.5, 100)
+    np.testing.assert_array_equal(apart[:2], moved[:2])
+    assert apart[3, 0] - apart[2, 0] == pytest.approx(0.8 * 2.5)

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 
 from arise_core.crystals.crystal import selected
 from arise_core.errors import InputError
@@ -111,3 +112,15 @@ def test_inputs_and_global_generators_are_left_alone(crystal):
 def test_bad_noise(bad):
     with pytest.raises(InputError, match=f"`{next(iter(bad))}` must be"):
         Noise(**bad)
+
+
+def test_atoms_with_hard_cores_keep_apart(crystal):
+    d = builders.nearest_neighbour_distance(crystal)
+    shaken = {"gaussian": 0.15, "weakest": 1.0, "waves": 0.0, "independent": 0.0}
+    opened = builders.opened(crystal)
+
+    def closest(**cores):
+        return [pdist(s.positions).min() / d for s in moved(opened, range(3), **shaken, **cores)]
+
+    assert max(closest()) < 0.7
+    assert min(closest(cores=1.0, closest=(0.8, 0.8))) > 0.75

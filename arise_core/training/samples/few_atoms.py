@@ -16,7 +16,9 @@ from arise_core.training.samples.pieces import random_piece
 
 
 def _noise() -> Noise:
-    return Noise(missing=0.1, whole=0.8, waves=0.9, independent=0.25, springs=0.4, anisotropy=(0.7, 6.0))
+    return Noise(
+        missing=0.1, whole=0.8, waves=0.9, independent=0.25, springs=0.4, anisotropy=(0.7, 6.0), cores=0.5
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

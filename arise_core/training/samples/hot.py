@@ -16,7 +16,7 @@ from arise_core.training.samples.noise import Noise
 def _noise() -> Noise:
     return Noise(
         gaussian=0.135, weakest=0.6, waves=1.0, independent=0.0, anisotropy=(0.7, 8.0), springs=0.6, ideal=0.0,
-        missing=0.02, whole=0.9,
+        missing=0.02, whole=0.9, cores=0.75,
     )  # fmt: skip
 
 

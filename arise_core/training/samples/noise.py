@@ -13,6 +13,9 @@ from arise_core.geometry.structure import Structure
 from arise_core.training.fields import Table, at_least, share, span
 from arise_core.training.samples.job import Generator
 
+#: Steps in which atoms with hard cores are pushed apart.
+PUSHES = 20
+
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(Table):
@@ -36,6 +39,8 @@ class Noise(Table):
         springs: share of the Gaussian displacements that are those of atoms joined by springs.
         tether: range of the stiffness that holds an atom in its place over that of a spring, even on a logarithmic
             scale.
+        cores: share of the samples with displacements in which atoms have hard cores and keep apart.
+        closest: range of the distance below which they do not come, over that of nearest neighbours.
     """
 
     uniform: float = at_least(0, 0.13, detail=False)
@@ -54,6 +59,8 @@ class Noise(Table):
     weakest: float = share(0.0)
     springs: float = share(0.0)
     tether: tuple[float, float] = span(0.02, 0.4, least=1e-6)
+    cores: float = share(0.0)
+    closest: tuple[float, float] = span(0.75, 0.9, least=0)
 
 
 def imperfect(
@@ -71,8 +78,10 @@ def imperfect(
         return structure
     d = builders.nearest_neighbour_distance(structure)
     deform = builders.random_strain(rng.uniform(0, noise.strain), rng)
-    positions = structure.positions @ deform
-    positions = positions + _displacements(positions, d, noise, rng, frame)
+    places = structure.positions @ deform
+    positions = places + _displacements(places, d, noise, rng, frame)
+    if noise.cores and rng.random() < noise.cores:
+        positions = builders.kept_apart(positions, places, rng.uniform(*noise.closest), d, PUSHES)
     moved = Structure(positions, structure.numbers, structure.cell @ deform, structure.pbc)
     if rng.random() < noise.whole:
         return moved
