@@ -198,14 +198,16 @@ def _csv(records: list[Record]) -> str:
 
 
 def _table(records: list[Record]) -> Table:
-    table = Table("Structure", "Atoms", "Label", "Confidence", "MI (bit)", "Most probable classes")
+    table = Table(
+        "Structure", "Atoms", "Label", "Confidence", "MI (bit)", "Rejection (bit)", "Most probable classes"
+    )
     local = any("fractions" in r for r in records)
     if local:
         table.add_column("Shares of the atoms")
     for r in records:
         best = ", ".join(f"{b['label']} {b['probability']:.1%}" for b in r["top"])
         cells = [r["file"], str(r["n_atoms"]), r["label"], _number(r["confidence"]),
-                 _number(r["mutual_information"]), best]  # fmt: skip
+                 _number(r["mutual_information"]), _number(r["rejection_uncertainty"]), best]  # fmt: skip
         table.add_row(*cells, *([_shares(r["fractions"])] if local else []))
     return table
 

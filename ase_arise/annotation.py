@@ -71,10 +71,11 @@ def annotate(
     Small structures are recognised as a whole, large ones box by box (`RecognitionSettings.mode`).
 
     Arrays, one value an atom: `arise_label` (short name, "rejected" or "none"), `arise_confidence`,
-    `arise_mutual_information` (bit), `arise_rejected`. In `info`: `arise_label`, `arise_class` (label of the
-    most probable class, rejected or not), `arise_confidence`, `arise_mutual_information`,
-    `arise_predictive_entropy` (bit), `arise_reject_score`, `arise_rejected`, `arise_mode` ("whole" or
-    "local"), `arise_fractions` (shares of the atoms by name), `arise_model`. Nothing else is touched:
+    `arise_mutual_information` (bit), `arise_rejection_uncertainty` (bit), `arise_rejected`. In `info`:
+    `arise_label`, `arise_class` (label of the most probable class, rejected or not), `arise_confidence`,
+    `arise_mutual_information`, `arise_predictive_entropy` (bit), `arise_reject_score`,
+    `arise_rejection_uncertainty` (bit), `arise_rejected`, `arise_mode` ("whole" or "local"), `arise_fractions`
+    (shares of the atoms by name), `arise_model`. Nothing else is touched:
     positions, other arrays, constraints and the calculator with its results stay.
 
     Args:
@@ -128,6 +129,7 @@ def write_results(atoms: Atoms, result: Recognition, model_name: str) -> Atoms:
         "arise_label": result.atom_labels,
         "arise_confidence": result.atoms.confidence,
         "arise_mutual_information": result.atoms.mutual_information,
+        "arise_rejection_uncertainty": result.atom_rejection_uncertainty,
         "arise_rejected": result.atom_rejected,
     }
     for name, values in arrays.items():

@@ -24,12 +24,14 @@ from ase_arise.convert import ModelLike, as_model, to_material
 #: Results for the structure; per atom, in maps only (plural, as ASE's `energies` beside `energy`).
 STRUCTURE_PROPERTIES = (
     "arise_label", "arise_class", "arise_confidence", "arise_probabilities", "arise_mutual_information",
-    "arise_predictive_entropy", "arise_reject_score", "arise_rejected", "arise_mode", "arise_fractions",
+    "arise_predictive_entropy", "arise_reject_score", "arise_rejection_uncertainty", "arise_rejected", "arise_mode",
+    "arise_fractions",
 )  # fmt: skip
 ATOM_PROPERTIES = (
     "arise_labels",
     "arise_confidences",
     "arise_mutual_informations",
+    "arise_rejection_uncertainties",
     "arise_rejected_atoms",
 )
 ARISE_PROPERTIES = (*STRUCTURE_PROPERTIES, *ATOM_PROPERTIES)
@@ -225,6 +227,7 @@ class AriseCalculator(Calculator):
             found["arise_labels"] = result.atom_labels
             found["arise_confidences"] = result.atoms.confidence
             found["arise_mutual_informations"] = result.atoms.mutual_information
+            found["arise_rejection_uncertainties"] = result.atom_rejection_uncertainty
             found["arise_rejected_atoms"] = result.atom_rejected
         self._found, self._found_for, self.recognition = found, atoms.copy(), result
 

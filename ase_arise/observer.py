@@ -45,6 +45,7 @@ class Row:
     temperature_K: float  # from the momenta, NaN without
     label: str  # of the whole: short name, "rejected" or "none"
     mutual_information_bit: float  # mean over atoms
+    rejection_uncertainty_bit: float  # mean over atoms
     rejected: float  # share of atoms that are none of the classes
     none: float  # share of atoms without a prediction
     fractions: dict[str, float] = field(default_factory=dict)  # shares of atoms by class, without zeros
@@ -158,6 +159,7 @@ class AriseObserver:
             temperature_K=float(self.atoms.get_temperature()) if moving else float("nan"),
             label=result.label,
             mutual_information_bit=result.mutual_information,
+            rejection_uncertainty_bit=result.rejection_uncertainty,
             rejected=rejected,
             none=none,
             fractions=shares,

@@ -25,7 +25,15 @@ from arise_core.runtime.files import write_atomically
 from ase_arise.convert import Images, frames
 
 #: Arrays of `annotate`.
-ARRAYS = ("arise_label", "arise_confidence", "arise_mutual_information", "arise_rejected")
+ARRAYS = (
+    "arise_label",
+    "arise_confidence",
+    "arise_mutual_information",
+    "arise_rejection_uncertainty",
+    "arise_rejected",
+)
+#: Those of them that are numbers, by their names in `PACKED`.
+NUMBERS = ("confidence", "mutual_information", "rejection_uncertainty")
 #: Entry of `info` (.traj) and of `data` (databases) that holds them.
 PACKED = "arise_atoms"
 #: Names in databases that differ from those in `info`: what is typed often is short.
@@ -155,7 +163,7 @@ def from_row(row: AtomsRow) -> Atoms:
     if "arise_fractions" in data:
         atoms.info["arise_fractions"] = dict(data["arise_fractions"])
     if "arise_label" in atoms.info:
-        for name in ("confidence", "mutual_information", "predictive_entropy", "reject_score"):
+        for name in (*NUMBERS, "predictive_entropy", "reject_score"):
             atoms.info.setdefault(f"arise_{name}", float("nan"))
     return _unpack(atoms, data.get(PACKED))
 
@@ -175,14 +183,17 @@ def _is_nan(value: Any) -> bool:
 
 def _pack(atoms: Atoms) -> dict[str, Any]:
     """Arrays of `annotate` in types that JSON and databases keep: names as a table and indices."""
-    if any(name not in atoms.arrays for name in ARRAYS):
+    if "arise_label" not in atoms.arrays or "arise_rejected" not in atoms.arrays:
         return {}
     names, index = np.unique(atoms.arrays["arise_label"].astype(str), return_inverse=True)
     return {
         "names": [str(n) for n in names],
         "label": index.astype(np.int32),
-        "confidence": np.asarray(atoms.arrays["arise_confidence"], dtype=np.float64),
-        "mutual_information": np.asarray(atoms.arrays["arise_mutual_information"], dtype=np.float64),
+        **{
+            name: np.asarray(atoms.arrays[f"arise_{name}"], dtype=np.float64)
+            for name in NUMBERS
+            if f"arise_{name}" in atoms.arrays  # version 0.1 had no `rejection_uncertainty`
+        },
         "rejected": np.asarray(atoms.arrays["arise_rejected"], dtype=np.int32),
     }
 
@@ -191,8 +202,9 @@ def _unpack(atoms: Atoms, values: Any) -> Atoms:
     if not values:
         return atoms
     atoms.set_array("arise_label", np.array(values["names"])[np.asarray(values["label"], dtype=int)])
-    for name in ("confidence", "mutual_information"):
-        atoms.set_array(f"arise_{name}", np.asarray(values[name], dtype=np.float64))
+    for name in NUMBERS:
+        if name in values:
+            atoms.set_array(f"arise_{name}", np.asarray(values[name], dtype=np.float64))
     atoms.set_array("arise_rejected", np.asarray(values["rejected"], dtype=bool))
     return atoms
 

@@ -58,7 +58,8 @@ class AriseModifier(ModifierInterface):
 
     A box slides over the structure; a Bayesian neural network classifies what is in it. Particles get the
     values interpolated between the boxes' centres: `Structure Type` (0 is Other), `ARISE Confidence`
-    (probability of the class), `ARISE Mutual Information` (bit; doubt of the model), `ARISE Reject Score`.
+    (probability of the class), `ARISE Mutual Information` (bit; doubt of the model), `ARISE Reject Score`,
+    `ARISE Rejection Uncertainty` (bit; doubt whether it is rejected).
     See docs/ovito.md for all parameters and outputs.
 
     Raises:

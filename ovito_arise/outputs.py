@@ -171,6 +171,7 @@ def _particles(data: DataCollection, view: _View, ids: Ids) -> None:
         "Confidence": atoms.confidence,
         "Mutual Information": atoms.mutual_information,
         "Reject Score": atoms.reject_score,
+        "Rejection Uncertainty": view.recognition.atom_rejection_uncertainty,
     }
     for name, values in scalars.items():
         data.particles_.create_property(
@@ -240,6 +241,7 @@ def _attributes(data: DataCollection, view: _View, counts: NDArray[np.int64]) ->
         values[f"counts.{name}"] = int(count)
         values[f"fractions.{name}"] = float(count / total)
     values["mutual_information.mean"] = view.recognition.mutual_information
+    values["rejection_uncertainty.mean"] = view.recognition.rejection_uncertainty
     values["model"] = view.field.model_name
     values["box_size"] = float(view.field.grid.settings.box_size)
     values["stride"] = float(view.field.grid.settings.stride)
@@ -249,6 +251,7 @@ def _attributes(data: DataCollection, view: _View, counts: NDArray[np.int64]) ->
         values["structure.confidence"] = view.whole.confidence
         values["structure.mutual_information"] = view.whole.mutual_information
         values["structure.reject_score"] = view.whole.reject_score
+        values["structure.rejection_uncertainty"] = view.whole.rejection_uncertainty
     _set_attributes(data, {f"ARISE.{name}{view.suffix}": value for name, value in values.items()})
 
 
@@ -287,6 +290,7 @@ def _voxel_grid(data: DataCollection, view: _View, name: str, grid_vis: VoxelGri
         "Confidence": p.confidence,
         "Mutual Information": p.mutual_information,
         "Reject Score": p.reject_score,
+        "Rejection Uncertainty": view.rule.rejection_uncertainty(p),
         "Atoms": field.n_atoms.astype(np.float64),
     }
     for title, values in scalars.items():
@@ -333,6 +337,7 @@ def _box_table(data: DataCollection, view: _View, name: str) -> None:
         ("Predictive Entropy", p.predictive_entropy),
         ("Variation Ratio", p.variation_ratio),
         ("Reject Score", p.reject_score),
+        ("Rejection Uncertainty", view.rule.rejection_uncertainty(p)),
         ("Passes", p.passes),
     ):
         table.create_property(title, data=values)

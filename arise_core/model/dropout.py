@@ -96,6 +96,11 @@ class Statistics:
         """Mean probability of "no crystal", (n,)."""
         return np.asarray(self.moments[:, 3] / self.passes)
 
+    def reject_deviation(self) -> FloatArray:
+        """Standard deviation of that probability over passes, (n,)."""
+        variance = self.moments[:, 4] / self.passes - self.reject_mean() ** 2
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
     def settled(self, rows: IntArray, tolerance: float, threshold: float | None) -> BoolArray:
         """Whether more passes would not change the answer for these rows, (m,)."""
         t = self.passes[rows]

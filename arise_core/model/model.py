@@ -141,7 +141,10 @@ class Model:
                 threshold if by_head else None,
             )
         entropy = statistics.predictive_entropy()
-        score = statistics.reject_mean() if by_head else entropy / np.log2(n_classes)
+        if by_head:
+            score, deviation = statistics.reject_mean(), statistics.reject_deviation()
+        else:
+            score, deviation = entropy / np.log2(n_classes), np.full(len(x), np.nan)
         return Prediction(
             classes=self.card.classes,
             probabilities=_spread(statistics.mean.astype(np.float32), good, n),
@@ -152,6 +155,7 @@ class Model:
             reject_threshold=threshold,
             passes=_spread(statistics.passes, good, n, 0),
             standard_error=_spread(statistics.standard_error(), good, n),
+            reject_deviation=_spread(deviation, good, n),
         )
 
     def _checked(self, given: Reals) -> Float32Array:

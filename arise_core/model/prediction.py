@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.classes import MISSING, ClassTable
+from arise_core.model.rejection import decision_entropy
 from arise_core.settings import check_threshold
 
 #: Fields of a prediction that have one row a structure or box.
 ROWS = (
     "probabilities", "mutual_information", "predictive_entropy", "variation_ratio", "reject_score", "passes",
-    "standard_error",
+    "standard_error", "reject_deviation",
 )  # fmt: skip
+#: Doubt of the rejection from which printed summaries speak of it, bit.
+WORTH_SAYING = 0.05
 
 
 class Answers(Protocol):
@@ -37,6 +40,11 @@ class Answers(Protocol):
     @property
     def reject_score(self) -> FloatArray:
         """How much speaks against any of the classes, (n,)."""
+        ...
+
+    @property
+    def reject_deviation(self) -> FloatArray:
+        """Standard deviation of that score over passes, (n,)."""
         ...
 
 
@@ -77,6 +85,13 @@ class Rule:
         """Class of what has a name, -1 for all else, (n,)."""
         return np.where(self.rejected(answers), MISSING, answers.index)
 
+    def rejection_uncertainty(self, answers: Answers) -> FloatArray:
+        """Doubt whether the score rejects, (n,), bit; see `Prediction.rejection_uncertainty`.
+
+        Only of the score: a class that is not considered or not probable enough is a choice, not a doubt.
+        """
+        return decision_entropy(answers.reject_score, answers.reject_deviation, self.reject_threshold)
+
 
 @dataclass(frozen=True, repr=False)
 class Prediction:
@@ -95,13 +110,17 @@ class Prediction:
     reject_threshold: float | None  # score from which a row is rejected
     passes: IntArray  # (n,), forward passes used
     standard_error: FloatArray  # (n,), of the mutual information, bit
+    reject_deviation: (
+        FloatArray  # (n,), of the reject score over passes; NaN if it is no output of the network
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", ClassTable.of(self.classes))
 
     def __repr__(self) -> str:
-        shown = ", ".join(map(str, self.names[:5])) + (", ..." if len(self) > 5 else "")
-        return f"<Prediction of {len(self)}: {shown}>"
+        first = self.take(slice(5))
+        said = [f"{n}{in_doubt(u)}" for n, u in zip(first.names, first.rejection_uncertainty, strict=True)]
+        return f"<Prediction of {len(self)}: {', '.join(said)}{', ...' if len(self) > 5 else ''}>"
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -141,6 +160,17 @@ class Prediction:
         """Rows that are none of the classes, as far as the model can tell, (n,); False without a prediction."""
         return Rule(reject_threshold=self.reject_threshold).rejected(self)
 
+    @property
+    def rejection_uncertainty(self) -> FloatArray:
+        """Doubt of the passes whether a row is rejected, (n,), bit; 0 without a threshold, NaN without a prediction.
+
+        The binary entropy of the share of passes whose own score is at least the threshold. The share follows from
+        mean and deviation of the score over passes, which is taken as Beta-distributed (`share_above`). The mutual
+        information is about the classes alone and knows nothing of it. NaN also where the score is the predictive
+        entropy, with a threshold: that is no matter of single passes.
+        """
+        return Rule(reject_threshold=self.reject_threshold).rejection_uncertainty(self)
+
     def with_threshold(self, reject_threshold: float | None) -> Prediction:
         """The same prediction with another threshold of rejection.
 
@@ -159,6 +189,13 @@ class Prediction:
     def take(self, rows: Any) -> Prediction:
         """The rows picked by an index, slice or mask."""
         return replace(self, **{name: getattr(self, name)[rows] for name in ROWS})
+
+
+def in_doubt(rejection_uncertainty: float) -> str:
+    """What a printed summary adds to a name: how much the rejection is in doubt, if that is worth saying."""
+    if not rejection_uncertainty > WORTH_SAYING:
+        return ""
+    return f" (rejection in doubt: {rejection_uncertainty:.2f} bit)"
 
 
 def concatenate(parts: Sequence[Prediction]) -> Prediction:

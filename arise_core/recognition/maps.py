@@ -54,6 +54,7 @@ class PointValues:
     predictive_entropy: FloatArray  # (n,), bit
     variation_ratio: FloatArray  # (n,)
     reject_score: FloatArray  # (n,)
+    reject_deviation: FloatArray  # (n,), of the score over passes
     probabilities: NDArray[np.float32]  # (n, n_chosen), of the classes asked for
 
 
@@ -116,15 +117,20 @@ class StridedMap:
     ) -> PointValues:
         p = self.prediction
         n_classes = len(p.classes)
-        scalars = np.stack(
-            [p.mutual_information, p.predictive_entropy, p.variation_ratio, p.reject_score], axis=1
+        five = (
+            p.mutual_information,
+            p.predictive_entropy,
+            p.variation_ratio,
+            p.reject_score,
+            p.reject_deviation,
         )
+        scalars = np.stack(five, axis=1)
         values = np.concatenate([p.probabilities, scalars.astype(np.float32)], axis=1)
         values = values.reshape(*self.shape, -1)
         n = len(at)
         index = np.full(n, MISSING, dtype=np.int64)
         confidence = np.full(n, np.nan)
-        four = np.empty((n, 4))
+        read = np.empty((n, len(five)))
         chosen = np.empty((n, len(classes)), dtype=np.float32)
         for k in range(0, n, POINTS):
             part = slice(k, min(k + POINTS, n))
@@ -133,12 +139,14 @@ class StridedMap:
             good = np.isfinite(out[:, 0])
             index[part][good] = out[good, :n_classes].argmax(axis=1)
             confidence[part][good] = out[good, :n_classes].max(axis=1)
-            four[part] = out[:, n_classes:]
+            read[part] = out[:, n_classes:]
             chosen[part] = out[:, list(classes)]
             if totals is not None:
                 totals[:-2] += out[good, :n_classes].sum(axis=0, dtype=np.float64)
-                totals[-2:] += four[part][good, 1].sum(), four[part][good, 3].sum()
-        return PointValues(index, confidence, four[:, 0], four[:, 1], four[:, 2], four[:, 3], chosen)
+                totals[-2:] += read[part][good, 1].sum(), read[part][good, 3].sum()
+        return PointValues(
+            index, confidence, read[:, 0], read[:, 1], read[:, 2], read[:, 3], read[:, 4], chosen
+        )
 
     def probabilities_at_atoms(self, classes: Sequence[int]) -> NDArray[np.float32]:
         """Probabilities of some classes alone at the atoms, (n_atoms, n_chosen), as `values_at_atoms` gives them."""
@@ -169,6 +177,7 @@ class StridedMap:
             predictive_entropy=found.predictive_entropy,
             variation_ratio=found.variation_ratio,
             reject_score=found.reject_score,
+            reject_deviation=found.reject_deviation,
             passes=p.passes[nearest],
             standard_error=p.standard_error[nearest],
         )
@@ -201,6 +210,8 @@ class StridedMap:
             "predictive_entropy": field(p.predictive_entropy, "bit", "predictive entropy"),
             "variation_ratio": field(p.variation_ratio, "1", "variation ratio"),
             "reject_score": field(p.reject_score, "1", "score that speaks against all classes"),
+            "reject_deviation": field(p.reject_deviation, "1", "standard deviation of that score over passes"),
+            "rejection_uncertainty": field(p.rejection_uncertainty, "bit", "doubt whether the box is rejected"),
             "rejected": field(p.rejected.astype(np.int8), "1", "1 where the score is above the threshold"),
             "n_atoms": field(self.n_atoms, "1", "atoms in the box"),
             "passes": field(p.passes, "1", "forward passes used"),

@@ -18,7 +18,7 @@ from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.model.classes import MISSING, ClassTable
 from arise_core.model.model import Model
-from arise_core.model.prediction import Prediction, Rule
+from arise_core.model.prediction import Prediction, Rule, in_doubt
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.recognition.maps import PointValues, StridedMap, map_steps
 from arise_core.recognition.whole import classify_steps
@@ -52,6 +52,7 @@ class Recognition:
             predictive_entropy=np.full(n_atoms, one.predictive_entropy[0]),
             variation_ratio=np.full(n_atoms, one.variation_ratio[0]),
             reject_score=np.full(n_atoms, one.reject_score[0]),
+            reject_deviation=np.full(n_atoms, one.reject_deviation[0]),
             probabilities=np.empty((n_atoms, 0), dtype=np.float32),
         )
         rule = Rule(reject_threshold=one.reject_threshold)
@@ -77,7 +78,7 @@ class Recognition:
         return len(self.atoms.index)
 
     def __repr__(self) -> str:
-        return f"<Recognition of {len(self)} atoms ({self.mode}): {self.label}>"
+        return f"<Recognition of {len(self)} atoms ({self.mode}): {self.label}{in_doubt(self.rejection_uncertainty)}>"
 
     # --- the structure ------------------------------------------------------------------------------------------
 
@@ -120,6 +121,12 @@ class Recognition:
         return float(self._means[-1])
 
     @property
+    def rejection_uncertainty(self) -> float:
+        """Doubt of the passes whether it is rejected, bit, in maps a mean over atoms; NaN without a prediction."""
+        good = self.atoms.index != MISSING
+        return float(self.atom_rejection_uncertainty[good].mean()) if good.any() else float("nan")
+
+    @property
     def valid(self) -> bool:
         """Whether there is a prediction at all."""
         return bool(np.isfinite(self.mutual_information))
@@ -160,6 +167,7 @@ class Recognition:
             "mutual_information": self.mutual_information,
             "predictive_entropy": self.predictive_entropy,
             "reject_score": self.reject_score,
+            "rejection_uncertainty": self.rejection_uncertainty,
             "rejected": self.rejected,
             "mode": self.mode,
         }
@@ -170,6 +178,13 @@ class Recognition:
     def atom_rejected(self) -> BoolArray:
         """Which atoms are none of the classes, (n_atoms,)."""
         return self.rule.rejected(self.atoms)
+
+    @cached_property
+    def atom_rejection_uncertainty(self) -> FloatArray:
+        """Doubt of the passes whether each atom is none of the classes, (n_atoms,), bit; NaN without a prediction."""
+        if self.whole is not None:  # one row stands for all atoms
+            return np.full(len(self), self.rule.rejection_uncertainty(self.whole)[0])
+        return self.rule.rejection_uncertainty(self.atoms)
 
     @cached_property
     def atom_class(self) -> IntArray:

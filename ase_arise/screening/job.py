@@ -122,7 +122,11 @@ def _outcome(entry: Entry, result: Recognition, group: int | None, seconds: floa
             entry, f"no prediction: too few atoms for a descriptor (`min_atoms` {job.settings.map.min_atoms})"
         )
     assert entry.atoms is not None
-    pairs = {f"arise_{DATABASE_NAMES.get(key, key)}": value for key, value in result.record().items()}
+    pairs = {
+        f"arise_{DATABASE_NAMES.get(key, key)}": value
+        for key, value in result.record().items()
+        if value == value  # databases have no NaN
+    }
     if group is not None:
         pairs["arise_spacegroup"] = group
     best = result.top(job.top)

@@ -94,6 +94,8 @@ def test_a_map_gives_every_atom_its_own_values(mapped, model):
     assert np.allclose(mapped.arrays["arise_mutual_information"], at.mutual_information)
     assert mapped.arrays["arise_mutual_information"].std() > 0
     assert mapped.info["arise_mutual_information"] == pytest.approx(np.mean(at.mutual_information))
+    assert np.allclose(mapped.arrays["arise_rejection_uncertainty"], at.rejection_uncertainty)
+    assert mapped.info["arise_rejection_uncertainty"] == pytest.approx(np.mean(at.rejection_uncertainty))
 
 
 def test_nothing_else_is_touched():
@@ -199,6 +201,7 @@ def test_fractions_add_up_and_leave_out_what_is_rejected(model):
         whole.atoms,
         index=np.array([whole.index, hcp, whole.index, -1]),
         reject_score=np.array([0.0, 0.1, 0.9, 0.9]),
+        reject_deviation=np.zeros(4),
     )
     mixed = replace(whole, atoms=atoms).with_rule(Rule(reject_threshold=0.5))
     assert list(mixed.atom_labels) == ["fcc", "hcp", "rejected", "none"]

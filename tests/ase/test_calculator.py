@@ -127,6 +127,7 @@ def test_results_join_those_of_the_base():
     assert results["arise_label"] == "fcc"
     assert (results["arise_probabilities"] == prediction.probabilities[0]).all()
     assert results["arise_mutual_information"] == prediction.mutual_information[0]
+    assert results["arise_rejection_uncertainty"] == prediction.rejection_uncertainty[0]
     assert "arise_labels" not in results
 
 

@@ -38,7 +38,7 @@ def dyn(atoms) -> VelocityVerlet:
 
 def row(**shares: float) -> Row:
     rejected = shares.pop("rejected", 0.0)
-    return Row(0, 0.0, 300.0, "fcc", 0.0, rejected, 0.0, shares)
+    return Row(0, 0.0, 300.0, "fcc", 0.0, 0.0, rejected, 0.0, shares)
 
 
 def test_a_row_every_interval_steps(atoms, dyn):
@@ -53,6 +53,7 @@ def test_a_row_every_interval_steps(atoms, dyn):
         assert r.label == "fcc"
         assert sum(r.fractions.values()) + r.rejected + r.none == pytest.approx(1)
         assert 0 <= r.mutual_information_bit < 0.3
+        assert 0 <= r.rejection_uncertainty_bit < 0.3
     assert observer.result.mode == "local"
 
 
@@ -103,10 +104,16 @@ def test_csv_has_a_column_for_every_class(atoms, dyn, tmp_path):
         rows = list(csv.DictReader(file))
     assert [int(r["step"]) for r in rows] == [0, 1, 2]
     assert [float(r["fcc"]) for r in rows] == [r.share("fcc") for r in observer.rows]
-    assert {"time_fs", "temperature_K", "mutual_information_bit", "rejected", "bcc", "rock_salt"} <= set(
-        rows[0]
-    )
-    assert len(rows[0]) == 7 + 108
+    assert {
+        "time_fs",
+        "temperature_K",
+        "mutual_information_bit",
+        "rejection_uncertainty_bit",
+        "rejected",
+        "bcc",
+        "rock_salt",
+    } <= set(rows[0])
+    assert len(rows[0]) == 8 + 108
 
 
 def test_json_lines(atoms, tmp_path):

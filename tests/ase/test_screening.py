@@ -101,6 +101,7 @@ def test_a_row_has_everything(source, tmp_path):
         assert row.arise_mi == pytest.approx(prediction.mutual_information[k])
         assert row.arise_entropy == pytest.approx(prediction.predictive_entropy[k])
         assert row.arise_reject_score == pytest.approx(prediction.reject_score[k])
+        assert row.arise_rejection_uncertainty == pytest.approx(prediction.rejection_uncertainty[k])
         assert row.arise_rejected == prediction.rejected[k]
         assert (row.arise_status, row.arise_mode, row.arise_source, row.arise_entry) == (
             "ok",

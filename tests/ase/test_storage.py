@@ -15,6 +15,7 @@ from ase_arise.storage import ARRAYS, packed, without_password
 INFO = (
     "arise_label", "arise_class", "arise_confidence", "arise_mutual_information", "arise_predictive_entropy",
     "arise_rejected", "arise_mode", "arise_fractions", "arise_model", "arise_reject_score",
+    "arise_rejection_uncertainty",
 )  # fmt: skip
 
 

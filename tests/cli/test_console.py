@@ -17,17 +17,26 @@ NAN = float("nan")
 def record(name: str, top: int, **more) -> dict:
     best = [{"label": f"s{k}", "class": f"c{k}", "probability": 0.5 / (k + 1)} for k in range(top)]
     return {"file": name, "n_atoms": 4, "label": "s0" if top else "none", "confidence": 0.5 if top else NAN,
-            "mutual_information": 0.1 if top else NAN, "rejected": False, "top": best, **more}  # fmt: skip
+            "mutual_information": 0.1 if top else NAN, "rejection_uncertainty": 0.75 if top else NAN,
+            "rejected": False, "top": best, **more}  # fmt: skip
 
 
 def test_csv_has_a_column_for_each_rank_and_keeps_numbers(capsys):
     Output("csv", None).write([record("a, b.xyz", 2, confidence=0.1 + 0.2), record("few.xyz", 0)])
     text = capsys.readouterr().out
     assert text == (
-        "file,n_atoms,label,confidence,mutual_information,rejected,class_1,probability_1,class_2,probability_2\n"
-        '"a, b.xyz",4,s0,0.30000000000000004,0.1,False,c0,0.5,c1,0.25\n'
-        "few.xyz,4,none,nan,nan,False,,,,\n"
+        "file,n_atoms,label,confidence,mutual_information,rejection_uncertainty,rejected,"
+        "class_1,probability_1,class_2,probability_2\n"
+        '"a, b.xyz",4,s0,0.30000000000000004,0.1,0.75,False,c0,0.5,c1,0.25\n'
+        "few.xyz,4,none,nan,nan,nan,False,,,,\n"
     )
+
+
+def test_the_table_has_the_doubt_of_the_rejection(capsys):
+    Output("table", None).write([record("a.xyz", 1), record("few.xyz", 0)])
+    head, one, few = (line for line in capsys.readouterr().out.splitlines() if "│" in line or "┃" in line)
+    place = [cell.strip() for cell in head.split("┃")].index("Rejection (bit)")
+    assert [line.split("│")[place].strip() for line in (one, few)] == ["0.750", "–"]
 
 
 def test_csv_of_maps_has_the_shares(capsys):

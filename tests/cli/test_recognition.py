@@ -21,7 +21,17 @@ def test_classify_prints_a_table(arise, crystals, tmp_path):
     ase.io.write(tmp_path / "si.cif", bulk("Si"))
     code, out, err = arise("classify", crystals, tmp_path / "si.cif", "--top", "2", *FAST)
     assert code == 0
-    for word in ("fcc", "bcc", "hcp", "diamond", "crystals.xyz [2]", "si.cif", "Confidence", "MI (bit)"):
+    for word in (
+        "fcc",
+        "bcc",
+        "hcp",
+        "diamond",
+        "crystals.xyz [2]",
+        "si.cif",
+        "Confidence",
+        "MI (bit)",
+        "Rejection (bit)",
+    ):
         assert word in out
     assert "100%" in err  # progress does not disturb the output
 
@@ -34,9 +44,15 @@ def test_classify_json(arise, crystals):
     assert found[0]["class"] == found[0]["top"][0]["class"] == "bcc_W_A_cI2_229_a"
     assert len(found[0]["top"]) == 5
     assert found[0]["confidence"] == found[0]["top"][0]["probability"]
-    assert {"mutual_information", "predictive_entropy", "rejected", "n_atoms", "formula", "file"} <= set(
-        found[0]
-    )
+    names = {
+        "mutual_information",
+        "predictive_entropy",
+        "rejection_uncertainty",
+        "rejected",
+        "n_atoms",
+        "formula",
+    }
+    assert names | {"file"} <= set(found[0])
 
 
 def test_classify_csv(arise, crystals):

@@ -21,6 +21,8 @@ from tests.ovito.helpers import analysed
 OPTIONS = {"box_size": 12.0, "stride": 6.0, "passes": 16, "seed": 3, "tolerance": None}
 #: Between doors: single precision of values interpolated at points that differ by rounding; files keep 8 digits.
 TOLERANCE = 2e-5
+#: Bit; a rejection is in doubt over a few thousandths of the score, where its passes differ by no more.
+DOUBT = 2e-3
 
 
 def through_core(atoms, model):
@@ -28,19 +30,21 @@ def through_core(atoms, model):
     structure = from_atoms(atoms)
     field = arise.strided_map(structure, model, **OPTIONS)
     found = field.at(structure.positions)
-    return found.labels, found.mutual_information, found.rejected
+    return found.labels, found.mutual_information, found.rejected, found.rejection_uncertainty
 
 
 def through_recognition(atoms, model):
     found = recognise(from_atoms(atoms), model, RecognitionSettings.of({"mode": "local", **OPTIONS}))
-    return found.classes.labels_of(found.atoms.index), found.atoms.mutual_information, found.atom_rejected
+    labels = found.classes.labels_of(found.atoms.index)
+    return labels, found.atoms.mutual_information, found.atom_rejected, found.atom_rejection_uncertainty
 
 
 def from_arrays(atoms, model):
     """What `annotate` put into the arrays; a rejected atom has no other label there."""
     short = {s: c.label for s, c in zip(model.class_info.short, model.class_info, strict=True)}
     labels = np.array([short.get(str(n)) for n in atoms.arrays["arise_label"]], dtype=object)
-    return labels, atoms.arrays["arise_mutual_information"], atoms.arrays["arise_rejected"]
+    names = ("arise_mutual_information", "arise_rejected", "arise_rejection_uncertainty")
+    return labels, *(atoms.arrays[name] for name in names)
 
 
 def through_ase(atoms, model):
@@ -63,7 +67,10 @@ def through_ovito(atoms, model):
     ids = np.asarray(data.particles["Structure Type"])
     labels = np.array([None, *model.classes], dtype=object)[ids]
     score = np.asarray(data.particles["ARISE Reject Score"])
-    return labels, np.asarray(data.particles["ARISE Mutual Information"]), score >= model.threshold("card")
+    information, doubt = (
+        data.particles[f"ARISE {n}"] for n in ("Mutual Information", "Rejection Uncertainty")
+    )
+    return labels, np.asarray(information), score >= model.threshold("card"), np.asarray(doubt)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -72,7 +79,7 @@ def test_doors_agree(name, model, tmp_path):
     atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "no box holds", UserWarning)
-        labels, information, rejected = through_core(atoms, model)
+        labels, information, rejected, doubt = through_core(atoms, model)
         others = {
             "recognition": through_recognition(atoms, model),
             "ASE": through_ase(atoms, model),
@@ -80,10 +87,11 @@ def test_doors_agree(name, model, tmp_path):
             "OVITO": through_ovito(atoms, model),
         }
     named = ~np.asarray(rejected) & (labels != None)  # noqa: E711 - elementwise
-    for door, (its_labels, its_information, its_rejected) in others.items():
+    for door, (its_labels, its_information, its_rejected, its_doubt) in others.items():
         assert (np.asarray(its_rejected) == rejected).all(), f"{door} rejects other atoms"
         assert (its_labels[named] == labels[named]).all(), f"{door} has other labels"
         assert np.allclose(its_information, information, rtol=0, atol=TOLERANCE, equal_nan=True), door
+        assert np.allclose(its_doubt, doubt, rtol=0, atol=DOUBT, equal_nan=True), door
 
 
 def test_there_are_enough_systems_and_they_say_something(model):
@@ -92,7 +100,7 @@ def test_there_are_enough_systems_and_they_say_something(model):
     for name in ("bulk fcc", "melt", "slab across the border", "graphene"):
         structure = SYSTEMS[name]()
         atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
-        labels, _, rejected = through_core(atoms, model)
+        labels, _, rejected, _ = through_core(atoms, model)
         found[name] = (len(set(labels)), np.mean(rejected))
     assert found["melt"][1] > 0.9
     assert max(found[name][1] for name in found if name != "melt") < 0.1

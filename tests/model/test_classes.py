@@ -26,12 +26,12 @@ def recognition(n_classes, n_atoms=200):
     rng = np.random.default_rng(0)
     p = rng.dirichlet(np.ones(n_classes), 1).astype(np.float32)
     one = np.array([0.1])
-    prediction = Prediction(classes(n_classes), p, one, one, one, one, 0.5, np.array([10]), one)
+    prediction = Prediction(classes(n_classes), p, one, one, one, one, 0.5, np.array([10]), one, one)
     found = Recognition.of_whole(prediction, 0, n_atoms)
     zeros = np.zeros(n_atoms)
     atoms = PointValues(
         index=rng.integers(-1, n_classes, n_atoms), confidence=zeros, mutual_information=zeros,
-        predictive_entropy=zeros, variation_ratio=zeros, reject_score=rng.random(n_atoms),
+        predictive_entropy=zeros, variation_ratio=zeros, reject_score=rng.random(n_atoms), reject_deviation=zeros,
         probabilities=np.empty((n_atoms, 0), dtype=np.float32),
     )  # fmt: skip
     return Recognition("whole", found.classes, atoms, found.rule, whole=prediction)

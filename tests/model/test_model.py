@@ -75,7 +75,7 @@ def fields(prediction):
         name: getattr(prediction, name)
         for name in (
             "probabilities", "mutual_information", "predictive_entropy", "variation_ratio", "reject_score", "passes",
-            "standard_error",
+            "standard_error", "reject_deviation", "rejection_uncertainty",
         )
     }  # fmt: skip
 

@@ -10,7 +10,9 @@ from ovito.pipeline import Pipeline
 from ovito_arise import AriseModifier
 from tests.ovito.helpers import FAST, crystal_and_melt, pipeline_of
 
-PROPERTIES = ["ARISE Confidence", "ARISE Mutual Information", "ARISE Reject Score"]
+PROPERTIES = [
+    "ARISE Confidence", "ARISE Mutual Information", "ARISE Reject Score", "ARISE Rejection Uncertainty",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,9 @@ def test_lammps_dump_keeps_every_property(pipeline, tmp_path):
     assert (table[:, 4] == np.asarray(data.particles["Structure Type"])).all()
     for k, name in enumerate(PROPERTIES, 5):
         assert table[:, k] == pytest.approx(np.asarray(data.particles[name]), abs=1e-6)
-    assert table[:, 8:] == pytest.approx(np.asarray(data.particles["ARISE Probability"]), abs=1e-6)
+    assert table[:, 5 + len(PROPERTIES) :] == pytest.approx(
+        np.asarray(data.particles["ARISE Probability"]), abs=1e-6
+    )
     assert import_file(str(tmp_path / "a.dump")).compute().particles.count == len(table)
 
 
@@ -77,8 +81,15 @@ def test_every_table_goes_to_text(pipeline, tmp_path, name):
             [n, str(c)] for n, c in zip(names, np.asarray(table["Count"]), strict=True)
         ]
     else:
-        last = np.array([float(v) for v in rows[-1].split()[-6:-1]])
-        names = ("Confidence", "Mutual Information", "Predictive Entropy", "Variation Ratio", "Reject Score")
+        last = np.array([float(v) for v in rows[-1].split()[-7:-1]])
+        names = (
+            "Confidence",
+            "Mutual Information",
+            "Predictive Entropy",
+            "Variation Ratio",
+            "Reject Score",
+            "Rejection Uncertainty",
+        )
         assert last == pytest.approx([table[n][-1] for n in names], abs=1e-6)
 
 

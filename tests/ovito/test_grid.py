@@ -86,6 +86,7 @@ def test_voxels_are_centred_on_the_boxes_and_hold_their_values(kind, model):
         "Confidence": p.confidence,
         "Mutual Information": p.mutual_information,
         "Reject Score": p.reject_score,
+        "Rejection Uncertainty": p.rejection_uncertainty,
         "Atoms": expected.n_atoms,
         "Structure Type": np.where(p.rejected, 0, p.index + 1),
     }.items():

@@ -8,6 +8,7 @@ from ovito.data import DataTable, ElementType
 from ovito.modifiers import PolyhedralTemplateMatchingModifier
 
 import arise_core as arise
+from arise_core.model.prediction import Rule
 from ovito_arise import AriseModifier
 from ovito_arise.clusters import show_clusters
 from ovito_arise.outputs import OTHER_COLOUR, instance_suffix
@@ -42,6 +43,10 @@ def test_values_at_particles_are_those_of_the_core(output, two_phases, field, mo
         values.mutual_information, abs=1e-5
     )
     assert np.asarray(particles["ARISE Reject Score"]) == pytest.approx(values.reject_score, abs=1e-5)
+    doubt = Rule(reject_threshold=model.card.reject.threshold).rejection_uncertainty(values)
+    assert np.asarray(particles["ARISE Rejection Uncertainty"]) == pytest.approx(doubt, abs=1e-3)
+    assert doubt.max() > 0.5  # at the border of crystal and melt
+    assert np.median(doubt) < 0.05
     assert (np.asarray(particles["Structure Type"]) == np.where(rejected, 0, values.index + 1)).all()
     assert 0.2 < rejected.mean() < 0.8  # the structure has both
 
@@ -92,6 +97,8 @@ def test_attributes_count_all_classes_and_add_up(output, model):
     assert sum(attributes[f"ARISE.fractions.{name}"] for name in names) == pytest.approx(1)
     mean = np.asarray(output.particles["ARISE Mutual Information"]).mean()
     assert attributes["ARISE.mutual_information.mean"] == pytest.approx(mean)
+    doubt = np.asarray(output.particles["ARISE Rejection Uncertainty"]).mean()
+    assert attributes["ARISE.rejection_uncertainty.mean"] == pytest.approx(doubt)
     assert attributes["ARISE.model"] == model.name
     assert (attributes["ARISE.box_size"], attributes["ARISE.stride"]) == (16.0, 8.0)
     assert "ARISE.structure.name" not in attributes
@@ -106,6 +113,7 @@ def test_box_table_has_the_predictions_of_all_boxes(output, field):
     for name, values in {
         "Confidence": p.confidence, "Mutual Information": p.mutual_information, "Variation Ratio": p.variation_ratio,
         "Predictive Entropy": p.predictive_entropy, "Reject Score": p.reject_score, "Passes": p.passes,
+        "Rejection Uncertainty": p.rejection_uncertainty,
     }.items():  # fmt: skip
         assert np.asarray(table[name]) == pytest.approx(values), name
 
@@ -145,6 +153,7 @@ def test_nothing_else_is_touched(two_phases):
         assert (np.asarray(out.particles[name]) == values).all(), name
     assert {*out.particles} - {*before} == {
         "Structure Type", "ARISE Confidence", "ARISE Mutual Information", "ARISE Reject Score",
+        "ARISE Rejection Uncertainty",
     }  # fmt: skip
     assert "Structure Type" not in data.particles  # the pipeline's input
 
@@ -192,6 +201,11 @@ def test_whole_structure_gives_attributes(fcc, model):
         whole.mutual_information[0], abs=1e-6
     )
     assert data.attributes["ARISE.structure.reject_score"] == pytest.approx(whole.reject_score[0], abs=1e-6)
+    assert data.attributes["ARISE.structure.rejection_uncertainty"] == pytest.approx(
+        whole.rejection_uncertainty[0], abs=1e-6
+    )
+    in_between, _ = analysed(fcc, whole_structure=True, reject_threshold=float(whole.reject_score[0]))
+    assert in_between.attributes["ARISE.structure.rejection_uncertainty"] > 0.5
     filtered, _ = analysed(fcc, whole_structure=True, classes="HCP")
     assert filtered.attributes["ARISE.structure.name"] == "OTHER"
 
@@ -207,7 +221,13 @@ def test_only_selected_leaves_the_others_out(two_phases, model):
     expected = arise.strided_map(alone, model, stride=8.0, passes=16, tolerance=None)
     values = expected.values_at(expected.grid.structure.positions)
     assert np.asarray(out.particles["ARISE Confidence"])[lower] == pytest.approx(values.confidence, abs=1e-5)
-    for name in ("ARISE Confidence", "ARISE Mutual Information", "ARISE Reject Score", "ARISE Probability"):
+    for name in (
+        "ARISE Confidence",
+        "ARISE Mutual Information",
+        "ARISE Reject Score",
+        "ARISE Rejection Uncertainty",
+        "ARISE Probability",
+    ):
         assert np.isnan(np.asarray(out.particles[name])[~lower]).all()
     assert (np.asarray(out.particles["Structure Type"])[~lower] == 0).all()
     assert np.asarray(out.particles.colors)[~lower] == pytest.approx(

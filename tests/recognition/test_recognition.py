@@ -13,7 +13,9 @@ from arise_core.errors import FileError
 from arise_core.geometry import builders
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
+from arise_core.model.prediction import Rule
 from arise_core.recognition.maps import StridedMap
+from arise_core.recognition.result import Recognition
 from tests.conftest import shaken
 
 LABEL = "fcc_Cu_A_cF4_225_a"
@@ -322,3 +324,31 @@ def test_what_is_printed_fits_on_a_line(model, fcc):
     assert (
         repr(arise.classify([fcc] * 6, model, passes=4)) == "<Prediction of 6: fcc, fcc, fcc, fcc, fcc, ...>"
     )
+
+
+def test_what_is_printed_speaks_of_a_rejection_in_doubt(model, fcc):
+    sure = arise.classify(fcc, model, passes=16)
+    doubted = sure.with_threshold(float(sure.reject_score[0]))
+    said = f"fcc (rejection in doubt: {doubted.rejection_uncertainty[0]:.2f} bit)"
+    assert repr(doubted) == f"<Prediction of 1: {said}>"
+    whole = Recognition.of_whole(doubted, 0, 4).with_rule(
+        Rule(reject_threshold=doubted.reject_threshold + 1e-12)
+    )
+    assert repr(whole) == f"<Recognition of 4 atoms (whole): {said}>"
+    assert repr(Recognition.of_whole(sure, 0, 4)) == "<Recognition of 4 atoms (whole): fcc>"
+
+
+def test_a_map_has_the_doubt_of_the_rejection_everywhere(model, fcc):
+    field = arise.strided_map(fcc, model, box_size=12.0, stride=8.0, passes=16)
+    p = field.prediction
+    data = field.to_xarray()
+    assert data["rejection_uncertainty"].attrs["units"] == "bit"
+    assert data["rejection_uncertainty"].values.ravel() == pytest.approx(p.rejection_uncertainty)
+    at_boxes = field.at(field.centers)
+    assert at_boxes.reject_deviation == pytest.approx(p.reject_deviation, abs=1e-6)
+    found = Recognition.of_map(field)
+    half = found.with_rule(Rule(reject_threshold=float(found.atoms.reject_score.mean())))
+    doubt = half.atom_rejection_uncertainty
+    assert found.rejection_uncertainty < 1e-3 < half.rejection_uncertainty == pytest.approx(doubt.mean())
+    assert half.record()["rejection_uncertainty"] == half.rejection_uncertainty
+    assert half.with_rule(Rule()).rejection_uncertainty == 0
