@@ -4,7 +4,7 @@
 
 The crystals are built from their space groups and Wyckoff positions. Their mutual information stands beside that of
 the pristine structures of the classes themselves, from the same number of passes. Whether they are rejected is asked
-again with displaced atoms and in boxes, as in a map, with 96 passes.
+again with displaced atoms and in boxes, as in a map, with 96 passes. Families of crystals say what answers are honest.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import arise_core as arise
 from benchmarks.measure import DOCS
 from benchmarks.unknown.crystals import CRYSTALS
-from benchmarks.unknown.figures import BOX, DELTA, SPACING, each, find, summary
+from benchmarks.unknown.figures import BOX, DELTA, SPACING, each, families, find, summary
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -42,7 +42,12 @@ def main(arguments: list[str] | None = None) -> None:
         f"that are rejected, crystals scaled to nearest neighbours at {SPACING} Å. None of these crystals takes part "
         "in training."
     )
-    text = "\n\n".join(["# Crystals that are none of the classes", about, summary(found), each(found)]) + "\n"
+    text = (
+        "\n\n".join(
+            ["# Crystals that are none of the classes", about, summary(found), families(found), each(found)]
+        )
+        + "\n"
+    )
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "unknown.md").write_text(text, encoding="utf-8")
     print(text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from ase.spacegroup import crystal
 
 from arise_core import Structure
@@ -10,7 +12,7 @@ from ase_arise import from_atoms
 #: Symbols, Wyckoff positions, number of the space group and of its origin choice, a, b, c, alpha, beta, gamma (Å,
 #: degrees).
 CUBIC, HEXAGONAL = [90, 90, 90], [90, 90, 120]
-CRYSTALS = {
+FIRST = {
     "fluorite, CaF2": (["Ca", "F"], [(0, 0, 0), (1 / 4, 1 / 4, 1 / 4)], 225, 1, [5.463] * 3 + CUBIC),
     "tungsten carbide, WC": (
         ["W", "C"], [(0, 0, 0), (1 / 3, 2 / 3, 1 / 2)], 187, 1, [2.906, 2.906, 2.837, *HEXAGONAL],
@@ -76,7 +78,6 @@ CRYSTALS = {
     "bismuth telluride, Bi2Te3": (
         ["Te", "Bi", "Te"], [(0, 0, 0), (0, 0, 0.4), (0, 0, 0.212)], 166, 1, [4.38, 4.38, 30.49, *HEXAGONAL],
     ),
-    # Superstructures of fcc and bcc: either answer, the lattice or a rejection, is right in its way.
     "D0_22, Al3Ti (on fcc)": (
         ["Ti", "Al", "Al"], [(0, 0, 0), (0, 0, 1 / 2), (0, 1 / 2, 1 / 4)], 139, 1, [3.84, 3.84, 8.58, *CUBIC],
     ),
@@ -85,6 +86,195 @@ CRYSTALS = {
     ),
     "B32, NaTl (on bcc)": (["Na", "Tl"], [(1 / 8,) * 3, (3 / 8,) * 3], 227, 2, [7.48] * 3 + CUBIC),
 }  # fmt: skip
+SECOND = {
+    # Stackings of close-packed layers, and of the double layers of zinc blende and wurtzite, that are no class.
+    "4H, SiC": (
+        ["Si", "Si", "C", "C"], [(0, 0, 0), (1 / 3, 2 / 3, 1 / 4), (0, 0, 3 / 16), (1 / 3, 2 / 3, 7 / 16)], 186, 1,
+        [3.081, 3.081, 10.085, *HEXAGONAL],
+    ),
+    "6H, SiC": (
+        ["Si"] * 3 + ["C"] * 3,
+        [(0, 0, 0), (1 / 3, 2 / 3, 1 / 6), (1 / 3, 2 / 3, 5 / 6),
+         (0, 0, 1 / 8), (1 / 3, 2 / 3, 7 / 24), (1 / 3, 2 / 3, 23 / 24)],
+        186, 1, [3.081, 3.081, 15.12, *HEXAGONAL],
+    ),
+    "15R, SiC": (
+        ["Si"] * 5 + ["C"] * 5, [(0, 0, (k + s) / 15) for s in (0, 3 / 4) for k in (0, 3, 7, 9, 11)], 160, 1,
+        [3.081, 3.081, 37.8, *HEXAGONAL],
+    ),
+    "9R, ZnS": (
+        ["Zn"] * 3 + ["S"] * 3, [(0, 0, (k + s) / 9) for s in (0, 3 / 4) for k in (0, 5, 7)], 160, 1,
+        [3.82, 3.82, 28.1, *HEXAGONAL],
+    ),
+    "6H stacking of spheres": (
+        ["Ce", "Ce"], [(0, 0, 1 / 4), (1 / 3, 2 / 3, 1 / 12)], 194, 1, [3.65, 3.65, 17.88, *HEXAGONAL],
+    ),
+    "15R stacking of spheres": (
+        ["Ce"] * 3, [(0, 0, 0), (0, 0, 2 / 15), (0, 0, 2 / 5)], 166, 1, [3.65, 3.65, 44.7, *HEXAGONAL],
+    ),
+    # Superstructures of fcc, hcp and bcc, Heusler phases and ordered vacancies in B2.
+    "L1_1, CuPt (on fcc)": (["Cu", "Pt"], [(0, 0, 0), (0, 0, 1 / 2)], 166, 1, [2.72, 2.72, 13.3, *HEXAGONAL]),
+    "D0_23, Al3Zr (on fcc)": (
+        ["Zr", "Al", "Al", "Al"], [(0, 0, 0.1188), (0, 1 / 2, 0), (0, 1 / 2, 1 / 4), (0, 0, 0.3753)], 139, 1,
+        [4.014, 4.014, 17.32, *CUBIC],
+    ),
+    "D1_a, Ni4Mo (on fcc)": (
+        ["Mo", "Ni"], [(0, 0, 0), (0.2, 0.4, 0)], 87, 1, [5.73, 5.73, 3.566, *CUBIC],
+    ),
+    "D0_24, Ni3Ti (on dhcp)": (
+        ["Ti", "Ti", "Ni", "Ni"], [(0, 0, 0), (1 / 3, 2 / 3, 1 / 4), (1 / 2, 0, 0), (0.8333, 0.6667, 1 / 4)], 194, 1,
+        [5.101, 5.101, 8.307, *HEXAGONAL],
+    ),
+    "D0_a, Cu3Ti (on hcp)": (
+        ["Ti", "Cu", "Cu"], [(0, 0, 0.655), (0, 1 / 2, 0.345), (1 / 4, 0, 0.155)], 59, 1, [5.162, 4.347, 4.531, *CUBIC],
+    ),
+    "L2_1, Cu2MnAl (on bcc)": (
+        ["Al", "Mn", "Cu"], [(0, 0, 0), (1 / 2,) * 3, (1 / 4,) * 3], 225, 1, [5.957] * 3 + CUBIC,
+    ),
+    "inverse Heusler, Hg2CuTi (on bcc)": (
+        ["Hg", "Hg", "Cu", "Ti"], [(0, 0, 0), (1 / 4,) * 3, (1 / 2,) * 3, (3 / 4,) * 3], 216, 1, [6.15] * 3 + CUBIC,
+    ),
+    "D5_13, Ni2Al3 (on B2)": (
+        ["Al", "Al", "Ni"], [(0, 0, 0), (1 / 3, 2 / 3, 0.648), (1 / 3, 2 / 3, 0.149)], 164, 1,
+        [4.036, 4.036, 4.9, *HEXAGONAL],
+    ),
+    "chalcopyrite, CuFeS2 (on zinc blende)": (
+        ["Cu", "Fe", "S"], [(0, 0, 0), (0, 0, 1 / 2), (0.2574, 1 / 4, 1 / 8)], 122, 1, [5.289, 5.289, 10.423, *CUBIC],
+    ),
+    # Martensites of B2 and bcc.
+    "B19, AuCd": (
+        ["Cd", "Au"], [(1 / 4, 0, 0.3125), (1 / 4, 1 / 2, 0.8125)], 51, 1, [4.765, 3.154, 4.864, *CUBIC],
+    ),
+    "B19', NiTi": (
+        ["Ti", "Ni"], [(0.4176, 1 / 4, 0.2164), (0.0372, 1 / 4, 0.6752)], 11, 1, [2.898, 4.108, 4.646, 90, 97.78, 90],
+    ),
+    "trigonal omega, Ti": (
+        ["Ti", "Ti"], [(0, 0, 0), (1 / 3, 2 / 3, 0.42)], 164, 1, [4.6, 4.6, 2.82, *HEXAGONAL],
+    ),
+    # Perovskites with vacancies, or inside out.
+    "vacancy-ordered perovskite, K2PtCl6": (
+        ["Pt", "K", "Cl"], [(0, 0, 0), (1 / 4,) * 3, (0.24, 0, 0)], 225, 1, [9.755] * 3 + CUBIC,
+    ),
+    "brownmillerite, Ca2Fe2O5": (
+        ["Ca", "Fe", "Fe", "O", "O", "O"],
+        [(0.4807, 0.108, 0.0233), (0, 0, 0), (0.9455, 1 / 4, 0.934), (0.263, 0.9841, 0.2385),
+         (0.0234, 0.1405, 0.0736), (0.5978, 1 / 4, 0.874)],
+        62, 1, [5.4253, 14.7687, 5.598, *CUBIC],
+    ),
+    "ReO3": (["Re", "O"], [(0, 0, 0), (1 / 2, 0, 0)], 221, 1, [3.751] * 3 + CUBIC),
+    "antiperovskite, MgCNi3": (
+        ["Mg", "C", "Ni"], [(0, 0, 0), (1 / 2,) * 3, (0, 1 / 2, 1 / 2)], 221, 1, [3.812] * 3 + CUBIC,
+    ),
+    # Rock salt with vacancies, NiAs with more atoms.
+    "NbO": (["Nb", "O"], [(0, 1 / 2, 1 / 2), (1 / 2, 0, 0)], 221, 1, [4.21] * 3 + CUBIC),
+    "B8_2, Ni2In": (
+        ["Ni", "Ni", "In"], [(0, 0, 0), (1 / 3, 2 / 3, 3 / 4), (1 / 3, 2 / 3, 1 / 4)], 194, 1,
+        [4.18, 4.18, 5.13, *HEXAGONAL],
+    ),
+    # Stacks of layers of which one alone is a class.
+    "2H, MoS2 in bulk": (
+        ["Mo", "S"], [(1 / 3, 2 / 3, 1 / 4), (1 / 3, 2 / 3, 0.621)], 194, 1, [3.161, 3.161, 12.295, *HEXAGONAL],
+    ),
+    "B10, PbO": (["O", "Pb"], [(0, 0, 0), (0, 1 / 2, 0.2385)], 129, 1, [3.975, 3.975, 5.023, *CUBIC]),
+    # Intermetallic phases, oxides and salts.
+    "Laves C36, MgNi2": (
+        ["Mg", "Mg", "Ni", "Ni", "Ni"],
+        [(0, 0, 0.094), (1 / 3, 2 / 3, 0.8442), (1 / 2, 0, 0), (0.1643, 0.3286, 1 / 4), (1 / 3, 2 / 3, 0.1251)],
+        194, 1, [4.824, 4.824, 15.826, *HEXAGONAL],
+    ),
+    "delafossite, CuFeO2": (
+        ["Cu", "Fe", "O"], [(0, 0, 0), (0, 0, 1 / 2), (0, 0, 0.1066)], 166, 1, [3.035, 3.035, 17.166, *HEXAGONAL],
+    ),
+    "ilmenite, FeTiO3": (
+        ["Fe", "Ti", "O"], [(0, 0, 0.3553), (0, 0, 0.1464), (0.3174, 0.0233, 0.2451)], 148, 1,
+        [5.088, 5.088, 14.085, *HEXAGONAL],
+    ),
+    "cotunnite, PbCl2": (
+        ["Pb", "Cl", "Cl"], [(0.246, 1 / 4, 0.088), (0.86, 1 / 4, 0.07), (0.478, 1 / 4, 0.837)], 62, 1,
+        [7.62, 4.534, 9.045, *CUBIC],
+    ),
+}  # fmt: skip
+CRYSTALS = FIRST | SECOND
+
+
+@dataclass(frozen=True)
+class Family:
+    """Crystals that ask the same of a model.
+
+    A rejection is honest whatever they are. So is the name of a class that they are made of, if the answer shows
+    doubt: the crystal is related to the class, and is not it.
+
+    Args:
+        crystals: names.
+        relatives: names of the classes that they may be called; none: they are to be rejected.
+        same: they differ from the relatives by elements only, so the name is right without doubt.
+    """
+
+    crystals: tuple[str, ...]
+    relatives: tuple[str, ...] = ()
+    same: bool = False
+
+    @property
+    def honest(self) -> str:
+        """What of answers is honest, in words."""
+        if not self.relatives:
+            return "rejected"
+        return f"{', '.join(self.relatives)}{'' if self.same else ' with doubt'}; or rejected"
+
+
+PEROVSKITES = (
+    "cubic perovskite", "cubic halide perovskite", "tetragonal halide perovskite", "orthorhombic halide perovskite",
+)  # fmt: skip
+FAMILIES = {
+    "intermetallic phases": Family((
+        "tungsten carbide, WC", "cementite, Fe3C", "A15, Cr3Si", "beta manganese, Mn", "alpha manganese, Mn",
+        "Laves C15, MgCu2", "Laves C14, MgZn2", "Laves C36, MgNi2", "sigma, CrFe", "CaCu5", "C16, Al2Cu", "MoSi2",
+        "AlB2", "CaB6", "ThCr2Si2",
+    )),
+    "oxides and salts": Family((
+        "fluorite, CaF2", "rutile, TiO2", "corundum, Al2O3", "alpha quartz, SiO2", "pyrite, FeS2", "anatase, TiO2",
+        "spinel, MgAl2O4", "calcite, CaCO3", "cuprite, Cu2O", "delafossite, CuFeO2", "ilmenite, FeTiO3",
+        "cotunnite, PbCl2",
+    )),
+    "polytypes": Family(("4H, SiC", "6H, SiC", "15R, SiC", "9R, ZnS"), ("zinc blende", "wurtzite")),
+    "stackings of spheres": Family(
+        ("6H stacking of spheres", "15R stacking of spheres"), ("fcc", "hcp", "dhcp", "alpha-Sm")
+    ),
+    "on fcc, hcp and dhcp": Family(
+        (
+            "D0_22, Al3Ti (on fcc)", "D0_23, Al3Zr (on fcc)", "L1_1, CuPt (on fcc)", "D1_a, Ni4Mo (on fcc)",
+            "D0_19, Ni3Sn", "D0_24, Ni3Ti (on dhcp)", "D0_a, Cu3Ti (on hcp)",
+        ),
+        ("fcc", "hcp", "dhcp", "L1_2", "L1_0"),
+    ),
+    "on bcc and B2": Family(
+        (
+            "D0_3, AlFe3 (on bcc)", "B32, NaTl (on bcc)", "L2_1, Cu2MnAl (on bcc)",
+            "inverse Heusler, Hg2CuTi (on bcc)", "D5_13, Ni2Al3 (on B2)",
+        ),
+        ("bcc", "CsCl (B2)"),
+    ),
+    "on zinc blende": Family(
+        ("half-Heusler, MgAgAs", "chalcopyrite, CuFeS2 (on zinc blende)"),
+        ("zinc blende", "Cu2CdSnS4 (stannite)", "Cu2ZnSnS4 (kesterite)"),
+    ),
+    "martensites and omega": Family(
+        ("omega titanium, Ti", "trigonal omega, Ti", "B19, AuCd", "B19', NiTi"), ("bcc", "hcp", "CsCl (B2)")
+    ),
+    "perovskites with vacancies": Family(
+        ("vacancy-ordered perovskite, K2PtCl6", "brownmillerite, Ca2Fe2O5", "ReO3"), PEROVSKITES
+    ),
+    "antiperovskites": Family(("antiperovskite, MgCNi3",), PEROVSKITES, same=True),
+    "rock salt and NiAs, emptied or filled": Family(
+        ("NbO", "B8_2, Ni2In", "bismuth telluride, Bi2Te3"), ("rock salt", "NiAs")
+    ),
+    "stacks of layers": Family(("2H, MoS2 in bulk", "B10, PbO"), ("MoS2 monolayer", "FeSe monolayer")),
+}  # fmt: skip
+
+
+def family(crystal: str) -> str:
+    """Name of the family that a crystal of the table belongs to."""
+    return next(name for name, one in FAMILIES.items() if crystal in one.crystals)
 
 
 def unknown(name: str) -> Structure:

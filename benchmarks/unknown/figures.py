@@ -11,10 +11,10 @@ from sklearn.metrics import roc_auc_score
 import arise_core as arise
 from arise_core.crystals.crystal import prototype_crystals
 from arise_core.geometry import builders
-from arise_core.geometry.arrays import FloatArray
+from arise_core.geometry.arrays import BoolArray, FloatArray
 from arise_core.geometry.structure import Structure
 from benchmarks.tables import markdown
-from benchmarks.unknown.crystals import unknown
+from benchmarks.unknown.crystals import FAMILIES, FIRST, family, unknown
 
 SHOWN = 3  # classes a crystal
 DELTA = 0.04  # of the nearest-neighbour distance, largest displacement of the noisy crystals
@@ -23,9 +23,11 @@ SPACING = 2.6  # Å, nearest neighbours of the crystals that are cut into boxes
 BOXED = 400  # atoms of such a crystal at least
 NOISY = 200  # atoms of a displaced crystal at least
 MAP_PASSES = 96
+DOUBT = 0.1  # bit, from which an answer shows doubt: of its mutual information or of its rejection
 COLUMNS = (
-    "crystal", "most similar classes (probability, %)", "mutual information, bit", "known crystals with less, %",
-    "reject score", "displaced", "boxes rejected, %",
+    "crystal", "family", "most similar classes (probability, %)", "mutual information, bit",
+    "known crystals with less, %", "doubt of the rejection, bit", "reject score", "displaced", "boxes rejected, %",
+    "honest",
 )  # fmt: skip
 
 
@@ -102,6 +104,16 @@ def find(model: arise.Model, passes: int, names: Sequence[str], known: int | Non
     )
 
 
+def honest(names: Sequence[str], prediction: arise.Prediction) -> BoolArray:
+    """Which answers are honest by the measure of their families, (n,): see `Family`."""
+    doubted = np.fmax(prediction.mutual_information, prediction.rejection_uncertainty) > DOUBT
+    out = prediction.rejected.copy()
+    for k, (crystal, answer) in enumerate(zip(names, prediction.names, strict=True)):
+        one = FAMILIES[family(crystal)]
+        out[k] |= answer in one.relatives and (one.same or doubted[k])
+    return out
+
+
 def area(unknown: FloatArray, known: FloatArray) -> str:
     """Area under the ROC curve of a score that is to tell the unknown from the known."""
     truth = np.r_[np.ones(len(unknown)), np.zeros(len(known))]
@@ -111,6 +123,7 @@ def area(unknown: FloatArray, known: FloatArray) -> str:
 def summary(found: Found) -> str:
     """Sentences and a table about all crystals together."""
     f = found
+    first = np.isin(f.names, list(FIRST))
     least, middle, most = np.quantile(f.known.mutual_information, [0.05, 0.5, 0.95])
     text = (
         f"Mutual information of the {len(f.known)} pristine structures of the classes, from as many passes: median "
@@ -122,6 +135,15 @@ def summary(found: Found) -> str:
     share = [100 * p.rejected.mean() for p in (f.unknown, f.unknown_moved, f.known, f.known_moved)]
     rows = [
         (f"unknown crystals ({len(f.unknown)})", f"{share[0]:.0f}", f"{share[1]:.0f}"),
+        *(
+            (
+                f"{text} ({which.sum()})",
+                f"{100 * f.unknown.rejected[which].mean():.0f}",
+                f"{100 * f.unknown_moved.rejected[which].mean():.0f}",
+            )
+            for text, which in ((f"of them the first {len(FIRST)}", first), ("and the others", ~first))
+            if which.any()
+        ),
         (classes, f"{share[2]:.1f}", f"{share[3]:.1f}"),
         (
             "area under the ROC curve of the reject score",
@@ -133,10 +155,29 @@ def summary(found: Found) -> str:
     return f"{text}\n\n{table}"
 
 
+def families(found: Found) -> str:
+    """A row a family: what is honest, and how often it is said."""
+    answers = (found.unknown, found.unknown_moved)
+    right = [honest(found.names, p) for p in answers]
+    mine = np.array([family(name) for name in found.names])
+    rows = [
+        (name, one.honest, str((mine == name).sum()), *(f"{100 * r[mine == name].mean():.0f}" for r in right))
+        for name, one in FAMILIES.items()
+        if (mine == name).any()
+    ]
+    rows.append(("all", "", str(len(mine)), *(f"{100 * r.mean():.0f}" for r in right)))
+    text = (
+        "A rejection is honest for every crystal. A relative is also honest as the class that it is made of, if the "
+        f"answer shows doubt: more than {DOUBT} bit of mutual information or of doubt of the rejection."
+    )
+    columns = ("family", "honest answers", "crystals", "honest, %", "displaced")
+    return f"{text}\n\n{markdown(rows, columns, ('left', 'left', 'right', 'right', 'right'))}"
+
+
 def each(found: Found) -> str:
     """A row a crystal."""
     names = {p.label: p.name for p in arise.prototypes()}
-    p = found.unknown
+    p, right = found.unknown, honest(found.names, found.unknown)
     rows = []
     for k, name in enumerate(found.names):
         order = np.argsort(-p.probabilities[k])[:SHOWN]
@@ -151,11 +192,14 @@ def each(found: Found) -> str:
         rows.append(
             (
                 name,
+                family(name),
                 ", ".join(similar),
                 f"{mutual:.4f}",
                 f"{below:.1f}",
+                f"{p.rejection_uncertainty[k]:.4f}",
                 *scores,
                 f"{100 * found.boxes[k]:.0f}",
+                "yes" if right[k] else "no",
             )
         )
-    return markdown(rows, COLUMNS, ("left", "left", *["right"] * 5))
+    return markdown(rows, COLUMNS, ("left", "left", "left", *["right"] * 6, "left"))
