@@ -17,6 +17,12 @@ Top = Annotated[int, typer.Option(min=1, help="Classes shown for each structure.
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+Draw = Annotated[
+    bool,
+    typer.Option(
+        "--draw", help="Fill partly occupied sites at random (by --seed): a supercell of 500 atoms."
+    ),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with 3 if a structure is rejected or has no label.")
 ]

@@ -21,7 +21,7 @@ from arise_cli.console import (
     say_written,
     write_file,
 )
-from arise_cli.options import Csv, Json, ModelOption, Overwrite, Strict, Top, check_suffix, takes
+from arise_cli.options import Csv, Draw, Json, ModelOption, Overwrite, Strict, Top, check_suffix, takes
 from arise_core.errors import InputError, MissingFileError
 from arise_core.settings import (
     DEFAULT_MODEL,
@@ -53,6 +53,7 @@ def classify_files(
     as_json: Json = False,
     as_csv: Csv = False,
     out: Annotated[Path | None, typer.Option(help="Write JSON or CSV here instead (.json or .csv).")] = None,
+    draw: Draw = False,
     overwrite: Overwrite = False,
     strict: Strict = False,
     **settings: Any,
@@ -64,7 +65,7 @@ def classify_files(
 
     output = Output.checked(as_json, as_csv, out, overwrite)
     network = as_model(model)
-    found = _read(files)
+    found = _read(files, draw=settings["seed"] if draw else None)
     with bar("classify") as progress:
         prediction = classify([f.material for f in found], network, progress=progress, **settings)
     results = [Recognition.of_whole(prediction, k, len(f.material)) for k, f in enumerate(found)]
@@ -86,6 +87,7 @@ def map_file(
     atoms_out: Annotated[
         Path | None, typer.Option("--atoms", help="Write the annotated atoms here (.xyz, .traj, .db, ...).")
     ] = None,
+    draw: Draw = False,
     overwrite: Overwrite = False,
     strict: Strict = False,
     **settings: Any,
@@ -102,7 +104,7 @@ def map_file(
     check_places([out, atoms_out], overwrite)
     options = RecognitionSettings.of({"mode": "local", **settings})
     network = as_model(model)
-    found = _read([file if "@" in Path(file).name else f"{file}@-1"])
+    found = _read([file if "@" in Path(file).name else f"{file}@-1"], draw=settings["seed"] if draw else None)
     if out is not None and len(found) > 1:
         raise typer.BadParameter(f"takes one frame, {file!r} has {len(found)}", param_hint="--out")
     with bar("map") as progress:
@@ -165,14 +167,16 @@ class Found:
     material: Material  # the one look at them
 
 
-def _read(files: Sequence[str], classes: bool = False) -> list[Found]:
+def _read(files: Sequence[str], classes: bool = False, draw: int | None = None) -> list[Found]:
     """All frames of files, checked.
 
     Args:
         files: their names, as `ase.io` takes them.
         classes: a name that is no file may be that of a class.
+        draw: fill partly occupied sites at random, with this seed; None: they are refused.
     """
     from ase_arise.convert import frames, to_material
+    from ase_arise.occupancy import occupied
 
     found = []
     for file in files:
@@ -180,6 +184,8 @@ def _read(files: Sequence[str], classes: bool = False) -> list[Found]:
         images = [prototype] if prototype is not None else list(frames(file))
         for k, atoms in enumerate(images):
             name = f"{file} [{k}]" if len(images) > 1 else file
+            if draw is not None:
+                atoms = occupied(atoms, seed=draw)
             found.append(Found(name, atoms, to_material(atoms, f"{name}: ")))
     return found
 

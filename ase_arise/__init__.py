@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ase_arise.calculator import AriseCalculator
     from ase_arise.convert import from_atoms
     from ase_arise.observer import AriseObserver, Row, StopSimulation
+    from ase_arise.occupancy import occupied
     from ase_arise.representations import similarity
     from ase_arise.screening.run import screen
     from ase_arise.storage import from_row, read, row_fields, write
@@ -28,6 +29,7 @@ _PLACES = {
     "classify": "annotation",
     "from_atoms": "convert",
     "from_row": "storage",
+    "occupied": "occupancy",
     "read": "storage",
     "row_fields": "storage",
     "screen": "screening.run",
@@ -44,6 +46,7 @@ __all__ = [
     "classify",
     "from_atoms",
     "from_row",
+    "occupied",
     "read",
     "row_fields",
     "screen",

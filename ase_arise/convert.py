@@ -15,6 +15,7 @@ import arise_core as arise
 from arise_core.errors import FileError, InputError, InputTypeError, MissingFileError
 from arise_core.geometry.material import Material
 from arise_core.runtime.files import file_errors
+from ase_arise.occupancy import check_occupancies
 
 Images = Atoms | str | os.PathLike[str] | Iterable[Atoms]
 ModelLike = arise.Model | str | os.PathLike[str]
@@ -29,11 +30,12 @@ def from_atoms(atoms: Atoms, where: str = "") -> arise.Structure:
 
     Raises:
         TypeError: not an `Atoms` object.
-        ValueError: no atoms, ghost atoms (atomic number 0), NaN or infinite coordinates, or a periodic cell
-            without volume.
+        ValueError: no atoms, ghost atoms (atomic number 0), partly occupied sites, NaN or infinite coordinates, or a
+            periodic cell without volume.
     """
     if not isinstance(atoms, Atoms):
         raise InputTypeError(f"{where}`atoms` must be an ase.Atoms object, got {type(atoms).__name__}")
+    check_occupancies(atoms, where)
     ghosts = np.flatnonzero(atoms.numbers == 0)
     if len(ghosts):
         raise InputError(

@@ -7,7 +7,7 @@ the arrays of `annotate` through both; for all other formats they are `ase.io`'s
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from ase.db.core import str_represents
 from ase.db.row import AtomsRow
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
+from arise_core.crystals.occupancy import ARRAYS as OCCUPANCY_ARRAYS
+from arise_core.crystals.occupancy import KINDS, sites_of
 from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import write_atomically
 from ase_arise.convert import Images, frames
@@ -36,6 +38,9 @@ ARRAYS = (
 NUMBERS = ("confidence", "mutual_information", "rejection_uncertainty")
 #: Entry of `info` (.traj) and of `data` (databases) that holds them.
 PACKED = "arise_atoms"
+#: Entry of `data` that holds occupancies of sites, and arrays that belong to them.
+OCCUPANCIES = "arise_occupancies"
+SITES = (*OCCUPANCY_ARRAYS, KINDS)
 #: Names in databases that differ from those in `info`: what is typed often is short.
 DATABASE_NAMES = {"mutual_information": "mi", "predictive_entropy": "entropy"}
 
@@ -148,6 +153,11 @@ def row_fields(atoms: Atoms) -> dict[str, Any]:
     values = _pack(atoms)
     if values:
         data[PACKED] = values
+    if sites_of(atoms) is not None:  # a row that forgets them would be taken for full
+        data[OCCUPANCIES] = {
+            "info": atoms.info.get("occupancy"),
+            **{name: atoms.arrays[name] for name in SITES if name in atoms.arrays},
+        }
     return {"key_value_pairs": pairs, "data": data}
 
 
@@ -165,7 +175,18 @@ def from_row(row: AtomsRow) -> Atoms:
     if "arise_label" in atoms.info:
         for name in (*NUMBERS, "predictive_entropy", "reject_score"):
             atoms.info.setdefault(f"arise_{name}", float("nan"))
-    return _unpack(atoms, data.get(PACKED))
+    return _unpack(with_occupancies(atoms, data), data.get(PACKED))
+
+
+def with_occupancies(atoms: Atoms, data: Mapping[str, Any]) -> Atoms:
+    """Put back the occupancies that `row_fields` put into the data of a row."""
+    stated = dict(data.get(OCCUPANCIES, {}))
+    info = stated.pop("info", None)
+    if info is not None:
+        atoms.info["occupancy"] = info
+    for name, values in stated.items():
+        atoms.set_array(name, np.asarray(values))
+    return atoms
 
 
 def searchable(value: Any) -> Any:

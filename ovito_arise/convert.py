@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 import numpy as np
 from ovito.data import DataCollection, ElementType, Particles, ParticleType, Property, SimulationCell
@@ -11,12 +13,17 @@ from ovito.pipeline import Pipeline, StaticSource
 
 from arise_core import Structure
 from arise_core.crystals.elements import ATOMIC_NUMBERS, SYMBOLS, element_of_mass
+from arise_core.crystals.occupancy import KINDS, TOLERANCE, are_contents, sites_of_kinds
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.material import Material
 
 #: Key of `types_to_elements` that stands for every type that is not named.
 ANY_TYPE = "*"
+#: Property of particles with the share of a site that an atom takes, or each element of it.
+OCCUPANCY = "Occupancy"
+#: How the comment of an extended XYZ file begins an entry that is neither number nor text.
+JSON = "_JSON"
 
 
 @dataclass(frozen=True)
@@ -39,20 +46,22 @@ def to_atoms(
         only_selected: leave out particles whose `Selection` is zero.
 
     Raises:
-        ValueError: no particles; no selection; NaN coordinates; a periodic cell without volume; types
-            whose element is not known.
+        ValueError: no particles; no selection; partly occupied sites; NaN coordinates; a periodic cell without
+            volume; types whose element is not known.
     """
     particles = data.particles
     if particles is None or particles.count == 0:
         raise InputError("The operation requires particles, but the pipeline has none")
     selected = _selected(_property(particles, "Selection")) if only_selected else None
     chosen = slice(None) if selected is None else selected
+    _check_occupancies(particles, chosen)
     positions = np.asarray(particles["Position"])[chosen]
     types = _property(particles, "Particle Type")
     if types is None:
         numbers = _one_element(len(positions), types_to_elements)
     else:
         numbers = atomic_numbers(np.asarray(types)[chosen], types.types, types_to_elements)
+    _check_kinds_of_sites(data, numbers, chosen)
     if data.cell is None:
         # OVITO's stubs forget that there may be no cell
         return Analysed(Material.of(Structure(positions, numbers)), np.zeros(3), selected)  # type: ignore[unreachable]
@@ -139,6 +148,50 @@ def _property(particles: Particles, name: str) -> Property | None:
     found = particles.get(name)
     assert found is None or isinstance(found, Property)
     return found
+
+
+def _check_occupancies(particles: Particles, chosen: BoolArray | slice) -> None:
+    """Refuse particles that stand for sites which are partly occupied or shared by elements.
+
+    The property `Occupancy` has a number, or one for each element (as from CIF files); all zero stands for nothing.
+    """
+    stated = _property(particles, OCCUPANCY)
+    if stated is None:
+        return
+    names = stated.component_names or (OCCUPANCY,)
+    values = np.nan_to_num(np.asarray(stated, dtype=np.float64)[chosen].reshape(-1, len(names)), nan=1.0)
+    full = np.abs(values.max(axis=1) - 1) <= TOLERANCE
+    full &= (np.abs(values) > TOLERANCE).sum(axis=1) == 1
+    partial = np.flatnonzero(~full)
+    if len(partial) and values.any():
+        first = partial[0]
+        content = " + ".join(f"{n} {x:g}" for n, x in zip(names, values[first], strict=True) if x)
+        _refuse_partial(OCCUPANCY, f"{len(partial)} of {len(values)}, first {first}: {content or 'empty'}")
+
+
+def _check_kinds_of_sites(data: DataCollection, numbers: IntArray, chosen: BoolArray | slice) -> None:
+    """Refuse occupancies of CIF files that came through ASE and extended XYZ: they are in the comment then."""
+    text = data.attributes.get("occupancy")
+    if not isinstance(text, str) or not text.startswith(JSON):
+        return
+    try:
+        stated = json.loads(text.removeprefix(JSON))
+    except json.JSONDecodeError:
+        return
+    kinds = _property(data.particles, KINDS)
+    if are_contents(stated):
+        of_sites = None if kinds is None else np.asarray(kinds)[chosen]
+        shown = sites_of_kinds(numbers, of_sites, stated).shown()
+        if shown:
+            _refuse_partial("occupancy", shown)
+
+
+def _refuse_partial(name: str, shown: str) -> NoReturn:
+    raise InputError(
+        f"`{name}` says that particles are partly occupied sites ({shown}), and as full ones they would be another "
+        "crystal. Draw them at random before, with `arise map FILE --draw --atoms drawn.xyz` or `ase_arise.occupied`; "
+        f"if that is done, delete `{name}`"
+    )
 
 
 def _selected(selection: Property | None) -> BoolArray:

@@ -29,6 +29,16 @@ def shaken(structure: arise.Structure, sigma: float, seed: int = 0) -> arise.Str
     return arise.Structure(moved, structure.numbers, structure.cell, structure.pbc)
 
 
+def cif(*sites: str) -> str:
+    """A CIF of a face-centred cubic cell of 3.95 Å with some sites: label, element, x, y, z, occupancy."""
+    lengths = "".join(f"_cell_length_{k} 3.95\n" for k in "abc")
+    angles = "".join(f"_cell_angle_{k} 90\n" for k in ("alpha", "beta", "gamma"))
+    group = "_symmetry_space_group_name_H-M 'F m -3 m'\n_symmetry_Int_Tables_number 225\n"
+    columns = ("label", "type_symbol", "fract_x", "fract_y", "fract_z", "occupancy")
+    table = "loop_\n" + "".join(f"_atom_site_{c}\n" for c in columns)
+    return f"data_x\n{lengths}{angles}{group}{table}" + "".join(f"{s}\n" for s in sites)
+
+
 @pytest.fixture(scope="session")
 def fcc() -> arise.Structure:
     """Thermal fcc copper, cubic cell of 21.7 Å, 864 atoms."""

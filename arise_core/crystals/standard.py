@@ -10,6 +10,7 @@ import ase.cell
 import ase.io
 import numpy as np
 
+from arise_core.crystals.occupancy import sites_of
 from arise_core.crystals.symmetry import primitive
 from arise_core.errors import InputError, MissingFileError
 from arise_core.geometry.arrays import FloatArray, IntArray
@@ -41,12 +42,12 @@ def read_structure(path: Path) -> Structure:
         count = len(images) if isinstance(images, list) else 0
         raise InputError(f"structure file {str(path)!r} must hold one structure, it holds {count}")
     atoms = images[0]
-    for site, content in atoms.info.get("occupancy", {}).items():
-        if len(content) > 1 or abs(sum(content.values()) - 1) > 1e-3:
-            raise InputError(
-                f"structure file {str(path)!r}: site {site} is partly occupied, {content}; a class needs an "
-                "ordered crystal"
-            )
+    sites = sites_of(atoms)
+    if sites is not None and sites.shown():
+        raise InputError(
+            f"structure file {str(path)!r}: sites are partly occupied ({sites.shown()}); a class needs an ordered "
+            "crystal"
+        )
     try:
         structure = Structure(atoms.positions, atoms.numbers, atoms.cell[:], atoms.pbc)
         Material.of(structure).check_overlaps()

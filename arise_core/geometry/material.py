@@ -126,9 +126,11 @@ class Material:
         atoms = np.sort(near.index[pairs], axis=1)
         a, b = atoms[np.argmin(distance)]
         count = len(np.unique(atoms, axis=0))
+        differ = structure.numbers[a] != structure.numbers[b]
+        shared = ". Of a site that elements share, one has to be drawn" if differ else ""
         return (
             f"`positions` has overlapping atoms: {count} pairs closer than {OVERLAP_DISTANCE} Å, closest are "
-            f"atoms {a} and {b} at {distance.min():.4f} Å"
+            f"atoms {a} and {b} at {distance.min():.4f} Å{shared}"
         )
 
     # --- how far neighbours are -------------------------------------------------------------------------------

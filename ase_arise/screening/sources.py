@@ -16,7 +16,7 @@ from ase.io import iread
 
 from arise_core.errors import InputError, MissingFileError, MissingPackageError
 from arise_core.runtime.files import file_errors
-from ase_arise.storage import searchable, without_password
+from ase_arise.storage import searchable, with_occupancies, without_password
 
 #: Entries that are recognised together, written together, and lost together by a kill.
 BATCH = 64
@@ -196,7 +196,8 @@ def _row_entry(database: Any, source: str, number: int) -> Entry:
     try:
         row = database.get(id=number)
         pairs = {k: v for k, v in row.key_value_pairs.items() if not k.startswith("arise_")}
-        return Entry(source, number, row.unique_id, row.toatoms(), pairs=pairs)
+        atoms = with_occupancies(row.toatoms(), row.data)
+        return Entry(source, number, row.unique_id, atoms, pairs=pairs)
     except Exception as error:  # a damaged row
         reason = f"cannot be read: {_one_line(error)}"
         return Entry(source, number, _identifier(source, number), None, reason)
