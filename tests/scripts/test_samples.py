@@ -1,0 +1,234 @@
+"""`python -m benchmarks.samples` and `.bain` on little, and whether the samples are what they are said to be."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from ase import Atoms
+
+import arise_core as arise
+from arise_core.crystals.symmetry import space_group
+from arise_core.geometry.neighbors import PairFinder
+from ase_arise import from_atoms
+from benchmarks.samples import bain, chemistry
+from benchmarks.samples.__main__ import main
+from benchmarks.samples.figures import KEYS, REJECTED, ask, shares, wrong_answers
+from benchmarks.samples.hosts import CONSTANTS, Sample, holes, material_of, shaken, spacing, supercell, unit
+from benchmarks.samples.kinds import KINDS, samples_of
+from benchmarks.samples.strain import axial, deformed, like_indium, own_cells
+
+GROUPS = {"fcc": 225, "bcc": 229, "hcp": 194, "diamond": 227, "rock salt": 225, "zinc blende": 216, "B2": 221,
+          "L1_2": 221, "In": 139, "gamma-Pu": 70, "beta-Sn": 141, "L1_0": 123}  # fmt: skip
+
+
+def every(kind: str, **wanted: str) -> list[Sample]:
+    """Samples of a kind with these values, at least one."""
+    found = [s for s in samples_of(kind, 1) if all(getattr(s, k) == v for k, v in wanted.items())]
+    assert found
+    return found
+
+
+# --- samples ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_are_the_same_each_time_and_have_a_class(kind):
+    labels = {p.label for p in arise.prototypes()}
+    once, again = list(samples_of(kind, 1)), list(samples_of(kind, 1))
+    assert len(once) == len(again) > 5
+    for a, b in zip(once, again, strict=True):
+        assert (a.group, a.lattice, a.detail, a.ways) == (b.group, b.lattice, b.detail, b.ways)
+        np.testing.assert_array_equal(a.structure.positions, b.structure.positions)
+        np.testing.assert_array_equal(a.structure.numbers, b.structure.numbers)
+        assert a.label in labels
+        assert len(a.structure) <= 1500
+
+
+def test_hosts_have_the_space_group_of_their_lattice():
+    for lattice, materials in CONSTANTS.items():
+        for material in materials:
+            assert space_group(from_atoms(unit(lattice, material))) == GROUPS[lattice]
+
+
+@pytest.mark.parametrize("name", own_cells())
+def test_crystals_with_an_axial_ratio_of_their_own(name):
+    label, cell = own_cells()[name]
+    assert space_group(from_atoms(cell)) == GROUPS[label]
+
+
+@pytest.mark.parametrize(("lattice", "radii", "octahedral"), [
+    ("fcc", {0.5: 4, 0.433: 8}, 4), ("bcc", {0.559: 12, 0.5: 6}, 6), ("rock salt", {0.433: 8}, 8),
+])  # fmt: skip
+def test_holes_are_where_they_are_known_to_be(lattice, radii, octahedral):
+    """Distance of the nearest host atom in lattice constants: fcc 1/2 and √3/4, bcc √5/4 and 1/2."""
+    cell = unit(lattice, material_of(lattice, 0))
+    places = holes(cell, lattice)
+    around = supercell(cell, 3 * cell.cell.lengths()[0])
+    middle = cell.cell.lengths().copy()
+    distance = [np.linalg.norm(around.positions - p - middle, axis=1).min() for p in places]
+    values, counts = np.unique(np.round(np.array(distance) / cell.cell[0, 0], 3), return_counts=True)
+    assert dict(zip(values, counts, strict=True)) == radii
+    assert len(holes(cell, lattice, octahedral=True)) == octahedral
+
+
+def test_noise_has_the_size_that_is_said():
+    atoms = supercell(unit("fcc", "Cu"))
+    moved = shaken(atoms, spacing(atoms), np.random.default_rng(0))
+    size = np.sqrt(((moved.positions - atoms.positions) ** 2).sum(axis=1).mean())
+    assert size == pytest.approx(0.05 * 3.615 / np.sqrt(2), rel=0.05)  # 500 atoms: 2 %
+
+
+@pytest.mark.parametrize("share", chemistry.SUBSTITUTED)
+def test_share_of_foreign_atoms(share):
+    for sample in every("substitution", group=f"{100 * share:g} %"):
+        cell = unit(sample.lattice, material_of(sample.lattice, 0))
+        foreign = int((~np.isin(sample.structure.numbers, cell.numbers)).sum())
+        assert foreign == max(1, round(share * len(sample.structure)))
+        assert len(sample.structure.species) <= len(set(cell.numbers)) + 3
+
+
+@pytest.mark.parametrize("kind", ["interstitials", "surfaces"])
+def test_added_atoms_keep_their_distance(kind):
+    for sample in samples_of(kind, 1):
+        s = sample.structure
+        alike = arise.Structure(s.positions, np.ones(len(s)), s.cell, s.pbc)
+        assert PairFinder(alike).nearest(1, 1).min() > 0.9
+
+
+def test_interstitials_are_as_many_as_said():
+    for sample in every("interstitials", group="5 %"):
+        n_host = int(
+            np.isin(
+                sample.structure.numbers, unit(sample.lattice, material_of(sample.lattice, 0)).numbers
+            ).sum()
+        )
+        assert len(sample.structure) - n_host == round(0.05 * n_host)
+
+
+def test_surfaces_are_changed_at_one_to_three_places():
+    for sample in samples_of("surfaces", 2):
+        host = {n for m in CONSTANTS[sample.lattice] for n in Atoms(m).numbers}
+        added = sample.structure.numbers[~np.isin(sample.structure.numbers, list(host | {6}))]
+        assert len(added) <= 6  # three molecules
+        if sample.group.startswith("clean"):
+            assert len(sample.structure.species) == 1
+        elif sample.lattice != "diamond":
+            assert len(sample.structure.species) > 1
+
+
+def test_one_sublattice_is_mixed_and_the_other_left():
+    for sample in every("sublattices", group="(Ni,Co,Fe)3Al"):
+        assert (sample.structure.numbers == 13).sum() == len(sample.structure) / 4
+        assert set(sample.structure.species) == {13, 26, 27, 28}
+
+
+def test_strain():
+    atoms = unit("fcc", "Cu")
+    direction = np.array([1.0, 1, 1])
+    long = deformed(atoms, axial(direction, 0.05, 1 / np.sqrt(1.05) - 1))
+    assert long.get_volume() == pytest.approx(atoms.get_volume(), rel=1e-12)
+    diagonal = [a.cell.array.sum(axis=0) @ direction for a in (atoms, long)]
+    assert diagonal[1] / diagonal[0] == pytest.approx(1.05)
+    cubic, slanted = np.array([0.0, 0, 1]), np.array([0.0, 1, 1])
+    at = 1 / np.sqrt(1.05) - 1
+    assert like_indium("fcc", axial(cubic, 0.05, at))
+    assert not like_indium("L1_2", axial(cubic, 0.05, at))
+    assert not like_indium("fcc", axial(slanted, 0.05, at))
+    assert not like_indium("fcc", axial(cubic, -0.05, 0.0))
+    for sample in samples_of("sheared", 1):  # shear keeps the volume
+        at_rest = supercell(unit(sample.lattice, material_of(sample.lattice, 0)), 17.0)
+        assert abs(np.linalg.det(sample.structure.cell)) == pytest.approx(at_rest.get_volume())
+
+
+# --- figures ----------------------------------------------------------------------------------------------------
+
+
+def test_asking(model):
+    structure = from_atoms(supercell(unit("bcc", "Fe")))
+    for way in ("whole", "open", "atoms", "16", "8"):
+        labels, bits = ask(structure, model, way)
+        assert set(labels) == {arise.prototype("bcc").label}
+        assert (bits < 0.5).all()
+        assert len(labels) == {"whole": 1, "open": 1, "atoms": len(structure)}.get(way, len(labels))
+    assert len(labels) > 50
+    liquid = arise.Structure(
+        np.random.default_rng(0).uniform(0, 14, (150, 3)), np.full(150, 26), np.eye(3) * 14, True
+    )
+    assert list(ask(liquid, model, "whole")[0]) == [REJECTED]
+
+
+def test_shares_are_counted_by_answers():
+    fcc, bcc = (arise.prototype(name).label for name in ("fcc", "bcc"))
+    key = dict(zip(KEYS, ("alloys", "a", "fcc", "b", "16 Å"), strict=True))
+    answers = pd.DataFrame(
+        [
+            key | {"said": said, "right": said == fcc, "n": n, "bits": bits, "model": model}
+            for model, said, n, bits in [
+                ("before", fcc, 1, 0.1), ("before", bcc, 2, 0.6), ("before", REJECTED, 1, 0.9), ("after", fcc, 4, 0.0)
+            ]
+        ]
+    )  # fmt: skip
+    (row,) = shares(answers, KEYS).to_dict("records")
+    assert (row["answers"], row["before"], row["after"]) == (4, 0.25, 1.0)
+    assert row["before doubt when wrong"] == pytest.approx(0.5)
+    assert np.isnan(row["after doubt when wrong"])
+    assert row["before wrong"] == "bcc 50, rejected 25"
+    assert wrong_answers(answers[answers["model"] == "after"]) == ""
+
+
+def test_document(tmp_path, capsys):
+    main(
+        [
+            "--baseline",
+            "arise-108-ideal",
+            "--only",
+            "solutions",
+            "own",
+            "--samples",
+            "3",
+            "--out",
+            str(tmp_path),
+        ]
+    )
+    text = (tmp_path / "samples.md").read_text(encoding="utf-8")
+    assert text in capsys.readouterr().out
+    assert "before `arise-108-ideal`" in text
+    assert "after `arise-108`" in text
+    assert "## Chemistry\n\n### solutions\n" in text
+    assert "## Strain\n\n### own\n" in text
+    table = pd.read_csv(tmp_path / "samples.csv")
+    assert list(table.columns[: len(KEYS)]) == KEYS
+    assert set(table["kind"]) == {"solutions", "own"}
+    assert table[["before", "after"]].stack().between(0, 1).all()
+    assert (table[(table["kind"] == "own")]["after"] == 1).all()
+
+
+def test_an_unknown_kind_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["--only", "nothing"])
+    assert "interstitials" in capsys.readouterr().err
+
+
+# --- Bain path --------------------------------------------------------------------------------------------------
+
+
+def test_cells_of_the_path():
+    for ratio, group in ((1.0, 225), (bain.BCC, 229), (0.9, 139), (1.4, 139)):
+        cell = bain.cell(ratio)
+        assert space_group(from_atoms(cell)) == group
+        assert cell.get_volume() == pytest.approx(4 * bain.VOLUME)
+    for ratio in np.linspace(bain.FROM, bain.TO, 13):
+        assert spacing(bain.cell(ratio)) == pytest.approx(bain.neighbours(ratio))
+
+
+def test_bain_path(tmp_path, capsys):
+    bain.main(["--passes", "32", "--steps", "4", "--out", str(tmp_path)])
+    text = (tmp_path / "bain.md").read_text(encoding="utf-8")
+    assert text in capsys.readouterr().out
+    assert (tmp_path / "pictures" / "bain.png").read_bytes().startswith(b"\x89PNG")
+    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("|")}
+    for lattice, ratio in (("bcc", "0.707"), ("fcc", "1.000")):
+        assert rows[f"{ratio} ({lattice})"].count(f"{lattice} 1.00") == 2
+    assert "1.200" in rows
+    assert "1.075 (In)" in rows
