@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -137,13 +138,19 @@ def _whole_number(ends: tuple[int, int], rng: Generator) -> int:
 
 
 def _make(task: Task[Disorder], rng: Generator) -> tuple[FloatArray, str]:
-    return _features(task, rng), DISORDERED
+    return disordered_sample(task, task.common.box_atoms, rng), DISORDERED
 
 
-def _features(task: Task[Disorder], rng: Generator) -> FloatArray:
-    """Descriptor of a box or of the whole cube, (n_features,); NaN for too few atoms."""
+def disordered_sample(task: Task[Any], box_atoms: tuple[int, int], rng: Generator) -> FloatArray:
+    """Descriptor of a box or of the whole cube, (n_features,); NaN for too few atoms.
+
+    Args:
+        task: with settings of disorder.
+        box_atoms: range of the number of atoms in a box.
+        rng: random numbers.
+    """
     own, common, settings = task.own, task.common, task.descriptor
-    whole, wanted = disordered_structure(own, common.box_atoms, rng)
+    whole, wanted = disordered_structure(own, box_atoms, rng)
     if rng.random() < own.whole:
         return describe(whole, settings)
     edge = float(np.cbrt(abs(np.linalg.det(whole.cell)) * min(wanted / len(whole), own.largest)))

@@ -1,16 +1,18 @@
-"""Small pieces of crystals, cubes and spheres, as small boxes and clusters hold them."""
+"""Small pieces of crystals, cubes and spheres, as small boxes and clusters hold them, and small pieces of disorder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from arise_core.crystals.crystal import Crystal
+from arise_core.crystals.naming import DISORDERED
 from arise_core.descriptor.soap import describe
 from arise_core.geometry.arrays import FloatArray
 from arise_core.training.fields import AS_DETAIL, Table, share, span
 from arise_core.training.samples.common import Common
+from arise_core.training.samples.disorder import Disorder, disordered_sample
 from arise_core.training.samples.job import Generator
-from arise_core.training.samples.kind import OfClass, Task
+from arise_core.training.samples.kind import OfClass, OfNone, Task
 from arise_core.training.samples.noise import Noise, imperfect
 from arise_core.training.samples.pieces import random_piece
 
@@ -31,7 +33,7 @@ class FewAtoms(Table):
         noise: imperfections.
     """
 
-    atoms: tuple[int, int] = span(16, 60, least=1)
+    atoms: tuple[int, int] = span(12, 60, least=1)
     open: float = share(0.25)
     noise: Noise = field(default_factory=_noise, metadata=AS_DETAIL)
 
@@ -50,4 +52,20 @@ def _make(crystal: Crystal, task: Task[FewAtoms], rng: Generator) -> tuple[Float
     return describe(imperfect(piece, own.noise, rng), task.descriptor), crystal.label
 
 
+@dataclass(frozen=True, kw_only=True)
+class FewDisordered(Disorder):
+    """Disorder in small boxes.
+
+    Args:
+        atoms: range of the number of atoms.
+    """
+
+    atoms: tuple[int, int] = span(12, 60, least=1)
+
+
+def _make_disordered(task: Task[FewDisordered], rng: Generator) -> tuple[FloatArray, str]:
+    return disordered_sample(task, task.own.atoms, rng), DISORDERED
+
+
+FEW_DISORDERED = OfNone(name="few_disordered", settings=FewDisordered(), make=_make_disordered)
 FEW_ATOMS = OfClass(name="few_atoms", settings=FewAtoms(), times=_times, make=_make)

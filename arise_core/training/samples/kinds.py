@@ -11,7 +11,7 @@ from arise_core.training.samples.boxes import BOXES
 from arise_core.training.samples.disorder import DISORDER
 from arise_core.training.samples.elastic import ELASTIC
 from arise_core.training.samples.faults import FAULTS
-from arise_core.training.samples.few_atoms import FEW_ATOMS
+from arise_core.training.samples.few_atoms import FEW_ATOMS, FEW_DISORDERED
 from arise_core.training.samples.hot import HOT
 from arise_core.training.samples.impurities import IMPURITIES
 from arise_core.training.samples.interfaces import INTERFACES
@@ -35,7 +35,7 @@ ROUNDS: tuple[tuple[AnyKind, ...], ...] = (
     (ANTISITES, ORDERING, FAULTS),
     (AXIAL,),
     (OTHERS,),
-    (IMPURITIES, SOLUTIONS, SLABS, ELASTIC, FEW_ATOMS, INTERFACES, HOT, RELATIVES),
+    (IMPURITIES, SOLUTIONS, SLABS, ELASTIC, FEW_ATOMS, INTERFACES, HOT, RELATIVES, FEW_DISORDERED),
     (SHEETS,),
     (OTHER_TUBES,),
 )
