@@ -102,7 +102,7 @@ def wrong_answers(rows: pd.DataFrame, most: int = 3) -> str:
     names = {p.label: p.name for p in arise.prototypes()} | {REJECTED: REJECTED}
     wrong = rows[~rows["right"]].groupby("said")["n"].sum()
     wrong = wrong.sort_values(ascending=False, kind="stable")[:most]
-    return ", ".join(f"{names.get(s, s)} {100 * n / rows['n'].sum():.2g}" for s, n in wrong.items())
+    return ", ".join(f"{names.get(s, s)} {100 * n / rows['n'].sum():.3g}" for s, n in wrong.items())
 
 
 def shares(answers: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
