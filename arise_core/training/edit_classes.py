@@ -44,6 +44,10 @@ from arise_core.training.train import SamplePlan, collect_steps, targets_of
 PART_SIZE = 8
 
 
+#: Kinds of samples that are neither of the old nor of the new classes, so that they hang on both.
+NEITHER = ("unknown", "relatives", "other_tubes")
+
+
 @dataclass(frozen=True, kw_only=True)
 class AddSettings:
     """How classes are added.
@@ -284,15 +288,18 @@ def reduced(
         return replace(samples, r_cut=_ends(samples.r_cut), sigma=_ends(samples.sigma)[:2])
     few, more = -(-settings.replay_alloys // 6), settings.replay_alloys
     limits = {
+        **dict.fromkeys(kinds(), few // 2),
+        **dict.fromkeys(("alloys", "antisites", "axial"), few),
         "pristine": 1,
         "whole": settings.replay_whole,
         "boxes": settings.replay_boxes,
         "disorder": settings.replay_disorder,
-        "unknown": 0,
+        "few_disordered": settings.replay_disorder // 3,
+        **dict.fromkeys(NEITHER, 0),
         **dict.fromkeys(("close_packed_alloys", "ordering", "faults"), more),
     }
     factors = {label: min(n, 3) for label, n in samples.box_factors.items()}
-    return replace(samples.at_most(limits, others=few), box_factors=factors)
+    return replace(samples.at_most(limits), box_factors=factors)
 
 
 def _ends(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -314,7 +321,8 @@ def unknown_only(samples: PaperSamples | PerturbedSamples, settings: AddSettings
     """Crystals that are none of the old and none of the new classes, where the recipe makes such."""
     if isinstance(samples, PaperSamples):
         return PerturbedSamples().at_most({}, others=0)
-    return samples.at_most({"unknown": settings.replay_unknown}, others=0)
+    number = settings.replay_unknown
+    return samples.at_most({name: number if name == "unknown" else number // 3 for name in NEITHER}, others=0)
 
 
 def fine_tuning(base: Model, recipe: Recipe, settings: AddSettings, name: str) -> Recipe:

@@ -28,7 +28,7 @@ class Relatives(OtherCrystals):
         polytypes: share of polytypes; the others are superlattices.
         atoms: in the period of a superlattice, at most: in a small box nothing tells a larger one from a random alloy.
         species: numbers of elements of a superlattice, drawn from these.
-        unlike: distance of normalised fingerprints from every class, at least.
+        unlike: distance of normalised fingerprints from every class, at least, of polytypes and of superlattices.
         layers: range of the number of layers in the period of a polytype.
         hexagonal: range of the share of its layers that are stacked as in wurtzite; in zinc blende it is 0.
     """
@@ -36,29 +36,36 @@ class Relatives(OtherCrystals):
     polytypes: float = share(0.25)
     atoms: int = at_least(2, 8)
     species: tuple[int, ...] = several(2, 2, 2, 3, low=2)
-    unlike: float = at_least(0, 0.05)
+    unlike: tuple[float, float] = span(0.015, 0.05, least=0)
     layers: tuple[int, int] = span(4, 12, least=2)
     hexagonal: tuple[float, float] = span(0.2, 0.8, least=0)
 
 
-def superlattice(known: Sequence[Crystal], own: Relatives, rng: Generator) -> Structure:
-    """Elements in a random order that repeats, on the sites of an elemental class."""
-    parents = [
-        c.unit
-        for c in known
-        if c.dimension == 3 and len(c.unit.species) == 1 and 2 * len(c.unit) <= own.atoms
-    ]
+def relative(known: Sequence[Crystal], own: Relatives, rng: Generator) -> Structure:
+    """A random superlattice or polytype that is none of the known crystals."""
     prints = np.array([c.fingerprint for c in known])
+    parents = [c.unit for c in known if _is_parent(c, own)]
+    stacked = not parents or rng.random() < own.polytypes
     while True:
-        parent = parents[int(rng.integers(len(parents)))]
-        cell = supercell(parent, _hermite(int(rng.integers(2, own.atoms // len(parent), endpoint=True)), rng))
-        kinds = rng.integers(int(rng.choice(own.species)), size=len(cell))
-        if len(np.unique(kinds)) < 2:
-            continue
-        elements = rng.choice(ELEMENTS, kinds.max() + 1, replace=False)
-        found = Structure(cell.positions, elements[kinds], cell.cell, cell.pbc)
-        if np.linalg.norm(prints - fingerprint(found), axis=1).min() >= own.unlike:
+        found = polytype(own, rng) if stacked else superlattice(parents, own, rng)
+        if np.linalg.norm(prints - fingerprint(found), axis=1).min() >= own.unlike[0 if stacked else 1]:
             return found
+
+
+def _is_parent(crystal: Crystal, own: Relatives) -> bool:
+    few = 2 * len(crystal.unit) <= own.atoms
+    return few and crystal.dimension == 3 and len(crystal.unit.species) == 1
+
+
+def superlattice(parents: Sequence[Structure], own: Relatives, rng: Generator) -> Structure:
+    """Elements in a random order that repeats, on the sites of an elemental crystal."""
+    parent = parents[int(rng.integers(len(parents)))]
+    size = int(rng.integers(2, own.atoms // len(parent), endpoint=True))
+    cell = supercell(parent, _hermite(size, rng))
+    n = int(rng.choice(own.species))
+    kinds = np.append(rng.permutation(n)[:2], rng.integers(n, size=len(cell) - 2))
+    elements = rng.choice(ELEMENTS, n, replace=False)
+    return Structure(cell.positions, elements[rng.permutation(kinds)], cell.cell, cell.pbc)
 
 
 def _hermite(size: int, rng: Generator) -> IntArray:
@@ -89,11 +96,8 @@ def polytype(own: Relatives, rng: Generator) -> Structure:
 
 def _make(task: Task[Relatives], rng: Generator) -> tuple[FloatArray, str]:
     own, common = task.own, task.common
-    like_zinc_blende = rng.random() < own.polytypes
-    unit = polytype(own, rng) if like_zinc_blende else superlattice(task.known, own, rng)
-    return common.whole_or_box(
-        Crystal(info=INFO, unit=unit), own.whole, task.descriptor, rng, own.noise
-    ), UNKNOWN
+    crystal = Crystal(info=INFO, unit=relative(task.known, own, rng))
+    return common.whole_or_box(crystal, own.whole, task.descriptor, rng, own.noise), UNKNOWN
 
 
 RELATIVES = OfNone(name="relatives", settings=Relatives(), make=_make)
