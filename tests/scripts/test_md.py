@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import ase.io
 import numpy as np
@@ -20,7 +22,7 @@ from benchmarks.md.order import crystalline_fraction
 MELTS_AT = 1150.0  # K, whatever the material
 
 
-def row(name: str) -> materials.Material | materials.Glass:
+def row(name: str) -> Any:
     return next(r for table in materials.read_table() for r in table if r.name == name)
 
 
@@ -62,7 +64,7 @@ def stand_in(script: str, folder: Path, variables: Mapping[str, object]) -> None
         return
     frames = []
     for k in range(int(variables["frames"])):
-        frame = atoms.copy() if script == "in.crystal" else molten(atoms)
+        frame = atoms.copy() if script in {"in.crystal", "in.superheated"} else molten(atoms)
         frame.rattle(0.05, seed=k)
         frames.append(frame)
     write_dump(folder / "frames.dump", frames, elements, low=-3.0)
@@ -120,6 +122,50 @@ def test_from_table_to_document(without_lammps, tmp_path, capsys):
     assert "| Cu_mishin1.eam.alloy | 1327 " in text
     assert f"{points['Ag']['temperature']:.0f} ± {points['Ag']['uncertainty']:.0f}" in text
     assert "16 Å 1.00000" in text
+
+
+def test_superheated_crystals_and_their_melts(without_lammps, tmp_path, monkeypatch):
+    frames, out = tmp_path / "frames", tmp_path / "docs"
+    usual, superheated, glasses = materials.read_table()
+    superheated = [replace(r, fractions=[1.1]) for r in superheated]
+    monkeypatch.setattr(run, "read_table", lambda: (usual, superheated, glasses))
+    run.main(["--out", str(frames), "--only", "Cu-fcc"])
+    index = run.read_index(frames / "index.csv")
+    assert list(index["file"]) == ["Cu-fcc/superheated-1.10-0.npz", "Cu-fcc/dense-1.10-0.npz"]
+    assert list(index["label"]) == ["fcc_Cu_A_cF4_225_a", ""]
+    assert set(index["temperature_K"]) == {f"{1.1 * row('Cu-fcc').melting_guess:.1f}"}
+    assert list(index["valid"]) == ["1", "1"]
+    assert index["at_sites"].astype(float).tolist() == pytest.approx([1.0, 0.0], abs=0.2)
+
+    accuracy.main(["--frames", str(frames), "--out", str(out)])
+    table = pd.read_csv(out / "md.csv").set_index("phase")
+    assert (table.loc["superheated", ["boxes 16", "boxes 8", "ARISE"]] > 0.99).all()
+    assert (table.loc["dense", ["boxes 16", "ARISE"]] < 0.2).all()
+    text = (out / "md.md").read_text(encoding="utf-8")
+    assert "## Superheated crystals" in text
+    assert "superheated crystals against these melts: 16 Å 1.00000" in text
+    assert "against liquids" not in text
+
+
+def test_how_many_atoms_are_at_their_sites():
+    sites = materials.near_cube(materials.unit_cell(row("Cu-hcp")), edge=20.0, n_atoms=500)
+    frame = sites.copy()
+    frame.set_cell(sites.cell.array * [[1.02], [0.99], [1.01]], scale_atoms=True)
+    frame.rattle(0.2, seed=0)
+    frame.positions += [7.0, -3.0, 11.0]  # a shift of all
+    frame.positions[:50] += frame.cell.array[0] * 0.123  # these have moved away
+    frame.wrap()
+    assert states.share_at_sites(frame, sites) == 1 - 50 / len(sites)
+
+
+def test_a_superheated_crystal_that_melted_is_not_valid(tmp_path):
+    state = states.states_of(row("Fe-bcc"), 1772.0)[0]
+    assert (state.name, state.temperature, state.solid) == ("superheated-1.10", 1949.2, True)
+    sites = materials.near_cube(materials.unit_cell(state.material), edge=20.0, n_atoms=500)
+    frames = [sites.copy() for _ in range(states.FRAMES)]
+    for frame, share in zip(frames, (1.0, 0.99, 0.98), strict=True):
+        frame.info["at_sites"] = share
+    assert [r["valid"] for r in states.index_rows(state, frames, 0.3, tmp_path)] == [1, 1, 0]
 
 
 def test_a_failure_of_one_material_does_not_stop_the_others(without_lammps, tmp_path, monkeypatch, capsys):
