@@ -89,6 +89,7 @@ def evaluate(structure: arise.Structure, label: str, model: arise.Model, lattice
         answered = np.isfinite(p.reject_score)  # false for boxes with too few atoms
         right = p.labels == label if label else answered
         row[f"boxes {size:g}"] = float((right & ~p.rejected).mean())
+        row[f"answered {size:g}"] = float(answered.mean())
         row[f"scores {size:g}"] = p.reject_score[answered]
         if size == BOXES[0]:
             at = field.values_at(structure.positions)
@@ -111,7 +112,14 @@ def areas(rows: list[dict[str, Any]], solid_phase: str, melt_phase: str, up_to: 
     return out
 
 
-COLUMNS = [*(f"boxes {s:g}" for s in BOXES), "ARISE", "PTM", "a-CNA", "Ackland-Jones"]
+COLUMNS = [
+    *(f"boxes {s:g}" for s in BOXES),
+    f"answered {BOXES[-1]:g}",
+    "ARISE",
+    "PTM",
+    "a-CNA",
+    "Ackland-Jones",
+]
 
 
 def means(rows: list[dict[str, Any]]) -> pd.DataFrame:
@@ -183,8 +191,9 @@ def document(
         "Made by `python -m benchmarks.md.run --out DIR` (potentials, melting points, frames) and "
         "`python -m benchmarks.md.accuracy --frames DIR`.\n"
         f"Model `{model.name}` ({model.card.weights_sha256[:12]}), {PASSES} passes, {platform.machine()}, "
-        f"reject threshold {model.card.reject.threshold}. `boxes N`: share of boxes of N Å, %; the other "
-        "columns are per atom, %, ARISE at 16 Å boxes and 8 Å stride. Boxes with too few atoms for an answer count as "
+        f"reject threshold {model.card.reject.threshold}. `boxes N`: share of boxes of N Å, %; "
+        f"`answered {BOXES[-1]:g}`: share of boxes with enough atoms, %; the other columns are "
+        "per atom, %, ARISE at 16 Å boxes and 8 Å stride. Boxes with too few atoms for an answer count as "
         f"not right in crystals and as no crystal in liquids. {left_out} frames were not what they should be and are "
         "left out.",
         "## Crystals: right class and not rejected",
