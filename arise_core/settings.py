@@ -169,8 +169,15 @@ class DescriptorSettings:
         return self.channel_size * len(self.channels)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain types only, for cards and recipes; `from_dict` is the inverse."""
-        return asdict(self) | {"channels": [asdict(c) for c in self.channels]}
+        """Plain types only, for cards and recipes; `from_dict` is the inverse.
+
+        Weights of pairs of species are left out where all are alike, as in cards of before there were any.
+        """
+        channels = [asdict(c) for c in self.channels]
+        for channel in channels:
+            if channel["pairs"] == 0:
+                del channel["pairs"]
+        return asdict(self) | {"channels": channels}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> DescriptorSettings:
