@@ -288,8 +288,6 @@ def reduced(
         return replace(samples, r_cut=_ends(samples.r_cut), sigma=_ends(samples.sigma)[:2])
     few, more = -(-settings.replay_alloys // 6), settings.replay_alloys
     limits = {
-        **dict.fromkeys(kinds(), few // 2),
-        **dict.fromkeys(("alloys", "antisites", "axial"), few),
         "pristine": 1,
         "whole": settings.replay_whole,
         "boxes": settings.replay_boxes,
@@ -297,9 +295,11 @@ def reduced(
         "few_disordered": settings.replay_disorder // 3,
         **dict.fromkeys(NEITHER, 0),
         **dict.fromkeys(("close_packed_alloys", "ordering", "faults"), more),
+        **dict.fromkeys(("impurities", "solutions", "slabs", "elastic", "hot", "sheets"), few // 2),
+        **dict.fromkeys(("few_atoms", "interfaces"), few // 2),
     }
     factors = {label: min(n, 3) for label, n in samples.box_factors.items()}
-    return replace(samples.at_most(limits), box_factors=factors)
+    return replace(samples.at_most(limits, others=few), box_factors=factors)
 
 
 def _ends(values: tuple[float, ...]) -> tuple[float, ...]:
