@@ -21,10 +21,14 @@ FEWEST = 16  # atoms in a box; boxes with fewer are not asked
 REJECTED = "rejected"
 #: What tells the samples of a row of the table apart.
 KEYS = ["kind", "group", "lattice", "detail", "asked"]
-#: How a sample is asked, as the documents call it. "atoms": by a map of 16 Å boxes, each atom counts.
+#: How a sample is asked, as the documents call it. "atoms", "fine": by a map of 16 Å boxes, each atom counts.
 WAYS = {
-    "whole": "whole", "open": "whole, cut out", "atoms": "atoms of a map", "16": "16 Å", "12": "12 Å", "8": "8 Å",
+    "whole": "whole", "open": "whole, cut out", "atoms": "atoms of a map", "fine": "atoms of a map, stride 4 Å",
+    "16": "16 Å", "12": "12 Å", "8": "8 Å",
 }  # fmt: skip
+#: Ways that give one answer a sample.
+WHOLE = ("whole", "open")
+DOUBT = 0.3  # bit, of a tube that is no class and taken for one, at least
 
 
 def boxes_of(structure: arise.Structure, model: arise.Model, size: float) -> arise.StridedMap:
@@ -35,63 +39,98 @@ def boxes_of(structure: arise.Structure, model: arise.Model, size: float) -> ari
     )  # fmt: skip
 
 
-def ask(structure: arise.Structure, model: arise.Model, way: str) -> tuple[np.ndarray, np.ndarray]:
+def ask(
+    structure: arise.Structure, model: arise.Model, way: str, counted: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Labels, or `REJECTED`, and mutual information (bit) of what has an answer, (n,) each.
 
     Args:
         structure: of a sample.
         model: which.
         way: key of `WAYS`.
+        counted: atoms that count if it is atoms that are asked for, (n_atoms,); None: all.
     """
-    if way in ("whole", "open"):
+    if way in WHOLE:
         whole = opened(structure) if way == "open" else structure
         answer: Any = arise.classify(whole, model, passes=PASSES)
     elif way == "atoms":
         answer = boxes_of(structure, model, 16.0).values_at_atoms()
+    elif way == "fine":
+        fine = arise.strided_map(structure, model, box_size=16.0, stride=4.0, passes=PASSES, tolerance=None)
+        answer = fine.values_at_atoms()
     else:
         answer = boxes_of(structure, model, float(way)).prediction
     threshold = model.card.reject.threshold
     found = answer.index >= 0
+    if way in ("atoms", "fine") and counted is not None:
+        found &= counted
     labels = np.array(model.classes, dtype=object)[answer.index]
     if threshold is not None:
         labels = np.where(answer.reject_score >= threshold, REJECTED, labels)
     return labels[found], answer.mutual_information[found]
 
 
+def right_ones(sample: Sample, labels: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    """Which answers are right, (n,): the class of the sample; if it has none, no class, or that of a tube in doubt.
+
+    Args:
+        sample: which.
+        labels: from `ask`.
+        bits: from `ask`.
+    """
+    if sample.label is not None:
+        return np.asarray(labels == sample.label)
+    tubes = [p.label for p in arise.prototypes() if p.dimension == 1]
+    return np.asarray((labels == REJECTED) | (np.isin(labels.astype(str), tubes) & (bits >= DOUBT)))
+
+
 def answers_of(kind: str, sample: Sample, model: arise.Model) -> list[dict[str, Any]]:
     """A row for each thing that a model said of a sample, with the number of times, and the doubt."""
     rows = []
     for way in sample.ways:
-        labels, bits = ask(sample.structure, model, way)
-        for label in sorted(set(labels)):
-            same = labels == label
+        labels, bits = ask(sample.structure, model, way, sample.counted)
+        right = right_ones(sample, labels, bits)
+        for label, good in sorted(set(zip(labels, right.tolist(), strict=True))):
+            same = (labels == label) & (right == good)
             key = (kind, sample.group, sample.lattice, sample.detail, WAYS[way])
             rows.append(
                 dict(zip(KEYS, key, strict=True))
-                | {"said": label, "right": label == sample.label, "n": int(same.sum())}
+                | {"said": label, "right": good, "n": int(same.sum())}
                 | {"bits": float(bits[same].sum())}
             )
     return rows
 
 
-def find(
-    models: Mapping[str, arise.Model], kinds: Sequence[str], draws: int | None = None, most: int | None = None
-) -> pd.DataFrame:
-    """What models say: one row a sample, way, model and answer, with how many boxes or atoms gave it.
+def chosen(
+    kinds: Sequence[str], draws: int | None = None, most: int | None = None
+) -> dict[str, list[Sample]]:
+    """Samples by kind.
 
     Args:
-        models: by what their columns are called.
         kinds: keys of `KINDS`.
         draws: samples of everything; None: as many as the long form has.
         most: samples of a kind at most, chosen at random.
     """
-    rows: list[dict[str, Any]] = []
+    found = {}
     for kind in kinds:
         samples = list(samples_of(kind, draws))
         if most is not None and len(samples) > most:
-            chosen = np.random.default_rng(SEED).permutation(len(samples))[:most]
-            samples = [samples[i] for i in sorted(chosen)]
-        for sample in tqdm(samples, desc=kind, leave=False, disable=not sys.stderr.isatty()):
+            places = np.random.default_rng(SEED).permutation(len(samples))[:most]
+            samples = [samples[i] for i in sorted(places)]
+        found[kind] = samples
+    return found
+
+
+def find(models: Mapping[str, arise.Model], samples: Mapping[str, Sequence[Sample]]) -> pd.DataFrame:
+    """What models say: one row a sample, way, model and answer, with how many boxes or atoms gave it.
+
+    Args:
+        models: by what their columns are called.
+        samples: from `chosen`.
+    """
+    rows: list[dict[str, Any]] = []
+    for kind, some in samples.items():
+        for sample in tqdm(some, desc=kind, leave=False, disable=not sys.stderr.isatty()):
             for name, model in models.items():
                 rows += [row | {"model": name} for row in answers_of(kind, sample, model)]
     return pd.DataFrame(rows)

@@ -32,7 +32,9 @@ CONSTANTS: dict[str, dict[str, tuple[float, ...]]] = {
 LATTICES = tuple(CONSTANTS)
 ELEMENTAL = ("fcc", "bcc", "hcp", "diamond")
 #: Names that classes have under another one here.
-NAMES = {"B2": "CsCl (B2)", "In": "In (bct)"}
+NAMES = {
+    "B2": "CsCl (B2)", "In": "In (bct)", "boron nitride": "hexagonal BN monolayer", "MoS2": "MoS2 monolayer",
+}  # fmt: skip
 ASE_NAMES = {"rock salt": "rocksalt", "zinc blende": "zincblende", "B2": "cesiumchloride"}
 
 
@@ -42,10 +44,12 @@ class Sample:
 
     Args:
         group: such as the share of foreign atoms; a row of the tables.
-        lattice: key of `CONSTANTS`, or name of a class.
+        lattice: key of `CONSTANTS` or `NAMES`, or name of a class; of what has no class any name.
         detail: what else distinguishes it, such as a facet.
         structure: as it is asked.
         ways: how it is asked, see `benchmarks.samples.figures`.
+        listed: whether it has a class. If not, it is to be rejected, or taken for a tube with doubt.
+        counted: which atoms count in a map that is asked for atoms, (n,); None: all.
     """
 
     group: str
@@ -53,11 +57,13 @@ class Sample:
     detail: str
     structure: arise.Structure
     ways: tuple[str, ...]
+    listed: bool = True
+    counted: np.ndarray | None = None
 
     @property
-    def label(self) -> str:
-        """Label of the class that is right."""
-        return arise.prototype(NAMES.get(self.lattice, self.lattice)).label
+    def label(self) -> str | None:
+        """Label of the class that is right; None if it has none."""
+        return arise.prototype(NAMES.get(self.lattice, self.lattice)).label if self.listed else None
 
 
 #: Makes the samples of a kind: random numbers, and how many there are to be of everything.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchmarks.samples import chemistry, strain
+from benchmarks.samples import chemistry, layers, rolled, strain
 from benchmarks.samples.hosts import Maker, Sample
 
 SEED = 20_260
@@ -33,10 +33,10 @@ class Kind:
     @property
     def text(self) -> str:
         """What the samples are."""
-        return (self.make.__doc__ or "").strip()
+        return " ".join((self.make.__doc__ or "").split())
 
 
-CHEMISTRY, STRAIN = "Chemistry", "Strain"
+CHEMISTRY, STRAIN, LAYERS = "Chemistry", "Strain", "Sheets and tubes"
 KINDS = {
     "substitution": Kind(part=CHEMISTRY, make=chemistry.substitution, draws=3),
     "interstitials": Kind(part=CHEMISTRY, make=chemistry.interstitials, draws=3),
@@ -48,6 +48,8 @@ KINDS = {
     "films": Kind(part=STRAIN, make=strain.films, draws=2),
     "sheared": Kind(part=STRAIN, make=strain.sheared, draws=2),
     "own": Kind(part=STRAIN, make=strain.own, draws=4),
+    "sheets": Kind(part=LAYERS, make=layers.sheets, draws=5, goal=97.0),
+    "tubes": Kind(part=LAYERS, make=rolled.tubes, draws=2, goal=95.0),
 }
 
 

@@ -9,9 +9,10 @@ from ase import Atoms
 
 import arise_core as arise
 from arise_core.crystals.symmetry import space_group
+from arise_core.errors import FileError, InputError
 from arise_core.geometry.neighbors import PairFinder
 from ase_arise import from_atoms
-from benchmarks.samples import bain, chemistry
+from benchmarks.samples import bain, chemistry, earlier
 from benchmarks.samples.__main__ import main
 from benchmarks.samples.figures import KEYS, REJECTED, ask, shares, wrong_answers
 from benchmarks.samples.hosts import CONSTANTS, Sample, holes, material_of, shaken, spacing, supercell, unit
@@ -41,7 +42,7 @@ def test_samples_are_the_same_each_time_and_have_a_class(kind):
         assert (a.group, a.lattice, a.detail, a.ways) == (b.group, b.lattice, b.detail, b.ways)
         np.testing.assert_array_equal(a.structure.positions, b.structure.positions)
         np.testing.assert_array_equal(a.structure.numbers, b.structure.numbers)
-        assert a.label in labels
+        assert a.label in labels or (kind == "tubes" and a.label is None)
         assert len(a.structure) <= 1500
 
 
@@ -202,6 +203,99 @@ def test_document(tmp_path, capsys):
     assert set(table["kind"]) == {"solutions", "own"}
     assert table[["before", "after"]].stack().between(0, 1).all()
     assert (table[(table["kind"] == "own")]["after"] == 1).all()
+
+    given = ["--only", "solutions", "own", "--samples", "3", "--out", str(tmp_path / "again")]
+    main(
+        [
+            *given,
+            "--model",
+            "arise-108-ideal",
+            "--before",
+            str(tmp_path / "samples.csv"),
+            "--before-name",
+            "the last",
+        ]
+    )
+    again = pd.read_csv(tmp_path / "again" / "samples.csv")
+    figures = ["", " doubt when wrong", " wrong"]
+    pd.testing.assert_frame_equal(
+        again[[f"before{f}" for f in figures]],
+        table[[f"after{f}" for f in figures]].set_axis([f"before{f}" for f in figures], axis=1),
+    )
+    pd.testing.assert_series_equal(again["after"], table["before"], check_names=False)
+    assert "before the last, after `arise-108-ideal`" in (tmp_path / "again" / "samples.md").read_text(
+        encoding="utf-8"
+    )
+    with pytest.raises(SystemExit):
+        main([*given, "--samples", "4", "--before", str(tmp_path / "samples.csv")])
+    assert "`--before` has" in capsys.readouterr().err
+
+
+EARLIER = pd.DataFrame(
+    [
+        ("own", "CuAu", "L1_0", "", "whole", 4, 0.25, 0.4, "bcc 75"),
+        ("own", "CuAu", "L1_0", "", "16 Å", 1296, 0.6667, 0.1, "rejected 33"),
+        ("own", "In", "In", "", "16 Å", 4, 1.0, None, None),
+    ],
+    columns=[*KEYS, "answers", "old", "old doubt when wrong", "old wrong"],
+)  # fmt: skip
+
+
+@pytest.fixture
+def samples():
+    atoms = from_atoms(unit("fcc", "Cu"))
+    gold = Sample(group="CuAu", lattice="L1_0", detail="", structure=atoms, ways=("whole", "16"))
+    return {"own": [gold] * 4 + [Sample(group="In", lattice="In", detail="", structure=atoms, ways=("16",))]}
+
+
+def written(folder, table=EARLIER, name="earlier.csv"):
+    table.to_csv(folder / name, index=False)
+    return folder / name
+
+
+def test_earlier_figures_are_weighted_by_answers(tmp_path, samples):
+    past = earlier.of_samples(earlier.read([written(tmp_path)]), samples)
+    now = EARLIER[KEYS].assign(said="L1_0", right=True, n=EARLIER["answers"], bits=0.0, model="after")
+    answers = earlier.with_earlier(now, past)
+    whole, boxes = shares(answers, ["kind", "asked"]).to_dict("records")
+    assert (whole["before"], whole["answers"], whole["after"]) == (0.25, 4, 1)
+    assert (boxes["before"], boxes["answers"]) == ((864 + 4) / 1300, 1300)
+    assert boxes["before doubt when wrong"] == pytest.approx(0.1)
+    told = earlier.with_words(shares(answers, KEYS), past)
+    assert told["before wrong"].tolist() == ["bcc 75", "rejected 33", ""]
+    with pytest.raises(InputError, match=r"4 answers for \('own', 'In', 'In', '', '16 Å'\), now 5"):
+        earlier.with_earlier(now.assign(n=[4, 1296, 5]), past)
+    with pytest.raises(InputError, match="4 answers for .*, now 0"):
+        earlier.with_earlier(now[:2], past)
+
+
+def test_the_last_model_of_a_table_is_taken(tmp_path):
+    later = EARLIER.assign(new=0.5, **{"new doubt when wrong": 0.2, "new wrong": "sc 50"})
+    assert (earlier.read([written(tmp_path, later)])["before"] == 0.5).all()
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda t: t.drop(columns="asked"), "lacks the columns asked"),
+    (lambda t: t[[*KEYS, "answers"]], "lacks the columns of a model"),
+    (lambda t: t.assign(old=[0.1, 3.0, 1.0]), "no number of answers and share in the row of .*'16 Å'"),
+    (lambda t: t.assign(answers="many"), "no number of answers and share in the row of .*'whole'"),
+    (lambda t: pd.concat([t, t[:1]]), "two rows of .*'whole'"),
+    (lambda t: t.assign(group="CuPt"), "samples that are not asked"),
+    (lambda t: t[1:], "no row of .*'whole'"),
+    (lambda t: t.assign(answers=[3, 1296, 4]), "another number of .*'whole'"),
+])  # fmt: skip
+def test_wrong_earlier_figures_are_refused(tmp_path, samples, change, message):
+    with pytest.raises(InputError, match=message):
+        earlier.of_samples(earlier.read([written(tmp_path, change(EARLIER))]), samples)
+
+
+def test_files_that_are_no_table_are_refused(tmp_path):
+    with pytest.raises(FileError, match=r"none\.csv"):
+        earlier.read([tmp_path / "none.csv"])
+    for content in (b"", b"\xff\xfe\x00\xd8", b"a,b\n1,2,3\n1\n1,2,3,4\n"):
+        (tmp_path / "bad.csv").write_bytes(content)
+        with pytest.raises(InputError, match=r"bad\.csv"):
+            earlier.read([tmp_path / "bad.csv"])
 
 
 def test_an_unknown_kind_is_refused(capsys):
