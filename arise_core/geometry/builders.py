@@ -315,8 +315,21 @@ def alternating(positions: FloatArray, edge: float, sweeps: int, rng: Generator)
     return kinds
 
 
-def relieved(positions: FloatArray, edge: float, diameters: FloatArray | float, steps: int) -> FloatArray:
-    """Points in a periodic cube after `steps` of pushing apart those closer than their mean diameter, (n, 3)."""
+def relieved(
+    positions: FloatArray, edge: float, diameters: FloatArray | float, steps: int,
+    charges: IntArray | None = None, unlike: float = 1.0,
+) -> FloatArray:  # fmt: skip
+    """Points in a periodic cube after `steps` of pushing apart those closer than their mean diameter, (n, 3).
+
+    Args:
+        positions: (n, 3).
+        edge: of the cube.
+        diameters: (n,), or one for all.
+        steps: at most.
+        charges: (n,), kind of each point; points of different kinds may come as close as `unlike` times their mean
+            diameter, as ions of different sign do.
+        unlike: see `charges`.
+    """
     x = positions % edge
     d = np.broadcast_to(np.asarray(diameters, dtype=np.float64), (len(x),))
     for _ in range(steps):
@@ -324,7 +337,10 @@ def relieved(positions: FloatArray, edge: float, diameters: FloatArray | float, 
         v = x[pairs[:, 1]] - x[pairs[:, 0]]
         v -= edge * np.round(v / edge)
         r = np.linalg.norm(v, axis=1)
-        overlap = 0.5 * (d[pairs[:, 0]] + d[pairs[:, 1]]) - r
+        contact = 0.5 * (d[pairs[:, 0]] + d[pairs[:, 1]])
+        if charges is not None:
+            contact = np.where(charges[pairs[:, 0]] == charges[pairs[:, 1]], contact, unlike * contact)
+        overlap = contact - r
         close = overlap > 0
         if not close.any():
             break

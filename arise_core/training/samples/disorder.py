@@ -95,10 +95,14 @@ def disordered_structure(own: Disorder, box_atoms: tuple[int, int], rng: Generat
     wanted = int(np.exp(rng.uniform(np.log(box_atoms[0]), np.log(box_atoms[1]))))
     make = packing if rng.random() < own.packed else melt
     n_atoms = int(wanted * own.more) + own.extra
-    whole = make(own, elements, shares / shares.sum(), n_atoms, rng)
-    sigma = rng.uniform(*own.displaced) * builders.nearest_neighbour_distance(whole)
+    return displaced(make(own, elements, shares / shares.sum(), n_atoms, rng), own.displaced, rng), wanted
+
+
+def displaced(whole: Structure, limits: tuple[float, float], rng: Generator) -> Structure:
+    """With displacements of a standard deviation from a range, d_NN."""
+    sigma = rng.uniform(*limits) * builders.nearest_neighbour_distance(whole)
     moved = whole.positions + rng.normal(0, sigma, whole.positions.shape)
-    return Structure(moved, whole.numbers, whole.cell, whole.pbc), wanted
+    return Structure(moved, whole.numbers, whole.cell, whole.pbc)
 
 
 def packing(own: Disorder, elements: IntArray, shares: FloatArray, n_atoms: int, rng: Generator) -> Structure:
@@ -138,19 +142,20 @@ def _whole_number(ends: tuple[int, int], rng: Generator) -> int:
 
 
 def _make(task: Task[Disorder], rng: Generator) -> tuple[FloatArray, str]:
-    return disordered_sample(task, task.common.box_atoms, rng), DISORDERED
+    whole, wanted = disordered_structure(task.own, task.common.box_atoms, rng)
+    return disordered_sample(task, whole, wanted, rng), DISORDERED
 
 
-def disordered_sample(task: Task[Any], box_atoms: tuple[int, int], rng: Generator) -> FloatArray:
+def disordered_sample(task: Task[Any], whole: Structure, wanted: int, rng: Generator) -> FloatArray:
     """Descriptor of a box or of the whole cube, (n_features,); NaN for too few atoms.
 
     Args:
         task: with settings of disorder.
-        box_atoms: range of the number of atoms in a box.
+        whole: disorder in a periodic cube.
+        wanted: atoms in a box.
         rng: random numbers.
     """
     own, common, settings = task.own, task.common, task.descriptor
-    whole, wanted = disordered_structure(own, box_atoms, rng)
     if rng.random() < own.whole:
         return describe(whole, settings)
     edge = float(np.cbrt(abs(np.linalg.det(whole.cell)) * min(wanted / len(whole), own.largest)))

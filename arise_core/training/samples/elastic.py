@@ -19,7 +19,7 @@ from arise_core.training.samples.job import Generator
 from arise_core.training.samples.kind import OfClass, Task
 
 #: Directions of the conventional cell along which crystals are strained most often.
-AXES = ((0, 0, 1), (0, 0, 1), (1, 0, 0), (1, 1, 0), (1, 1, 1))
+AXES = ((0, 0, 1), (0, 0, 1), (0, 0, 1), (1, 0, 0), (1, 1, 0), (1, 1, 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,13 +42,13 @@ class Elastic(Table):
         whole: share of whole structures; the others are boxes.
     """
 
-    along: tuple[float, float] = span(-0.055, 0.055, least=-0.5)
+    along: tuple[float, float] = span(-0.06, 0.06, least=-0.5)
     across: tuple[float, float] = span(0.0, 0.5)
     film: float = share(0.15)
     in_plane: tuple[float, float] = span(-0.035, 0.035, least=-0.5)
     sheared: float = share(0.25)
     shear: float = at_least(0, 0.065)
-    axes: float = share(0.6)
+    axes: float = share(0.75)
     largest: float = share(0.4)
     apart: float = at_least(0, 0.003)
     whole: float = share(0.3)

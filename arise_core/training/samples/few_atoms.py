@@ -8,11 +8,10 @@ from arise_core.crystals.crystal import Crystal
 from arise_core.crystals.naming import DISORDERED
 from arise_core.descriptor.soap import describe
 from arise_core.geometry.arrays import FloatArray
-from arise_core.training.fields import AS_DETAIL, Table, share, span
-from arise_core.training.samples.common import Common
-from arise_core.training.samples.disorder import Disorder, disordered_sample
+from arise_core.training.fields import AS_DETAIL, Table, at_least, share, span
+from arise_core.training.samples.disorder import Disorder, disordered_sample, disordered_structure
 from arise_core.training.samples.job import Generator
-from arise_core.training.samples.kind import OfClass, OfNone, Task
+from arise_core.training.samples.kind import OfClass, OfNone, Task, common_times
 from arise_core.training.samples.noise import Noise, imperfect
 from arise_core.training.samples.pieces import random_piece
 
@@ -29,17 +28,15 @@ class FewAtoms(Table):
 
     Args:
         atoms: range of the number of atoms.
+        common_from: box factor of a class from which it has samples: what is met often.
         open: share of pieces with surfaces, half of them spheres; the others are boxes.
         noise: imperfections.
     """
 
     atoms: tuple[int, int] = span(12, 60, least=1)
+    common_from: int = at_least(0, 5)
     open: float = share(0.25)
     noise: Noise = field(default_factory=_noise, metadata=AS_DETAIL)
-
-
-def _times(crystal: Crystal, common: Common, own: FewAtoms) -> int | None:
-    return common.box_factors.get(crystal.label) if crystal.dimension == 3 else None
 
 
 def _make(crystal: Crystal, task: Task[FewAtoms], rng: Generator) -> tuple[FloatArray, str]:
@@ -64,8 +61,9 @@ class FewDisordered(Disorder):
 
 
 def _make_disordered(task: Task[FewDisordered], rng: Generator) -> tuple[FloatArray, str]:
-    return disordered_sample(task, task.own.atoms, rng), DISORDERED
+    whole, wanted = disordered_structure(task.own, task.own.atoms, rng)
+    return disordered_sample(task, whole, wanted, rng), DISORDERED
 
 
 FEW_DISORDERED = OfNone(name="few_disordered", settings=FewDisordered(), make=_make_disordered)
-FEW_ATOMS = OfClass(name="few_atoms", settings=FewAtoms(), times=_times, make=_make)
+FEW_ATOMS = OfClass(name="few_atoms", settings=FewAtoms(), times=common_times, make=_make)

@@ -6,16 +6,15 @@ from dataclasses import dataclass, field
 
 from arise_core.crystals.crystal import Crystal
 from arise_core.geometry.arrays import FloatArray
-from arise_core.training.fields import AS_DETAIL, Table, share, span
-from arise_core.training.samples.common import Common
+from arise_core.training.fields import AS_DETAIL, Table, at_least, share, span
 from arise_core.training.samples.job import Generator
-from arise_core.training.samples.kind import OfClass, Task
+from arise_core.training.samples.kind import OfClass, Task, common_times
 from arise_core.training.samples.noise import Noise
 
 
 def _noise() -> Noise:
     return Noise(
-        gaussian=0.135, weakest=0.6, waves=1.0, independent=0.0, anisotropy=(0.7, 8.0), springs=0.6, ideal=0.0,
+        gaussian=0.14, weakest=0.6, waves=1.0, independent=0.0, anisotropy=(0.7, 8.0), springs=0.6, ideal=0.0,
         missing=0.02, whole=0.9, cores=0.75,
     )  # fmt: skip
 
@@ -26,17 +25,15 @@ class Hot(Table):
 
     Args:
         atoms: range of the number of atoms in a box.
+        common_from: box factor of a class from which it has samples: what is met often.
         whole: share of whole structures.
         noise: imperfections.
     """
 
     atoms: tuple[int, int] = span(24, 500, least=1)
+    common_from: int = at_least(0, 5)
     whole: float = share(0.15)
     noise: Noise = field(default_factory=_noise, metadata=AS_DETAIL)
-
-
-def _times(crystal: Crystal, common: Common, own: Hot) -> int | None:
-    return common.box_factors.get(crystal.label) if crystal.dimension == 3 else None
 
 
 def _make(crystal: Crystal, task: Task[Hot], rng: Generator) -> tuple[FloatArray, str]:
@@ -46,4 +43,4 @@ def _make(crystal: Crystal, task: Task[Hot], rng: Generator) -> tuple[FloatArray
     return common.box(crystal.unit, task.descriptor, rng, atoms=own.atoms, noise=own.noise), crystal.label
 
 
-HOT = OfClass(name="hot", settings=Hot(), times=_times, make=_make)
+HOT = OfClass(name="hot", settings=Hot(), times=common_times, make=_make)

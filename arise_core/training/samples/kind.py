@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from arise_core.crystals.crystal import Crystal
 from arise_core.geometry.arrays import FloatArray
@@ -75,6 +75,14 @@ class NoSettings(Table):
 def bulk_times(crystal: Crystal, common: Common, own: Table) -> int | None:
     """As many times as there are boxes, for bulk crystals."""
     return common.box_factors.get(crystal.label, 1) if crystal.dimension == 3 else None
+
+
+def common_times(crystal: Crystal, common: Common, own: Any) -> int | None:
+    """As many times as there are boxes, for bulk crystals whose factor is at least `own.common_from`; 0 for others."""
+    times = common.box_factors.get(crystal.label)
+    if times is None or crystal.dimension != 3:
+        return None
+    return times if times >= own.common_from else 0
 
 
 def is_compound(crystal: Crystal) -> bool:

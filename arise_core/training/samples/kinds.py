@@ -15,6 +15,7 @@ from arise_core.training.samples.few_atoms import FEW_ATOMS, FEW_DISORDERED
 from arise_core.training.samples.hot import HOT
 from arise_core.training.samples.impurities import IMPURITIES
 from arise_core.training.samples.interfaces import INTERFACES
+from arise_core.training.samples.ionic import IONIC
 from arise_core.training.samples.kind import OfClass, OfNone
 from arise_core.training.samples.ordering import ORDERING
 from arise_core.training.samples.other_crystals import OTHERS
@@ -40,6 +41,7 @@ ROUNDS: tuple[tuple[AnyKind, ...], ...] = (
     (FEW_DISORDERED,),
     (SHEETS,),
     (OTHER_TUBES,),
+    (IONIC,),
 )
 
 

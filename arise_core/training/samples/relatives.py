@@ -1,4 +1,4 @@
-"""Crystals that are no class but built like one: superlattices on the sites of an element, polytypes of compounds."""
+"""Crystals that are no class but built like one: superlattices on the sites of a species, polytypes of compounds."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from arise_core.geometry.slabs import supercell
 from arise_core.geometry.structure import Structure
 from arise_core.training.fields import at_least, several, share, span
 from arise_core.training.samples.alloys import ELEMENTS
+from arise_core.training.samples.cuts import EMPTY
 from arise_core.training.samples.job import Generator
 from arise_core.training.samples.kind import OfNone, Task
 from arise_core.training.samples.other_crystals import INFO, OtherCrystals
@@ -26,16 +27,21 @@ class Relatives(OtherCrystals):
 
     Args:
         polytypes: share of polytypes; the others are superlattices.
-        atoms: in the period of a superlattice, at most: in a small box nothing tells a larger one from a random alloy.
-        species: numbers of elements of a superlattice, drawn from these.
+        atoms: in the period of a superlattice, at most, and half as many on the sites of an element: in a small box
+            nothing tells a larger one from a random alloy.
+        species: numbers of elements on the sites of a superlattice, drawn from these.
+        empty: share of superlattices in which the first of these elements stands for empty places.
+        most_empty: share of all sites that is empty, at most.
         unlike: distance of normalised fingerprints from every class, at least, of polytypes and of superlattices.
         layers: range of the number of layers in the period of a polytype.
         hexagonal: range of the share of its layers that are stacked as in wurtzite; in zinc blende it is 0.
     """
 
     polytypes: float = share(0.25)
-    atoms: int = at_least(2, 8)
+    atoms: int = at_least(2, 16)
     species: tuple[int, ...] = several(2, 2, 2, 3, low=2)
+    empty: float = share(0.2)
+    most_empty: float = share(0.3)
     unlike: tuple[float, float] = span(0.015, 0.05, least=0)
     layers: tuple[int, int] = span(4, 12, least=2)
     hexagonal: tuple[float, float] = span(0.2, 0.8, least=0)
@@ -53,19 +59,28 @@ def relative(known: Sequence[Crystal], own: Relatives, rng: Generator) -> Struct
 
 
 def _is_parent(crystal: Crystal, own: Relatives) -> bool:
-    few = 2 * len(crystal.unit) <= own.atoms
-    return few and crystal.dimension == 3 and len(crystal.unit.species) == 1
+    few = (4 if len(crystal.unit.species) == 1 else 2) * len(crystal.unit) <= own.atoms
+    return crystal.dimension == 3 and few
 
 
 def superlattice(parents: Sequence[Structure], own: Relatives, rng: Generator) -> Structure:
-    """Elements in a random order that repeats, on the sites of an elemental crystal."""
-    parent = parents[int(rng.integers(len(parents)))]
-    size = int(rng.integers(2, own.atoms // len(parent), endpoint=True))
-    cell = supercell(parent, _hermite(size, rng))
-    n = int(rng.choice(own.species))
-    kinds = np.append(rng.permutation(n)[:2], rng.integers(n, size=len(cell) - 2))
-    elements = rng.choice(ELEMENTS, n, replace=False)
-    return Structure(cell.positions, elements[rng.permutation(kinds)], cell.cell, cell.pbc)
+    """Elements, or an element and empty places, in an order that repeats on the sites of one species of a crystal."""
+    while True:
+        parent = parents[int(rng.integers(len(parents)))]
+        most = own.atoms // (2 if len(parent.species) == 1 else 1) // len(parent)
+        size = int(rng.integers(2, most, endpoint=True))
+        cell = supercell(parent, _hermite(size, rng))
+        sites = np.flatnonzero(cell.numbers == rng.choice(parent.species))
+        n = min(int(rng.choice(own.species)), len(sites))
+        kinds = np.append(rng.permutation(n), rng.integers(n, size=len(sites) - n))
+        elements = rng.choice(np.setdiff1d(ELEMENTS, parent.species), n, replace=False)
+        numbers = cell.numbers.copy()
+        numbers[sites] = elements[rng.permutation(kinds)]
+        empty = rng.random() < own.empty
+        if empty and (numbers == elements[0]).mean() > own.most_empty:
+            continue
+        kept = numbers != (elements[0] if empty else EMPTY)
+        return Structure(cell.positions[kept], numbers[kept], cell.cell, cell.pbc)
 
 
 def _hermite(size: int, rng: Generator) -> IntArray:
