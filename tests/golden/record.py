@@ -70,8 +70,9 @@ def features_of(system: System) -> dict[str, np.ndarray]:
         settings = arise.DescriptorSettings.preset(system.settings.get("preset", "corrected"))
         return {"features": arise.describe(structure, settings)[None]}
     if system.kind == "boxes":
-        grid = arise.box_grid(structure, arise.MapSettings(**system.settings))
-        found = arise.describe_boxes(grid, arise.DescriptorSettings.corrected())
+        options = {k: v for k, v in system.settings.items() if k != "preset"}
+        settings = arise.DescriptorSettings.preset(system.settings.get("preset", "corrected"))
+        found = arise.describe_boxes(arise.box_grid(structure, arise.MapSettings(**options)), settings)
         return {"features": found.features, "n_atoms": found.n_atoms}
     model = arise.load_model("arise-108")
     found = arise.strided_map(structure, model, **system.settings, **SAMPLING)

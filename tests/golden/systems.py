@@ -119,6 +119,11 @@ SYSTEMS: dict[str, System] = {
     "whole triclinic": System("whole", lambda: sheared(cell_of("fcc", (5, 5, 5)))),
     "whole left-handed": System("whole", lambda: left_handed(cell_of("rock salt", (3, 3, 3)))),
     "whole open cube, paper": System("whole", lambda: cube("fcc", 14.0), {"preset": "paper"}),
+    "whole compound, weighted": System("whole", lambda: crystal("cubic perovskite"), {"preset": "weighted"}),
+    "whole of five species, weighted": System(
+        "whole", lambda: alloy("fcc", (6, 6, 6), (27, 26, 28, 24, 25)), {"preset": "weighted"}
+    ),
+    "whole slab, weighted": System("whole", lambda: slab("L1_2", (4, 4, 3)), {"preset": "weighted"}),
     "boxes fcc": System("boxes", lambda: cell_of("fcc", (9, 9, 9)), FIRST),
     "boxes of a tiny cell": System("boxes", lambda: crystal("fcc"), {"stride": 1.5, "box_size": 10.0}),
     "boxes of a tiny compound": System("boxes", lambda: crystal("cubic perovskite"), {"stride": 3.0}),
@@ -137,6 +142,14 @@ SYSTEMS: dict[str, System] = {
     "boxes three species": System("boxes", lambda: cell_of("cubic perovskite", (5, 5, 5)), FIRST),
     "boxes five species": System(
         "boxes", lambda: alloy("bcc", (9, 9, 9), (22, 40, 41, 72, 73)), {**FIRST, "stride": 10.0}
+    ),
+    "boxes two species, weighted": System(
+        "boxes", lambda: cell_of("rock salt", (6, 6, 6)), {**FIRST, "preset": "weighted"}
+    ),
+    "boxes five species, weighted": System(
+        "boxes",
+        lambda: alloy("bcc", (9, 9, 9), (22, 40, 41, 72, 73)),
+        {**FIRST, "stride": 10.0, "preset": "weighted"},
     ),
     "boxes in a wire": System(
         "boxes", lambda: with_pbc(cell_of("fcc", (5, 5, 9)), [False, False, True]), FIRST
@@ -163,6 +176,19 @@ RECIPES: dict[str, dict[str, Any]] = {
             "kind": "perturbed", "pristine": 1, "whole": 3, "boxes": 3, "alloys": 3, "close_packed_alloys": 3,
             "antisites": 2, "ordering": 3, "faults": 3, "axial": 1, "disorder": 6, "unknown": 2,
             "box_factors": {"fcc_Cu_A_cF4_225_a": 2}, "box_atoms": [30, 200],
+        },
+    },
+    "samples weighted": {
+        "name": "golden",
+        "descriptor": "weighted",
+        "classes": ["fcc", "hcp", "L1_2", "rock salt", "graphene", "nanotube (5,3)"],
+        "samples": {
+            "kind": "perturbed", "pristine": 0, "whole": 1, "boxes": 1, "alloys": 0, "close_packed_alloys": 0,
+            "disorder": 0, "impurities": 2, "solutions": 1, "slabs": 1, "elastic": 1, "few_atoms": 1,
+            "few_disordered": 2, "interfaces": 1, "hot": 1, "relatives": 2, "sheets": 1, "other_tubes": 2, "ionic": 2,
+            "box_factors": {"fcc_Cu_A_cF4_225_a": 5, "L12_Cu3Au": 5}, "box_atoms": [30, 200],
+            "noise": {"springs": 0.5, "anisotropy": [0.6, 5.0], "cores": 0.5},
+            "strains": {"random": {"hcp_Mg_A_hP2_194_c": 0.003}},
         },
     },
     "samples paper": {
