@@ -96,7 +96,7 @@ def main(arguments: list[str] | None = None) -> None:
     path = given.trajectory or given.out / "heating.xyz"
     if given.trajectory is None:
         if given.quick:
-            heat(path, (3, 3, 3), np.array([300.0, 1000.0, 3000.0]), 100)
+            heat(path, (3, 3, 3), np.array([300.0, 1000.0, 4000.0]), 150)
         else:
             heat(path, (5, 5, 5), np.arange(300.0, 2201.0, 100.0), 150)
     pipeline = import_file(str(path))

@@ -109,7 +109,7 @@ def test_melting_curve(run):
     out, _ = run("melting_curve")
     with open(out / "curve.csv", newline="") as file:
         rows = [[float(v) for v in row] for row in list(csv.reader(file))[1:]]
-    assert [row[0] for row in rows] == [300.0, 1000.0, 3000.0]
+    assert [row[0] for row in rows] == [300.0, 1000.0, 4000.0]
     assert rows[0][1] > 0.9
     assert rows[-1][1] < 0.1
     assert colourful(out / "curve.png") > 0.002

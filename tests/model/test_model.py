@@ -428,8 +428,8 @@ def test_balanced_masks_need_fewer_passes(model, rng):
     """Spread of the mutual information over seeds: smaller than with independent masks, on real doubt."""
     from arise_core.descriptor.soap import describe
 
-    base = describe(arise.build(arise.prototype("fcc")))
-    other = describe(arise.build(arise.prototype("hcp")))
+    base = describe(arise.build(arise.prototype("fcc")), model.descriptor)
+    other = describe(arise.build(arise.prototype("hcp")), model.descriptor)
     shares = np.linspace(0.2, 0.8, 24)[:, None]
     x = (1 - shares) * base + shares * other + rng.normal(0, 5e-4, (24, len(base)))
 

@@ -10,6 +10,7 @@ from ase import Atoms
 import arise_core as arise
 from arise_core.crystals.symmetry import space_group
 from arise_core.errors import FileError, InputError
+from arise_core.geometry import builders
 from arise_core.geometry.neighbors import PairFinder
 from ase_arise import from_atoms
 from benchmarks.samples import bain, chemistry, earlier
@@ -153,9 +154,8 @@ def test_asking(model):
         assert (bits < 0.5).all()
         assert len(labels) == {"whole": 1, "open": 1, "atoms": len(structure)}.get(way, len(labels))
     assert len(labels) > 50
-    liquid = arise.Structure(
-        np.random.default_rng(0).uniform(0, 14, (150, 3)), np.full(150, 26), np.eye(3) * 14, True
-    )
+    positions, _, edge = builders.disordered(150, 0.5, [1.0], [1.0], 30, np.random.default_rng(0))
+    liquid = arise.Structure(2.4 * positions, np.full(150, 26), np.eye(3) * 2.4 * edge, True)
     assert list(ask(liquid, model, "whole")[0]) == [REJECTED]
 
 

@@ -95,7 +95,7 @@ def test_boxes_at_surfaces_are_recognised():
 
 
 def test_balanced_passes_say_more_than_independent_ones(model):
-    assert 1.0 < passes.masks_compared(model, 8) < 4.0
+    assert 1.0 < passes.masks_compared(model, 60) < 4.0  # 1.1; a few seeds scatter by as much
 
 
 def test_a_checkout_compared_with_itself(capsys):
