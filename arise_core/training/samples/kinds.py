@@ -12,6 +12,7 @@ from arise_core.training.samples.disorder import DISORDER
 from arise_core.training.samples.elastic import ELASTIC
 from arise_core.training.samples.faults import FAULTS
 from arise_core.training.samples.few_atoms import FEW_ATOMS, FEW_DISORDERED
+from arise_core.training.samples.gas import GAS
 from arise_core.training.samples.hot import HOT
 from arise_core.training.samples.impurities import IMPURITIES
 from arise_core.training.samples.interfaces import INTERFACES
@@ -42,6 +43,7 @@ ROUNDS: tuple[tuple[AnyKind, ...], ...] = (
     (SHEETS,),
     (OTHER_TUBES,),
     (IONIC,),
+    (GAS,),
 )
 
 
