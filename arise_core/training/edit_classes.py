@@ -295,8 +295,8 @@ def reduced(
         **dict.fromkeys(("few_disordered", "ionic", "gas"), settings.replay_disorder // 3),
         **dict.fromkeys(NEITHER, 0),
         **dict.fromkeys(("close_packed_alloys", "ordering", "faults"), more),
-        **dict.fromkeys(("impurities", "solutions", "slabs", "elastic", "hot", "sheets"), few // 2),
-        **dict.fromkeys(("few_atoms", "interfaces"), few // 2),
+        **dict.fromkeys(("impurities", "solutions", "slabs", "elastic", "hot", "sheets"), few // 4),
+        **dict.fromkeys(("few_atoms", "interfaces"), few // 4),
     }
     factors = {label: min(n, 3) for label, n in samples.box_factors.items()}
     return replace(samples.at_most(limits, others=few), box_factors=factors)

@@ -15,9 +15,11 @@ from arise_core.settings import DescriptorSettings
 from arise_core.training.samples import (
     elastic,
     few_atoms,
+    gas,
     hot,
     impurities,
     interfaces,
+    ionic,
     relatives,
     slabs,
     solutions,
@@ -49,8 +51,8 @@ def task_of(kind, known=None, common=None, **own):
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [
-        ("impurities", {"fcc": 3, "rock salt": 1, "graphene": None, "nanotube (5,3)": None}),
-        ("solutions", {"fcc": 3, "rock salt": 1, "graphene": None}),
+        ("impurities", {"fcc": 5, "rock salt": 1, "graphene": None, "nanotube (5,3)": None}),
+        ("solutions", {"fcc": 5, "rock salt": 1, "graphene": None}),
         (
             "slabs",
             {
@@ -61,11 +63,14 @@ def task_of(kind, known=None, common=None, **own):
                 "orthorhombic halide perovskite": None,
             },
         ),
-        *[(kind, {"fcc": 3, "bcc": None, "graphene": None}) for kind in OF_CLASS[3:]],
+        *[
+            (kind, {"fcc": 5, "sc": 0 if kind in ("few_atoms", "hot") else 2, "bcc": None, "graphene": None})
+            for kind in OF_CLASS[3:]
+        ],
     ],
 )
 def test_crystals_that_kinds_apply_to(kind, expected):
-    common = Common(box_factors={named("fcc").label: 3, named("graphene").label: 2})
+    common = Common(box_factors={named("fcc").label: 5, named("sc").label: 2, named("graphene").label: 2})
     known = kinds()[kind]
     assert {name: known.times(named(name), common, known.settings) for name in expected} == expected
 
@@ -222,13 +227,45 @@ def test_number_of_atoms_of_small_and_hot_boxes(monkeypatch):
 
 def test_small_disordered_boxes(monkeypatch):
     seen = []
-    known = few_atoms.disordered_sample
-    monkeypatch.setattr(
-        few_atoms, "disordered_sample", lambda task, atoms, rng: seen.append(atoms) or known(task, atoms, rng)
-    )
+    known = few_atoms.disordered_structure
+
+    def look(own, atoms, rng):
+        seen.append(atoms)
+        return known(own, atoms, rng)
+
+    monkeypatch.setattr(few_atoms, "disordered_structure", look)
     features, label = few_atoms.FEW_DISORDERED.make(task_of("few_disordered"), np.random.default_rng(0))
     assert (label, seen) == (DISORDERED, [(12, 60)])
     assert features.shape == (SETTINGS.n_features,)
+
+
+def test_ions_of_equal_sign_keep_apart(rng):
+    own = ionic.Ionic(pushes=(150, 150), unlike=(0.6, 0.6), filled=(0.4, 0.4), cations=(0.5, 0.5), kinds=(1,))
+    melt = ionic.ionic_melt(own, 400, rng)
+    a, b = melt.species
+    unlike, like = (np.quantile(PairFinder(melt).nearest(*pair), 0.05) for pair in ((a, b), (a, a)))
+    assert unlike < 0.75 * like
+    features, label = ionic.IONIC.make(task_of("ionic", atoms=(20, 40)), rng)
+    assert label == DISORDERED
+    assert np.isfinite(features).all()
+
+
+def test_atoms_of_a_gas_do_not_keep_apart(monkeypatch):
+    seen = []
+    monkeypatch.setattr(gas, "disordered_sample", lambda task, whole, *a: seen.append(whole) or np.zeros(3))
+    for seed in range(20):
+        assert gas.GAS.make(task_of("gas", atoms=(200, 300)), np.random.default_rng(seed))[1] == DISORDERED
+    closest = [
+        PairFinder(with_one_number(s)).nearest(1, 1).min() / builders.nearest_neighbour_distance(s)
+        for s in seen
+    ]
+    for structure in seen[:1] + [s for s in seen if len(s) > 300]:
+        distances = PairFinder(with_one_number(structure)).nearest(1, 1)
+        assert distances.min() < 0.9 * np.median(distances)
+
+
+def with_one_number(structure):
+    return Structure(structure.positions, np.ones(len(structure), dtype=int), structure.cell, structure.pbc)
 
 
 def test_the_larger_crystal_of_an_interface_is_the_named_one(rng):
@@ -283,10 +320,11 @@ def test_polytypes_have_four_neighbours_and_another_stacking(rng):
         assert (PairFinder(found).nearest(*found.species) < 1.1 * d).all()
 
 
-def test_without_an_elemental_class_there_are_polytypes():
-    known = selected(["rock salt", "CsCl"])
+def test_without_a_class_of_a_small_period_there_are_polytypes():
+    known = selected(["graphene", "orthorhombic halide perovskite"])
     found = relatives.relative(known, relatives.Relatives(polytypes=0.0), np.random.default_rng(0))
-    assert len(found.species) == 2
+    d = builders.nearest_neighbour_distance(found)
+    assert (PairFinder(found).nearest(*found.species) < 1.1 * d).all()
 
 
 def test_hard_cores_are_where_the_recipe_has_them():

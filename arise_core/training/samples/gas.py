@@ -16,7 +16,7 @@ from arise_core.training.samples.kind import OfNone, Task
 
 
 def _loose() -> Packings:
-    return Packings(density=(0.05, 0.6), steps=(0, 6), alternating=0.0)
+    return Packings(density=(0.05, 0.6), steps=(0, 2), alternating=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
