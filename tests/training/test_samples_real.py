@@ -255,10 +255,6 @@ def test_atoms_of_a_gas_do_not_keep_apart(monkeypatch):
     monkeypatch.setattr(gas, "disordered_sample", lambda task, whole, *a: seen.append(whole) or np.zeros(3))
     for seed in range(20):
         assert gas.GAS.make(task_of("gas", atoms=(200, 300)), np.random.default_rng(seed))[1] == DISORDERED
-    closest = [
-        PairFinder(with_one_number(s)).nearest(1, 1).min() / builders.nearest_neighbour_distance(s)
-        for s in seen
-    ]
     for structure in seen[:1] + [s for s in seen if len(s) > 300]:
         distances = PairFinder(with_one_number(structure)).nearest(1, 1)
         assert distances.min() < 0.9 * np.median(distances)

@@ -245,7 +245,8 @@ def test_default_model_on_defects_of_the_paper(model):
     for p in prototypes():
         for delta, share in ((0.04, 0.0), (0.0, 0.2)):
             s = supercells(p, periodic=bool(rng.integers(2)) and p.dimension > 1)[0]
-            features.append(describe(builders.displace(builders.remove_atoms(s, share, rng), delta, rng)))
+            defective = builders.displace(builders.remove_atoms(s, share, rng), delta, rng)
+            features.append(describe(defective, model.descriptor))
             labels.append(p.label)
     prediction = model.predict(np.array(features), SamplingSettings(passes=100))
     assert (prediction.labels == np.array(labels, dtype=object)).mean() >= 0.98
