@@ -5,7 +5,6 @@ import pytest
 import torch
 from scipy import stats
 
-import arise_core as arise
 from arise_core.model.card import Reject
 from arise_core.model.dropout import dropout_masks
 from arise_core.model.rejection import decision_entropy, share_above
@@ -106,12 +105,3 @@ def test_a_score_by_entropy_is_no_matter_of_passes(tmp_path, features):  # noqa:
     found = load_model(tmp_path).predict(features[:4], SamplingSettings(passes=20))
     assert found.rejection_uncertainty.tolist() == [0.0] * 4
     assert np.isnan(found.with_threshold(0.6).rejection_uncertainty).all()
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_random_points_are_rejected_or_in_doubt(model, seed):
-    """An ideal gas is no melt, and not always rejected; but no answer is sure."""
-    points = np.random.default_rng(seed).uniform(0, 14, (150, 3))
-    gas = arise.Structure(points, np.full(150, 26), np.eye(3) * 14, True)
-    found = arise.classify(gas, model, passes=200)
-    assert found.rejected[0] or found.mutual_information[0] > 0.5
