@@ -46,6 +46,8 @@ PART_SIZE = 8
 
 #: Kinds of samples that are neither of the old nor of the new classes, so that they hang on both.
 NEITHER = ("unknown", "relatives", "other_tubes")
+#: Kinds of samples that are the old classes as real samples hold them.
+REAL = ("impurities", "solutions", "slabs", "elastic", "hot", "sheets", "few_atoms", "interfaces")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,8 +297,7 @@ def reduced(
         **dict.fromkeys(("few_disordered", "ionic", "gas"), settings.replay_disorder // 3),
         **dict.fromkeys(NEITHER, 0),
         **dict.fromkeys(("close_packed_alloys", "ordering", "faults"), more),
-        **dict.fromkeys(("impurities", "solutions", "slabs", "elastic", "hot", "sheets"), few // 4),
-        **dict.fromkeys(("few_atoms", "interfaces"), few // 4),
+        **dict.fromkeys(REAL, few // 4),
     }
     factors = {label: min(n, 3) for label, n in samples.box_factors.items()}
     return replace(samples.at_most(limits, others=few), box_factors=factors)

@@ -14,9 +14,8 @@ from arise_core.geometry import builders
 from arise_core.geometry.arrays import FloatArray
 from arise_core.settings import DescriptorSettings
 from arise_core.training.fields import Table, at_least, share, span
-from arise_core.training.samples.common import Common
 from arise_core.training.samples.job import Generator
-from arise_core.training.samples.kind import OfClass, Task
+from arise_core.training.samples.kind import OfClass, Task, favoured_times
 
 #: Directions of the conventional cell along which crystals are strained most often.
 AXES = ((0, 0, 1), (0, 0, 1), (0, 0, 1), (1, 0, 0), (1, 1, 0), (1, 1, 1))
@@ -105,14 +104,10 @@ def strained(
             return replace(crystal, unit=unit)
 
 
-def _times(crystal: Crystal, common: Common, own: Elastic) -> int | None:
-    return common.box_factors.get(crystal.label) if crystal.dimension == 3 else None
-
-
 def _make(crystal: Crystal, task: Task[Elastic], rng: Generator) -> tuple[FloatArray, str]:
     own, common = task.own, task.common
     unit = strained(crystal, task.known, own, task.descriptor, rng)
     return common.whole_or_box(unit, own.whole, task.descriptor, rng), crystal.label
 
 
-ELASTIC = OfClass(name="elastic", settings=Elastic(), times=_times, make=_make)
+ELASTIC = OfClass(name="elastic", settings=Elastic(), times=favoured_times, make=_make)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from arise_core.crystals.naming import DISORDERED
 from arise_core.geometry.arrays import FloatArray
-from arise_core.training.fields import AS_DETAIL, span
-from arise_core.training.samples.alloys import ELEMENTS
-from arise_core.training.samples.disorder import Disorder, Packings, disordered_sample, displaced, packing
+from arise_core.training.fields import AS_DETAIL, share, span
+from arise_core.training.samples.disorder import Disorder, Packings, disordered_sample, disordered_structure
 from arise_core.training.samples.job import Generator
 from arise_core.training.samples.kind import OfNone, Task
 
@@ -25,21 +22,18 @@ class Gas(Disorder):
 
     Args:
         atoms: range of the number of atoms in a box.
+        packed: all are packings.
         packing: density, and the number of steps in which they are pushed apart.
     """
 
     atoms: tuple[int, int] = span(12, 1100, least=1)
+    packed: float = share(1.0)
     packing: Packings = field(default_factory=_loose, metadata=AS_DETAIL)
 
 
 def _make(task: Task[Gas], rng: Generator) -> tuple[FloatArray, str]:
-    own = task.own
-    wanted = int(np.exp(rng.uniform(*np.log(own.atoms))))
-    n = int(rng.choice(own.elements))
-    shares = np.maximum(rng.dirichlet(np.full(n, own.concentration)), own.least)
-    elements = rng.choice(ELEMENTS, n, replace=False)
-    whole = packing(own, elements, shares / shares.sum(), int(wanted * own.more) + own.extra, rng)
-    return disordered_sample(task, displaced(whole, own.displaced, rng), wanted, rng), DISORDERED
+    whole, wanted = disordered_structure(task.own, task.own.atoms, rng)
+    return disordered_sample(task, whole, wanted, rng), DISORDERED
 
 
 GAS = OfNone(name="gas", settings=Gas(), make=_make)

@@ -11,10 +11,9 @@ from arise_core.geometry import builders
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.structure import Structure
 from arise_core.training.fields import Table, at_least, share, span
-from arise_core.training.samples.common import Common
 from arise_core.training.samples.cuts import boxed, random_edges
 from arise_core.training.samples.job import Generator
-from arise_core.training.samples.kind import OfClass, Task
+from arise_core.training.samples.kind import OfClass, Task, favoured_times
 from arise_core.training.samples.noise import imperfect
 
 
@@ -66,10 +65,6 @@ def _scaled(crystal: Structure, distance: float, numbers: IntArray) -> Structure
     return Structure(crystal.positions * factor, numbers, crystal.cell * factor, crystal.pbc)
 
 
-def _times(crystal: Crystal, common: Common, own: Interfaces) -> int | None:
-    return common.box_factors.get(crystal.label) if crystal.dimension == 3 else None
-
-
 def _make(crystal: Crystal, task: Task[Interfaces], rng: Generator) -> tuple[FloatArray, str]:
     own, common = task.own, task.common
     others = [c for c in task.known if c.label in common.box_factors and c.dimension == 3]
@@ -86,4 +81,4 @@ def _make(crystal: Crystal, task: Task[Interfaces], rng: Generator) -> tuple[Flo
     return boxed(sample, edges, False, common.cuts, task.descriptor), crystal.label
 
 
-INTERFACES = OfClass(name="interfaces", settings=Interfaces(), times=_times, make=_make)
+INTERFACES = OfClass(name="interfaces", settings=Interfaces(), times=favoured_times, make=_make)

@@ -77,12 +77,15 @@ def bulk_times(crystal: Crystal, common: Common, own: Table) -> int | None:
     return common.box_factors.get(crystal.label, 1) if crystal.dimension == 3 else None
 
 
+def favoured_times(crystal: Crystal, common: Common, own: Table) -> int | None:
+    """As many times as there are boxes, for bulk crystals that have a factor."""
+    return common.box_factors.get(crystal.label) if crystal.dimension == 3 else None
+
+
 def common_times(crystal: Crystal, common: Common, own: Any) -> int | None:
     """As many times as there are boxes, for bulk crystals whose factor is at least `own.common_from`; 0 for others."""
-    times = common.box_factors.get(crystal.label)
-    if times is None or crystal.dimension != 3:
-        return None
-    return times if times >= own.common_from else 0
+    times = favoured_times(crystal, common, own)
+    return 0 if times is not None and times < own.common_from else times
 
 
 def is_compound(crystal: Crystal) -> bool:
