@@ -33,7 +33,7 @@ from arise_core.training.export import export, network_digest
 from arise_core.training.fit import Fitted, fit_steps, split
 from arise_core.training.network import DropoutMLP
 from arise_core.training.own_crystals import CrystalFile, make_crystal, same_crystal
-from arise_core.training.recipe import FitSettings, NetworkSettings, Recipe, parse_recipe
+from arise_core.training.recipe import NetworkSettings, Recipe, parse_recipe
 from arise_core.training.samples.defects import DefectSamples
 from arise_core.training.samples.kind import OfNone
 from arise_core.training.samples.kinds import kinds
@@ -331,9 +331,9 @@ def fine_tuning(base: Model, recipe: Recipe, settings: AddSettings, name: str) -
     network = NetworkSettings(
         hidden=base.card.hidden, dropout=base.card.dropout, reject=base.card.reject.kind == "head"
     )
-    optimisation = FitSettings(
-        epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=settings.learning_rate,
-        schedule="cosine", weight_decay=recipe.fit.weight_decay, keep="last",
+    optimisation = replace(
+        recipe.fit, epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=settings.learning_rate,
+        schedule="cosine", keep="last",
     )  # fmt: skip
     return replace(recipe, name=name, seed=settings.seed, network=network, fit=optimisation, classes=())
 

@@ -182,7 +182,10 @@ class _Fit:
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             batch = order[step * settings.batch_size : (step + 1) * settings.batch_size]
-            outputs = self.network(x[batch])
+            inputs = self.network.inputs(x[batch])
+            if settings.input_noise:
+                inputs = inputs + settings.input_noise * torch.randn_like(inputs)
+            outputs = self.network.outputs(inputs)
             loss = loss_of(outputs, y[batch], self.n_classes)
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]

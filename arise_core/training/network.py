@@ -53,7 +53,15 @@ class DropoutMLP(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Outputs before softmax, (n, n_classes [+ 1]); dropout only in training mode, one mask a row."""
-        x = torch.matmul(features - self.mean, self.transform)
+        return self.outputs(self.inputs(features))
+
+    def inputs(self, features: Tensor) -> Tensor:
+        """The linear map in front, (n, n_inputs)."""
+        return torch.matmul(features - self.mean, self.transform)
+
+    def outputs(self, inputs: Tensor) -> Tensor:
+        """What the layers make of what the map in front gave them: see `forward`."""
+        x = inputs
         for i, layer in enumerate(self.layers):
             if i > 0:
                 x = torch.relu(x)
@@ -63,7 +71,7 @@ class DropoutMLP(nn.Module):
     @torch.jit.export
     def activations(self, features: Tensor, layer: int) -> Tensor:
         """Activations of hidden layer 0, 1, ... before its ReLU, without dropout, (n, width)."""
-        x = torch.matmul(features - self.mean, self.transform)
+        x = self.inputs(features)
         for i, linear in enumerate(self.layers):
             if i > 0:
                 x = torch.relu(x)
@@ -88,7 +96,7 @@ class DropoutMLP(nn.Module):
             minus that entropy, z², probability r of "none of these", r² (0 without a reject output), margin m = ln p
             of the reference's most probable class minus ln p of the most probable other one, m².
         """
-        x0 = torch.matmul(features - self.mean, self.transform)
+        x0 = self.inputs(features)
         p_sum = torch.zeros((features.shape[0], self.n_classes), dtype=features.dtype, device=features.device)
         p_square = torch.zeros_like(p_sum)
         votes = torch.zeros_like(p_sum)

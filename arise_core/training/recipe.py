@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,6 +74,8 @@ class FitSettings(Table):
         learning_rate: of Adam, at the start.
         schedule: "constant", or "cosine" down to zero.
         weight_decay: decoupled weight decay.
+        input_noise: standard deviation of Gaussian noise on the network's inputs, after the map in front of it, which
+            scales them to a mean square of 1.
         keep: weights kept: those of the epoch with the "best" validation accuracy, or the "last".
     """
 
@@ -81,6 +84,7 @@ class FitSettings(Table):
     learning_rate: float = 2.16e-4
     schedule: Literal["constant", "cosine"] = "constant"
     weight_decay: float = 0.0
+    input_noise: float = 0.0
     keep: Literal["best", "last"] = "best"
 
     def __post_init__(self) -> None:
@@ -90,6 +94,9 @@ class FitSettings(Table):
             )
         if not self.learning_rate > 0:
             raise InputError(f"`learning_rate` must be positive, got {self.learning_rate}")
+        for name in ("weight_decay", "input_noise"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise InputError(f"`{name}` must be a number >= 0, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -87,6 +87,8 @@ def with_samples(**samples):
         ({"fit": {"epochs": "many"}}, "`fit.epochs` must be of type int"),
         ({"fit": {"epochs": True}}, "`fit.epochs` must be of type int"),
         ({"fit": {"learning_rate": -1}}, "`learning_rate` must be positive"),
+        ({"fit": {"weight_decay": -0.1}}, "`weight_decay` must be a number >= 0, got -0.1"),
+        ({"fit": {"input_noise": float("nan")}}, "`input_noise` must be a number >= 0, got nan"),
         ({"fit": {"schedule": "steps"}}, "`fit.schedule` must be one of"),
         ({"classes": "fcc"}, "`classes` must be a list, got 'fcc'"),
         ({"extra": 1}, "unknown key `extra`"),
@@ -219,8 +221,9 @@ def test_cards_of_the_zoo(name):
     assert (folder / "model.pt").stat().st_size <= 3_000_000
     recipe = read_recipe(folder / "recipe.toml")
     written, noted = recipe.to_dict(), model.card.training["recipe"]
-    written["samples"] = {k: v for k, v in written["samples"].items() if v != 0 or k in noted["samples"]}
-    assert noted == written  # kinds of samples that came later are 0
+    for table in ("samples", "fit"):
+        written[table] = {k: v for k, v in written[table].items() if v != 0 or k in noted[table]}
+    assert noted == written  # kinds of samples and numbers that came later are 0
     assert parse_recipe(model.card.training["recipe"]) == recipe
     assert model.descriptor == recipe.settings
     assert [c.label for c in model.class_info] == [p.label for p in prototypes()]

@@ -118,6 +118,17 @@ def test_same_seed_same_weights(samples, tmp_path):
     assert not np.array_equal(a["layers.0.weight"], other["layers.0.weight"])
 
 
+def test_input_noise_is_of_the_samples_and_from_the_seed(samples, tmp_path):
+    """It comes in anew at each epoch, so that what was learnt once does not fit as well the next time."""
+    recipe = small()
+    noisy = dataclasses.replace(recipe, fit=dataclasses.replace(recipe.fit, input_noise=0.5))
+    a, b = (fitted(samples, tmp_path / name, noisy) for name in "ab")
+    assert all(np.array_equal(weights(a)[k], weights(b)[k]) for k in weights(a))
+    plain = fitted(samples, tmp_path / "c", recipe)
+    assert not np.array_equal(weights(a)["layers.0.weight"], weights(plain)["layers.0.weight"])
+    assert a.accuracy < plain.accuracy
+
+
 def test_interrupted_fit_goes_on_to_the_same_weights(samples, tmp_path, monkeypatch):
     monkeypatch.setattr(fitting, "CHECKPOINT_EVERY", 2)
     whole = weights(fitted(samples, tmp_path / "whole"))
