@@ -5,6 +5,7 @@ python dev.py lint [--fix]                    ruff: rules and format
 python dev.py types [ARGUMENTS OF MYPY]       mypy, strict, on all packages
 python dev.py check [ARGUMENTS OF PYTEST]     lint, types and test
 python dev.py docs [--write]                  examples and links of README and docs; figures that are drawn by scripts
+python dev.py zoo                             files of the zoo that are missing, and the list of their hashes
 python dev.py bench [NAME ...]                the benchmarks in their short form: do they run, and how fast roughly
 """
 
@@ -84,6 +85,11 @@ def docs(*arguments: str) -> int:
     return test("-m", "slow or not slow", *DOCS_TESTS)
 
 
+def zoo(*arguments: str) -> int:
+    """Missing files of the zoo, and the list of hashes."""
+    return module("arise_core.training.ship") if not arguments else usage("zoo takes no arguments")
+
+
 def bench(*arguments: str) -> int:
     """Benchmarks in their short form."""
     unknown = [name for name in arguments if name not in BENCHMARKS]
@@ -95,7 +101,7 @@ def bench(*arguments: str) -> int:
 
 
 VERBS: dict[str, Callable[..., int]] = {
-    verb.__name__: verb for verb in (test, lint, types, check, docs, bench)
+    verb.__name__: verb for verb in (test, lint, types, check, docs, zoo, bench)
 }
 
 

@@ -1,15 +1,16 @@
-"""`arise prototypes` and `arise models`: what there is to be recognised, and by what."""
+"""`arise prototypes`, `models` and `convert`: what there is to be recognised, and by what."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from arise_cli.console import print_table
+from arise_cli.console import print_table, say
 from arise_core.crystals.naming import short_name
-from arise_core.errors import InputError
+from arise_core.errors import ExistingFileError, InputError
 
 #: Width of the tables where the output is no terminal.
 WIDTH = 160
@@ -19,6 +20,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command("prototypes")(list_prototypes)
     app.command("models")(list_models)
+    app.command("convert")(convert_model)
 
 
 def list_prototypes(
@@ -52,3 +54,21 @@ def list_models() -> None:
         rejects = "never" if threshold is None else f"from {threshold:g} ({card.reject.kind})"
         table.add_row(name, str(len(card.classes)), rejects, card.description)
     print_table(table, WIDTH)
+
+
+def convert_model(
+    file: Annotated[Path, typer.Argument(help="A TorchScript file, such as `model.pt` of ARISE 0.1.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+) -> None:
+    """Write a TorchScript model file as `.safetensors` beside it. Nothing in the file is run."""
+    from arise_core.model.contents import read_script
+    from arise_core.training.export import write_safe
+
+    target = file.with_suffix(".safetensors")
+    found = read_script(file)
+    if target.exists() and not overwrite:
+        raise ExistingFileError(
+            f"{str(target)!r} exists; nothing was changed. Use `--overwrite` to replace it"
+        )
+    write_safe(found, target)
+    say(f"{target}: {found.card.name}, {len(found.card.classes)} classes")

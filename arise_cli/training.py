@@ -121,4 +121,4 @@ def tune(
     with bar(f"tuning {plan.name}") as progress:
         search(plan, out, settings, progress)
     say((out / "report.md").read_text(encoding="utf-8"))
-    say(f"{out / 'model.pt'}: the first of the ranking; its recipe is {out / 'recipe.toml'}")
+    say(f"{out / 'model.safetensors'}: the first of the ranking; its recipe is {out / 'recipe.toml'}")

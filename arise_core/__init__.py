@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from arise_core.descriptor.soap import describe
     from arise_core.engine.boxes import describe_boxes
     from arise_core.engine.grid import BoxGrid, automatic_box_size, box_grid
+    from arise_core.errors import ModelError
     from arise_core.geometry.structure import Structure
-    from arise_core.model.archive import ModelError
     from arise_core.model.model import Model
     from arise_core.model.prediction import Prediction
     from arise_core.model.zoo import known_models, load_model
@@ -31,7 +31,7 @@ _PLACES = {
     "DescriptorSettings": "settings",
     "MapSettings": "settings",
     "Model": "model.model",
-    "ModelError": "model.archive",
+    "ModelError": "errors",
     "PointValues": "recognition.maps",
     "Prediction": "model.prediction",
     "Prototype": "crystals.table",

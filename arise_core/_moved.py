@@ -37,8 +37,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     "arise_core.network": (
         "arise_core.model.zoo",
         "arise_core.model.model",
-        "arise_core.model.archive",
         "arise_core.model.runner",
+        "arise_core.errors",
     ),
     "arise_core.overview": ("arise_core.recognition.result", "arise_core.settings"),
     "arise_core.prediction": (
@@ -79,7 +79,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "arise_core.training.defects": ("arise_core.training.samples.defects",),
     "arise_core.training.extend": ("arise_core.training.edit_classes",),
     "arise_core.training.extend_report": ("arise_core.training.edit_report",),
-    "arise_core.training.mlp": ("arise_core.training.network",),
+    "arise_core.training.mlp": ("arise_core.model.network",),
     "arise_core.training.own": (
         "arise_core.training.own_crystals",
         "arise_core.crystals.standard",

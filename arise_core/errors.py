@@ -14,6 +14,10 @@ class InputError(AriseError, ValueError):
     """A value that is refused; the message names the argument and shows the value."""
 
 
+class ModelError(InputError):
+    """A file that is no ARISE model, is damaged or altered, or does not fit this package."""
+
+
 class InputTypeError(AriseError, TypeError):
     """An argument of the wrong kind, or one that is not known."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from ase import Atoms
@@ -14,7 +12,6 @@ from ase.io import iread
 import arise_core as arise
 from arise_core.errors import FileError, InputError, InputTypeError, MissingFileError
 from arise_core.geometry.material import Material
-from arise_core.runtime.files import file_errors
 from ase_arise.occupancy import check_occupancies
 
 Images = Atoms | str | os.PathLike[str] | Iterable[Atoms]
@@ -121,15 +118,9 @@ def as_model(model: ModelLike) -> arise.Model:
         ModelError: no such model, or a file that is none.
     """
     if isinstance(model, str | os.PathLike):
-        path = Path(model)
-        with file_errors(f"model {str(path)!r} cannot be read"):
-            changed = path.stat().st_mtime_ns if path.is_file() else 0
-        return _loaded(os.fspath(model), changed)
+        from arise_core.model.zoo import shared_model  # torch comes with it
+
+        return shared_model(os.fspath(model))
     if not isinstance(model, arise.Model):
         raise InputTypeError(f"`model` must be a Model, a name or a path, got {type(model).__name__}")
     return model
-
-
-@lru_cache(maxsize=4)
-def _loaded(name: str, changed: int) -> arise.Model:
-    return arise.load_model(name)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from ovito.data import DataCollection
@@ -18,6 +16,7 @@ from arise_core.engine.grid import AUTOMATIC_STRIDE
 from arise_core.errors import WorkError
 from arise_core.geometry.material import Material
 from arise_core.model.prediction import Rule
+from arise_core.model.zoo import shared_model
 from arise_core.recognition.result import Recognition, recognise_steps
 from arise_core.settings import (
     DEFAULT_MODEL,
@@ -161,7 +160,7 @@ class AriseModifier(ModifierInterface):
         model = self._model()
         rule, shown = self._rule(model), self._shown(model)
         sampling = self._sampling()
-        key = (fingerprint(atoms.material.structure), atoms.origin.tobytes(), model.card.weights_sha256, self.device,
+        key = (fingerprint(atoms.material.structure), atoms.origin.tobytes(), model.sha256, self.device,
                self.automatic_box, self._map_settings(None), sampling)  # fmt: skip
         result = self._results.get(key)
         if result is None:
@@ -204,8 +203,7 @@ class AriseModifier(ModifierInterface):
         self._shown(model)
 
     def _model(self) -> arise.Model:
-        path = Path(self.model)
-        return _load(self.model, self.device, path.stat().st_mtime_ns if path.is_file() else 0)
+        return shared_model(self.model, self.device)
 
     def _map_settings(self, material: Material | None) -> MapSettings:
         given = {name: getattr(self, name) for name in options_of(MapSettings)}
@@ -239,9 +237,3 @@ class AriseModifier(ModifierInterface):
             box_table=self.box_table,
             whole_structure=self.whole_structure,
         )
-
-
-@lru_cache(maxsize=4)
-def _load(name_or_path: str, device: str, _changed: int) -> arise.Model:
-    """A model, loaded once; `_changed` is the time stamp of its file."""
-    return arise.load_model(name_or_path, device=device)

@@ -8,6 +8,7 @@ from arise_core import errors
 
 KINDS = {
     errors.InputError: ValueError,
+    errors.ModelError: ValueError,
     errors.InputTypeError: TypeError,
     errors.FileError: OSError,
     errors.MissingFileError: FileNotFoundError,

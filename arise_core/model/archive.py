@@ -1,157 +1,294 @@
-"""The one reader of TorchScript: looks into a model file, checks what it can execute, loads it."""
+"""Card and weights of a TorchScript file (`model.pt`), read as data: nothing in the file is ever run.
+
+Such a file is a zip archive. Its `data.pkl` says which arrays there are, as a program for Python's pickle machine. Here
+that program is not given to that machine: it is read operation by operation, and no operation can do more than put
+words, numbers and names together. All that is known of an object is its attributes.
+"""
 
 from __future__ import annotations
 
 import io
-import itertools
-import re
-import warnings
+import math
+import pickletools
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-import torch
+import numpy as np
 
-from arise_core.errors import InputError
-from arise_core.model.card import Card, weights_digest
+from arise_core.errors import ModelError
+from arise_core.geometry.arrays import Float32Array
 
-#: Operations that a model may consist of: those of `training/network.py`. None reaches beyond tensors.
-ALLOWED_OPERATIONS = frozenset(
-    [
-        "prim::Constant",
-        "prim::GetAttr",
-        "prim::If",
-        "prim::ListConstruct",
-        "prim::Loop",
-        "prim::RaiseException",
-        "prim::Uninitialized",
-        "prim::device",
-        "prim::dtype",
-        "aten::__getitem__",
-        "aten::add_",
-        "aten::amax",
-        "aten::argmax",
-        "aten::dropout",
-        "aten::dropout_",
-        "aten::eq",
-        "aten::exp",
-        "aten::format",
-        "aten::gather",
-        "aten::gt",
-        "aten::linear",
-        "aten::log_softmax",
-        "aten::lt",
-        "aten::matmul",
-        "aten::mul",
-        "aten::neg",
-        "aten::ones_like",
-        "aten::relu",
-        "aten::scatter",
-        "aten::scatter_add_",
-        "aten::select",
-        "aten::sigmoid",
-        "aten::size",
-        "aten::slice",
-        "aten::stack",
-        "aten::sub",
-        "aten::sum",
-        "aten::zeros",
-        "aten::zeros_like",
-    ]
-)
+#: First bytes of an archive.
+MAGIC = b"PK\x03\x04"
+#: First bytes of the entry of a member in the archive's directory.
+DIRECTORY_ENTRY = b"PK\x01\x02"
 CARD_FILE = "card.json"
+#: Most members, and largest sizes, bytes.
+MAX_MEMBERS = 1000
+MAX_CARD = 4 * 2**20
+MAX_PROGRAM = 2**20
+#: Most operations of the program; those of the zoo have 500.
+MAX_OPERATIONS = 50_000
+#: Most arrays.
+MAX_ARRAYS = 200
+#: Deepest layer of attributes in which an array may lie (`layers.0.weight`).
+MAX_DEPTH = 4
+
+DAMAGED = "not a model file, or a damaged one"
 
 
-class ModelError(InputError):
-    """A file that is no ARISE model, is damaged, or does not fit this package."""
-
-
-def _look_inside(content: bytes) -> str:
-    """Card text of a model archive, after checking what loading it would execute.
-
-    `torch.jit.load` runs the `__setstate__` of every class in the archive; a network has none.
-    """
-    try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-        names = archive.namelist()
-        sources = [archive.read(n).decode("utf-8", "replace") for n in names if n.endswith(".py")]
-        cards = [n for n in names if n.endswith(f"extra/{CARD_FILE}")]
-        card = archive.read(cards[0]).decode("utf-8") if cards else None
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        UnicodeDecodeError,
-        NotImplementedError,
-        RuntimeError,
-        OSError,
-        EOFError,
-    ) as error:
-        raise ModelError(f"not a model file, or a damaged one ({error})") from error
-    if not any(n.endswith("constants.pkl") for n in names) or not sources:
-        raise ModelError("not a TorchScript archive")
-    if any(re.search(r"def\s+__setstate__", s) for s in sources):
-        raise ModelError("the archive would execute code while it is loaded (`__setstate__`)")
-    if card is None:
-        raise ModelError("the file carries no ARISE model card")
-    return card
-
-
-def load_script(content: bytes) -> torch.jit.ScriptModule:
-    """The network in the bytes of a model file, on the CPU. Look inside first: `load_model` does.
+def unpack(content: bytes) -> tuple[str, dict[str, Float32Array]]:
+    """Card text and weights in the bytes of an archive.
 
     Raises:
-        ModelError: the file is damaged.
+        ModelError: the archive is damaged, none of ours, or holds something else than a network.
     """
-    with warnings.catch_warnings():
-        # torch deprecates TorchScript without a replacement that runs without Python source; see docs/models.md
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", FutureWarning)
+    archive = _Members(content)
+    card = archive.read(f"extra/{CARD_FILE}", MAX_CARD, "the file carries no ARISE model card")
+    program = archive.read("data.pkl", MAX_PROGRAM, "not a TorchScript archive")
+    try:
+        text = card.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{DAMAGED} (its card: {error})") from error
+    if archive.has("byteorder") and archive.read("byteorder", 16) != b"little":
+        raise ModelError(f"{DAMAGED} (numbers with the largest byte first)")
+    root = _Program(program).run()
+    if not isinstance(root, _Object):
+        raise ModelError(f"{DAMAGED} (no network in it)")
+    calls = dict(_calls(root, (), set()))
+    if len(calls) > MAX_ARRAYS:
+        raise ModelError(f"{DAMAGED} (more arrays than a model has)")
+    records = {name: _record_of(call) for name, call in calls.items()}
+    if len(set(records.values())) != len(records):
+        raise ModelError(f"{DAMAGED} (arrays that share their numbers)")
+    return text, {name: _array(call, records[name], archive) for name, call in calls.items()}
+
+
+class _Members:
+    """Members of a zip archive, as torch writes them: not compressed, each name once."""
+
+    def __init__(self, content: bytes) -> None:
+        if content.count(DIRECTORY_ENTRY) > MAX_MEMBERS:  # before a list of millions is made of them
+            raise ModelError(f"{DAMAGED} (more members than a model has)")
+        self.zip = self._guarded(lambda: zipfile.ZipFile(io.BytesIO(content)))
+        infos = self.zip.infolist()
+        # torch puts all into one folder, of any name
+        self.infos = {info.filename.partition("/")[2]: info for info in infos}
+        folders = {info.filename.partition("/")[0] for info in infos}
+        if len(self.infos) != len(infos) or len(folders) != 1:
+            raise ModelError(f"{DAMAGED} (members that no model has)")
+
+    @staticmethod
+    def _guarded(work: Any) -> Any:
+        """What `zipfile` raises at damaged archives, as one error."""
         try:
-            script: torch.jit.ScriptModule = torch.jit.load(io.BytesIO(content), map_location="cpu")  # type: ignore[no-untyped-call]
-            return script
-        except (RuntimeError, ValueError, OSError) as error:
-            raise ModelError(f"a damaged model file ({str(error).splitlines()[0]})") from error
+            return work()
+        except (
+            zipfile.BadZipFile, zlib.error, struct.error, ValueError, RuntimeError, OSError, EOFError,
+            OverflowError, IndexError,
+        ) as error:  # fmt: skip
+            raise ModelError(f"{DAMAGED} ({error})") from error
+
+    def has(self, name: str) -> bool:
+        return name in self.infos
+
+    def size(self, name: str) -> int:
+        """Bytes of a member.
+
+        Raises:
+            ModelError: there is none, or it is compressed.
+        """
+        info = self.infos.get(name)
+        if info is None:
+            raise ModelError(f"{DAMAGED} (no member {name!r:.80})")
+        if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
+            raise ModelError(f"{DAMAGED} (member {name!r:.80} is compressed)")
+        return info.file_size
+
+    def read(self, name: str, largest: int, missing: str = DAMAGED) -> bytes:
+        """Contents of a member of at most so many bytes, after a look at its checksum."""
+        if not self.has(name):
+            raise ModelError(missing)
+        if self.size(name) > largest:
+            raise ModelError(f"{DAMAGED} (member {name!r:.80} has more than {largest} bytes)")
+        found: bytes = self._guarded(lambda: self.zip.read(self.infos[name]))
+        return found
 
 
-def _check_operations(module: torch.jit.ScriptModule) -> None:
-    """Refuse a module with operations that a network does not need (files, unknown extensions, ...)."""
-    for name in module._c._method_names():
-        for node in module._c._get_method(name).graph.findAllNodes("prim::PythonOp"):
-            raise ModelError(f"method {name!r} calls Python ({node.kind()})")
-    pending = [module._c._get_method(name).inlined_graph for name in module._c._method_names()]
-    for graph in pending:
-        for kind in _kinds(graph.nodes()):
-            if kind not in ALLOWED_OPERATIONS:
-                raise ModelError(f"the network contains the operation {kind!r}, which is not allowed")
+@dataclass(frozen=True)
+class _Name:
+    """A global of the program, such as "torch FloatStorage"; only its name is ever looked at."""
+
+    name: str
 
 
-def _kinds(nodes: Any) -> Iterator[str]:
-    for node in nodes:
-        yield node.kind()
-        for block in node.blocks():
-            yield from _kinds(block.nodes())
+@dataclass
+class _Object:
+    """An object of some class: its attributes."""
+
+    attributes: dict[str, Any]
 
 
-def _check_contract(module: torch.jit.ScriptModule, card: Card) -> None:
-    """Refuse a module whose methods, shapes or weights are not those of its card."""
-    missing = {"forward", "monte_carlo", "activations"} - set(module._c._method_names())
-    if missing:
-        raise ModelError(f"the network lacks the methods {sorted(missing)}")
-    state = {k: v.detach().cpu().numpy() for k, v in module.state_dict().items()}
-    if weights_digest(state) != card.weights_sha256:
-        raise ModelError("the weights do not have the hash that the card states: the file was altered")
-    n_out = len(card.classes) + (card.reject.kind == "head")
-    widths = [card.n_inputs, *card.hidden, n_out]
-    wanted: dict[str, tuple[int, ...]] = {
-        f"layers.{k}.weight": (b, a) for k, (a, b) in enumerate(itertools.pairwise(widths))
-    }
-    wanted |= {f"layers.{k}.bias": (b,) for k, b in enumerate(widths[1:])}
-    n_features = card.descriptor.n_features
-    wanted |= {"mean": (n_features,), "transform": (n_features, card.n_inputs)}
-    shapes = {name: tuple(array.shape) for name, array in state.items()}
-    if shapes != wanted:
-        raise ModelError(
-            f"the network does not fit its card: a descriptor of {n_features} numbers and {len(card.classes)} "
-            f"classes ask for {wanted}, the file has {shapes}"
-        )
+@dataclass(frozen=True)
+class _Called:
+    """A function with its arguments, never called."""
+
+    function: _Name
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A reference to numbers outside the program."""
+
+    reference: Any
+
+
+class _Mark:
+    """A place on the stack."""
+
+
+#: What an array of float32 is made by, and the type of its record.
+REBUILD = _Name("torch._utils _rebuild_tensor_v2")
+FLOATS = _Name("torch FloatStorage")
+
+
+class _Program:
+    """The operations of `data.pkl`, as far as torch writes them."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.stack: list[Any] = []
+        self.memo: dict[int, Any] = {}
+
+    def run(self) -> Any:
+        """What the program leaves on the stack.
+
+        Raises:
+            ModelError: an operation that no model has, or one without what it works on.
+        """
+        try:
+            for count, (operation, argument, _) in enumerate(pickletools.genops(self.content)):
+                if count > MAX_OPERATIONS:
+                    raise ModelError(f"{DAMAGED} (too many attributes)")
+                self._step(operation.name, argument)
+            (result,) = self.stack
+        except ModelError:
+            raise
+        # of genops, of an empty stack, of a memo without an entry, of what fits nowhere
+        except (
+            ValueError,
+            IndexError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            struct.error,
+            OverflowError,
+        ) as error:
+            raise ModelError(f"{DAMAGED} (its attributes: {error})") from error
+        return result
+
+    def _step(self, name: str, argument: Any) -> None:
+        stack = self.stack
+        if name in ("PROTO", "STOP"):
+            return
+        if name in ("BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"):
+            stack.append(argument)
+        elif name in ("NEWTRUE", "NEWFALSE", "NONE"):
+            stack.append({"NEWTRUE": True, "NEWFALSE": False, "NONE": None}[name])
+        elif name in ("EMPTY_TUPLE", "EMPTY_DICT", "EMPTY_LIST", "MARK"):
+            stack.append(
+                {"EMPTY_TUPLE": tuple, "EMPTY_DICT": dict, "EMPTY_LIST": list, "MARK": _Mark}[name]()
+            )
+        elif name in ("BINPUT", "LONG_BINPUT"):
+            self.memo[argument] = stack[-1]
+        elif name in ("BINGET", "LONG_BINGET"):
+            stack.append(self.memo[argument])
+        elif name == "GLOBAL":
+            stack.append(_Name(argument))
+        elif name in ("TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"):
+            stack.append(tuple(self._since_mark() if name == "TUPLE" else self._last(int(name[-1]))))
+        elif name == "BINPERSID":
+            stack.append(_Record(stack.pop()))
+        elif name in ("NEWOBJ", "REDUCE"):
+            self._make(name)
+        elif name == "SETITEMS":
+            items = self._since_mark()
+            if not all(isinstance(key, str) for key in items[::2]):
+                raise ModelError(f"{DAMAGED} (an attribute without a name)")
+            stack[-1].update(zip(items[::2], items[1::2], strict=True))
+        elif name == "BUILD":
+            self._build()
+        else:
+            raise ModelError(f"{DAMAGED} (operation {name} among its attributes)")
+
+    def _make(self, name: str) -> None:
+        function, arguments = self._last(2)
+        if not isinstance(function, _Name) or not isinstance(arguments, tuple):
+            raise ModelError(f"{DAMAGED} (something called that has no name)")
+        self.stack.append(_Object({}) if name == "NEWOBJ" else _Called(function, arguments))
+
+    def _build(self) -> None:
+        target, state = self._last(2)
+        if not isinstance(target, _Object) or target.attributes or not isinstance(state, dict):
+            raise ModelError(f"{DAMAGED} (attributes of something else than an object)")
+        self.stack.append(_Object(state))
+
+    def _last(self, n: int) -> list[Any]:
+        if len(self.stack) < n:
+            raise IndexError("too little on the stack")
+        found = self.stack[-n:]
+        del self.stack[-n:]
+        return found
+
+    def _since_mark(self) -> list[Any]:
+        found: list[Any] = []
+        while not isinstance(top := self.stack.pop(), _Mark):
+            found.append(top)
+        return found[::-1]
+
+
+def _calls(module: _Object, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[str, _Called]]:
+    """What is made by calls among the attributes of an object and of those in it, by full name: the arrays."""
+    if len(path) > MAX_DEPTH or id(module) in seen:
+        raise ModelError(f"{DAMAGED} (objects inside objects)")
+    seen.add(id(module))
+    for name, value in module.attributes.items():
+        if not name or "." in name:
+            raise ModelError(f"{DAMAGED} (an attribute without a name)")
+        if isinstance(value, _Object):
+            yield from _calls(value, (*path, name), seen)
+        elif isinstance(value, _Called):
+            yield ".".join((*path, name)), value
+
+
+def _record_of(call: _Called) -> str:
+    """The member with the numbers of an array, which must be a call of torch's `_rebuild_tensor_v2`."""
+    record = call.arguments[0] if call.arguments else None
+    reference = record.reference if isinstance(record, _Record) else None
+    if not isinstance(reference, tuple) or len(reference) != 5 or not isinstance(reference[2], str):
+        raise ModelError(f"{DAMAGED} (an array without a record)")
+    if (call.function, reference[0], reference[1]) != (REBUILD, "storage", FLOATS):
+        raise ModelError(f"{DAMAGED} (an array of another kind than float32)")
+    return f"data/{reference[2]}"
+
+
+def _array(call: _Called, member: str, archive: _Members) -> Float32Array:
+    """The array of a call; it must fill its record in the usual order."""
+    if len(call.arguments) < 4:
+        raise ModelError(f"{DAMAGED} (an array without a shape)")
+    record, offset, shape, strides = call.arguments[:4]
+    for sizes in (shape, strides):
+        if not isinstance(sizes, tuple) or not 1 <= len(sizes) <= 2 or not all(type(k) is int for k in sizes):
+            raise ModelError(f"{DAMAGED} (the shape of an array)")
+    usual = (shape[1], 1) if len(shape) == 2 else (1,)
+    size, stated = math.prod(shape), record.reference[4]
+    if type(offset) is not int or type(stated) is not int or min(shape) < 1:
+        raise ModelError(f"{DAMAGED} (the shape of an array)")
+    if offset != 0 or strides != usual or size != stated or archive.size(member) != 4 * size:
+        raise ModelError(f"{DAMAGED} (an array of shape {shape!r:.80} that does not fit its record)")
+    return np.frombuffer(archive.read(member, 4 * size), dtype="<f4").reshape(shape).copy()

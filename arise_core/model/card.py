@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from arise_core.crystals.naming import ClassInfo
 from arise_core.errors import InputError
@@ -16,6 +19,10 @@ from arise_core.settings import DescriptorSettings
 FORMAT = "arise-model"
 FORMAT_VERSION = 2
 UNCERTAINTY_UNIT = "bit"
+#: Most classes, hidden layers, and units of a layer that a card may speak of.
+MAX_CLASSES = 5000
+MAX_LAYERS = 32
+MAX_WIDTH = 2**16
 
 
 @dataclass(frozen=True)
@@ -86,49 +93,188 @@ class Card:
             ValueError: not a card, of a newer format, or with entries that are missing or do not fit.
         """
         try:
-            data = json.loads(text)
-        except json.JSONDecodeError as error:
+            data = read_json(text)
+        except (ValueError, RecursionError) as error:
             raise InputError(f"the model's card is not JSON: {error}") from error
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise InputError("the file carries no ARISE model card")
         if data.get("format_version") != FORMAT_VERSION:
             raise InputError(
-                f"the model's card has format version {data.get('format_version')}, this package reads "
+                f"the model's card has format version {data.get('format_version')!r:.40}, this package reads "
                 f"{FORMAT_VERSION}"
             )
         if data.get("uncertainty_unit") != UNCERTAINTY_UNIT:
-            raise InputError(f"the model's uncertainty is in {data.get('uncertainty_unit')!r}, not in bit")
-        try:
-            classes = ClassTable(ClassInfo(**{**c, "colour": _colour(c["colour"])}) for c in data["classes"])
-            card = cls(
-                name=str(data["name"]),
-                description=str(data["description"]),
-                classes=classes,
-                descriptor=DescriptorSettings.from_dict(data["descriptor"]),
-                n_inputs=int(data["network"]["n_inputs"]),
-                hidden=tuple(int(h) for h in data["network"]["hidden"]),
-                dropout=float(data["network"]["dropout"]),
-                reject=Reject(**data["reject"]),
-                weights_sha256=str(data["weights_sha256"]),
-                package_version=str(data["package_version"]),
-                training=dict(data["training"]),
-                accuracy=dict(data["accuracy"]),
+            raise InputError(
+                f"the model's uncertainty is in {data.get('uncertainty_unit')!r:.40}, not in bit"
             )
+        try:
+            return _card(data)
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"the model's card is incomplete: {error!r}") from error
-        labels = [c.label for c in card.classes]
-        if len(labels) < 2 or len(set(labels)) != len(labels):
-            raise InputError("the model's card must list at least two classes with different labels")
-        if card.reject.kind not in ("head", "entropy"):
-            raise InputError(f"the model's card names an unknown way to reject, {card.reject.kind!r}")
-        return card
+        except KeyError as error:
+            raise InputError(f"the model's card is incomplete: there is no {error}") from error
+        except (TypeError, ValueError) as error:
+            raise InputError(f"the model's card is incomplete or wrong: {error}") from error
 
 
-def _colour(values: Iterable[float]) -> tuple[float, float, float]:
-    red, green, blue = (float(v) for v in values)
+def read_json(text: str) -> Any:
+    """What a JSON text says, if no name stands twice in one of its objects.
+
+    Raises:
+        ValueError, RecursionError: it is no JSON, has a name twice, or is nested too deeply.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a name stands twice in an object")
+        return found
+
+    return json.loads(text, object_pairs_hook=unique)
+
+
+def _card(data: dict[str, Any]) -> Card:
+    """The card that JSON data are, every entry checked: kind, and bounds far beyond those of any sensible model."""
+    network, training = _object(data["network"], "network"), _object(data["training"], "training")
+    rows = _list(data["classes"], "classes", 2, MAX_CLASSES)
+    classes = ClassTable(_class(_object(row, "classes"), f"classes[{k}]") for k, row in enumerate(rows))
+    labels = [c.label for c in classes]
+    if len(set(labels)) != len(labels):
+        raise InputError("the model's card must list at least two classes with different labels")
+    _list(training.get("steps", []), "training.steps", 0, 1000)
+    hidden = _list(network["hidden"], "network.hidden", 1, MAX_LAYERS)
+    return Card(
+        name=_text(data["name"], "name"),
+        description=_text(data["description"], "description", 10_000, lines=True),
+        classes=classes,
+        descriptor=_descriptor(_object(data["descriptor"], "descriptor")),
+        n_inputs=_whole(network["n_inputs"], "network.n_inputs", 1, MAX_WIDTH),
+        hidden=tuple(_whole(h, "network.hidden", 1, MAX_WIDTH) for h in hidden),
+        dropout=_number(network["dropout"], "network.dropout", 0, 0.99),
+        reject=_reject(_object(data["reject"], "reject")),
+        weights_sha256=_text(data["weights_sha256"], "weights_sha256", 64),
+        package_version=_text(data["package_version"], "package_version"),
+        training=training,
+        accuracy=_object(data["accuracy"], "accuracy"),
+    )
+
+
+def _class(row: dict[str, Any], where: str) -> ClassInfo:
+    info = ClassInfo(**{**row, "colour": _colour(row["colour"], where)})
+    for name in ("label", "name", "identifier", "material_type"):
+        _text(getattr(info, name), f"{where}.{name}")
+    if info.space_group is not None:
+        _whole(info.space_group, f"{where}.space_group", 1, 230)
+    return info
+
+
+def _colour(values: Any, where: str) -> tuple[float, float, float]:
+    red, green, blue = (_number(v, f"{where}.colour", 0, 1) for v in _list(values, f"{where}.colour", 3, 3))
     return red, green, blue
+
+
+def _reject(data: dict[str, Any]) -> Reject:
+    reject = Reject(**data)
+    if reject.kind not in ("head", "entropy"):
+        raise InputError(f"the model's card names an unknown way to reject, {reject.kind!r:.40}")
+    for name, value in vars(reject).items():
+        if name != "kind" and value is not None:
+            _number(value, f"reject.{name}", 0, 1)
+    return reject
+
+
+def _descriptor(data: dict[str, Any]) -> DescriptorSettings:
+    settings = DescriptorSettings.from_dict(data)
+    if type(settings.window) is not bool:
+        raise ValueError(f"`descriptor.window` must be true or false, got {settings.window!r:.40}")
+    for name, high in (("n_max", 32), ("l_max", 32)):
+        _whole(getattr(settings, name), f"descriptor.{name}", 0, high)
+    for name, low, high in (("r_cut", 1.0, 50.0), ("sigma", 1e-3, 10.0), ("floor", 1e-9, 1.0)):
+        _number(getattr(settings, name), f"descriptor.{name}", low, high)
+    for channel in _list(list(settings.channels), "descriptor.channels", 1, 16):
+        _number(channel.taper, "descriptor.channels.taper", 0, 50)
+        _number(channel.share, "descriptor.channels.share", 0, 1)
+        if channel.pairs != "blind":
+            _number(channel.pairs, "descriptor.channels.pairs", 0, 1e3)
+    return settings
+
+
+# --- kinds of entries ---------------------------------------------------------------------------------------------
+
+
+def _object(value: Any, name: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"`{name}` must be an object, got {type(value).__name__}")
+    return value
+
+
+def _list(value: Any, name: str, shortest: int, longest: int) -> list[Any]:
+    if not isinstance(value, list) or not shortest <= len(value) <= longest:
+        raise ValueError(f"`{name}` must be a list of {shortest} to {longest} entries")
+    return value
+
+
+def _text(value: Any, name: str, longest: int = 200, lines: bool = False) -> str:
+    """Text that can be printed: no escape sequences for terminals, no halves of characters."""
+    if not isinstance(value, str) or len(value) > longest:
+        raise ValueError(f"`{name}` must be text of at most {longest} characters, got {value!r:.40}")
+    if not (value.replace("\n", " ") if lines else value).isprintable():
+        raise ValueError(f"`{name}` must be printable, got {value!r:.40}")
+    return value
+
+
+def _whole(value: Any, name: str, low: int, high: int) -> int:
+    if type(value) is not int or not low <= value <= high:
+        raise ValueError(f"`{name}` must be a whole number from {low} to {high}, got {_shown(value)}")
+    return value
+
+
+def _number(value: Any, name: str, low: float, high: float) -> float:
+    if type(value) not in (int, float) or not low <= value <= high:
+        raise ValueError(f"`{name}` must be a number from {low:g} to {high:g}, got {_shown(value)}")
+    return float(value)
+
+
+def _shown(value: Any) -> str:
+    """A value for a message; Python refuses to write whole numbers of thousands of digits."""
+    if type(value) is int and abs(value) >= 10**20:
+        return "one of more than 20 digits"
+    return f"{value!r:.40}"
+
+
+# --- weights ------------------------------------------------------------------------------------------------------
+
+
+def expected_shapes(card: Card) -> dict[str, tuple[int, ...]]:
+    """Shapes of the weights of a card's network, by name."""
+    n_out, n_features = len(card.classes) + (card.reject.kind == "head"), card.descriptor.n_features
+    widths = [card.n_inputs, *card.hidden, n_out]
+    shapes: dict[str, tuple[int, ...]] = {"mean": (n_features,), "transform": (n_features, card.n_inputs)}
+    for k, (a, b) in enumerate(itertools.pairwise(widths)):
+        shapes |= {f"layers.{k}.weight": (b, a), f"layers.{k}.bias": (b,)}
+    return shapes
+
+
+def check_weights(weights: Mapping[str, Any], card: Card) -> None:
+    """Refuse weights that are not those of a card.
+
+    Raises:
+        InputError: other names, shapes, types or hash than the card's, or numbers that are not finite.
+    """
+    wanted = expected_shapes(card)
+    shapes = {name: tuple(array.shape) for name, array in weights.items()}
+    if shapes != wanted:
+        different = sorted(n for n in {*wanted, *shapes} if wanted.get(n) != shapes.get(n))
+        said = ", ".join(f"{n!r:.40} is {shapes.get(n)}, not {wanted.get(n)}" for n in different[:4])
+        raise InputError(
+            f"the network does not fit its card of {card.descriptor.n_features} numbers and "
+            f"{len(card.classes)} classes: {said}"
+        )
+    for name, array in weights.items():
+        if array.dtype != np.float32 or not np.isfinite(array).all():
+            raise InputError(f"the network's {name!r} has numbers that are not finite float32")
+    if weights_digest(weights) != card.weights_sha256:
+        raise InputError("the weights do not have the hash that the card states: the file was altered")
 
 
 def weights_digest(arrays: Mapping[str, Any]) -> str:

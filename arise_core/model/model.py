@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from arise_core.geometry.arrays import Float32Array, IntArray, Reals
 from arise_core.model.card import Card
 from arise_core.model.classes import ClassTable
 from arise_core.model.dropout import dropout_masks, sample
+from arise_core.model.network import DropoutMLP
 from arise_core.model.prediction import Prediction
 from arise_core.model.runner import Runner, tensor
 from arise_core.progress import Job, Progress, run, silent
@@ -23,15 +26,20 @@ from arise_core.settings import DescriptorSettings, SamplingSettings, Threshold,
 class Model:
     """A loaded network with its card. Create with `load_model`."""
 
-    def __init__(self, module: torch.jit.ScriptModule, card: Card, device: torch.device, path: Path) -> None:
+    def __init__(self, network: DropoutMLP, card: Card, device: torch.device, path: Path) -> None:
         self.card = card
         self.device = device
         self.path = path
-        self._module = module.to(device).eval()
+        self._module = network.to(device).eval()
         self._widths = (card.n_inputs, *card.hidden)
 
     def __repr__(self) -> str:
         return f"<Model {self.name!r}: {len(self.classes)} classes, {self.device}>"
+
+    @cached_property
+    def sha256(self) -> str:
+        """Hash of the card, which states that of the weights: models that have the same one answer alike."""
+        return hashlib.sha256(self.card.to_json().encode()).hexdigest()
 
     @property
     def name(self) -> str:

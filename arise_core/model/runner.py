@@ -111,7 +111,7 @@ class Runner:
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
-    """Whether a GPU ran out of memory; TorchScript wraps the error in one that has but its text."""
+    """Whether a GPU ran out of memory; its libraries have errors that are told by their text alone."""
     return isinstance(error, torch.OutOfMemoryError) or any(
         text in str(error) for text in ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
     )

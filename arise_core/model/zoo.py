@@ -2,61 +2,85 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import torch
 
-from arise_core.errors import InputError
-from arise_core.model.archive import ModelError, _check_contract, _check_operations, _look_inside, load_script
-from arise_core.model.card import Card
+from arise_core.errors import InputError, ModelError
+from arise_core.model.contents import SAFE_FILE, SCRIPT_FILE, read_model
 from arise_core.model.model import Model
+from arise_core.model.network import build_network
 from arise_core.runtime.files import file_errors, zoo_root
+
+#: What a folder with a model holds; the first that is there is read.
+FILES = (SAFE_FILE, SCRIPT_FILE)
 
 
 def known_models() -> list[str]:
     """Names of the models in the zoo."""
-    return sorted(p.parent.name for p in zoo_root().glob("*/model.pt"))
+    return sorted({path.parent.name for file in FILES for path in zoo_root().glob(f"*/{file}")})
 
 
 def load_model(name_or_path: str | Path, device: str = "cpu") -> Model:
-    """Load a model from the zoo or a file.
+    """Load a model from the zoo or a file. Files are read as data: nothing in them is run (docs/models.md).
 
     Args:
-        name_or_path: a name that `known_models()` lists, a `.pt` file, or a folder that holds `model.pt`.
+        name_or_path: a name that `known_models()` lists, a `.safetensors` file, a folder that holds
+            `model.safetensors`, or a TorchScript file (`.pt`) that ships with this package or has the same model as
+            `.safetensors` beside it.
         device: "cpu" or "cuda" (any torch device); a missing GPU falls back to the CPU with a warning.
 
     Raises:
-        ModelError: no model of this name; or a file that is damaged, no ARISE model, of a descriptor that
-            this package does not know, or that could execute more than a network needs.
+        ModelError: no model of this name; or a file that is damaged, altered, no ARISE model, of a descriptor that
+            this package does not know, or TorchScript from elsewhere.
+    """
+    return _load(_find(name_or_path), device)
+
+
+def shared_model(name_or_path: str | Path, device: str = "cpu") -> Model:
+    """`load_model`, once for as long as the file stays what it is.
+
+    Raises:
+        ModelError: as `load_model`.
     """
     path = _find(name_or_path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"model {str(path)!r} cannot be read: {error}") from error
-    try:
-        card_text = _look_inside(content)
-        card = Card.from_json(card_text)
-        module = load_script(content)
-        _check_operations(module)
-        _check_contract(module, card)
-    except InputError as error:
-        raise ModelError(f"model {str(path)!r}: {error}") from error
-    return Model(module, card, _usable_device(device), path)
+    with file_errors(f"model {str(path)!r} cannot be read"):
+        state = tuple(_state(p) for p in (path, path.with_suffix(".safetensors")) if p.is_file())
+    return _kept(path, device, state)
+
+
+def _load(path: Path, device: str) -> Model:
+    found = read_model(path)
+    return Model(build_network(found.card, found.weights), found.card, _usable_device(device), path)
+
+
+@lru_cache(maxsize=4)
+def _kept(path: Path, device: str, _state: tuple[tuple[int, ...], ...]) -> Model:
+    return _load(path, device)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """What changes when a file is replaced or written to."""
+    found = os.stat(path)
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _find(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     with file_errors(f"model {str(path)!r} cannot be read"):
-        if path.is_dir() and (path / "model.pt").is_file():
-            return path / "model.pt"
+        if path.is_dir():
+            for name in FILES:
+                if (path / name).is_file():
+                    return path / name
         if path.is_file():
             return path
     name = str(name_or_path)
     zoo = known_models()
     if name in zoo:
-        return zoo_root() / name / "model.pt"
+        return _find(zoo_root() / name)
     raise ModelError(
         f"`name_or_path` is no model of the zoo and no file: {name!r}. The zoo has: {', '.join(zoo)}"
     )
@@ -70,6 +94,6 @@ def _usable_device(device: str) -> torch.device:
             f"`device` must be a torch device such as 'cpu' or 'cuda', got {device!r}"
         ) from error
     if wanted.type == "cuda" and not torch.cuda.is_available():
-        warnings.warn("`device` 'cuda' is not available here, the model runs on the CPU", stacklevel=3)
+        warnings.warn("`device` 'cuda' is not available here, the model runs on the CPU", stacklevel=4)
         return torch.device("cpu")
     return wanted

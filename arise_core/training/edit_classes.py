@@ -23,6 +23,7 @@ from arise_core.errors import InputError
 from arise_core.model.card import Card
 from arise_core.model.classes import ClassTable
 from arise_core.model.model import Model
+from arise_core.model.network import DropoutMLP, build_network
 from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.runtime.files import fresh_folder, write_atomically
@@ -31,7 +32,6 @@ from arise_core.settings import DEFAULT_MODEL, SamplingSettings
 from arise_core.training.edit_report import REPORT_LEVELS, Trial, removal_report, report
 from arise_core.training.export import export, network_digest
 from arise_core.training.fit import Fitted, fit_steps, split
-from arise_core.training.network import DropoutMLP
 from arise_core.training.own_crystals import CrystalFile, make_crystal, same_crystal
 from arise_core.training.recipe import NetworkSettings, Recipe, parse_recipe
 from arise_core.training.samples.defects import DefectSamples
@@ -111,7 +111,7 @@ def add_classes(
 ) -> tuple[Model, str]:
     """A model that knows more crystals than another, and a report on it (Markdown).
 
-    Writes `model.pt`, `card.json` and `report.md` into `out`.
+    Writes `model.safetensors`, `model.pt`, `card.json` and `report.md` into `out`.
 
     Args:
         files: a structure each, in any format that `ase.io` reads.
@@ -340,23 +340,14 @@ def fine_tuning(base: Model, recipe: Recipe, settings: AddSettings, name: str) -
 
 def grown(base: Model, n_new: int) -> DropoutMLP:
     """The model's network with `n_new` more classes, whose outputs start at the mean of the others'."""
-    state = {k: torch.from_numpy(v) for k, v in base.weights().items()}
+    weights = base.weights()
     n_old = len(base.classes)
     last = f"layers.{len(base.card.hidden)}"
-    for kind in ("weight", "bias"):
-        rows = state[f"{last}.{kind}"]
+    for name in (f"{last}.weight", f"{last}.bias"):
+        rows = torch.from_numpy(weights[name])
         more = rows[:n_old].mean(dim=0, keepdim=True).expand(n_new, *rows.shape[1:])
-        state[f"{last}.{kind}"] = torch.cat([rows[:n_old], more, rows[n_old:]])
-    return _network(base.card, state, n_old + n_new)
-
-
-def _network(card: Card, state: dict[str, torch.Tensor], n_classes: int) -> DropoutMLP:
-    n_features = card.descriptor.n_features
-    network = DropoutMLP(
-        n_features, card.n_inputs, card.hidden, n_classes, card.dropout, card.reject.kind == "head"
-    )
-    network.load_state_dict(state)
-    return network
+        weights[name] = torch.cat([rows[:n_old], more, rows[n_old:]]).numpy()
+    return build_network(base.card, weights, n_old + n_new)
 
 
 def extended_training(
@@ -392,8 +383,8 @@ def remove_classes(
 ) -> tuple[Model, str]:
     """A model that knows fewer classes: the others keep their outputs, their probabilities add up to 1 again.
 
-    Writes `model.pt`, `card.json` and `report.md` into `out`. What a pass of the network called one of the classes
-    that stay, it calls so still.
+    Writes `model.safetensors`, `model.pt`, `card.json` and `report.md` into `out`. What a pass of the network
+    called one of the classes that stay, it calls so still.
 
     Args:
         labels: labels, names or identifiers of the classes.
@@ -419,12 +410,12 @@ def remove_classes(
             f"`labels` must leave at least two of the {len(base.classes)} classes, {len(left)} are left"
         )
     fresh_folder(out, overwrite)
-    state = {k: torch.from_numpy(v) for k, v in base.weights().items()}
+    weights = base.weights()
     last = f"layers.{len(base.card.hidden)}"
-    rows = [*left, *range(len(base.classes), state[f"{last}.bias"].shape[0])]
-    for kind in ("weight", "bias"):
-        state[f"{last}.{kind}"] = state[f"{last}.{kind}"][rows].clone()
-    network = _network(base.card, state, len(left))
+    rows = [*left, *range(len(base.classes), len(weights[f"{last}.bias"]))]
+    for name in (f"{last}.weight", f"{last}.bias"):
+        weights[name] = weights[name][rows]
+    network = build_network(base.card, weights, len(left))
     before = base.card.training
     removed = [base.class_info[k] for k in gone]
     step = {

@@ -18,12 +18,11 @@ from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.model.card import Card
 from arise_core.model.classes import ClassTable
 from arise_core.model.model import Model
+from arise_core.model.network import DropoutMLP
 from arise_core.model.prediction import Prediction
 from arise_core.progress import Job, part
 from arise_core.runtime.tables import markdown
 from arise_core.settings import SamplingSettings
-from arise_core.training.export import scripted
-from arise_core.training.network import DropoutMLP
 from arise_core.training.own_crystals import CrystalFile
 from arise_core.training.samples.job import TO_REJECT
 
@@ -94,7 +93,7 @@ def _change(before: Prediction, after: Prediction, targets: IntArray, which: Any
 
 def unsaved(network: DropoutMLP, card: Card, classes: ClassTable) -> Model:
     """A network that is not a file yet, as a model."""
-    return Model(scripted(network), replace(card, classes=classes), torch.device("cpu"), Path())
+    return Model(network, replace(card, classes=classes), torch.device("cpu"), Path())
 
 
 def report(

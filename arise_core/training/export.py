@@ -1,4 +1,4 @@
-"""Write a trained network as a TorchScript file with its card. The only place where TorchScript is written."""
+"""Write a trained network with its card, as `model.safetensors` and as TorchScript, which is written nowhere else."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from pathlib import Path
 import torch
 
 from arise_core.errors import InputError
-from arise_core.model.archive import CARD_FILE, load_script
+from arise_core.model.archive import CARD_FILE
 from arise_core.model.card import Card, weights_digest
+from arise_core.model.contents import SAFE_FILE, SCRIPT_FILE, Contents
+from arise_core.model.exchange import pack
 from arise_core.model.model import Model
+from arise_core.model.network import DropoutMLP, build_network
 from arise_core.runtime.files import write_atomically
-from arise_core.training.network import DropoutMLP
+
+#: What `export` writes into a folder.
+FILES = (SAFE_FILE, SCRIPT_FILE, CARD_FILE)
 
 
 def network_digest(network: DropoutMLP) -> str:
@@ -20,46 +25,52 @@ def network_digest(network: DropoutMLP) -> str:
     return weights_digest({k: v.detach().cpu().numpy() for k, v in network.state_dict().items()})
 
 
-def scripted(network: DropoutMLP) -> torch.jit.ScriptModule:
-    """The network as TorchScript, on the CPU, without dropout in `forward`."""
-    with warnings.catch_warnings():
-        # torch deprecates TorchScript; see docs/models.md for why it is still the format
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.simplefilter("ignore", FutureWarning)
-        script: torch.jit.ScriptModule = torch.jit.script(network.cpu().eval())
-        return script
-
-
 def export(network: DropoutMLP, card: Card, folder: Path) -> None:
-    """Write `model.pt` (with the card inside) and `card.json` into a folder, each in one step.
+    """Write `model.safetensors`, `model.pt` (both with the card inside) and `card.json`, each in one step.
 
     Raises:
-        ValueError: the card's hash is not that of the network.
+        InputError: the card's hash is not that of the network, or the card is none that could be loaded.
     """
-    if card.weights_sha256 != network_digest(network):
+    weights = {k: v.detach().cpu().numpy() for k, v in network.state_dict().items()}
+    if card.weights_sha256 != weights_digest(weights):
         raise InputError("`card.weights_sha256` is not the hash of the network's weights")
-    _write(scripted(network), card, folder / "model.pt")
+    found = Contents.of(card.to_json(), weights)
+    write_safe(found, folder / SAFE_FILE)
+    write_script(found, folder / SCRIPT_FILE)
 
 
 def replace_card(model: Model, card: Card) -> None:
-    """Give the file of a loaded model another card, in `model.pt` and beside it; the weights stay.
+    """Give the files of a loaded model another card, and `card.json` beside them too; the weights stay.
 
     Raises:
-        ValueError: the card's hash is not that of the model's weights.
+        InputError: the card's hash is not that of the model's weights, or the card is none that could be loaded.
     """
     if card.weights_sha256 != model.card.weights_sha256:
         raise InputError("`card.weights_sha256` is not the hash of the model's weights")
-    _write(load_script(model.path.read_bytes()), card, model.path)
+    found = Contents.of(card.to_json(), model.weights())
+    write_safe(found, model.path.with_suffix(".safetensors"))
+    script = model.path.with_suffix(".pt")
+    if script.is_file():
+        write_script(found, script)
 
 
-def _write(script: torch.jit.ScriptModule, card: Card, file: Path) -> None:
-    text = card.to_json()
-
-    def save(path: Path) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            warnings.simplefilter("ignore", FutureWarning)
-            torch.jit.save(script, str(path), _extra_files={CARD_FILE: text})
-
-    write_atomically(file, save)
+def write_safe(contents: Contents, file: Path) -> None:
+    """Write a model as `.safetensors`, and its card beside it."""
+    text = contents.card.to_json()
+    content = pack(text, contents.weights)
+    write_atomically(file, lambda path: path.write_bytes(content))
     write_atomically(file.with_name(CARD_FILE), lambda path: path.write_text(text + "\n", encoding="utf-8"))
+
+
+def write_script(contents: Contents, file: Path) -> None:
+    """Write a model as TorchScript with its card inside, for programs without this package."""
+    network = build_network(contents.card, contents.weights)
+    with warnings.catch_warnings():
+        # torch deprecates TorchScript; see docs/models.md for what it is still good for
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        script = torch.jit.script(network)
+        write_atomically(
+            file,
+            lambda path: torch.jit.save(script, str(path), _extra_files={CARD_FILE: contents.card.to_json()}),
+        )

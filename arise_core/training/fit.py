@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import IntArray, Reals
+from arise_core.model.network import DropoutMLP
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
 from arise_core.runtime.ledger import Ledger
 from arise_core.runtime.tables import write_csv
-from arise_core.training.network import DropoutMLP
 from arise_core.training.recipe import NetworkSettings, Recipe
 
 SPLIT_SEED = 42

@@ -20,15 +20,15 @@ from arise_core.geometry.arrays import Float32Array, IntArray, Reals
 from arise_core.model.card import Card, Reject
 from arise_core.model.classes import ClassTable
 from arise_core.model.model import Model
+from arise_core.model.network import DropoutMLP
 from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.runtime import threads
 from arise_core.runtime.ledger import Ledger, facts, package_version
 from arise_core.runtime.workers import processes
 from arise_core.settings import DescriptorSettings, SamplingSettings
-from arise_core.training.export import export, network_digest
+from arise_core.training.export import FILES, export, network_digest
 from arise_core.training.fit import CHECKPOINT, Fitted, fit_steps, split
-from arise_core.training.network import DropoutMLP
 from arise_core.training.own_crystals import CrystalFile
 from arise_core.training.recipe import NetworkSettings, Recipe
 from arise_core.training.samples.job import TO_REJECT, SampleJob
@@ -37,7 +37,7 @@ from arise_core.training.samples.pristine import pristine_list
 PART_SIZE = 40
 SAMPLES = "samples"
 #: What training leaves to resume from.
-WORK = ("recipe.json", SAMPLES, CHECKPOINT, "model.pt", "card.json")
+WORK = ("recipe.json", SAMPLES, CHECKPOINT, *FILES)
 
 #: Descriptors, (n, n_features), and as many labels.
 Labelled = tuple[Float32Array, list[str]]
@@ -61,9 +61,9 @@ def train(
 ) -> Model:
     """Make the model of a recipe in the folder `out` and load it.
 
-    Leaves `model.pt`, `card.json`, `training.csv` and `ledger.json`; `samples/` and `checkpoint.pt` are there
-    to resume from and can be removed. Started again after an interrupt it goes on where it stopped, with the
-    same result.
+    Leaves `model.safetensors`, `model.pt`, `card.json`, `training.csv` and `ledger.json`; `samples/` and
+    `checkpoint.pt` are there to resume from and can be removed. Started again after an interrupt it goes on where it
+    stopped, with the same result.
 
     Args:
         recipe: how the model is made.

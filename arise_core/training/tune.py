@@ -29,7 +29,7 @@ from arise_core.runtime.files import write_atomically
 from arise_core.runtime.ledger import ANOTHER_FOLDER, Ledger, facts, require_same
 from arise_core.runtime.tables import markdown, write_csv
 from arise_core.settings import SamplingSettings
-from arise_core.training.export import export
+from arise_core.training.export import FILES, export
 from arise_core.training.fit import fit_steps
 from arise_core.training.recipe import Recipe, to_toml
 from arise_core.training.samples.defects import MILD, STRONG, DefectSamples
@@ -141,8 +141,9 @@ def tune(
     """Search around a recipe; rank the best. Interrupted, or with more trials, it goes on where it stopped.
 
     Writes into `out`: `study.db` (Optuna), `samples/`, `trials/NNN/` (models of the best), `trials.csv`,
-    `ranking.csv`, `report.md`, `plots/*.png`, and of the winner `model.pt`, `card.json` and `recipe.toml`.
-    What is found does not depend on interrupts: a trial that was interrupted is made again.
+    `ranking.csv`, `report.md`, `plots/*.png`, and of the winner `model.safetensors`, `model.pt`,
+    `card.json` and `recipe.toml`. What is found does not depend on interrupts: a trial that was interrupted is made
+    again.
 
     Args:
         recipe: samples, descriptor and everything that is not searched.
@@ -379,7 +380,7 @@ class Search:
             _plots(self.optuna, self.study, out / "plots")
         number = ranking[0]["trial"]
         toml = to_toml(_trial_recipe(self.recipe, self.settings, self.study.trials[number].params))
-        for name in ("model.pt", "card.json"):
+        for name in FILES:
             write_atomically(out / name, partial(shutil.copyfile, self.model(number) / name))
         write_atomically(out / "recipe.toml", lambda path: path.write_text(toml, encoding="utf-8"))
 

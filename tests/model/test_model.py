@@ -12,16 +12,15 @@ import torch
 import arise_core as arise
 import arise_core.model.model as model_module
 from arise_core.crystals.naming import ClassInfo
-from arise_core.errors import FileError, InputError
+from arise_core.errors import FileError, InputError, ModelError
 from arise_core.model import runner
-from arise_core.model.archive import ModelError
 from arise_core.model.card import Card, Reject
 from arise_core.model.dropout import BLOCK, dropout_masks
+from arise_core.model.network import DropoutMLP
 from arise_core.model.zoo import load_model
 from arise_core.runtime import threads
 from arise_core.settings import DescriptorSettings, SamplingSettings
 from arise_core.training.export import export, network_digest
-from arise_core.training.network import DropoutMLP
 from tests import ROOT
 
 N_CLASSES = 5

@@ -1,11 +1,15 @@
-"""The network as a torch module, in the form that is exported: everything inference needs is a method of it."""
+"""The network of every model: the one class that training fits, files are read into and predictions run."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+
+from arise_core.geometry.arrays import Float32Array
+from arise_core.model.card import Card
 
 
 class DropoutMLP(nn.Module):
@@ -14,6 +18,8 @@ class DropoutMLP(nn.Module):
     The architecture is that of Leitherer et al. (2021), Table 1. The map in front either standardises each
     number or whitens the descriptor; it is fixed before training. The last layer has one output a class and,
     with `reject`, one more: the logit of "none of these": disorder or another crystal.
+
+    Written so that TorchScript can compile it too, for the `model.pt` of other programs.
 
     Args:
         n_features: length of the descriptor.
@@ -38,6 +44,9 @@ class DropoutMLP(nn.Module):
         self.n_inputs = n_inputs
         self.dropout = dropout
         self.reject = reject
+        # Rows, over passes, whose probabilities are looked at together: few calls on the CPU, where a block of
+        # rows is small, and no more memory than a pass needs on a GPU, where it is large.
+        self.rows_together = 2048
         self.mean: Tensor
         self.transform: Tensor
         self.register_buffer("mean", torch.zeros(n_features))
@@ -85,6 +94,8 @@ class DropoutMLP(nn.Module):
     def monte_carlo(self, features: Tensor, masks: list[Tensor], reference: Tensor) -> list[Tensor]:
         """Sums over forward passes; pass t uses row t of each mask for all rows of `features`.
 
+        The passes are added one after the other, so that how many are looked at together changes no bit.
+
         Args:
             features: (n, n_features).
             masks: per layer (n_passes, width of its input), 0 or 1 / (1 - rate).
@@ -96,27 +107,56 @@ class DropoutMLP(nn.Module):
             minus that entropy, z², probability r of "none of these", r² (0 without a reject output), margin m = ln p
             of the reference's most probable class minus ln p of the most probable other one, m².
         """
+        n, n_classes = features.shape[0], self.n_classes
         x0 = self.inputs(features)
-        p_sum = torch.zeros((features.shape[0], self.n_classes), dtype=features.dtype, device=features.device)
-        p_square = torch.zeros_like(p_sum)
-        votes = torch.zeros_like(p_sum)
-        moments = torch.zeros((features.shape[0], 7), dtype=features.dtype, device=features.device)
-        one = torch.ones_like(p_sum[:, :1])
+        sums = torch.zeros((n, 2 * n_classes + 7), dtype=features.dtype, device=features.device)
+        votes = torch.zeros((n, n_classes), dtype=features.dtype, device=features.device)
         top = reference.argmax(dim=1, keepdim=True)
-        for t in range(masks[0].shape[0]):
-            x = x0
-            for i, layer in enumerate(self.layers):
-                if i > 0:
-                    x = torch.relu(x)
-                x = layer(x * masks[i][t])
-            log_p = torch.log_softmax(x[:, : self.n_classes], dim=1)
+        together = max(1, self.rows_together // max(1, n))
+        for first in range(0, masks[0].shape[0], together):
+            outputs = self.passes(x0, [mask[first : first + together] for mask in masks])
+            log_p = torch.log_softmax(outputs[:, :, :n_classes], dim=2)
             p = torch.exp(log_p)
-            entropy = (p * log_p).sum(dim=1) * -1.4426950408889634
-            z = -(p * reference).sum(dim=1) - entropy
-            p_sum += p
-            p_square += p * p
-            votes.scatter_add_(1, p.argmax(dim=1, keepdim=True), one)
-            r = torch.sigmoid(x[:, self.n_classes]) if self.reject else torch.zeros_like(z)
-            m = log_p.gather(1, top).sum(dim=1) - log_p.scatter(1, top, -1e9).amax(dim=1)
-            moments += torch.stack([entropy, z, z * z, r, r * r, m, m * m], dim=1)
-        return [p_sum, p_square, votes, moments]
+            entropy = (p * log_p).sum(dim=2) * -1.4426950408889634
+            z = -(p * reference).sum(dim=2) - entropy
+            r = torch.sigmoid(outputs[:, :, n_classes]) if self.reject else torch.zeros_like(z)
+            tops = top.expand(outputs.shape[0], n, 1)
+            m = log_p.gather(2, tops).sum(dim=2) - log_p.scatter(2, tops, -1e9).amax(dim=2)
+            moments = torch.stack([entropy, z, z * z, r, r * r, m, m * m], dim=2)
+            for summand in torch.cat([p, p * p, moments], dim=2).unbind(0):
+                sums.add_(summand)
+            best = p.argmax(dim=2).t()
+            votes.scatter_add_(1, best, torch.ones_like(best, dtype=votes.dtype))
+        return [sums[:, :n_classes], sums[:, n_classes : 2 * n_classes], votes, sums[:, 2 * n_classes :]]
+
+    @torch.jit.export
+    def passes(self, inputs: Tensor, masks: list[Tensor]) -> Tensor:
+        """Outputs of forward passes, (n_passes, n, n_outputs); inputs (n, n_inputs), masks as in `monte_carlo`."""
+        rows = [mask.unbind(0) for mask in masks]
+        out: list[Tensor] = []
+        for t in range(len(rows[0])):
+            x = inputs
+            for i, layer in enumerate(self.layers):
+                x = x * rows[i][t] if i == 0 else x.relu_().mul_(rows[i][t])
+                x = nn.functional.linear(x, layer.weight, layer.bias)
+            out.append(x)
+        return torch.stack(out)
+
+
+def build_network(
+    card: Card, weights: Mapping[str, Float32Array], n_classes: int | None = None
+) -> DropoutMLP:
+    """The network of a card with these weights, ready to predict; it draws no random numbers.
+
+    Args:
+        card: of the model.
+        weights: arrays by name, as `expected_shapes` of the card has them.
+        n_classes: another number of classes than the card's.
+    """
+    with torch.device("meta"):
+        network = DropoutMLP(
+            card.descriptor.n_features, card.n_inputs, card.hidden,
+            len(card.classes) if n_classes is None else n_classes, card.dropout, card.reject.kind == "head",
+        )  # fmt: skip
+    network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()}, assign=True)
+    return network.eval()
