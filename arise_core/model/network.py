@@ -46,7 +46,7 @@ class DropoutMLP(nn.Module):
         self.reject = reject
         # Rows, over passes, whose probabilities are looked at together: few calls on the CPU, where a block of
         # rows is small, and no more memory than a pass needs on a GPU, where it is large.
-        self.rows_together = 2048
+        self.rows_together = 512
         self.mean: Tensor
         self.transform: Tensor
         self.register_buffer("mean", torch.zeros(n_features))
@@ -121,7 +121,7 @@ class DropoutMLP(nn.Module):
             z = -(p * reference).sum(dim=2) - entropy
             r = torch.sigmoid(outputs[:, :, n_classes]) if self.reject else torch.zeros_like(z)
             tops = top.expand(outputs.shape[0], n, 1)
-            m = log_p.gather(2, tops).sum(dim=2) - log_p.scatter(2, tops, -1e9).amax(dim=2)
+            m = log_p.gather(2, tops).sum(dim=2) - log_p.scatter_(2, tops, -1e9).amax(dim=2)
             moments = torch.stack([entropy, z, z * z, r, r * r, m, m * m], dim=2)
             for summand in torch.cat([p, p * p, moments], dim=2).unbind(0):
                 sums.add_(summand)
@@ -132,13 +132,13 @@ class DropoutMLP(nn.Module):
     @torch.jit.export
     def passes(self, inputs: Tensor, masks: list[Tensor]) -> Tensor:
         """Outputs of forward passes, (n_passes, n, n_outputs); inputs (n, n_inputs), masks as in `monte_carlo`."""
+        weights, biases = [layer.weight for layer in self.layers], [layer.bias for layer in self.layers]
         rows = [mask.unbind(0) for mask in masks]
         out: list[Tensor] = []
         for t in range(len(rows[0])):
-            x = inputs
-            for i, layer in enumerate(self.layers):
-                x = x * rows[i][t] if i == 0 else x.relu_().mul_(rows[i][t])
-                x = nn.functional.linear(x, layer.weight, layer.bias)
+            x = nn.functional.linear(inputs * rows[0][t], weights[0], biases[0])
+            for i in range(1, len(weights)):
+                x = nn.functional.linear(x.relu_().mul_(rows[i][t]), weights[i], biases[i])
             out.append(x)
         return torch.stack(out)
 
