@@ -74,7 +74,7 @@ class _Members:
     def __init__(self, content: bytes) -> None:
         if content.count(DIRECTORY_ENTRY) > MAX_MEMBERS:  # before a list of millions is made of them
             raise ModelError(f"{DAMAGED} (more members than a model has)")
-        self.zip = self._guarded(lambda: zipfile.ZipFile(io.BytesIO(content)))
+        self.zip: zipfile.ZipFile = self._guarded(lambda: zipfile.ZipFile(io.BytesIO(content)))
         infos = self.zip.infolist()
         # torch puts all into one folder, of any name
         self.infos = {info.filename.partition("/")[2]: info for info in infos}
@@ -94,6 +94,7 @@ class _Members:
             raise ModelError(f"{DAMAGED} ({error})") from error
 
     def has(self, name: str) -> bool:
+        """Whether there is a member of this name."""
         return name in self.infos
 
     def size(self, name: str) -> int:

@@ -23,6 +23,8 @@ UNCERTAINTY_UNIT = "bit"
 MAX_CLASSES = 5000
 MAX_LAYERS = 32
 MAX_WIDTH = 2**16
+#: Most radial functions, and highest degree, of a descriptor.
+MAX_BASIS = 32
 
 
 @dataclass(frozen=True)
@@ -187,8 +189,8 @@ def _descriptor(data: dict[str, Any]) -> DescriptorSettings:
     settings = DescriptorSettings.from_dict(data)
     if type(settings.window) is not bool:
         raise ValueError(f"`descriptor.window` must be true or false, got {settings.window!r:.40}")
-    for name, high in (("n_max", 32), ("l_max", 32)):
-        _whole(getattr(settings, name), f"descriptor.{name}", 0, high)
+    for name in ("n_max", "l_max"):
+        _whole(getattr(settings, name), f"descriptor.{name}", 0, MAX_BASIS)
     for name, low, high in (("r_cut", 1.0, 50.0), ("sigma", 1e-3, 10.0), ("floor", 1e-9, 1.0)):
         _number(getattr(settings, name), f"descriptor.{name}", low, high)
     for channel in _list(list(settings.channels), "descriptor.channels", 1, 16):
