@@ -106,11 +106,11 @@ def joined(header: Any, arrays: bytes) -> bytes:
 
 
 def with_card(safe: bytes, change: Callable[[dict[str, Any]], Any]) -> bytes:
-    """The file after a change of its card, with the hash that it should have."""
+    """The file after a change of its card, or with the text that `change` returns, and the hash that it should have."""
     header, arrays = parts(safe)
     card = json.loads(header["__metadata__"]["card"])
-    card = change(card) or card
-    header["__metadata__"]["card"] = card if isinstance(card, str) else json.dumps(card)
+    text = change(card)
+    header["__metadata__"]["card"] = text if isinstance(text, str) else json.dumps(card)
     return joined(header, arrays)
 
 

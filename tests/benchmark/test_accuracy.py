@@ -253,8 +253,9 @@ def test_figures_go_into_the_card(finished, tmp_path):
     whole = replace(results.settings, classes=(), columns=())
     methods = [AriseModel(arise.load_model(copy), whole.passes)]
     before = arise.load_model("arise-108")
-    assert report.record(replace(results, settings=whole, methods=methods)) == [copy / "model.pt"]
+    assert report.record(replace(results, settings=whole, methods=methods)) == [copy / "model.safetensors"]
     after = arise.load_model(copy)
+    assert arise.load_model(copy / "model.pt").card == after.card  # TorchScript has the same card inside
     assert json.loads((copy / "card.json").read_text()) == json.loads(after.card.to_json())
     columns = after.card.accuracy["defects"]["columns"]
     assert columns["pristine"] == {"accuracy_percent": 100.0, "rejected_percent": 0.0}

@@ -12,7 +12,8 @@ from arise_core.model.zoo import load_model
 from arise_core.settings import SamplingSettings
 from arise_core.training.export import export
 
-from .test_model import BLOCK, features, make_card, make_network, small  # noqa: F401 - fixtures
+from .small import make_card, make_network
+from .test_model import BLOCK, features, small  # noqa: F401 - fixtures
 
 THRESHOLDS = (0.05, 0.149, 0.5, 0.9)
 

@@ -143,12 +143,12 @@ def test_a_result_knows_its_size(fcc):
 
 
 def test_models_are_loaded_once(fcc, monkeypatch):
-    from ovito_arise import modifier as module
+    from arise_core.model import zoo as module
 
-    module._load.cache_clear()
+    module._kept.cache_clear()
     loads = []
-    original = arise.load_model
-    monkeypatch.setattr(arise, "load_model", lambda *a, **k: loads.append(a) or original(*a, **k))
+    original = module.read_model
+    monkeypatch.setattr(module, "read_model", lambda path: loads.append(path) or original(path))
     for _ in range(2):
         pipeline_of(fcc, AriseModifier(**FAST)).compute()
     assert len(loads) == 1

@@ -168,7 +168,9 @@ def test_input_map_stays_and_base_is_untouched(added, base):
 def test_report(added):
     _, text, out = added
     assert (out / "report.md").read_text() == text
-    assert sorted(p.name for p in out.iterdir()) == ["card.json", "model.pt", "report.md"]
+    assert sorted(p.name for p in out.iterdir()) == [
+        "card.json", "model.pt", "model.safetensors", "report.md",
+    ]  # fmt: skip
     assert "Disorder rejected, held-out samples" in text
     assert "Crystals that are no class rejected, held-out samples" in text
     for part in (

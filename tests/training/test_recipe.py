@@ -218,7 +218,9 @@ def test_cards_of_the_zoo(name):
     assert arise.load_model(folder).card == model.card
     assert json.loads((folder / "card.json").read_text()) == json.loads(model.card.to_json())
     assert model.name == name
-    assert (folder / "model.pt").stat().st_size <= 3_000_000
+    for file in ("model.safetensors", "model.pt"):
+        assert arise.load_model(folder / file).card == model.card
+        assert (folder / file).stat().st_size <= 3_000_000
     recipe = read_recipe(folder / "recipe.toml")
     written, noted = recipe.to_dict(), model.card.training["recipe"]
     for table in ("samples", "fit"):

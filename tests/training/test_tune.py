@@ -107,6 +107,7 @@ def test_files(search):
         "ranking.csv",
         "report.md",
         "model.pt",
+        "model.safetensors",
         "card.json",
         "recipe.toml",
     }
