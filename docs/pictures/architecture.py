@@ -153,7 +153,7 @@ def boxes() -> list[str]:
         box("recognition", 440, 170, "Recognition", "whole and at each", "atom, by a Rule"),
         box("model", 260, 130, "Prediction", "a row a structure", "or box"),
         box("model", 440, 170, "Model", "network, Card,", "ClassTable"),
-        box("model", 690, 150, "model file", "model.pt, card.json", colour=MODEL),
+        box("model", 690, 150, "model file", "model.safetensors", colour=MODEL),
         box("crystals", 760, 190, "Crystal", "108 prototypes, and yours", colour=MODEL),
         box("engine", 500, 150, "Tile", "pair sums → length", "scale → descriptor"),
         box("engine", 680, 110, "Context", "what all", "tiles share"),
