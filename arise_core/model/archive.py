@@ -108,7 +108,8 @@ class _Members:
             raise ModelError(f"{DAMAGED} (no member {name!r:.80})")
         if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
             raise ModelError(f"{DAMAGED} (member {name!r:.80} is compressed)")
-        return info.file_size
+        size: int = info.file_size
+        return size
 
     def read(self, name: str, largest: int, missing: str = DAMAGED) -> bytes:
         """Contents of a member of at most so many bytes, after a look at its checksum."""
