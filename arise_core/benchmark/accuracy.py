@@ -174,7 +174,7 @@ def make_plan(settings: AccuracySettings, out: Path) -> Plan:
             f"`model` names must differ from each other and from methods, got {', '.join(names)}"
         )
     return Plan(
-        models=tuple((str(m.path), f"{m.name} {m.card.weights_sha256}") for m in models),
+        models=tuple((str(m.path), f"{m.name} {m.sha256}") for m in models),
         methods=tuple(m for m in known if m in wanted),
         labels=labels_of(settings.classes),
         passes=settings.passes,

@@ -25,6 +25,8 @@ MAX_LAYERS = 32
 MAX_WIDTH = 2**16
 #: Most radial functions, and highest degree, of a descriptor.
 MAX_BASIS = 32
+#: Most levels of objects and lists in each other.
+MAX_DEPTH = 50
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class Card:
 
 
 def read_json(text: str) -> Any:
-    """What a JSON text says, if no name stands twice in one of its objects.
+    """What a JSON text says, if no name stands twice in one of its objects and it is not nested too deeply.
 
     Raises:
         ValueError, RecursionError: it is no JSON, has a name twice, or is nested too deeply.
@@ -132,7 +134,19 @@ def read_json(text: str) -> Any:
             raise ValueError("a name stands twice in an object")
         return found
 
-    return json.loads(text, object_pairs_hook=unique)
+    found = json.loads(text, object_pairs_hook=unique)
+    level = [found]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+            if isinstance(child, dict | list)
+        ]
+    if level:
+        raise ValueError(f"objects and lists are nested more than {MAX_DEPTH} deep")
+    return found
 
 
 def _card(data: dict[str, Any]) -> Card:

@@ -15,6 +15,8 @@ from arise_core.model.card import Card, check_weights
 
 SAFE_FILE = "model.safetensors"
 SCRIPT_FILE = "model.pt"
+#: Most characters of a message about what is in a file.
+MOST_SAID = 2000
 #: Hashes of the files of the zoo, as `sha256sum` writes them; `python dev.py zoo` writes it anew.
 SHIPPED = Path(__file__).with_name("shipped.sha256")
 
@@ -47,20 +49,18 @@ def read_model(path: Path) -> Contents:
     Raises:
         ModelError: the file cannot be read, is damaged, altered or no model.
     """
-    with_name = f"model {str(path)!r}"
     try:
         content = read_bytes(path)
-    except OSError as error:
-        raise ModelError(f"{with_name} cannot be read: {error}") from error
-    try:
         if not content.startswith(archive.MAGIC):
             return Contents.of(*exchange.unpack(content))
         found = Contents.of(*archive.unpack(content))
         if hashlib.sha256(content).hexdigest() not in shipped():
             _check_beside(path, found)
         return found
+    except OSError as error:
+        raise ModelError(f"model {str(path)!r} cannot be read: {error}") from error
     except InputError as error:
-        raise ModelError(f"{with_name}: {error}") from error
+        raise _of(path, error) from error
 
 
 def read_script(path: Path) -> Contents:
@@ -74,7 +74,13 @@ def read_script(path: Path) -> Contents:
     except OSError as error:
         raise ModelError(f"model {str(path)!r} cannot be read: {error}") from error
     except InputError as error:
-        raise ModelError(f"model {str(path)!r}: {error}") from error
+        raise _of(path, error) from error
+
+
+def _of(path: Path, error: InputError) -> ModelError:
+    """The error with the name of the file; what it quotes of the file is cut and has no control characters."""
+    said = "".join(c if c.isprintable() else "?" for c in str(error)[:MOST_SAID])
+    return ModelError(f"model {str(path)!r}: {said}")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -87,9 +93,7 @@ def read_bytes(path: Path) -> bytes:
     with path.open("rb") as stream:
         size = os.fstat(stream.fileno()).st_size
         if size > exchange.MAX_FILE:
-            raise ModelError(
-                f"model {str(path)!r}: the file has {size} bytes, models have at most {exchange.MAX_FILE}"
-            )
+            raise ModelError(f"the file has {size} bytes, models have at most {exchange.MAX_FILE}")
         return stream.read(size)
 
 

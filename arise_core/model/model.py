@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -38,8 +39,9 @@ class Model:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the card, which states that of the weights: models that have the same one answer alike."""
-        return hashlib.sha256(self.card.to_json().encode()).hexdigest()
+        """Hash of the weights and of all in the card that answers depend on: not of its figures and remarks."""
+        card = replace(self.card, description="", training={}, accuracy={})
+        return hashlib.sha256(card.to_json().encode()).hexdigest()
 
     @property
     def name(self) -> str:

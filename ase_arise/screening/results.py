@@ -104,7 +104,7 @@ def facts_of(source: Source, model: arise.Model, job: Order, pattern: str) -> Fa
         source_place=source.identity,
         pattern=pattern,
         model=model.name,
-        weights_sha256=model.card.weights_sha256,
+        model_sha256=model.sha256,
         symprec=job.symprec,
         top=job.top,
         **settings,

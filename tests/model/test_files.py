@@ -265,6 +265,8 @@ ODD_CARDS = [
     (lambda d: "no JSON", "not JSON"),
     (lambda d: json.dumps(d)[:-1] + ',"name":"twice"}', "a name stands twice"),
     (lambda d: "[" * 100_000, "not JSON"),
+    (lambda d: d["training"].update(x=json.loads("[" * 60 + "]" * 60)), "nested more than 50 deep"),
+    (lambda d: d["descriptor"].update({"a\x1b[2J" + "b" * 10_000: 1}), "^[ -~]{1,2200}$"),
     (lambda d: "[1]", "carries no ARISE model card"),
 ]
 
@@ -437,7 +439,9 @@ def test_a_model_is_loaded_once_and_anew_when_its_file_changed(folder, tmp_path,
     replace_card(first, replace(first.card, description="another one"))
     second = shared_model(copy)
     assert (second.card.description, first.card.description) == ("another one", "for tests")
-    assert second.sha256 != first.sha256
+    assert second.sha256 == first.sha256  # says what answers depend on
+    other = replace(first.card, classes=first.card.classes[::-1])
+    assert arise.Model(make_network(), other, first.device, copy).sha256 != first.sha256
     # the same size and time of change, as on disks that know seconds only
     file = copy / "model.safetensors"
     times = (file.stat().st_atime_ns, file.stat().st_mtime_ns)
