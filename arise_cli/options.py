@@ -23,6 +23,12 @@ Draw = Annotated[
         "--draw", help="Fill partly occupied sites at random (by --seed): a supercell of 500 atoms."
     ),
 ]
+TypesOption = Annotated[
+    str,
+    typer.Option(
+        "--types", help="Elements of types or names that tell none, such as 1=Cu,A=Si; X leaves a type out."
+    ),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with 3 if a structure is rejected or has no label.")
 ]

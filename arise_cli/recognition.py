@@ -18,10 +18,22 @@ from arise_cli.console import (
     matrix_csv,
     matrix_table,
     print_table,
+    say,
     say_written,
     write_file,
 )
-from arise_cli.options import Csv, Draw, Json, ModelOption, Overwrite, Strict, Top, check_suffix, takes
+from arise_cli.options import (
+    Csv,
+    Draw,
+    Json,
+    ModelOption,
+    Overwrite,
+    Strict,
+    Top,
+    TypesOption,
+    check_suffix,
+    takes,
+)
 from arise_core.errors import InputError, MissingFileError
 from arise_core.settings import (
     DEFAULT_MODEL,
@@ -54,6 +66,7 @@ def classify_files(
     as_csv: Csv = False,
     out: Annotated[Path | None, typer.Option(help="Write JSON or CSV here instead (.json or .csv).")] = None,
     draw: Draw = False,
+    types: TypesOption = "",
     overwrite: Overwrite = False,
     strict: Strict = False,
     **settings: Any,
@@ -65,7 +78,7 @@ def classify_files(
 
     output = Output.checked(as_json, as_csv, out, overwrite)
     network = as_model(model)
-    found = _read(files, draw=settings["seed"] if draw else None)
+    found = _read(files, types, draw=settings["seed"] if draw else None)
     with bar("classify") as progress:
         prediction = classify([f.material for f in found], network, progress=progress, **settings)
     results = [Recognition.of_whole(prediction, k, len(f.material)) for k, f in enumerate(found)]
@@ -88,6 +101,7 @@ def map_file(
         Path | None, typer.Option("--atoms", help="Write the annotated atoms here (.xyz, .traj, .db, ...).")
     ] = None,
     draw: Draw = False,
+    types: TypesOption = "",
     overwrite: Overwrite = False,
     strict: Strict = False,
     **settings: Any,
@@ -104,7 +118,8 @@ def map_file(
     check_places([out, atoms_out], overwrite)
     options = RecognitionSettings.of({"mode": "local", **settings})
     network = as_model(model)
-    found = _read([file if "@" in Path(file).name else f"{file}@-1"], draw=settings["seed"] if draw else None)
+    frames = [file if "@" in Path(file).name else f"{file}@-1"]
+    found = _read(frames, types, draw=settings["seed"] if draw else None)
     if out is not None and len(found) > 1:
         raise typer.BadParameter(f"takes one frame, {file!r} has {len(found)}", param_hint="--out")
     with bar("map") as progress:
@@ -115,7 +130,9 @@ def map_file(
         field.to_netcdf(out)
         typer.echo(f"wrote {out}", err=True)
     if atoms_out is not None:
-        annotated = [write_results(f.atoms, r, network.name) for f, r in zip(found, results, strict=True)]
+        annotated = [
+            write_results(f.atoms, r, network.name, f.material) for f, r in zip(found, results, strict=True)
+        ]
         write(atoms_out, annotated)
         say_written(atoms_out)
     _show(output, found, results, top, strict)
@@ -127,6 +144,7 @@ def compare_files(
         list[str], typer.Argument(help="Files that ASE reads (all frames), or classes by name, such as fcc.")
     ],
     model: ModelOption = DEFAULT_MODEL,
+    types: TypesOption = "",
     layer: Annotated[int, typer.Option(help="Hidden layer: 0 the first, -1 the last.")] = LAYER,
     out: Annotated[Path | None, typer.Option(help="Write the matrix here (.csv).")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw a heat map here (.png).")] = None,
@@ -144,7 +162,7 @@ def compare_files(
     check_places([out, picture], overwrite)
     network = as_model(model)
     check_layer(network, layer)
-    found = _read(structures, classes=True)
+    found = _read(structures, types, classes=True)
     names = [f.name for f in found]
     with bar("similarity") as progress:
         matrix = run(similarity_steps([f.material for f in found], network, layer, **settings), progress)
@@ -167,26 +185,35 @@ class Found:
     material: Material  # the one look at them
 
 
-def _read(files: Sequence[str], classes: bool = False, draw: int | None = None) -> list[Found]:
-    """All frames of files, checked.
+def _read(files: Sequence[str], types: str, *, classes: bool = False, draw: int | None = None) -> list[Found]:
+    """All frames of files, checked. What was assumed of them is said on the error stream, once for all frames.
 
     Args:
         files: their names, as `ase.io` takes them.
+        types: elements by type, as `--types` has them.
         classes: a name that is no file may be that of a class.
         draw: fill partly occupied sites at random, with this seed; None: they are refused.
     """
+    from arise_core.crystals.species import parse_types
     from ase_arise.convert import frames, to_material
     from ase_arise.occupancy import occupied
 
+    elements = parse_types(types, "--types")
     found = []
     for file in files:
+        said: set[str] = set()
         prototype = _prototype(file) if classes else None
         images = [prototype] if prototype is not None else list(frames(file))
         for k, atoms in enumerate(images):
             name = f"{file} [{k}]" if len(images) > 1 else file
             if draw is not None:
                 atoms = occupied(atoms, seed=draw)
-            found.append(Found(name, atoms, to_material(atoms, f"{name}: ")))
+            material = to_material(atoms, f"{name}: ", elements)
+            found.append(Found(name, atoms, material))
+            for note in material.notes:
+                if note not in said:
+                    say(f"{file}: {note.replace('`types`', '`--types`')}", error=True)
+            said.update(material.notes)
     return found
 
 
@@ -221,10 +248,12 @@ def _show(
 
 
 def _record(found: Found, result: Recognition, top: int) -> Record:
+    from ase_arise.convert import formula
+
     record: Record = {
         "file": found.name,
-        "formula": found.atoms.symbols.formula.format("hill"),
-        "n_atoms": len(found.atoms),
+        "formula": formula(found.material),
+        "n_atoms": len(found.material),
         **result.record(),
     }
     classes = result.classes

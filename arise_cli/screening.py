@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from arise_cli.console import bar, finish, say
-from arise_cli.options import ModelOption, Top, takes
+from arise_cli.options import ModelOption, Top, TypesOption, takes
 from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, SYMPREC, TOP, MapSettings, SamplingSettings
 
 
@@ -30,17 +30,19 @@ def screen_source(
     pattern: Annotated[str, typer.Option(help="Names of files in a folder, such as '*.cif'.")] = "*",
     symprec: Annotated[float, typer.Option(help="Tolerance of the space group, Å.")] = SYMPREC,
     top: Top = TOP,
+    types: TypesOption = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again instead of going on.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if entries failed.")] = False,
     **settings: Any,
 ) -> None:
     """Recognise every structure of a database; interrupted, the same command goes on where it stopped."""
+    from arise_core.crystals.species import parse_types
     from ase_arise.screening.run import screen
 
     with bar("screen") as progress:
         counts = screen(
             source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top,
-            overwrite=overwrite, progress=progress, mode=mode, **settings,
+            overwrite=overwrite, types=parse_types(types, "--types"), progress=progress, mode=mode, **settings,
         )  # fmt: skip
     earlier = f", {counts.failed_before} of them failed" if counts.failed_before else ""
     say(f"{counts.recognised} recognised, {counts.failed} failed, {counts.kept} from before{earlier}")

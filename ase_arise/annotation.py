@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 
 import arise_core as arise
+from arise_core.crystals.naming import NONE
+from arise_core.crystals.species import Types
 from arise_core.errors import InputError
 from arise_core.geometry.material import Material
 from arise_core.progress import Progress, part, run, silent
@@ -38,6 +41,7 @@ def classify(
     seed: int = SamplingSettings.seed,
     min_atoms: int = MapSettings.min_atoms,
     reject_threshold: Threshold = "card",
+    types: Types = None,
     progress: Progress = silent,
 ) -> arise.Prediction:
     """Class of each structure as a whole, one row each, in order.
@@ -46,6 +50,7 @@ def classify(
         images: `Atoms`, a list or generator of them, or a file name, `name@index` included (all frames).
         model: a `Model`, a name of the zoo, or a path.
         passes, seed, min_atoms, reject_threshold, progress: see `arise_core.classify`.
+        types: elements by type or name, see `from_atoms`.
 
     Raises:
         TypeError, ValueError, OSError: input that is refused; before any descriptor is computed.
@@ -53,7 +58,7 @@ def classify(
     network = as_model(model)
     SamplingSettings(passes=passes, seed=seed)
     return arise.classify(
-        numbered(list(frames(images))), network, passes=passes, seed=seed, min_atoms=min_atoms,
+        numbered(list(frames(images)), types), network, passes=passes, seed=seed, min_atoms=min_atoms,
         reject_threshold=reject_threshold, progress=progress,
     )  # fmt: skip
 
@@ -63,6 +68,7 @@ def annotate(
     model: ModelLike = DEFAULT_MODEL,
     *,
     copy: bool = False,
+    types: Types = None,
     progress: Progress = silent,
     **options: Any,
 ) -> Any:
@@ -75,13 +81,15 @@ def annotate(
     `arise_label`, `arise_class` (label of the most probable class, rejected or not), `arise_confidence`,
     `arise_mutual_information`, `arise_predictive_entropy` (bit), `arise_reject_score`,
     `arise_rejection_uncertainty` (bit), `arise_rejected`, `arise_mode` ("whole" or "local"), `arise_fractions`
-    (shares of the atoms by name), `arise_model`. Nothing else is touched:
+    (shares of the atoms by name), `arise_model`, and `arise_notes` where something was assumed. Atoms that are left out
+    (sites without mass) are "none". Nothing else is touched:
     positions, other arrays, constraints and the calculator with its results stay.
 
     Args:
         images: `Atoms`, a list or generator of them, or a file name, `name@index` included.
         model: a `Model`, a name of the zoo, or a path.
         copy: annotate copies (without calculator, as `Atoms.copy`) and leave the originals as they are.
+        types: elements by type or name, see `from_atoms`.
         progress: called with the share of the work done (not for generators).
         **options: of `RecognitionSettings.of`: mode, box_size, stride, passes, seed, ...
 
@@ -94,22 +102,25 @@ def annotate(
     settings = RecognitionSettings.of(options)
     network = as_model(model)
     if not (isinstance(images, Atoms | list | tuple) or is_file_name(images)):
-        return _annotate_lazily(frames(images), network, settings, copy)
+        return _annotate_lazily(frames(images), network, settings, copy, types)
     found = list(frames(images))
     if not found:
         raise InputError("`images` is empty")
     done = []
-    for atoms, result in zip(found, recognise_all(numbered(found), network, settings, progress), strict=True):
-        done.append(write_results(atoms.copy() if copy else atoms, result, network.name))
+    materials = numbered(found, types)
+    results = recognise_all(materials, network, settings, progress)
+    for atoms, material, result in zip(found, materials, results, strict=True):
+        done.append(write_results(atoms.copy() if copy else atoms, result, network.name, material))
     return done[0] if isinstance(images, Atoms) else done
 
 
 def _annotate_lazily(
-    images: Iterator[Atoms], model: arise.Model, settings: RecognitionSettings, copy: bool
+    images: Iterator[Atoms], model: arise.Model, settings: RecognitionSettings, copy: bool, types: Types
 ) -> Iterator[Atoms]:
     for k, atoms in enumerate(images):
-        result = recognise(to_material(atoms, f"structure {k}: "), model, settings)
-        yield write_results(atoms.copy() if copy else atoms, result, model.name)
+        material = to_material(atoms, f"structure {k}: ", types)
+        result = recognise(material, model, settings)
+        yield write_results(atoms.copy() if copy else atoms, result, model.name, material)
 
 
 def recognise_all(
@@ -123,19 +134,29 @@ def recognise_all(
         yield run(part(recognise_steps(material, model, own), k / n, (k + 1) / n), progress)
 
 
-def write_results(atoms: Atoms, result: Recognition, model_name: str) -> Atoms:
-    """Put a result into the arrays and `info` of `atoms`, replacing an earlier one."""
+def write_results(atoms: Atoms, result: Recognition, model_name: str, material: Material) -> Atoms:
+    """Put a result into the arrays and `info` of `atoms`, replacing an earlier one.
+
+    Args:
+        atoms: of which the material is.
+        result: of it.
+        model_name: for `info`.
+        material: knows which atoms were left out, and what was assumed.
+    """
     arrays = {
-        "arise_label": result.atom_labels,
-        "arise_confidence": result.atoms.confidence,
-        "arise_mutual_information": result.atoms.mutual_information,
-        "arise_rejection_uncertainty": result.atom_rejection_uncertainty,
-        "arise_rejected": result.atom_rejected,
+        "arise_label": (result.atom_labels, NONE),
+        "arise_confidence": (result.atoms.confidence, np.nan),
+        "arise_mutual_information": (result.atoms.mutual_information, np.nan),
+        "arise_rejection_uncertainty": (result.atom_rejection_uncertainty, np.nan),
+        "arise_rejected": (result.atom_rejected, False),
     }
-    for name, values in arrays.items():
+    for name, (values, empty) in arrays.items():
         atoms.set_array(name, None)  # else ASE would cut new strings to the length of the old
-        atoms.set_array(name, values)
+        atoms.set_array(name, material.spread(values, empty))
     atoms.info.update({f"arise_{key}": value for key, value in result.record().items()})
     atoms.info["arise_fractions"] = result.fractions
     atoms.info["arise_model"] = model_name
+    atoms.info.pop("arise_notes", None)
+    if material.notes:
+        atoms.info["arise_notes"] = "; ".join(material.notes)
     return atoms

@@ -16,6 +16,8 @@ from ase.calculators.calculator import (
 from ase.outputs import Properties
 
 import arise_core as arise
+from arise_core.crystals.naming import NONE
+from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import InputError
 from arise_core.recognition.result import Recognition, recognise
 from arise_core.settings import DEFAULT_MODEL, RecognitionSettings
@@ -25,7 +27,7 @@ from ase_arise.convert import ModelLike, as_model, to_material
 STRUCTURE_PROPERTIES = (
     "arise_label", "arise_class", "arise_confidence", "arise_probabilities", "arise_mutual_information",
     "arise_predictive_entropy", "arise_reject_score", "arise_rejection_uncertainty", "arise_rejected", "arise_mode",
-    "arise_fractions",
+    "arise_fractions", "arise_notes",
 )  # fmt: skip
 ATOM_PROPERTIES = (
     "arise_labels",
@@ -50,6 +52,7 @@ class AriseCalculator(Calculator):
         base: any ASE calculator; without one, asking for an energy raises `PropertyNotImplementedError`.
         model: a `Model`, a name of the zoo, or a path.
         interval: run ARISE on every such configuration without being asked; 0: only when asked.
+        types: elements by type or name, see `from_atoms`.
         **options: of `RecognitionSettings.of`: mode, box_size, stride, passes, seed, ...
 
     Raises:
@@ -60,6 +63,7 @@ class AriseCalculator(Calculator):
     default_parameters = {  # noqa: RUF012 - ASE's way
         "model": DEFAULT_MODEL,
         "interval": 0,
+        "types": None,
         **RecognitionSettings.defaults(),
     }
 
@@ -69,6 +73,7 @@ class AriseCalculator(Calculator):
         *,
         model: ModelLike = DEFAULT_MODEL,
         interval: int = 0,
+        types: Types = None,
         atoms: Atoms | None = None,
         **options: Any,
     ) -> None:
@@ -79,7 +84,7 @@ class AriseCalculator(Calculator):
         self.recognition: Recognition | None = None  # the last one, with its map
         self.configurations = 0  # new ones that the base was asked about
         super().__init__(  # type: ignore[no-untyped-call]
-            atoms=atoms, model=model, interval=interval, **options
+            atoms=atoms, model=model, interval=interval, types=types, **options
         )
 
     @property
@@ -101,6 +106,7 @@ class AriseCalculator(Calculator):
         """
         parameters = {**self.parameters, **kwargs}
         interval, model = parameters.pop("interval"), parameters.pop("model")
+        types = parse_types(parameters.pop("types"))
         if interval != int(interval) or interval < 0:
             raise InputError(f"`interval` must be a whole number, 0 or more, got {interval}")
         settings = RecognitionSettings.of(parameters)
@@ -110,7 +116,7 @@ class AriseCalculator(Calculator):
         elif "model" in kwargs:
             kwargs["model"] = str(model)
         changed: dict[str, Any] = super().set(**kwargs)  # type: ignore[no-untyped-call]
-        self._settings, self._model = settings, loaded
+        self._settings, self._model, self._types = settings, loaded, types
         if changed.keys() - {"interval"}:
             self._forget()
         return changed
@@ -219,16 +225,20 @@ class AriseCalculator(Calculator):
         self._forget()
         if self._model is None:  # a copy or a calculator that was unpickled
             self._model = as_model(self.parameters["model"])
-        result = recognise(to_material(atoms), self._model, self._settings)
+        material = to_material(atoms, types=self._types)
+        result = recognise(material, self._model, self._settings)
         found = {f"arise_{key}": value for key, value in result.record().items()}
         found["arise_probabilities"] = result.probabilities
         found["arise_fractions"] = result.fractions
+        found["arise_notes"] = "; ".join(material.notes)
         if result.mode == "local":
-            found["arise_labels"] = result.atom_labels
-            found["arise_confidences"] = result.atoms.confidence
-            found["arise_mutual_informations"] = result.atoms.mutual_information
-            found["arise_rejection_uncertainties"] = result.atom_rejection_uncertainty
-            found["arise_rejected_atoms"] = result.atom_rejected
+            found["arise_labels"] = material.spread(result.atom_labels, NONE)
+            found["arise_confidences"] = material.spread(result.atoms.confidence, np.nan)
+            found["arise_mutual_informations"] = material.spread(result.atoms.mutual_information, np.nan)
+            found["arise_rejection_uncertainties"] = material.spread(
+                result.atom_rejection_uncertainty, np.nan
+            )
+            found["arise_rejected_atoms"] = material.spread(result.atom_rejected, False)
         self._found, self._found_for, self.recognition = found, atoms.copy(), result
 
     def __getstate__(self) -> dict[str, Any]:

@@ -5,70 +5,85 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 
-import numpy as np
 from ase import Atoms
-from ase.io import iread
+from ase.symbols import Symbols
 
 import arise_core as arise
+from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import FileError, InputError, InputTypeError, MissingFileError
 from arise_core.geometry.material import Material
+from ase_arise.named import read_frames
 from ase_arise.occupancy import check_occupancies
+from ase_arise.species import Species, species_of
 
 Images = Atoms | str | os.PathLike[str] | Iterable[Atoms]
 ModelLike = arise.Model | str | os.PathLike[str]
 
 
-def from_atoms(atoms: Atoms, where: str = "") -> arise.Structure:
+def from_atoms(atoms: Atoms, where: str = "", types: Types = None) -> arise.Structure:
     """The structure of an `Atoms` object, which stays as it is.
 
     Args:
-        atoms: positions, atomic numbers, cell and pbc are used; constraints, momenta and calculator are not.
+        atoms: positions, atomic numbers, cell and pbc are used; constraints, momenta and calculator are not. Sites
+            without mass (X, number 0) are left out. Where atomic numbers are no more than what ASE's readers make of
+            the types of a LAMMPS file, different types are different elements.
         where: begin of error messages, such as "structure 3: ".
+        types: elements by type or name, such as `{1: "Cu", "A": "Si"}` or "1=Cu, A=Si"; "X" leaves a type out.
 
     Raises:
         TypeError: not an `Atoms` object.
-        ValueError: no atoms, ghost atoms (atomic number 0), partly occupied sites, NaN or infinite coordinates, or a
-            periodic cell without volume.
+        ValueError: no atoms, partly occupied sites, NaN or infinite coordinates, a periodic cell without volume, or
+            types that are no elements.
     """
+    return _structure(atoms, where, types)[0]
+
+
+def _structure(atoms: Atoms, where: str, types: Types) -> tuple[arise.Structure, Species]:
     if not isinstance(atoms, Atoms):
         raise InputTypeError(f"{where}`atoms` must be an ase.Atoms object, got {type(atoms).__name__}")
     check_occupancies(atoms, where)
-    ghosts = np.flatnonzero(atoms.numbers == 0)
-    if len(ghosts):
-        raise InputError(
-            f"{where}`atoms` has {len(ghosts)} of {len(atoms)} atoms without an element (X, number 0), "
-            f"first atom {ghosts[0]}: give them one, or `del atoms[atoms.numbers == 0]`"
-        )
+    species = species_of(atoms, parse_types(types))
+    positions = atoms.positions if species.kept is None else atoms.positions[species.kept]
     try:
-        return arise.Structure(atoms.positions, atoms.numbers, atoms.cell[:], atoms.pbc)
+        return arise.Structure(positions, species.numbers, atoms.cell[:], atoms.pbc), species
     except InputError as error:
         raise InputError(f"{where}{error}") from error
 
 
-def to_material(atoms: Atoms, where: str = "") -> Material:
+def to_material(atoms: Atoms, where: str = "", types: Types = None) -> Material:
     """The one look at an `Atoms` object: `from_atoms`, and atoms that overlap are refused.
+
+    It knows which atoms were left out, and what was assumed.
 
     Raises:
         TypeError, ValueError: as `from_atoms`, and for atoms closer than 0.1 Å.
     """
-    material = Material.of(from_atoms(atoms, where))
+    structure, species = _structure(atoms, where, types)
+    material = Material(structure, species.notes, species.kept)
     material.check_overlaps(where)
     return material
 
 
-def numbered(images: list[Atoms]) -> list[Material]:
+def numbered(images: list[Atoms], types: Types = None) -> list[Material]:
     """The materials of several `Atoms`; errors say which of them it is, where there are more than one.
 
     Raises:
         TypeError, ValueError: as `to_material`.
     """
     several = len(images) > 1
-    return [to_material(atoms, f"structure {k}: " if several else "") for k, atoms in enumerate(images)]
+    return [
+        to_material(atoms, f"structure {k}: " if several else "", types) for k, atoms in enumerate(images)
+    ]
 
 
 def to_atoms(structure: arise.Structure) -> Atoms:
     """A structure as `Atoms`."""
     return Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
+
+
+def formula(material: Material) -> str:
+    """Formula of the atoms that were looked at, in the order of Hill."""
+    return str(Symbols(material.structure.numbers).formula.format("hill"))
 
 
 def is_file_name(images: object) -> bool:
@@ -95,7 +110,7 @@ def frames(images: Images) -> Iterator[Atoms]:
 def _read(name: str) -> Iterator[Atoms]:
     count = 0
     try:
-        for atoms in iread(name):
+        for atoms in read_frames(name):
             yield atoms
             count += 1
     except Exception as error:  # readers of some hundred formats raise anything

@@ -18,6 +18,7 @@ from ase.calculators.calculator import PropertyNotImplementedError, all_properti
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from arise_core.crystals.naming import NONE, REJECTED
+from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import ExistingFileError, InputError
 from arise_core.model.classes import ClassTable
 from arise_core.recognition.result import Recognition, recognise
@@ -77,6 +78,7 @@ class AriseObserver:
         append: go on with files that exist; a half-written last row is removed.
         overwrite: replace files that exist.
         model: a `Model`, a name of the zoo, or a path.
+        types: elements by type or name, see `from_atoms`.
         **options: of `RecognitionSettings.of`: box_size, stride, passes, seed, mode (here "local"), ...
 
     Raises:
@@ -97,6 +99,7 @@ class AriseObserver:
         append: bool = False,
         overwrite: bool = False,
         model: ModelLike = DEFAULT_MODEL,
+        types: Types = None,
         **options: Any,
     ) -> None:
         if interval < 1:
@@ -105,7 +108,8 @@ class AriseObserver:
             raise InputError("`append` and `overwrite` exclude each other")
         self.settings = RecognitionSettings.of({"mode": "local", **options})
         self.model = as_model(model)
-        to_material(atoms)
+        self.types = parse_types(types)
+        self._material = to_material(atoms, types=self.types)
         self.atoms = atoms
         self.dyn = dyn
         self.interval = interval
@@ -135,7 +139,8 @@ class AriseObserver:
         Raises:
             StopSimulation: the condition of `stop` is met and `dyn` is not known.
         """
-        self.result = recognise(to_material(self.atoms), self.model, self.settings)
+        self._material = to_material(self.atoms, types=self.types)
+        self.result = recognise(self._material, self.model, self.settings)
         row = self._row(step, self.result)
         self.rows.append(row)
         if self._table is not None:
@@ -207,7 +212,7 @@ class AriseObserver:
         return _csv_line([*values.values(), *(shares.get(c, 0.0) for c in self._columns[len(values) :])])
 
     def _write_frame(self, row: Row, result: Recognition) -> None:
-        frame = write_results(_frozen(self.atoms), result, self.model.name)
+        frame = write_results(_frozen(self.atoms), result, self.model.name, self._material)
         frame.info.update(arise_step=row.step, arise_time_fs=row.time_fs)
         assert self._trajectory is not None
         with file_errors(f"`trajectory` {str(self._trajectory)!r} cannot be written"):

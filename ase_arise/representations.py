@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from arise_core.crystals.species import Types
 from arise_core.progress import Progress, run, silent
 from arise_core.recognition.comparison import check_layer, similarity_steps
 from arise_core.settings import DEFAULT_MODEL, LAYER, MapSettings
@@ -17,6 +18,7 @@ def similarity(
     *,
     layer: int = LAYER,
     min_atoms: int = MapSettings.min_atoms,
+    types: Types = None,
     progress: Progress = silent,
 ) -> NDArray[np.float64]:
     """Cosine similarity of the representations of whole structures, (n, n); 1 on the diagonal.
@@ -28,6 +30,7 @@ def similarity(
         model: a `Model`, a name of the zoo, or a path.
         layer: hidden layer, 0 for the first; negative numbers count from the last.
         min_atoms: open structures with fewer atoms give NaN and a warning.
+        types: elements by type or name, see `from_atoms`.
         progress: called with the share of the work done.
 
     Raises:
@@ -35,5 +38,5 @@ def similarity(
     """
     network = as_model(model)
     check_layer(network, layer)
-    materials = [to_material(atoms, f"structure {k}: ") for k, atoms in enumerate(frames(images))]
+    materials = [to_material(atoms, f"structure {k}: ", types) for k, atoms in enumerate(frames(images))]
     return run(similarity_steps(materials, network, layer, min_atoms), progress)

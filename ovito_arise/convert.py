@@ -12,14 +12,15 @@ from ovito.data import DataCollection, ElementType, Particles, ParticleType, Pro
 from ovito.pipeline import Pipeline, StaticSource
 
 from arise_core import Structure
-from arise_core.crystals.elements import ATOMIC_NUMBERS, SYMBOLS, element_of_mass
+from arise_core.crystals.elements import SYMBOLS
 from arise_core.crystals.occupancy import KINDS, TOLERANCE, are_contents, sites_of_kinds
+from arise_core.crystals.symmetric_cif import atoms_of_unlisted_symmetry
+from arise_core.crystals.species import ANY_TYPE, Assigned, Kind, assign
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.material import Material
+from ovito_arise.parameters import OPTION
 
-#: Key of `types_to_elements` that stands for every type that is not named.
-ANY_TYPE = "*"
 #: Property of particles with the share of a site that an atom takes, or each element of it.
 OCCUPANCY = "Occupancy"
 #: How the comment of an extended XYZ file begins an entry that is neither number nor text.
@@ -42,12 +43,13 @@ def to_atoms(
 
     Args:
         data: from a pipeline.
-        types_to_elements: element symbols by name or number of a particle type; "*" for all other types.
+        types_to_elements: element symbols by name or number of a particle type; "*" for all other types, "X" for
+            one that is left out.
         only_selected: leave out particles whose `Selection` is zero.
 
     Raises:
         ValueError: no particles; no selection; partly occupied sites; NaN coordinates; a periodic cell without
-            volume; types whose element is not known.
+            volume; a CIF file whose symmetry OVITO does not know.
     """
     particles = data.particles
     if particles is None or particles.count == 0:
@@ -55,21 +57,23 @@ def to_atoms(
     selected = _selected(_property(particles, "Selection")) if only_selected else None
     chosen = slice(None) if selected is None else selected
     _check_occupancies(particles, chosen)
-    positions = np.asarray(particles["Position"])[chosen]
-    types = _property(particles, "Particle Type")
-    if types is None:
-        numbers = _one_element(len(positions), types_to_elements)
-    else:
-        numbers = atomic_numbers(np.asarray(types)[chosen], types.types, types_to_elements)
+    species = _species(particles, chosen, types_to_elements)
+    numbers = species.numbers
     _check_kinds_of_sites(data, numbers, chosen)
+    _check_symmetry(data)
+    positions = np.asarray(particles["Position"])[chosen]
+    if not numbers.all():  # sites without mass
+        kept = numbers > 0
+        selected = kept if selected is None else _within(selected, kept)
+        positions, numbers = positions[kept], numbers[kept]
     if data.cell is None:
         # OVITO's stubs forget that there may be no cell
-        return Analysed(Material.of(Structure(positions, numbers)), np.zeros(3), selected)  # type: ignore[unreachable]
-    pbc = np.array(data.cell.pbc, dtype=bool)
+        return Analysed(Material(Structure(positions, numbers), species.notes), np.zeros(3), selected)  # type: ignore[unreachable]
+    pbc = np.array(data.cell.pbc, dtype=bool) & [True, True, not data.cell.is2D]
     matrix = np.asarray(data.cell)  # (3, 4): cell vectors are columns, the origin is the last one
     origin = matrix[:, 3].copy()
     structure = Structure(positions - origin, numbers, _usable(matrix[:, :3].T, pbc), pbc)
-    return Analysed(Material.of(structure), origin, selected)
+    return Analysed(Material(structure, species.notes), origin, selected)
 
 
 def to_collection(structure: Structure, radius: float | None = None) -> DataCollection:
@@ -110,38 +114,45 @@ def three_flags(pbc: BoolArray) -> tuple[bool, bool, bool]:
 
 def atomic_numbers(
     ids: IntArray, types: Iterable[ElementType], types_to_elements: Mapping[str, str]
-) -> IntArray:
-    """Atomic number of each particle: from `types_to_elements`, else the type's name, else its mass.
+) -> Assigned:
+    """What each particle is: as `types_to_elements` says, else by the name of its type, its mass, or a stand-in.
 
     Args:
         ids: (n,), numbers of the particles' types.
         types: what is known of them.
         types_to_elements: element symbols by name or number of a type; "*" for types that tell nothing.
 
-    Raises:
-        ValueError: names the types whose element cannot be told.
+    Returns:
+        Atomic numbers (n,), 0 for sites that are left out, and what was assumed.
     """
     present, which = _unique(ids)
     known = {t.id: t for t in types}
-    elements = [_element(int(i), known.get(int(i)), types_to_elements) for i in present]
-    unknown = [
-        _describe(int(i), known.get(int(i))) for i, z in zip(present, elements, strict=True) if z is None
-    ]
-    if unknown:
-        example = ", ".join(f"{int(i)}: 'Cu'" for i, z in zip(present, elements, strict=True) if z is None)
-        raise InputError(
-            f"The element of particle type {', '.join(unknown)} is not known: neither name nor mass of the "
-            f"type tells it. Set `types_to_elements`, such as {{{example}}}"
-        )
-    return np.array(elements, dtype=np.int64)[which]
+    found = assign([_kind(int(i), known.get(int(i))) for i in present], types_to_elements, OPTION)
+    return Assigned(found.numbers[which], found.notes)
 
 
-def _one_element(count: int, types_to_elements: Mapping[str, str]) -> IntArray:
-    if ANY_TYPE not in types_to_elements:
-        raise InputError(
-            "The particles have no types. Say which element they are with `types_to_elements`, such as {'*': 'Cu'}"
-        )
-    return np.full(count, ATOMIC_NUMBERS[types_to_elements[ANY_TYPE]])
+def _species(
+    particles: Particles, chosen: BoolArray | slice, types_to_elements: Mapping[str, str]
+) -> Assigned:
+    types = _property(particles, "Particle Type")
+    if types is None:  # all are of one kind
+        found = assign([Kind(ANY_TYPE)], types_to_elements, OPTION)
+        count = len(np.empty(particles.count)[chosen])
+        return Assigned(np.full(count, found.numbers[0]), found.notes)
+    return atomic_numbers(np.asarray(types)[chosen], types.types, types_to_elements)
+
+
+def _kind(type_id: int, kind: ElementType | None) -> Kind:
+    if kind is None:
+        return Kind(str(type_id))
+    return Kind(str(type_id), kind.name, float(getattr(kind, "mass", 0.0)))
+
+
+def _within(selected: BoolArray, kept: BoolArray) -> BoolArray:
+    """Of the selected particles, (n_particles,), those that are kept, (n_selected,)."""
+    out = selected.copy()
+    out[selected] = kept
+    return out
 
 
 def _property(particles: Particles, name: str) -> Property | None:
@@ -155,10 +166,11 @@ def _check_occupancies(particles: Particles, chosen: BoolArray | slice) -> None:
 
     The property `Occupancy` has a number, or one for each element (as from CIF files); all zero stands for nothing.
     """
-    stated = _property(particles, OCCUPANCY)
+    name = next((n for n in particles.keys() if n.lower() == OCCUPANCY.lower()), OCCUPANCY)
+    stated = _property(particles, name)
     if stated is None:
         return
-    names = stated.component_names or (OCCUPANCY,)
+    names = stated.component_names or (name,)
     values = np.nan_to_num(np.asarray(stated, dtype=np.float64)[chosen].reshape(-1, len(names)), nan=1.0)
     full = np.abs(values.max(axis=1) - 1) <= TOLERANCE
     full &= (np.abs(values) > TOLERANCE).sum(axis=1) == 1
@@ -166,7 +178,7 @@ def _check_occupancies(particles: Particles, chosen: BoolArray | slice) -> None:
     if len(partial) and values.any():
         first = partial[0]
         content = " + ".join(f"{n} {x:g}" for n, x in zip(names, values[first], strict=True) if x)
-        _refuse_partial(OCCUPANCY, f"{len(partial)} of {len(values)}, first {first}: {content or 'empty'}")
+        _refuse_partial(name, f"{len(partial)} of {len(values)}, first {first}: {content or 'empty'}")
 
 
 def _check_kinds_of_sites(data: DataCollection, numbers: IntArray, chosen: BoolArray | slice) -> None:
@@ -184,6 +196,22 @@ def _check_kinds_of_sites(data: DataCollection, numbers: IntArray, chosen: BoolA
         shown = sites_of_kinds(numbers, of_sites, stated).shown()
         if shown:
             _refuse_partial("occupancy", shown)
+
+
+def _check_symmetry(data: DataCollection) -> None:
+    """Refuse CIF files of which OVITO has the independent atoms only, since they list no symmetry operations.
+
+    Raises:
+        InputError: names the file.
+    """
+    source = data.attributes.get("SourceFile")
+    if isinstance(source, str) and source.lower().endswith(".cif"):
+        whole = atoms_of_unlisted_symmetry(source)
+        if whole is not None and whole > data.particles.count:
+            raise InputError(
+                f"file {source!r} lists no symmetry operations, and OVITO has {data.particles.count} of its {whole} atoms "
+                "only. Convert it, such as by `ase convert FILE whole.cif`, or use `arise classify` and `arise map`"
+            )
 
 
 def _refuse_partial(name: str, shown: str) -> NoReturn:
@@ -218,25 +246,3 @@ def _unique(ids: IntArray) -> tuple[IntArray, IntArray]:
         return values, which
     there = np.bincount(ids - low) > 0
     return np.flatnonzero(there) + low, (np.cumsum(there) - 1)[ids - low]
-
-
-def _element(type_id: int, kind: ElementType | None, mapping: Mapping[str, str]) -> int | None:
-    """Atomic number of a particle type; None if nothing tells it."""
-    name = kind.name if kind is not None else ""
-    for key in (name, str(type_id)):
-        if key and key in mapping:
-            return ATOMIC_NUMBERS[mapping[key]]
-    if name in ATOMIC_NUMBERS:
-        return ATOMIC_NUMBERS[name]
-    from_mass = element_of_mass(getattr(kind, "mass", 0.0))
-    if from_mass is None and ANY_TYPE in mapping:
-        return ATOMIC_NUMBERS[mapping[ANY_TYPE]]
-    return from_mass
-
-
-def _describe(type_id: int, kind: ElementType | None) -> str:
-    name = kind.name if kind is not None else ""
-    mass = getattr(kind, "mass", 0.0)
-    details = [f"name {name!r}"] if name else []
-    details += [f"mass {mass:g}"] if mass > 0 else []
-    return f"{type_id} ({', '.join(details)})" if details else str(type_id)

@@ -13,6 +13,7 @@ from traits.api import Bool, Enum, Instance, Range, Str
 
 import arise_core as arise
 from arise_core.engine.grid import AUTOMATIC_STRIDE
+from arise_core.crystals.species import parse_types
 from arise_core.errors import WorkError
 from arise_core.geometry.material import Material
 from arise_core.model.prediction import Rule
@@ -37,7 +38,6 @@ from ovito_arise.parameters import (
     RejectThreshold,
     TypesToElements,
     class_indices,
-    parse_types,
     refuse_unknown,
     traits_of,
 )
@@ -157,6 +157,7 @@ class AriseModifier(ModifierInterface):
     def modify(self, data: DataCollection, **_: Any) -> Steps:
         """Add the outputs to a data collection; yields texts and shares of the work done."""
         atoms = to_atoms(data, parse_types(self.types_to_elements), self.only_selected)
+        yield from (f"ARISE: {note}" for note in atoms.material.notes)
         model = self._model()
         rule, shown = self._rule(model), self._shown(model)
         sampling = self._sampling()
@@ -175,7 +176,7 @@ class AriseModifier(ModifierInterface):
                 mode="whole", map=MapSettings(min_atoms=self.min_atoms), sampling=sampling
             )
             result.whole = yield from recognise_steps(atoms.material, model, whole)
-        outputs.write(data, result, atoms.selected, rule, shown, self.grid_vis)
+        outputs.write(data, result, atoms.selected, rule, shown, self.grid_vis, atoms.material.notes)
 
     # --- for scripts ----------------------------------------------------------------------------------------
 

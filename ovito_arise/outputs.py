@@ -91,6 +91,7 @@ def write(
     rule: Rule,
     shown: Shown,
     grid_vis: VoxelGridVis,
+    notes: Sequence[str] = (),
 ) -> None:
     """Add all outputs to a data collection.
 
@@ -101,6 +102,7 @@ def write(
         rule: when a particle has the name of its class; else it is Other.
         shown: what to put out.
         grid_vis: how the voxel grid is drawn.
+        notes: what was assumed of the input.
     """
     recognition = result.local.with_rule(rule)
     assert recognition.field is not None
@@ -111,6 +113,8 @@ def write(
     counts = np.bincount(ids, minlength=len(view.classes) + 1)
     _bar_chart(data, counts, view.classes, f"{TABLE}{view.suffix}")
     _attributes(data, view, counts)
+    if notes:
+        _set_attributes(data, {f"ARISE.notes{view.suffix}": "; ".join(notes)})
     if shown.voxel_grid:
         _voxel_grid(data, view, f"{GRID}{view.suffix}", grid_vis)
     if shown.box_table:

@@ -15,10 +15,12 @@ from typing import Any
 
 from traits.api import BaseStr, Bool, Enum, Float, HasTraits, Int, Range
 
+from arise_core.crystals.species import parse_types
 from arise_core.errors import InputError, InputTypeError
 from arise_core.model.classes import ClassTable
 from arise_core.settings import check_threshold, options_of
 
+OPTION = "types_to_elements"
 NEVER = "never"
 CARD = "card"
 
@@ -50,24 +52,18 @@ class ClassNames(_Text):
 
 
 class TypesToElements(_Text):
-    """Element symbols of particle types, "1: Cu, 2: Ni"; a dictionary is taken too."""
+    """Element symbols of particle types, "1: Cu, 2: Ni" or "1=Cu,2=Ni"; a dictionary is taken too."""
 
     info_text = "element symbols by particle type, such as {1: 'Cu', 2: 'Ni'} or '1: Cu, 2: Ni'"
 
     def validate(self, obj: HasTraits, name: str, value: Any) -> str:
         """The mapping as text."""
-        from arise_core.crystals.elements import ATOMIC_NUMBERS
-
         given = value
-        if value is None:
-            return ""
-        if isinstance(value, Mapping):
-            value = ", ".join(f"{k}: {v}" for k, v in value.items())
+        if value is not None and not isinstance(value, Mapping):
+            value = super().validate(obj, name, value)
         try:
-            mapping = parse_types(super().validate(obj, name, value))
+            mapping = parse_types(value, OPTION)
         except InputError:
-            self.error(obj, name, given)
-        if not all(element in ATOMIC_NUMBERS for element in mapping.values()):
             self.error(obj, name, given)
         return ", ".join(f"{k}: {v}" for k, v in mapping.items())
 
@@ -117,21 +113,6 @@ def refuse_unknown(owner: Any, parameters: Iterable[str]) -> None:
 def split_names(text: str) -> list[str]:
     """Names in a text, separated by commas or semicolons outside parentheses ("nanotube (5,1)" is one)."""
     return [part.strip() for part in re.split(r"[,;](?![^(]*\))", text) if part.strip()]
-
-
-def parse_types(text: str) -> dict[str, str]:
-    """Element symbols by type from "1: Cu, 2: Ni".
-
-    Raises:
-        ValueError: an entry that is not of the form "type: element".
-    """
-    mapping = {}
-    for part in split_names(text):
-        key, colon, element = part.rpartition(":")
-        if not colon or not key.strip():
-            raise InputError(f"`types_to_elements` has an entry that is not 'type: element', {part!r}")
-        mapping[key.strip()] = element.strip()
-    return mapping
 
 
 def class_indices(text: str, classes: ClassTable, parameter: str) -> tuple[int, ...]:

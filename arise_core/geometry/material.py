@@ -7,10 +7,12 @@ asked for and kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from arise_core.errors import InputError, InputTypeError
@@ -39,10 +41,16 @@ class Material:
 
     Args:
         structure: as the user has it.
+        notes: what was assumed of it on the way here.
+        kept: (n_given,), which of the atoms that were handed over are in the structure; None: all.
     """
 
-    def __init__(self, structure: Structure) -> None:
+    def __init__(
+        self, structure: Structure, notes: Sequence[str] = (), kept: BoolArray | None = None
+    ) -> None:
         self.structure = structure
+        self.given_notes = tuple(notes)
+        self.kept = kept
         self._nearest: dict[tuple[int, int, int | None], FloatArray] = {}
 
     @classmethod
@@ -56,6 +64,19 @@ class Material:
 
     def __len__(self) -> int:
         return len(self.structure)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed of the structure, for its user: a sentence each."""
+        return self.given_notes
+
+    def spread(self, values: NDArray[Any], empty: Any) -> NDArray[Any]:
+        """Values of the atoms, (n_atoms, ...), at all that were handed over, (n_given, ...); `empty` at left out ones."""
+        if self.kept is None:
+            return values
+        out = np.full((len(self.kept), *values.shape[1:]), empty, dtype=values.dtype)
+        out[self.kept] = values
+        return out
 
     # --- where the atoms are ----------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ class Order:
     settings: RecognitionSettings
     symprec: float
     top: int
+    types: dict[str, str] = field(default_factory=dict)  # elements by type or name
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,10 @@ def recognise_task(task: Task, job: Order) -> list[Outcome]:
     for k, entry in enumerate(entries):
         start = time.perf_counter()
         try:
-            material = _material(entry, job.settings)
+            material = _material(entry, job)
             if job.settings.is_local(len(material)):
                 result = recognise(material, model, job.settings)
-                outcomes[k] = _outcome(entry, result, None, time.perf_counter() - start, job)
+                outcomes[k] = _outcome(entry, material, result, None, time.perf_counter() - start, job)
                 continue
             features.append(describe(material, model.descriptor))
             small.append((k, material, time.perf_counter() - start))
@@ -96,13 +97,12 @@ def _recognise_small(
         start = time.perf_counter()
         group = space_group(material.structure, job.symprec)
         seconds += each + time.perf_counter() - start
-        outcomes[k] = _outcome(
-            entries[k], Recognition.of_whole(prediction, row, len(material)), group, seconds, job
-        )
+        result = Recognition.of_whole(prediction, row, len(material))
+        outcomes[k] = _outcome(entries[k], material, result, group, seconds, job)
     return outcomes
 
 
-def _material(entry: Entry, settings: RecognitionSettings) -> Material:
+def _material(entry: Entry, job: Order) -> Material:
     """The one look at the structure of an entry.
 
     Raises:
@@ -110,13 +110,16 @@ def _material(entry: Entry, settings: RecognitionSettings) -> Material:
     """
     if entry.atoms is None:
         raise InputError(entry.error)
-    material = to_material(entry.atoms)
-    if not is_large_enough(material.structure, settings.map.min_atoms):
-        raise InputError(f"{len(material)} atoms, fewer than `min_atoms` ({settings.map.min_atoms})")
+    material = to_material(entry.atoms, types=job.types)
+    least = job.settings.map.min_atoms
+    if not is_large_enough(material.structure, least):
+        raise InputError(f"{len(material)} atoms, fewer than `min_atoms` ({least})")
     return material
 
 
-def _outcome(entry: Entry, result: Recognition, group: int | None, seconds: float, job: Order) -> Outcome:
+def _outcome(
+    entry: Entry, material: Material, result: Recognition, group: int | None, seconds: float, job: Order
+) -> Outcome:
     if not result.valid:
         return _failure(
             entry, f"no prediction: too few atoms for a descriptor (`min_atoms` {job.settings.map.min_atoms})"
@@ -132,6 +135,8 @@ def _outcome(entry: Entry, result: Recognition, group: int | None, seconds: floa
     best = result.top(job.top)
     pairs["arise_top"] = " ".join(f"{result.classes.short[k]}:{p:.4f}" for k, p in best)
     pairs["arise_time"] = seconds
+    if material.notes:
+        pairs["arise_notes"] = "; ".join(material.notes)[:REASON]
     data = {
         "arise_top": {
             "labels": [result.classes[k].label for k, _ in best],

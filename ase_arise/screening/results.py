@@ -107,6 +107,7 @@ def facts_of(source: Source, model: arise.Model, job: Order, pattern: str) -> Fa
         model_sha256=model.sha256,
         symprec=job.symprec,
         top=job.top,
+        **({"types": job.types} if job.types else {}),
         **settings,
     )
 

@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
+from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import InputError
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
@@ -47,6 +48,7 @@ def screen(
     symprec: float = SYMPREC,
     top: int = TOP,
     overwrite: bool = False,
+    types: Types = None,
     progress: Progress = silent,
     **options: Any,
 ) -> Counts:
@@ -62,6 +64,7 @@ def screen(
         symprec: tolerance of the space group, Å.
         top: classes kept an entry, with their probabilities.
         overwrite: replace `out` instead of going on with it.
+        types: elements by type or name, see `from_atoms`.
         progress: called with the share of the entries done.
         **options: of `RecognitionSettings.of`: passes, seed, mode, box_size, ...
 
@@ -71,7 +74,7 @@ def screen(
     """
     job = screen_steps(
         source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top, overwrite=overwrite,
-        **options,
+        types=types, **options,
     )  # fmt: skip
     return run(job, progress)
 
@@ -86,6 +89,7 @@ def screen_steps(
     symprec: float = SYMPREC,
     top: int = TOP,
     overwrite: bool = False,
+    types: Types = None,
     **options: Any,
 ) -> Job[Counts]:
     """`screen` as a job, a step a batch; closed, it leaves the batches that are written."""
@@ -98,7 +102,7 @@ def screen_steps(
     network = as_model(model)
     check_out(os.fspath(out), os.fspath(source))
     found = open_source(source, pattern, os.fspath(out))
-    work = Order(str(network.path), settings, float(symprec), int(top))
+    work = Order(str(network.path), settings, float(symprec), int(top), parse_types(types))
     results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
     return (yield from _screen_steps(found, work, results, count))
 

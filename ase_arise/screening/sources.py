@@ -16,6 +16,7 @@ from ase.io import iread
 
 from arise_core.errors import InputError, MissingFileError, MissingPackageError
 from arise_core.runtime.files import file_errors
+from ase_arise.named import read_frames
 from ase_arise.storage import searchable, with_occupancies, without_password
 
 #: Entries that are recognised together, written together, and lost together by a kill.
@@ -169,7 +170,7 @@ def frame_entries(path: str | os.PathLike[str], source: str) -> Iterator[Entry]:
         begin = number
         try:
             picked: dict[str, Any] = {} if begin == 0 else {"index": slice(begin, None)}
-            for atoms in iread(name, **picked):
+            for atoms in read_frames(name, **picked):
                 yield Entry(source, number, _identifier(source, number), atoms)
                 number += 1
         except Exception as error:  # readers of some hundred formats raise anything

@@ -19,7 +19,6 @@ BAD_ATOMS = {
     "infinite": (Atoms("Cu2", [[0, 0, 0], [np.inf, 0, 0]], cell=CELL, pbc=True), "NaN or infinite"),
     "flat cell": (Atoms("Cu", cell=[4, 4, 0], pbc=True), "non-zero volume"),
     "overlap": (Atoms("Cu2", [[0, 0, 0], [0, 0, 0.01]], cell=CELL, pbc=True), "overlapping atoms"),
-    "ghost": (Atoms("XCu", [[0, 0, 0], [2, 0, 0]], cell=CELL, pbc=True), "without an element"),
 }
 
 

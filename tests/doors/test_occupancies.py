@@ -97,7 +97,8 @@ def test_full_sites_are_taken(tmp_path):
     assert atoms.info["occupancy"] == {"0": {"Cu": 1}}
     assert classify(atoms, passes=4).names[0] == "fcc"
     assert occupied(atoms) == atoms
-    data = import_file(tmp_path / "full.cif").compute()
+    (tmp_path / "listed.cif").write_text(FULL.replace("F m -3 m", "P 1").replace("225", "1"))
+    data = import_file(tmp_path / "listed.cif").compute()
     assert "ARISE Confidence" in pipeline_of(data, AriseModifier(**FAST)).compute().particles
 
 

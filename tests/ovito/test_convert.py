@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from ovito.data import DataCollection, ParticleType, SimulationCell
@@ -70,17 +72,23 @@ def test_elements_from_names_masses_and_the_mapping_in_this_order():
 
 
 @pytest.mark.parametrize(
-    ("types", "message"),
+    ("types", "numbers", "note"),
     [
-        ({}, r"particle type 1, 2 is not known.*`types_to_elements`, such as \{1: 'Cu', 2: 'Cu'\}"),
-        ({"t1": {"name": "Cu"}, "t2": {"name": "water"}}, r"particle type 2 \(name 'water'\) is not known"),
-        ({"t1": {"name": "Cu"}, "t2": {"mass": 61.0}}, r"particle type 2 \(mass 61\) is not known"),
-        ({"t1": {"name": "Cu"}, "t2": {"mass": 247.0}}, r"particle type 2 \(mass 247\)"),  # Cm or Bk
+        ({}, [18, 36], r"types 1 and 2 tell no elements.*`types_to_elements` .* such as 1=Cu, 2=Zr"),
+        (
+            {"t1": {"name": "Cu"}, "t2": {"name": "water"}},
+            [29, 18],
+            r"type 2 \(name 'water'\) tells no element",
+        ),
+        ({"t1": {"name": "Cu"}, "t2": {"mass": 61.0}}, [29, 18], r"type 2 \(mass 61\) tells no element"),
+        ({"t1": {"name": "Cu"}, "t2": {"mass": 247.0}}, [29, 18], r"type 2 \(mass 247\)"),  # Cm or Bk
     ],
 )
-def test_types_that_tell_no_element_are_named(types, message):
-    with pytest.raises(ValueError, match=message):
-        numbers_of(two_atoms(**types))
+def test_types_that_tell_no_element_are_named(types, numbers, note):
+    material = to_atoms(two_atoms(**types), {}).material
+    assert material.structure.numbers.tolist() == numbers
+    assert len(material.notes) == 1
+    assert re.search(note, material.notes[0])
 
 
 def test_types_that_do_not_occur_need_no_element():
@@ -89,11 +97,11 @@ def test_types_that_do_not_occur_need_no_element():
     assert numbers_of(data) == [29, 29]
 
 
-def test_particles_without_types_need_a_mapping_for_all():
+def test_particles_without_types_are_of_one_kind():
     data = two_atoms()
     del data.particles_["Particle Type"]
-    with pytest.raises(ValueError, match=r"no types.*`types_to_elements`, such as \{'\*': 'Cu'\}"):
-        to_atoms(data, {"1": "Cu"})
+    assert numbers_of(data) == numbers_of(data, {"1": "Cu"}) == [18, 18]
+    assert "`types_to_elements` says what it is, such as *=Cu" in to_atoms(data, {}).material.notes[0]
     assert numbers_of(data, {"*": "Cu"}) == [29, 29]
 
 
@@ -112,9 +120,10 @@ def test_selection_picks_the_atoms():
     assert len(to_atoms(data, {}).material) == 4
 
 
-def test_selected_atoms_alone_need_an_element():
+def test_notes_are_of_selected_atoms_alone():
     data = two_atoms(t1={"name": "Cu"})
     data.particles_.create_property("Selection", data=[1, 0])
-    with pytest.raises(ValueError, match="particle type 2"):
-        to_atoms(data, {}, only_selected=False)
-    assert to_atoms(data, {}, only_selected=True).material.structure.numbers.tolist() == [29]
+    assert "type 2" in to_atoms(data, {}, only_selected=False).material.notes[0]
+    chosen = to_atoms(data, {}, only_selected=True).material
+    assert chosen.structure.numbers.tolist() == [29]
+    assert chosen.notes == ()

@@ -12,7 +12,7 @@ from traits.api import TraitError
 import arise_core as arise
 from arise_core.settings import MAP_TOLERANCE, MapSettings, SamplingSettings, options_of
 from ovito_arise import AriseLegend, AriseModifier
-from ovito_arise.parameters import class_indices, parse_types, split_names
+from ovito_arise.parameters import class_indices, split_names
 from tests import ROOT
 
 DOCS = ROOT / "docs" / "ovito.md"
@@ -187,9 +187,6 @@ def test_class_names_are_identifiers_names_or_labels_in_any_case(model):
 
 def test_names_are_split_outside_parentheses():
     assert split_names("a (1,2), b; c,,") == ["a (1,2)", "b", "c"]
-    assert parse_types("Cu:1: Cu") == {"Cu:1": "Cu"}
-    with pytest.raises(ValueError, match="`types_to_elements` has an entry"):
-        parse_types("Cu")
 
 
 def test_a_class_filter_of_nothing_or_of_all_considers_all(model):

@@ -1,0 +1,41 @@
+"""CIF files that name a space group and leave its operations to the reader."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ase.io import read
+
+#: Loops of symmetry operations, in old and new dictionaries.
+OPERATIONS = ("_symmetry_equiv_pos", "_space_group_symop")
+GROUP = re.compile(
+    r"^\s*_(?:symmetry|space_group)_(?:space_group_)?(?:name_H-M(?:_alt)?|Int_Tables_number|IT_number|name_Hall)"
+    r"\s+(\S.*)$",
+    re.IGNORECASE | re.MULTILINE,
+)
+#: What the group without symmetry is called, without quotes and blanks.
+NO_SYMMETRY = frozenset({"p1", "1", "?", "."})
+#: Characters of a file that are looked at.
+MOST = 5_000_000
+
+
+def atoms_of_unlisted_symmetry(path: str) -> int | None:
+    """Atoms in the cell of a CIF file that names a space group but lists none of its operations.
+
+    None for files that list them, have none, or cannot be read.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", errors="replace") as file:
+            text = file.read(MOST)
+    except OSError:
+        return None
+    if any(word in text.lower() for word in OPERATIONS):
+        return None
+    groups = {re.sub(r"[\s'\"]", "", found).lower() for found in GROUP.findall(text)}
+    if not groups - NO_SYMMETRY:
+        return None
+    try:
+        return len(read(path, format="cif"))
+    except Exception:  # the reader raises anything
+        return None

@@ -1,0 +1,86 @@
+"""What the atoms of `Atoms` are: by their symbols, or by the types and names that a file had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_masses
+from numpy.typing import NDArray
+
+from arise_core.crystals.elements import SYMBOLS
+from arise_core.crystals.species import Kind, assign
+from arise_core.geometry.arrays import BoolArray, IntArray
+
+#: Array of the names that a file gives its atoms, where not all of them are symbols of elements.
+NAMES = "species_names"
+#: Array of numeric types, as ASE's readers of LAMMPS files leave it.
+TYPES = "type"
+
+
+@dataclass(frozen=True)
+class Species:
+    """What the atoms are taken for."""
+
+    numbers: IntArray  # (n_kept,), atomic numbers
+    kept: BoolArray | None = None  # (n_atoms,), which atoms are not left out; None: all
+    notes: tuple[str, ...] = ()  # what was assumed
+
+
+def species_of(atoms: Atoms, types: dict[str, str]) -> Species:
+    """What the atoms are: their numbers, unless those are nothing but types of a file, or the user says otherwise.
+
+    Args:
+        atoms: stay as they are.
+        types: from `parse_types`.
+
+    Raises:
+        InputError: more types than there are elements.
+    """
+    kinds, which = _kinds(atoms, types)
+    if not kinds:
+        return Species(atoms.numbers)
+    found = assign(kinds, types)
+    numbers = found.numbers[which]
+    kept = numbers > 0
+    if kept.all():
+        return Species(numbers, None, found.notes)
+    return Species(numbers[kept], kept, found.notes)
+
+
+def _kinds(atoms: Atoms, types: dict[str, str]) -> tuple[list[Kind], NDArray[np.intp]]:
+    """The kinds of the atoms and which of them each is; no kinds where atomic numbers are to be believed."""
+    names = atoms.arrays.get(NAMES)
+    if names is not None and names.shape == atoms.numbers.shape:
+        present, which = np.unique(names.astype(str), return_inverse=True)
+        return [Kind("", str(name)) for name in present], which
+    labels = atoms.arrays.get(TYPES)
+    if labels is not None and labels.shape == atoms.numbers.shape and labels.dtype.kind in "iu":
+        present, first, which = np.unique(labels, return_index=True, return_inverse=True)
+        if (atoms.numbers == atoms.numbers[first][which]).all():  # else they are types of something else
+            guessed = _are_guessed(atoms, present, first)
+            if guessed or types:
+                return _of_types(atoms, present, first, guessed), which
+    if types or (atoms.numbers == 0).any():
+        present, which = np.unique(atoms.numbers, return_inverse=True)
+        return [Kind("", SYMBOLS[z]) for z in present], which
+    return [], np.zeros(0, dtype=np.intp)
+
+
+def _are_guessed(atoms: Atoms, present: IntArray, first: NDArray[np.intp]) -> bool:
+    """Whether the atomic numbers are no more than what ASE's readers make of LAMMPS's types or their masses."""
+    numbers = atoms.numbers[first]
+    if not numbers.any():
+        return True
+    if "masses" not in atoms.arrays:  # a dump with a column of masses does not leave them
+        return bool((numbers == present).all()) or (len(present) > 1 and bool((numbers == 1).all()))
+    masses = atoms.arrays["masses"][first]
+    nearest = np.abs(atomic_masses[None, :] - masses[:, None]).argmin(axis=1)
+    return bool((numbers == nearest).all())
+
+
+def _of_types(atoms: Atoms, present: IntArray, first: NDArray[np.intp], guessed: bool) -> list[Kind]:
+    masses = atoms.arrays["masses"][first] if "masses" in atoms.arrays else np.zeros(len(first))
+    names = ["" if guessed or z == 0 else SYMBOLS[z] for z in atoms.numbers[first]]
+    return [Kind(str(t), name, float(m)) for t, name, m in zip(present, names, masses, strict=True)]
