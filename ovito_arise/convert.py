@@ -14,8 +14,8 @@ from ovito.pipeline import Pipeline, StaticSource
 from arise_core import Structure
 from arise_core.crystals.elements import SYMBOLS
 from arise_core.crystals.occupancy import KINDS, TOLERANCE, are_contents, sites_of_kinds
-from arise_core.crystals.symmetric_cif import atoms_of_unlisted_symmetry
 from arise_core.crystals.species import ANY_TYPE, Assigned, Kind, assign
+from arise_core.crystals.symmetric_cif import atoms_of_unlisted_symmetry
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.material import Material
@@ -209,8 +209,8 @@ def _check_symmetry(data: DataCollection) -> None:
         whole = atoms_of_unlisted_symmetry(source)
         if whole is not None and whole > data.particles.count:
             raise InputError(
-                f"file {source!r} lists no symmetry operations, and OVITO has {data.particles.count} of its {whole} atoms "
-                "only. Convert it, such as by `ase convert FILE whole.cif`, or use `arise classify` and `arise map`"
+                f"file {source!r} lists no symmetry operations, and OVITO has {data.particles.count} of its {whole} "
+                "atoms only. Convert it, such as by `ase convert FILE whole.cif`, or use `arise classify` and `arise map`"
             )
 
 

@@ -12,8 +12,8 @@ from ovito.vis import VoxelGridVis
 from traits.api import Bool, Enum, Instance, Range, Str
 
 import arise_core as arise
-from arise_core.engine.grid import AUTOMATIC_STRIDE
 from arise_core.crystals.species import parse_types
+from arise_core.engine.grid import AUTOMATIC_STRIDE
 from arise_core.errors import WorkError
 from arise_core.geometry.material import Material
 from arise_core.model.prediction import Rule

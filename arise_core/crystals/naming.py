@@ -19,6 +19,40 @@ UNKNOWN = "unknown"
 REJECTED = "rejected"
 NONE = "none"
 
+#: What classes were called in 0.1, by label: name, short name of results, short name of the table. Still understood.
+FORMER_NAMES: dict[str, tuple[str, ...]] = {
+    "3_cubic": (
+        "cubic perovskite",
+        "cubic_perovskite",
+        "perovskite_cubic",
+    ),
+    "3_halides_cubic": (
+        "cubic halide perovskite",
+        "cubic_halide_perovskite",
+        "halide_perovskite_cubic",
+    ),
+    "3_halides_tetragonal": (
+        "tetragonal halide perovskite",
+        "tetragonal_halide_perovskite",
+        "halide_perovskite_tetragonal",
+    ),
+    "3_halides_orthorhombic": (
+        "orthorhombic halide perovskite",
+        "orthorhombic_halide_perovskite",
+        "halide_perovskite_orthorhombic",
+    ),
+    "24_RP": (
+        "Ruddlesden-Popper 214",
+        "Ruddlesden-Popper_214",
+        "Ruddlesden_Popper_214",
+    ),
+    "327_RP": (
+        "Ruddlesden-Popper 327",
+        "Ruddlesden-Popper_327",
+        "Ruddlesden_Popper_327",
+    ),
+}
+
 
 def short_name(name: str) -> str:
     """A name without spaces or commas: everything but letters, digits and `_.+-` is replaced by `_`."""

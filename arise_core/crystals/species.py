@@ -247,7 +247,10 @@ def _of_stand_ins(chosen: Sequence[tuple[Kind, int]], option: str) -> str:
         for k, (kind, _) in enumerate(chosen[: len(PROPOSED)])
     )
     if len(chosen) == 1:
-        return f"type {shown[0]} tells no element: {symbols[0]} stands for it; `{option}` says what it is, such as {example}"
+        return (
+            f"type {shown[0]} tells no element: {symbols[0]} stands for it; `{option}` says what it is, such as "
+            f"{example}"
+        )
     return (
         f"{_several('type', shown)} tell no elements: taken as different species, {_listed(symbols)} stand for them; "
         f"`{option}` says what they are, such as {example}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from arise_core.crystals.naming import short_name
+from arise_core.crystals.naming import FORMER_NAMES, short_name
 from arise_core.errors import InputError
 from arise_core.runtime.files import zoo_root
 
@@ -89,7 +89,9 @@ def prototype(label_or_name: str) -> Prototype:
     """
     labels = {p.label: p for p in prototypes()}
     names = {word.casefold(): p for p in prototypes() for word in (short_name(p.name), p.name, p.short)}
-    found = labels.get(label_or_name) or names.get(label_or_name.casefold())
+    former = {word.casefold(): labels[label] for label, words in FORMER_NAMES.items() for word in words}
+    asked = label_or_name.casefold()
+    found = labels.get(label_or_name) or names.get(asked) or former.get(asked)
     if found is not None:
         return found
     by_lower_case = {name.casefold(): name for p in prototypes() for name in (p.label, p.name, p.short)}

@@ -32,6 +32,14 @@ FEW = 10
 LOPSIDED = 0.15
 #: Width in atomic spacings from which an empty gap across a periodic direction is vacuum.
 VACUUM = 3.0
+#: A film of no more layers than these is measured by its own atoms.
+FEW_LAYERS = 4.5
+#: A layer: its atoms are off their plane by no more than this share of their distance; its period is shorter than this
+#: share of it, or so many atoms lie in its cell.
+PLANE = 1e-3
+SHORT = 0.7
+MANY = 16
+AS_LAYER = "all atoms lie in one plane of a thin cell: taken as a layer, open along its normal"
 #: Atoms whose neighbours are looked at, at most.
 SAMPLE = 500
 
@@ -68,10 +76,10 @@ class Material:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was assumed of the structure, for its user: a sentence each."""
-        return self.given_notes
+        return self.given_notes if self._layer is None else (*self.given_notes, AS_LAYER)
 
     def spread(self, values: NDArray[Any], empty: Any) -> NDArray[Any]:
-        """Values of the atoms, (n_atoms, ...), at all that were handed over, (n_given, ...); `empty` at left out ones."""
+        """Values of the atoms, (n_atoms, ...), at all that were handed over, (n_given, ...); else `empty`."""
         if self.kept is None:
             return values
         out = np.full((len(self.kept), *values.shape[1:]), empty, dtype=values.dtype)
@@ -86,23 +94,43 @@ class Material:
         return wrapped(self.structure)
 
     @cached_property
+    def _layer(self) -> tuple[Structure, FloatArray] | None:
+        """The structure as a layer and where it is cut, where all atoms lie in one plane of a thin cell; else None."""
+        k = _normal_of_layer(self.structure, self._wrapped)
+        return None if k is None else _cut_open(self.structure, self._wrapped, [k])
+
+    @cached_property
+    def _base(self) -> tuple[Structure, FloatArray]:
+        """The structure, or the layer that it is, and its positions, wrapped."""
+        if self._layer is None:
+            return self.structure, self._wrapped
+        return self._layer[0], wrapped(self._layer[0])
+
+    @cached_property
     def _opened(self) -> tuple[Structure, FloatArray]:
         """The body, and the fraction at which each opened direction is cut, NaN along all others, (3,)."""
-        return _without_vacuum(self.structure, self._wrapped, lambda: self._first_spacing)
+        body, cut = _without_vacuum(*self._base, lambda: self._first_spacing)
+        return body, cut if self._layer is None else np.where(np.isnan(cut), self._layer[1], cut)
+
+    @cached_property
+    def flat(self) -> bool:
+        """Whether all atoms of the body lie in one plane, which no bulk crystal and no tube does."""
+        return _is_flat(self.body, self.positions)
 
     @property
     def body(self) -> Structure:
         """The structure, open along periodic directions that hold a wide empty gap (slabs and layers in a cell).
 
         Such a direction repeats the structure only because a simulation code wanted a cell. The gap is moved to
-        the cell's border. A gap counts as vacuum from 3 atomic spacings.
+        the cell's border. A gap counts as vacuum from 3 atomic spacings, beside a film of few layers of those that
+        its own atoms have. The structure of a two-dimensional run, flat in a thin cell, is open along its normal.
         """
         return self._opened[0]
 
     @property
     def positions(self) -> FloatArray:
         """Positions of the body in its cell along its periodic directions, (n_atoms, 3), Å."""
-        return self._wrapped if self.body is self.structure else self.body.positions
+        return self._base[1] if self.body is self._base[0] else self.body.positions
 
     def fold(self, points: FloatArray) -> FloatArray:
         """Points as the user has them, taken to where the body is, (n, 3), Å.
@@ -134,14 +162,14 @@ class Material:
     @cached_property
     def _overlaps(self) -> str:
         """What is wrong with the distances; empty if nothing is."""
-        structure = self.structure
+        structure, inside = self._base
         same = Structure(
             structure.positions, np.ones(len(structure), dtype=int), structure.cell, structure.pbc
         )
-        finder = PairFinder(same, self._wrapped)
+        finder = PairFinder(same, inside)
         if not any(len(v) for v in finder.vectors(1, 1, OVERLAP_DISTANCE)):
             return ""
-        near = images(self._wrapped, structure.complete_cell, structure.pbc, OVERLAP_DISTANCE)
+        near = images(inside, structure.complete_cell, structure.pbc, OVERLAP_DISTANCE)
         pairs = cKDTree(near.positions).query_pairs(OVERLAP_DISTANCE, output_type="ndarray")
         distance = np.linalg.norm(near.positions[pairs[:, 0]] - near.positions[pairs[:, 1]], axis=1)
         atoms = np.sort(near.index[pairs], axis=1)
@@ -159,7 +187,8 @@ class Material:
     @cached_property
     def _first_surroundings(self) -> tuple[FloatArray, FloatArray]:
         """Those of the structure before it is opened: its gaps are compared with them."""
-        return surroundings(self._wrapped, self.structure.complete_cell, self.structure.pbc)
+        structure, inside = self._base
+        return surroundings(inside, structure.complete_cell, structure.pbc)
 
     @property
     def _first_spacing(self) -> float:
@@ -168,7 +197,7 @@ class Material:
     @cached_property
     def _surroundings(self) -> tuple[FloatArray, FloatArray]:
         """Those of the body; they differ from the first ones in rounding only, where it was opened."""
-        if self.body is self.structure:
+        if self.body is self._base[0]:
             return self._first_surroundings
         return surroundings(self.positions, self.body.complete_cell, self.body.pbc)
 
@@ -217,25 +246,98 @@ def _without_vacuum(
     structure: Structure, wrapped: FloatArray, spacing: Callable[[], float]
 ) -> tuple[Structure, FloatArray]:
     """The structure, open along vacuum, and the fraction at which each opened direction is cut, NaN along others."""
-    cut = np.full(3, np.nan)
     if not structure.pbc.any():
-        return structure, cut
+        return structure, np.full(3, np.nan)
     cell = structure.complete_cell
     heights = perpendicular_heights(cell)
     fractional = transformed(wrapped, inverse(cell))
+    vacuum = []
     for k in np.flatnonzero(structure.pbc):
-        sorted_fractions = np.sort(fractional[:, k])
-        gaps = np.diff(sorted_fractions, append=sorted_fractions[0] + 1)
-        widest = int(np.argmax(gaps))
-        if gaps[widest] * heights[k] < VACUUM * spacing():
-            continue
-        after = sorted_fractions[(widest + 1) % len(gaps)]
-        fractional[:, k] = np.where(fractional[:, k] < after - 1e-12, fractional[:, k] + 1, fractional[:, k])
-        cut[k] = after - gaps[widest] / 2
-    if np.isnan(cut).all():
+        gap = _widest_gap(fractional[:, k])[0]
+        film = _spacing_of_film(structure, cell, (1 - gap) * heights[k], k)
+        if gap * heights[k] >= VACUUM * film or gap * heights[k] >= VACUUM * spacing():
+            vacuum.append(int(k))
+    return _cut_open(structure, wrapped, vacuum)
+
+
+def _widest_gap(fractions: FloatArray) -> tuple[float, float]:
+    """Widest empty gap along a periodic direction and where it ends, from fractions in [0, 1)."""
+    in_order = np.sort(fractions)
+    gaps = np.diff(in_order, append=in_order[0] + 1)
+    widest = int(np.argmax(gaps))
+    return float(gaps[widest]), float(in_order[(widest + 1) % len(gaps)])
+
+
+def _cut_open(
+    structure: Structure, wrapped: FloatArray, directions: Sequence[int]
+) -> tuple[Structure, FloatArray]:
+    """The structure, open along some directions, whose widest gaps are moved to the border, and where each is cut."""
+    cut = np.full(3, np.nan)
+    if not len(directions):
         return structure, cut
+    cell = structure.complete_cell
+    fractional = transformed(wrapped, inverse(cell))
+    for k in directions:
+        gap, after = _widest_gap(fractional[:, k])
+        fractional[:, k] = np.where(fractional[:, k] < after - 1e-12, fractional[:, k] + 1, fractional[:, k])
+        cut[k] = after - gap / 2
     pbc = structure.pbc & np.isnan(cut)
     return Structure(transformed(fractional, cell), structure.numbers, cell, pbc), cut
+
+
+def _spacing_of_film(structure: Structure, cell: FloatArray, thickness: float, k: int) -> float:
+    """Atomic spacing s of a film of few layers, Å: its atoms, s³ each, fill its thickness and one s more.
+
+    Of a film in vacuum, `surroundings` finds neighbours in its planes only and takes it for looser than it is.
+    Infinite for what is no film of few layers.
+    """
+    others = [j for j in range(3) if j != k]
+    if not structure.pbc[others].all():
+        return np.inf
+    density = len(structure) / float(np.linalg.norm(np.cross(*cell[others])))
+    s = thickness + 1 / np.sqrt(density)
+    for _ in range(60):  # Newton's steps from above
+        s -= (density * s**3 - s - thickness) / (3 * density * s**2 - 1)
+    return float(s) if thickness <= (FEW_LAYERS - 1) * s else np.inf
+
+
+def _normal_of_layer(structure: Structure, wrapped: FloatArray) -> int | None:
+    """The direction along which a periodic structure is but a layer: its atoms lie in one plane normal to it.
+
+    That is so in runs in two dimensions. A bulk crystal can look like it: a cell of one atom, and cells one layer
+    high of simple cubic or hexagonal crystals. So the period has to be short against the distances in the plane, or
+    the plane must hold many atoms.
+    """
+    cell = structure.complete_cell
+    for k in np.flatnonzero(structure.pbc):
+        others = [j for j in range(3) if j != k]
+        height = float(np.linalg.norm(cell[k]))
+        along = np.abs((cell[others] * cell[k]).sum(axis=1))
+        if (along > 1e-6 * height * np.linalg.norm(cell[others], axis=1)).any():
+            continue
+        gap = _widest_gap(transformed(wrapped, inverse(cell))[:, k])[0]
+        area = float(np.linalg.norm(np.cross(*cell[others])))
+        if not structure.pbc[others].all():
+            plane = transformed(wrapped, inverse(cell))[:, others]
+            extent = np.where(structure.pbc[others], 1.0, np.maximum(np.ptp(plane, axis=0), 1e-9))
+            area *= float(np.prod(extent))
+        between = np.sqrt(area / len(structure))
+        if (1 - gap) * height > PLANE * between or height >= VACUUM * between:
+            continue
+        if height < SHORT * between or len(structure) >= MANY:
+            return int(k)
+    return None
+
+
+def _is_flat(structure: Structure, positions: FloatArray) -> bool:
+    """Whether the atoms of an open structure, and those that it repeats, lie in one plane."""
+    if structure.pbc.all() or len(positions) < FEW:
+        return False
+    x = np.concatenate([positions, *(positions + v for v in structure.cell[structure.pbc])])
+    x = x - x.mean(axis=0)
+    spread = np.array([[(x[:, i] * x[:, j]).mean() for j in range(3)] for i in range(3)])
+    least, middle = np.linalg.eigvalsh(spread)[:2]
+    return bool(np.sqrt(max(least, 0.0)) <= PLANE * np.sqrt(middle / len(positions)))
 
 
 def surroundings(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> tuple[FloatArray, FloatArray]:

@@ -6,12 +6,13 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from arise_core.crystals.naming import ClassInfo
+from arise_core.crystals.naming import FORMER_NAMES, ClassInfo
+from arise_core.crystals.table import prototype
 from arise_core.errors import InputError
 from arise_core.model.classes import ClassTable
 from arise_core.settings import DescriptorSettings
@@ -181,7 +182,15 @@ def _class(row: dict[str, Any], where: str) -> ClassInfo:
         _text(getattr(info, name), f"{where}.{name}")
     if info.space_group is not None:
         _whole(info.space_group, f"{where}.space_group", 1, 230)
-    return info
+    return _renamed(info)
+
+
+def _renamed(info: ClassInfo) -> ClassInfo:
+    """A class of the table of prototypes under its name of today, where the card has its former one."""
+    if info.name not in FORMER_NAMES.get(info.label, ()):
+        return info
+    today = prototype(info.label)
+    return replace(info, name=today.name, identifier=today.identifier)
 
 
 def _colour(values: Any, where: str) -> tuple[float, float, float]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arise_core.crystals.naming import NONE, REJECTED, ClassInfo, short_name
+from arise_core.crystals.naming import FORMER_NAMES, NONE, REJECTED, ClassInfo, short_name
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray, IntArray
 
@@ -87,6 +87,9 @@ class ClassTable(tuple[ClassInfo, ...]):
         known: dict[str, int] = {}
         for k, (c, short) in enumerate(zip(self, self.short, strict=True)):
             for word in (short, *c.words):
+                known.setdefault(word.casefold(), k)
+        for k, c in enumerate(self):
+            for word in FORMER_NAMES.get(c.label, ()):
                 known.setdefault(word.casefold(), k)
         return known
 

@@ -186,6 +186,21 @@ class Prediction:
             return []
         return [(self.classes[i].label, p) for i, p in self.classes.top(self.probabilities[row], k)]
 
+    def without_bulk(self, rows: Any) -> Prediction:
+        """The same, but rows are rejected whose most probable class is no layer: of atoms that lie in one plane.
+
+        Args:
+            rows: index, slice or mask of the rows that are of such atoms.
+        """
+        other = np.array([not c.material_type.startswith("2D") for c in self.classes], dtype=bool)
+        wrong = np.zeros(len(self), dtype=bool)
+        wrong[rows] = True
+        wrong &= self.valid & other[self.index]
+        if not wrong.any():
+            return self
+        score = np.where(wrong, 1.0, self.reject_score)
+        return replace(self, reject_score=score, reject_deviation=np.where(wrong, 0.0, self.reject_deviation))
+
     def take(self, rows: Any) -> Prediction:
         """The rows picked by an index, slice or mask."""
         return replace(self, **{name: getattr(self, name)[rows] for name in ROWS})

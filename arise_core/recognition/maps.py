@@ -326,6 +326,8 @@ def map_steps(
     back = np.empty(n, dtype=np.int64)
     back[np.concatenate(order)] = np.arange(n)
     prediction = concatenate(parts).take(back)
+    if material.flat:
+        prediction = prediction.without_bulk(slice(None))
     if not prediction.valid.any():
         warnings.warn(
             f"no box holds `min_atoms` ({settings.min_atoms}) atoms (at most {n_atoms.max()}): the map is NaN",

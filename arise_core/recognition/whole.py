@@ -75,7 +75,8 @@ def classify_steps(
         materials[k].check_overlaps(f"structure {k}: " if len(several) > 1 else "")
     features = yield from part(describe_wholes(materials, model, min_atoms), 0.0, DESCRIPTOR_SHARE)
     job = model.predict_steps(features, sampling, reject_threshold=reject_threshold)
-    return (yield from part(job, DESCRIPTOR_SHARE, 1.0))
+    prediction = yield from part(job, DESCRIPTOR_SHARE, 1.0)
+    return prediction.without_bulk([k for k, material in enumerate(materials) if material.flat])
 
 
 def describe_wholes(materials: Sequence[Material], model: Model, min_atoms: int) -> Job[FloatArray]:

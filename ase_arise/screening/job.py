@@ -91,6 +91,7 @@ def _recognise_small(
     start = time.perf_counter()
     sampling = replace(job.settings.sampling, tolerance=None)
     prediction = model.predict(features, sampling, reject_threshold=job.settings.reject_threshold)
+    prediction = prediction.without_bulk([row for row, (_, material, _) in enumerate(small) if material.flat])
     each = (time.perf_counter() - start) / len(small)
     outcomes = {}
     for row, (k, material, seconds) in enumerate(small):

@@ -1,0 +1,272 @@
+"""Types, names and masses: different types are different species, and what was assumed is said."""
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.build import bulk
+from typer.testing import CliRunner
+
+import ase_arise
+from arise_cli.main import app
+from arise_core.crystals.species import Kind, assign, element_of_name, parse_types
+from arise_core.errors import InputError
+from ase_arise import from_atoms
+from ase_arise.convert import frames, to_material
+from ovito_arise import AriseModifier
+from tests.robustness.doors import through_ase, through_command_line, through_ovito
+
+
+def lammps_data(path, masses, n=3, a=1.29):
+    """B2 in reduced units, as LAMMPS writes it."""
+    p = np.stack(np.meshgrid(*[np.arange(n)] * 3, indexing="ij"), -1).reshape(-1, 3) * a
+    x, kinds = np.concatenate([p, p + a / 2]), np.repeat([1, 2], len(p))
+    text = f"LJ\n\n{len(x)} atoms\n2 atom types\n\n" + "".join(f"0 {n * a} {k}lo {k}hi\n" for k in "xyz")
+    if masses:
+        text += "\nMasses\n\n" + "".join(f"{k} {m}\n" for k, m in enumerate(masses, 1))
+    rows = "".join(
+        f"{k} {t} {r[0]:.6f} {r[1]:.6f} {r[2]:.6f}\n"
+        for k, (t, r) in enumerate(zip(kinds, x, strict=True), 1)
+    )
+    path.write_text(f"{text}\nAtoms # atomic\n\n{rows}")
+    return path
+
+
+def said(*kinds, types=""):
+    found = assign(kinds, parse_types(types))
+    return found.numbers.tolist(), found.notes
+
+
+# --- the mechanism --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("Cu", 29), ("CU", 29), ("cu", 29), ("D", 1), ("T", 1), ("Mg2+", 12), ("Fe3", 26), ("Cu_1", 29), ("O1-", 8),
+        ("O-2", 8), ("Si4+", 14), ("Zr(4+)", 40), ("Na_pv", 11), ("18O", 8), ("Cl-", 17), ("OW", 8), ("HW1", 1),
+        ("MW", 0), ("X", 0), ("Bq", 0), ("EP", 0), ("A", None), ("water", None), ("1", None), ("", None), ("Qq", None),
+    ],
+)  # fmt: skip
+def test_names(name, number):
+    assert element_of_name(name) == number
+
+
+@pytest.mark.parametrize("masses", [(1.0, 1.0), (1.0, 2.0), (58.69, 58.69), (61.0, 61.0), (0.0, 0.0)])
+def test_masses_that_tell_nothing(masses):
+    numbers, notes = said(*(Kind(str(k), "", m) for k, m in enumerate(masses, 1)))
+    assert len(set(numbers)) == 2
+    assert 1 not in numbers
+    assert "taken as different species" in notes[0]
+    assert "1=Cu, 2=Zr" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("masses", "expected"),
+    [
+        ((15.999, 1.008), [8, 1]),
+        ((12.0, 1.0), [6, 1]),
+        ((1.008, 2.014), [1, 1]),
+        ((15.999, 1.008, 0.1), [8, 1, 0]),
+    ],
+)
+def test_masses_that_are_believed(masses, expected):
+    numbers, notes = said(*(Kind(str(k), "", m) for k, m in enumerate(masses, 1)))
+    assert numbers == expected
+    assert [("left out" in n) for n in notes] == [True] * (0 in expected)
+
+
+def test_letters_are_labels_among_labels():
+    assert len(set(said(*(Kind("", n) for n in "ABDX"))[0])) == 4
+    assert said(Kind("", "Cu"), Kind("", "X"))[0] == [29, 0]
+    assert said(Kind("", "O"), Kind("", "H"), Kind("", "M"))[0] == [8, 1, 0]
+    assert said(Kind("", "X"))[0] != [0]
+    assert said(Kind("", "O"), Kind("", "D"))[0] == [8, 1]
+
+
+def test_the_user_says_what_types_are():
+    assert said(Kind("1", "", 1.0), Kind("2", "A"), types="1=Cu, A=D")[0] == [29, 1]
+    assert said(Kind("1"), Kind("2"), types="*: Cu") == ([29, 29], ())
+    assert said(Kind("1", "Cu"), Kind("2", "Zn"), types={2: "none"}) == ([29, 0], ())
+    assert parse_types({1: "Cu", "A": "X"}) == {"1": "Cu", "A": "X"}
+    assert parse_types(None) == parse_types("") == {}
+    for wrong in ("Cu", "1=", "=Cu", "1=Qq", {1: "Xyz"}):
+        with pytest.raises(InputError, match="`--types`"):
+            parse_types(wrong, "--types")
+
+
+def test_more_types_than_elements():
+    with pytest.raises(InputError, match="types tell no element"):
+        assign([Kind(str(k)) for k in range(150)], {})
+
+
+# --- through the doors ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("masses", [(), (1.0, 1.0), (58.693, 58.693)])
+def test_two_types_are_two_species(tmp_path, model, masses):
+    path = lammps_data(tmp_path / "b2.lammps-data", masses)
+    atoms = ase.io.read(path, format="lammps-data")
+    before = atoms.copy()
+    doors = [
+        through_ase(atoms),
+        through_command_line(_as_extxyz(tmp_path, atoms)),
+        through_ovito(path, model),
+    ]
+    for door in doors:
+        assert door.label == "CsCl"
+        assert not door.rejected
+        assert "tell no elements: taken as different species" in door.notes
+    assert atoms == before
+    assert "--types" in doors[1].notes
+    assert "types_to_elements" in doors[2].notes
+
+
+def test_types_that_the_user_maps(tmp_path, model):
+    path = lammps_data(tmp_path / "b2.lammps-data", (1.0, 1.0))
+    atoms = ase.io.read(path, format="lammps-data")
+    given = _as_extxyz(tmp_path, atoms)
+    doors = [
+        through_ase(atoms, types={1: "Cu", 2: "Cu"}),
+        through_command_line(given, "--types", "1=Cu,2=Cu"),
+        through_ovito(path, model, types_to_elements="1=Cu, 2=Cu"),
+    ]
+    assert [(d.label, d.notes) for d in doors] == [("bcc_W_A_cI2_229_a", "")] * 3
+    assert from_atoms(atoms, types="2=X").numbers.tolist() == [18] * 27
+    wrong = CliRunner().invoke(app, ["classify", str(given), "--types", "1=Qq"])
+    assert wrong.exit_code != 0
+
+
+def _as_extxyz(folder, atoms):
+    """As ASE writes it: with types and masses beside symbols that are no more than guesses."""
+    ase.io.write(folder / "b2.xyz", atoms)
+    return folder / "b2.xyz"
+
+
+NAMED = {
+    "isotopes and charges": ("Mg2+", "O2-", "RockSalt_NaCl", ""),
+    "labels": ("Na_1", "Cl1", "RockSalt_NaCl", ""),
+    "letters": ("A", "B", "RockSalt_NaCl", "type A tells no element"),
+    "letters only": ("A", "D", "RockSalt_NaCl", "taken as different species"),
+    "numbers": ("1", "2", "RockSalt_NaCl", "tell no elements"),
+    "deuterium": ("Li", "D", "RockSalt_NaCl", ""),
+}
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_names_in_files(tmp_path, model, case):
+    first, second, label, note = NAMED[case]
+    atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    path = tmp_path / "named.xyz"
+    ase.io.write(path, atoms)
+    text = path.read_text()
+    lines = [
+        line.replace("Na ", f"{first} ", 1).replace("Cl ", f"{second} ", 1) if k > 1 else line
+        for k, line in enumerate(text.splitlines())
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    (read,) = frames(str(path))
+    for door in (through_ase(read), through_command_line(path), through_ovito(path, model)):
+        assert door.label == label
+        assert note in door.notes
+        assert bool(note) == bool(door.notes.replace("classify: 100%", "").count("tell"))
+
+
+def test_frames_of_named_files_keep_order_and_index(tmp_path):
+    one = '2\nLattice="9 0 0 0 9 0 0 0 9" Properties=pos:R:3:species:S:1 energy={}\n0 0 0 D\n{} 0 0 A1\n'
+    (tmp_path / "a.xyz").write_text("".join(one.format(k, 2 + k) for k in range(3)))
+    found = list(frames(str(tmp_path / "a.xyz")))
+    assert [a.positions[1, 0] for a in found] == [2, 3, 4]
+    assert [a.positions[1, 0] for a in frames(f"{tmp_path / 'a.xyz'}@-1:")] == [4]
+    assert [a.get_potential_energy() for a in found] == [0, 1, 2]
+    counts = ase_arise.screen(tmp_path / "a.xyz", tmp_path / "out.db", workers=1, passes=4)
+    assert (counts.recognised, counts.failed) == (3, 0)
+
+
+def test_symbols_are_believed():
+    atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    atoms.arrays["type"] = np.arange(8)  # of something else
+    assert to_material(atoms).notes == ()
+    assert (from_atoms(atoms).numbers == atoms.numbers).all()
+    assert (from_atoms(atoms, types={"Na": "K"}).numbers == np.where(atoms.numbers == 11, 19, 17)).all()
+
+
+def test_particles_of_a_colloid(tmp_path, model):
+    """GSD: one type A, nothing else known."""
+    from ovito.io import export_file
+
+    from tests.ovito.helpers import collection, pipeline_of
+
+    atoms = bulk("Cu", cubic=True, a=1.55) * (3, 3, 3)
+    data = collection(from_atoms(atoms), named=False)
+    data.particles_.particle_types_.types_[0].name = "A"
+    export_file(pipeline_of(data), str(tmp_path / "a.gsd"), "gsd/hoomd")
+    door = through_ovito(tmp_path / "a.gsd", model)
+    assert (door.label, door.rejected) == ("fcc_Cu_A_cF4_225_a", False)
+    assert "tells no element" in door.notes
+
+
+# --- sites without mass ---------------------------------------------------------------------------------------------
+
+
+def with_dummies():
+    atoms = bulk("Cu", cubic=True) * (2, 2, 2)
+    return atoms + Atoms("X4", atoms.positions[:4] + [0.5, 0.6, 0.7])
+
+
+def test_sites_without_mass_are_left_out(tmp_path, model):
+    atoms = with_dummies()
+    ase.io.write(tmp_path / "x.xyz", atoms)
+    doors = [
+        through_ase(atoms), through_command_line(tmp_path / "x.xyz"), through_ovito(tmp_path / "x.xyz", model),
+    ]  # fmt: skip
+    for door in doors:
+        assert (door.label, door.rejected) == ("fcc_Cu_A_cF4_225_a", False)
+        assert "left out as sites without mass" in door.notes
+
+
+def test_atoms_that_are_left_out_have_no_label():
+    done = ase_arise.annotate(with_dummies(), copy=True, mode="whole", passes=4)
+    assert (done.arrays["arise_label"][:32] == "fcc").all()
+    assert (done.arrays["arise_label"][32:] == "none").all()
+    assert np.isnan(done.arrays["arise_confidence"][32:]).all()
+    assert not done.arrays["arise_rejected"][32:].any()
+    again = ase_arise.annotate(done[:32], mode="whole", passes=4)
+    assert "arise_notes" not in again.info
+
+
+def test_left_out_particles_are_other_in_ovito(tmp_path):
+    from ovito.io import import_file
+
+    ase.io.write(tmp_path / "x.xyz", with_dummies())
+    pipeline = import_file(str(tmp_path / "x.xyz"))
+    pipeline.modifiers.append(AriseModifier(automatic_box=True, passes=4, tolerance=0.0))
+    types = np.asarray(pipeline.compute().particles["Structure Type"])
+    assert (types[32:] == 0).all()
+    assert (types[:32] > 0).all()
+
+
+# --- occupancies ----------------------------------------------------------------------------------------------------
+
+
+def test_occupancies_of_extended_xyz_are_refused_everywhere(tmp_path, model):
+    atoms = bulk("Cu", cubic=True)
+    atoms.arrays["occupancy"] = np.array([1.0, 1.0, 1.0, 0.5])
+    ase.io.write(tmp_path / "o.xyz", atoms)
+    with pytest.raises(InputError, match="partly occupied"):
+        through_ase(ase.io.read(tmp_path / "o.xyz"))
+    done = CliRunner().invoke(app, ["classify", str(tmp_path / "o.xyz")])
+    assert isinstance(done.exception, InputError)
+    with pytest.raises(InputError, match="`occupancy` says that particles are partly occupied"):
+        through_ovito(tmp_path / "o.xyz", model)
+
+
+def test_a_cif_whose_symmetry_ovito_does_not_know(tmp_path, model):
+    ase.io.write(tmp_path / "whole.cif", bulk("Cu", cubic=True))  # lists the operations of P 1
+    assert through_ovito(tmp_path / "whole.cif", model).label == "fcc_Cu_A_cF4_225_a"
+    from tests.conftest import cif
+
+    (tmp_path / "group.cif").write_text(cif("Cu1 Cu 0 0 0 1"))
+    with pytest.raises(InputError, match="lists no symmetry operations, and OVITO has 1 of its 4 atoms"):
+        through_ovito(tmp_path / "group.cif", model)
+    assert through_command_line(tmp_path / "group.cif").label == "fcc_Cu_A_cF4_225_a"
