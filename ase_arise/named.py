@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import iread
 from ase.io.formats import filetype, parse_filename
 
@@ -47,7 +48,10 @@ def read_frames(name: str, **picked: Any) -> Iterator[Atoms]:
     path, index = parse_filename(name, picked.get("index"))
     for atoms in islice(iread(io.StringIO(text), index=index, format="extxyz"), count, None):
         if NAMES in atoms.arrays:
+            results, atoms.calc = atoms.calc, None
             atoms.numbers = [element_of_name(str(n)) or 0 for n in atoms.arrays[NAMES]]
+            if results is not None:
+                atoms.calc = SinglePointCalculator(atoms, **results.results)
         yield atoms
 
 

@@ -8,8 +8,9 @@ element without a word.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -154,6 +155,12 @@ def assign(kinds: Sequence[Kind], types: Mapping[str, str], option: str = "types
     Raises:
         InputError: more types that tell nothing than there are elements.
     """
+    times = Counter((kind.name, kind.mass) for kind in kinds if kind.mass > 0)
+    # one name and one mass of several types: OVITO made the name of the mass
+    kinds = [
+        replace(k, name="") if times[k.name, k.mass] > 1 and not types.keys() & {k.key, k.name} else k
+        for k in kinds
+    ]
     found = [_told(kind, types) for kind in kinds]
     notes: list[str] = []
     if any(z is None for z in found) or 0 in found:
@@ -217,7 +224,7 @@ def _letters(kinds: Sequence[Kind], types: Mapping[str, str], found: list[int | 
 def _by_mass(kinds: Sequence[Kind], found: Sequence[int | None]) -> list[int | None]:
     """Element of each type by its mass, 0 for a site without mass, None where masses tell nothing."""
     masses = [kind.mass for kind in kinds if kind.mass > 0]
-    if all(mass == round(mass) and mass < REDUCED for mass in masses):
+    if all(abs(mass - round(mass)) < 1e-6 and mass < REDUCED for mass in masses):
         return [None] * len(kinds)
     elements = [element_of_mass(kind.mass) for kind in kinds]
     light = [0 < kind.mass < LIGHTEST for kind in kinds]

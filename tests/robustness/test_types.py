@@ -131,7 +131,8 @@ def test_types_that_the_user_maps(tmp_path, model):
         through_command_line(given, "--types", "1=Cu,2=Cu"),
         through_ovito(path, model, types_to_elements="1=Cu, 2=Cu"),
     ]
-    assert [(d.label, d.notes) for d in doors] == [("bcc_W_A_cI2_229_a", "")] * 3
+    assert [d.label for d in doors] == ["bcc_W_A_cI2_229_a"] * 3
+    assert not [d for d in doors if "tell" in d.notes]
     assert from_atoms(atoms, types="2=X").numbers.tolist() == [18] * 27
     wrong = CliRunner().invoke(app, ["classify", str(given), "--types", "1=Qq"])
     assert wrong.exit_code != 0
@@ -146,8 +147,8 @@ def _as_extxyz(folder, atoms):
 NAMED = {
     "isotopes and charges": ("Mg2+", "O2-", "RockSalt_NaCl", ""),
     "labels": ("Na_1", "Cl1", "RockSalt_NaCl", ""),
-    "letters": ("A", "B", "RockSalt_NaCl", "type A tells no element"),
-    "letters only": ("A", "D", "RockSalt_NaCl", "taken as different species"),
+    "letters": ("A", "B", "RockSalt_NaCl", "tells no element"),
+    "letters only": ("A", "G", "RockSalt_NaCl", "taken as different species"),
     "numbers": ("1", "2", "RockSalt_NaCl", "tell no elements"),
     "deuterium": ("Li", "D", "RockSalt_NaCl", ""),
 }
@@ -169,7 +170,7 @@ def test_names_in_files(tmp_path, model, case):
     for door in (through_ase(read), through_command_line(path), through_ovito(path, model)):
         assert door.label == label
         assert note in door.notes
-        assert bool(note) == bool(door.notes.replace("classify: 100%", "").count("tell"))
+        assert bool(note) == ("tell" in door.notes)
 
 
 def test_frames_of_named_files_keep_order_and_index(tmp_path):
@@ -256,7 +257,8 @@ def test_occupancies_of_extended_xyz_are_refused_everywhere(tmp_path, model):
     with pytest.raises(InputError, match="partly occupied"):
         through_ase(ase.io.read(tmp_path / "o.xyz"))
     done = CliRunner().invoke(app, ["classify", str(tmp_path / "o.xyz")])
-    assert isinstance(done.exception, InputError)
+    assert done.exit_code == 1
+    assert "partly occupied" in done.output
     with pytest.raises(InputError, match="`occupancy` says that particles are partly occupied"):
         through_ovito(tmp_path / "o.xyz", model)
 
