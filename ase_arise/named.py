@@ -45,7 +45,7 @@ def read_frames(name: str, **picked: Any) -> Iterator[Atoms]:
             if isinstance(unknown, str) and unknown not in ATOMIC_NUMBERS:
                 raise InputError(f"{unknown!r} is no symbol of an element") from error
             raise
-    path, index = parse_filename(name, picked.get("index"))
+    _, index = parse_filename(name, picked.get("index"))
     for atoms in islice(iread(io.StringIO(text), index=index, format="extxyz"), count, None):
         if NAMES in atoms.arrays:
             results, atoms.calc = atoms.calc, None

@@ -166,7 +166,7 @@ def _check_occupancies(particles: Particles, chosen: BoolArray | slice) -> None:
 
     The property `Occupancy` has a number, or one for each element (as from CIF files); all zero stands for nothing.
     """
-    name = next((n for n in particles.keys() if n.lower() == OCCUPANCY.lower()), OCCUPANCY)
+    name = next((n for n in particles if n.lower() == OCCUPANCY.lower()), OCCUPANCY)
     stated = _property(particles, name)
     if stated is None:
         return
@@ -209,8 +209,9 @@ def _check_symmetry(data: DataCollection) -> None:
         whole = atoms_of_unlisted_symmetry(source)
         if whole is not None and whole > data.particles.count:
             raise InputError(
-                f"file {source!r} lists no symmetry operations, and OVITO has {data.particles.count} of its {whole} "
-                "atoms only. Convert it, such as by `ase convert FILE whole.cif`, or use `arise classify` and `arise map`"
+                f"file {source!r} lists no symmetry operations, and OVITO has {data.particles.count} of its "
+                f"{whole} atoms only. Convert it, such as by `ase convert FILE whole.cif`, or use `arise classify` and "
+                "`arise map`"
             )
 
 
