@@ -305,8 +305,8 @@ def _normal_of_layer(structure: Structure, wrapped: FloatArray) -> int | None:
     """The direction along which a periodic structure is but a layer: its atoms lie in one plane normal to it.
 
     That is so in runs in two dimensions. A bulk crystal can look like it: a cell of one atom, and cells one layer
-    high of simple cubic or hexagonal crystals. So the period has to be short against the distances in the plane, or
-    the plane must hold many atoms.
+    high of simple cubic or hexagonal crystals. So the period has to be short against the distances in the plane of
+    several atoms, or the plane must hold many.
     """
     cell = structure.complete_cell
     for k in np.flatnonzero(structure.pbc):
@@ -324,7 +324,7 @@ def _normal_of_layer(structure: Structure, wrapped: FloatArray) -> int | None:
         between = np.sqrt(area / len(structure))
         if (1 - gap) * height > PLANE * between or height >= VACUUM * between:
             continue
-        if height < SHORT * between or len(structure) >= MANY:
+        if (height < SHORT * between and len(structure) > 1) or len(structure) >= MANY:
             return int(k)
     return None
 
