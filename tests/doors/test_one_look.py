@@ -48,9 +48,9 @@ def looks(monkeypatch) -> Counter:
         return overlaps(self)
 
     monkeypatch.setattr(Material.__dict__["_overlaps"], "func", check)
-    real = ase_arise.convert._structure
+    real = ase_arise.convert.Material
     monkeypatch.setattr(
-        ase_arise.convert, "_structure", lambda *a, **k: counts.update(convert=1) or real(*a, **k)
+        ase_arise.convert, "Material", lambda *a, **k: counts.update(convert=1) or real(*a, **k)
     )
     to_atoms = ovito_modifier.to_atoms
     monkeypatch.setattr(
