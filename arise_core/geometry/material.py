@@ -252,11 +252,11 @@ def _without_vacuum(
     heights = perpendicular_heights(cell)
     fractional = transformed(wrapped, inverse(cell))
     vacuum = []
-    for k in np.flatnonzero(structure.pbc):
+    for k in np.flatnonzero(structure.pbc).tolist():
         gap = _widest_gap(fractional[:, k])[0]
         film = _spacing_of_film(structure, cell, (1 - gap) * heights[k], k)
         if gap * heights[k] >= VACUUM * film or gap * heights[k] >= VACUUM * spacing():
-            vacuum.append(int(k))
+            vacuum.append(k)
     return _cut_open(structure, wrapped, vacuum)
 
 
