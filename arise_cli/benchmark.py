@@ -58,6 +58,7 @@ def accuracy(
     """
     from arise_core.benchmark.accuracy import AccuracySettings, run
     from arise_core.benchmark.report import check_complete, record, write_report
+    from arise_core.runtime.files import check_folder
 
     given = {"models": model, "methods": method, "classes": classes, "columns": column}
     options = {name: tuple(values) for name, values in given.items() if values}
@@ -66,6 +67,8 @@ def accuracy(
     settings = AccuracySettings(draws=PAPER_DRAWS if full else draws, seed=seed, **options)  # type: ignore[arg-type]
     if card:
         check_complete(settings)
+    if report is not None:
+        check_folder(report, f"`report` {str(report)!r}")
     with bar("accuracy") as progress:
         results = run(settings, out, progress, workers=workers)
     for path in write_report(results, report or out):

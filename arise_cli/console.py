@@ -1,14 +1,14 @@
 """What the commands print and write: progress, tables, JSON, CSV; and their exit codes.
 
 Exit codes, for scripts: 0 done; 1 the input was refused or the work failed; 2 wrong usage; 3 with `--strict`: done,
-but at least one structure was rejected, has no prediction or (in screenings) failed; 130 interrupted.
+but at least one structure was rejected, has no prediction or (in screenings) failed; 130 interrupted (Ctrl-C),
+143 ended by SIGTERM.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,9 +19,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from arise_core.errors import ExistingFileError, FileError
 from arise_core.progress import Step
-from arise_core.runtime.files import file_errors, write_atomically
+from arise_core.runtime.files import check_place, file_errors, write_atomically
 
 if TYPE_CHECKING:
     from arise_core.geometry.arrays import FloatArray
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 FAILED = 1
 DOUBTFUL = 3
 INTERRUPTED = 130
+TERMINATED = 143
 
 Record = dict[str, Any]
 #: Width of tables where the output is no terminal.
@@ -96,23 +96,11 @@ def check_places(paths: Iterable[Path | None], overwrite: bool) -> None:
 
     Raises:
         ExistingFileError: a file is there and may not be replaced.
-        FileError: it would lie in what is no folder, or in one that may not be written to.
+        FileError: as `check_place`.
     """
     for path in paths:
-        if path is None:
-            continue
-        with file_errors(f"file {str(path)!r} cannot be written"):
-            there = path.exists()
-            folder = next(p for p in path.absolute().parents if p.exists())
-            writable = folder.is_dir() and os.access(folder, os.W_OK)
-        if there and not overwrite:
-            raise ExistingFileError(
-                f"{str(path)!r} exists; nothing was changed. Use `--overwrite` to replace it"
-            )
-        if not writable:
-            raise FileError(
-                f"file {str(path)!r} cannot be written: {str(folder)!r} is no folder that may be written to"
-            )
+        if path is not None:
+            check_place(path, f"file {str(path)!r}", overwrite)
 
 
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:

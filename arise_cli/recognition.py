@@ -128,7 +128,7 @@ def map_file(
         field = results[0].field
         assert field is not None, "mode local has a map"
         field.to_netcdf(out)
-        typer.echo(f"wrote {out}", err=True)
+        say_written(out)
     if atoms_out is not None:
         annotated = [
             write_results(f.atoms, r, network.name, f.material) for f, r in zip(found, results, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from typing import Any
 
@@ -69,7 +70,18 @@ def jit(function: Any) -> Any:
     dispatcher = numba.njit(nogil=True, fastmath=FLAGS)(function)
     if not hasattr(dispatcher, "enable_caching"):  # NUMBA_DISABLE_JIT: the function itself
         return dispatcher
-    with contextlib.suppress(RuntimeError):  # "no locator available"
-        dispatcher.enable_caching()
+    if _has_place(function):
+        with contextlib.suppress(RuntimeError):  # "no locator available"
+            dispatcher.enable_caching()
     _announcer.ours.add(dispatcher)
     return dispatcher
+
+
+def _has_place(function: Any) -> bool:
+    """Whether numba may look for a directory: where the user has no home, it makes one of the name `~` right here."""
+    return bool(
+        os.environ.get("NUMBA_CACHE_DIR")
+        or os.environ.get("XDG_CACHE_HOME")
+        or os.path.isabs(os.path.expanduser("~"))
+        or os.access(os.path.dirname(function.__code__.co_filename), os.W_OK)
+    )

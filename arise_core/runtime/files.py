@@ -1,10 +1,22 @@
-"""Writing files so that an interrupt never leaves half of one, and never over what is there unasked."""
+"""Writing files so that an interrupt never leaves half of one, and never over what is there unasked.
+
+A file is written under another name, `.NAME.HOST-PROCESS-NUMBER.part`, and put in place when it is whole. What a kill
+leaves of it goes when the next one writes there: it is known by its process that has ended. A place is tried before
+the work that ends in it (`check_place`).
+"""
 
 from __future__ import annotations
 
+import itertools
 import os
+import platform
+import re
+import shutil
+import tempfile
+import time
+import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +43,166 @@ def file_errors(what: str) -> Iterator[None]:
         raise kind(f"{what}: {error.strerror or error}") from error
 
 
+#: Ends of the files that SQLite lays beside a database while it writes.
+BESIDE = ("-journal", "-wal", "-shm")
+#: Bytes that a place must take to count as not full.
+ROOM = 1 << 20
+#: Seconds after which a temporary file of another machine, whose processes cannot be seen, counts as left behind.
+OLD = 86_400.0
+
+_TEMPORARY = re.compile(
+    r"\.(?P<stem>.+?)\.(?:(?P<host>[0-9a-f]{8})-)?(?P<process>\d+)(?:-\d+)?\.part"
+    rf"(?P<suffix>\.[^.]*?)?(?:{'|'.join(BESIDE)})?"
+)
+_numbers = itertools.count()
+_being_written: set[str] = set()
+
+
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in place in one step.
 
+    A symbolic link stays one: the file that it names is replaced. What a killed process left here goes.
+
     Raises:
-        FileError: the system does not let it.
+        FileError: the system does not let it, or the disk is full.
     """
     with file_errors(f"folder {str(path.parent)!r} cannot be made"):
         path.parent.mkdir(parents=True, exist_ok=True)
     with file_errors(f"file {str(path)!r} cannot be written"):
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+        target = linked(path)
+        remove_leftovers(target.parent, target.name)
+        temporary = _temporary(target)
+        _being_written.add(temporary.name)
         try:
             write(temporary)
-            os.replace(temporary, path)
+            if target.exists():
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)
+        except (
+            Exception
+        ) as error:  # torch, numpy, SQLite and NetCDF tell of a full disk in words of their own
+            _refuse_full(target.parent, error)
+            raise
         finally:
-            temporary.unlink(missing_ok=True)
+            for end in ("", *BESIDE):
+                Path(f"{temporary}{end}").unlink(missing_ok=True)
+            _being_written.discard(temporary.name)
+
+
+def linked(path: Path) -> Path:
+    """The file that a symbolic link leads to, there or not; any other path itself."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def _temporary(path: Path) -> Path:
+    name = f"{_host()}-{os.getpid()}-{next(_numbers)}"
+    return path.with_name(f".{path.stem}.{name}.part{path.suffix}")
+
+
+def _host() -> str:
+    return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def remove_leftovers(folder: Path, name: str | None = None) -> None:
+    """Remove temporary files whose process has ended; those of a process at work stay.
+
+    Args:
+        folder: where they lie, there or not.
+        name: of the file that they were to become; None: of any.
+    """
+    if not folder.is_dir():
+        return
+    with os.scandir(folder) as entries:
+        found = [(e.name, _TEMPORARY.fullmatch(e.name)) for e in entries if ".part" in e.name]
+    for file, parts in found:
+        if parts is None or name not in (None, parts["stem"] + (parts["suffix"] or "")):
+            continue
+        with suppress(OSError):  # of another user, or gone meanwhile
+            if _left_behind(folder / file, parts["host"] or _host(), int(parts["process"])):
+                (folder / file).unlink()
+
+
+def _left_behind(path: Path, host: str, process: int) -> bool:
+    """Whether nobody writes a temporary file any more."""
+    if host != _host() or os.name == "nt":  # a process of another machine cannot be asked for
+        return time.time() - path.stat().st_mtime > OLD
+    if process == os.getpid():  # ours, or of one before us that had our number
+        name = next((path.name.removesuffix(end) for end in BESIDE if path.name.endswith(end)), path.name)
+        return name not in _being_written
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's
+        return False
+    return False
+
+
+def _refuse_full(folder: Path, error: Exception) -> None:
+    """Turn an error into one that says so where the disk is full.
+
+    :raises OSError: nothing can be written to the folder.
+    """
+    try:
+        _try_out(folder, ROOM)
+    except OSError as reason:
+        raise OSError(reason.errno, reason.strerror) from error
+
+
+def _try_out(folder: Path, size: int) -> None:
+    """Write a file without a name and forget it.
+
+    :raises OSError: the folder takes no file of this size.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(size))
+        file.flush()
+
+
+def check_place(path: Path, what: str, overwrite: bool) -> None:
+    """Refuse, before any work, a place where a file is to come. Nothing is changed but what a kill left there.
+
+    Args:
+        path: of the file.
+        what: begin of messages, such as "file 'a.nc'".
+        overwrite: a file that is there may be replaced.
+
+    Raises:
+        ExistingFileError: a file is there and may not be replaced.
+        FileError: a folder is there, the file may not be written to, or its folder takes no file: it is no folder, is
+            read-only or another user's, or its disk is full.
+    """
+    with file_errors(f"{what} cannot be written"):
+        target = linked(path)
+        there = target.exists()
+        if there and target.is_dir():
+            raise FileError(f"{what} cannot be written: it is a folder")
+        if there and not target.is_file():
+            raise FileError(f"{what} cannot be written: it is no regular file")
+    if there and not overwrite:
+        raise ExistingFileError(f"{what} exists; nothing was changed. Use `--overwrite` to replace it")
+    if there and not os.access(target, os.W_OK):
+        raise FileError(f"{what} cannot be written: Permission denied")
+    check_folder(target.parent, what)
+    remove_leftovers(target.parent, target.name)
+
+
+def check_folder(folder: Path, what: str) -> None:
+    """Refuse, before any work, a folder that is to take files, there or not yet.
+
+    Args:
+        folder: the folder.
+        what: begin of the message, such as "file 'a.nc'".
+
+    Raises:
+        FileError: it, or what it is to be made in, is no folder that takes a file.
+    """
+    with file_errors(f"{what} cannot be written"):
+        above = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
+        if not above.is_dir():
+            raise FileError(f"{what} cannot be written: {str(above)!r} is no folder")
+    with file_errors(f"{what} cannot be written: {str(above)!r} takes no file"):
+        _try_out(above, 4096)
 
 
 def fresh_folder(path: Path, overwrite: bool) -> None:
@@ -63,6 +220,19 @@ def fresh_folder(path: Path, overwrite: bool) -> None:
                 f"`out` {str(path)!r} exists and is not empty; nothing was changed. Use `--overwrite` to write there"
             )
         path.mkdir(parents=True, exist_ok=True)
+    check_folder(path, f"`out` {str(path)!r}")
+    remove_leftovers(path)
+
+
+#: Names, times (ns) and sizes of files.
+Stamps = tuple[tuple[str, int, int], ...]
+
+
+def stamps(path: Path) -> Stamps:
+    """What changes when a file does, or a file of a folder; nothing where there is neither."""
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    known = [(file, file.stat()) for file in files if file.is_file()]
+    return tuple((file.name, stat.st_mtime_ns, stat.st_size) for file, stat in known)
 
 
 def zoo_root() -> Path:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from arise_core.errors import ExistingFileError, FileError, InputError
-from arise_core.runtime.files import write_atomically
+from arise_core.runtime.files import check_folder, remove_leftovers, write_atomically
 
 T = TypeVar("T")
 
@@ -128,11 +128,14 @@ class Ledger:
 
         Raises:
             InputError: the folder holds other work, or work without a note.
-            FileError: the note is damaged, or the folder is a file.
+            FileError: the note is damaged, the folder is a file, or it takes no files.
         """
         place = f"`out` {str(folder)!r}"
         if folder.is_file():
             raise ExistingFileError(f"{place} is a file, not a folder")
+        check_folder(folder, place)
+        for part in (folder, *(folder / name for name in work)):
+            remove_leftovers(part)
         note = folder / NOTE
         if note.is_file():
             require_same(read_note(note), known, place, ANOTHER_FOLDER)

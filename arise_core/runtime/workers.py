@@ -13,11 +13,14 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import ParamSpec, TypeVar
 
-from arise_core.errors import FileError
+from arise_core.errors import FileError, WorkError
 from arise_core.runtime import threads
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+#: Code with which a process ends that would start processes while it is being started.
+NO_GUARD = 97
 
 
 class _Pool(ProcessPoolExecutor):
@@ -35,12 +38,19 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
     A script that uses it needs `if __name__ == "__main__":`, as with everything that spawns.
 
     Raises:
+        WorkError: the script has no such line.
         FileError: a process died.
     """
+    check_guard()
     pool = _Pool(count, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
     try:
         yield pool
     except BrokenProcessPool as error:
+        if NO_GUARD in [process.exitcode for process in (pool._processes or {}).values()]:
+            raise WorkError(
+                "each worker process runs the script again from its begin, and came to where it starts workers itself: "
+                'put what the script does under `if __name__ == "__main__":`, or use one worker'
+            ) from error
         raise FileError(
             "a worker process died (out of memory?): what is written is kept; the same command goes on, perhaps with "
             "fewer workers"
@@ -51,6 +61,15 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def check_guard() -> None:
+    """End a process that runs its script again because it is being started; the first process says why.
+
+    To be called before anything is done that must not be done by each process.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(NO_GUARD)
 
 
 @contextmanager

@@ -1,0 +1,42 @@
+"""Processes that users start after loops and the network ran in threads: they work, and hang by no method."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests import ROOT
+
+SCRIPT = """
+import multiprocessing, sys, warnings
+import numpy as np
+import arise_core as arise
+from arise_core.geometry import builders
+from arise_core.runtime import threads
+
+warnings.simplefilter("ignore", DeprecationWarning)  # of Python 3.12, against fork where there are threads
+
+def mapped(structure):
+    threads.set_count(3)
+    found = arise.strided_map(structure, arise.load_model("arise-108"), box_size=9.0, stride=2.0, passes=8)
+    return found.prediction.probabilities.tobytes()
+
+if __name__ == "__main__":
+    structure = builders.repeat(arise.build(arise.prototype("fcc")), (5, 5, 5))
+    here = mapped(structure)
+    with multiprocessing.get_context(sys.argv[1]).Pool(2) as pool:
+        there = pool.map(mapped, [structure] * 2, chunksize=1)
+    print([one == here for one in there])
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_recognition_in_processes_of_the_user(tmp_path, method):
+    (tmp_path / "run.py").write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "run.py"), method], capture_output=True, text=True, timeout=600,
+        check=False, env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "[True, True]\n"
