@@ -6,12 +6,12 @@ import csv
 import io
 import json
 import os
+import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import ase.io
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError, all_properties
@@ -22,11 +22,12 @@ from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import ExistingFileError, InputError
 from arise_core.model.classes import ClassTable
 from arise_core.recognition.result import Recognition, recognise
-from arise_core.runtime.files import file_errors
+from arise_core.runtime.files import check_place, file_errors, linked, write_atomically
+from arise_core.runtime.locks import Claim
 from arise_core.settings import DEFAULT_MODEL, RecognitionSettings
 from ase_arise.annotation import write_results
+from ase_arise.appending import append_frame, append_text, cut, cut_frames, last_step
 from ase_arise.convert import ModelLike, as_model, to_material
-from ase_arise.storage import packed
 
 TABLES = (".csv", ".jsonl")
 TRAJECTORIES = (".xyz", ".extxyz", ".traj")
@@ -75,7 +76,8 @@ class AriseObserver:
         callback: called with each `Row`.
         stop: ends the simulation after the current step. `{"bcc": 0.9}`: when 90 % of the atoms are bcc;
             `{"rejected": 0.5}`: when the liquid reaches one half; or a function of the `Row`.
-        append: go on with files that exist; a half-written last row is removed.
+        append: go on with files that exist; a row or frame that a kill left half is removed, and a row whose frame
+            it kept from being written; whole ones stay.
         overwrite: replace files that exist.
         model: a `Model`, a name of the zoo, or a path.
         types: elements by type or name, see `from_atoms`.
@@ -84,6 +86,7 @@ class AriseObserver:
     Raises:
         TypeError, ValueError: an argument or atoms that are refused; at once, not hours later.
         FileExistsError: a file exists and neither `append` nor `overwrite` is given.
+        FileError: a file cannot be written to, or an observer in another process writes to it.
     """
 
     def __init__(
@@ -144,7 +147,8 @@ class AriseObserver:
         row = self._row(step, self.result)
         self.rows.append(row)
         if self._table is not None:
-            _append_line(self._table, self._line(row))
+            with file_errors(f"`table` {str(self._table)!r} cannot be written"):
+                append_text(self._table, self._line(row))
         if self._trajectory is not None:
             self._write_frame(row, self.result)
         if self.callback is not None:
@@ -182,22 +186,73 @@ class AriseObserver:
     # --- files ------------------------------------------------------------------------------------------
 
     def _prepare(self, append: bool, overwrite: bool) -> None:
-        paths = [p for p in (self._table, self._trajectory) if p is not None]
-        existing = [p for p in paths if p.exists()]
-        if existing and not (append or overwrite):
-            raise ExistingFileError(
-                f"`{'table' if existing[0] == self._table else 'trajectory'}` {str(existing[0])!r} exists; "
-                "nothing was changed. Use `append=True` to go on or `overwrite=True` to replace it"
-            )
-        if append and self._table in existing:
-            _repair(self._table, self._header())
-        for path in paths:
-            with file_errors(f"file {str(path)!r} cannot be written"):
+        places = {"table": self._table, "trajectory": self._trajectory}
+        for argument, path in places.items():
+            if path is None:
+                continue
+            what = f"`{argument}` {str(path)!r}"
+            with file_errors(f"{what} cannot be written"):
+                there = path.exists()
+            if there and not (append or overwrite):
+                raise ExistingFileError(
+                    f"{what} exists; nothing was changed. Use `append=True` to go on or `overwrite=True` to replace it"
+                )
+            check_place(path, what, overwrite=True)
+            with file_errors(f"{what} cannot be written"):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                if overwrite:
-                    path.unlink(missing_ok=True)
-        if self._table is not None and not self._table.exists():
-            _append_line(self._table, self._header())
+            claim = Claim.of(path, what, shared=True)
+            weakref.finalize(self, claim.release)
+            if there and append:
+                self._repair(path, what)
+        if append and self._table is not None and self._trajectory is not None and self._trajectory.exists():
+            self._forget_row_without_frame(self._table, self._trajectory)
+        for path in places.values():
+            if path is not None and overwrite:
+                linked(path).unlink(missing_ok=True)
+        if self._table is not None and not (self._table.exists() and self._table.stat().st_size):
+            header = self._header()
+            write_atomically(self._table, lambda place: place.write_text(header, encoding="utf-8"))
+
+    def _repair(self, path: Path, what: str) -> None:
+        """Cut off what a kill left half.
+
+        :raises InputError: the file is not one that this observer writes.
+        """
+        if path != self._table:
+            cut_frames(path, what)
+            return
+        header = self._header().encode()
+
+        def whole(path: Path, what: str) -> int:
+            content = path.read_bytes()
+            rows = content[: content.rfind(b"\n") + 1]
+            if rows and not rows.startswith(header):
+                raise InputError(f"{what} has other columns than this observer writes; nothing was changed")
+            return len(rows)
+
+        cut(path, whole, what)
+
+    def _forget_row_without_frame(self, table: Path, trajectory: Path) -> None:
+        """Remove the last row if a kill came before its frame was written: the frame is that of the row before."""
+        what = f"`trajectory` {str(trajectory)!r}"
+        if not table.exists():
+            return
+        with file_errors(f"`table` {str(table)!r} cannot be read"):
+            lines = table.read_bytes().splitlines(keepends=True)
+        rows = lines[1:] if table.suffix == ".csv" else lines
+        if len(rows) < 2:
+            return
+        before, last = (self._step_of(row.decode()) for row in rows[-2:])
+        if before is not None and before != last and last_step(trajectory, what) == before:
+            os.truncate(table, sum(map(len, lines[:-1])))
+
+    def _step_of(self, line: str) -> int | None:
+        """The step of a row; None: it is none of ours."""
+        assert self._table is not None
+        try:
+            return int(json.loads(line)["step"] if self._table.suffix == ".jsonl" else line.split(",", 1)[0])
+        except (KeyError, TypeError, ValueError):
+            return None
 
     def _header(self) -> str:
         return _csv_line(self._columns) if self._table is not None and self._table.suffix == ".csv" else ""
@@ -216,11 +271,7 @@ class AriseObserver:
         frame.info.update(arise_step=row.step, arise_time_fs=row.time_fs)
         assert self._trajectory is not None
         with file_errors(f"`trajectory` {str(self._trajectory)!r} cannot be written"):
-            if self._trajectory.suffix == ".traj":
-                with ase.io.Trajectory(self._trajectory, "a") as trajectory:
-                    trajectory.write(packed(frame))
-            else:
-                ase.io.write(self._trajectory, frame, format="extxyz", append=True)
+            append_frame(self._trajectory, frame)
 
 
 def _columns() -> list[str]:
@@ -253,33 +304,6 @@ def _csv_line(values: list[Any]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(values)
     return text.getvalue()
-
-
-def _append_line(path: Path, line: str) -> None:
-    """Append a whole line and see to it that it is on the disk."""
-    with file_errors(f"`table` {str(path)!r} cannot be written"), path.open("a", encoding="utf-8") as file:
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _repair(path: Path, header: str) -> None:
-    """Cut off a last line without an end, left by a crash.
-
-    :raises ValueError: the columns are not those of the model.
-    """
-    with file_errors(f"`table` {str(path)!r} cannot be read"):
-        content = path.read_bytes()
-    whole = content[: content.rfind(b"\n") + 1]
-    if whole and not whole.startswith(header.encode()):
-        raise InputError(
-            f"`table` {str(path)!r} has other columns than this observer writes; nothing was changed"
-        )
-    if len(whole) < len(content) or (not whole and header):
-        with file_errors(f"`table` {str(path)!r} cannot be written"), path.open("r+b") as file:
-            file.truncate(len(whole))
-            if not whole:
-                file.write(header.encode())
 
 
 def _frozen(atoms: Atoms) -> Atoms:

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -317,7 +318,6 @@ def test_places_that_cannot_be_written_to(atoms, tmp_path, argument, name):
     with pytest.raises(FileError, match=f"{name}' cannot be written"):
         AriseObserver(atoms, **{argument: tmp_path / "file" / name})
     observer = AriseObserver(atoms, passes=2, stride=6.0, **{argument: tmp_path / "sub" / name})
-    (tmp_path / "sub" / name).unlink(missing_ok=True)
-    (tmp_path / "sub").rmdir()  # hours later
+    shutil.rmtree(tmp_path / "sub")  # hours later
     with pytest.raises(FileError, match=f"`{argument}` .*{name}' cannot be written: No such file"):
         observer()
