@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from ase.db.row import AtomsRow
 
 import arise_core as arise
 from arise_core.errors import FileError, InputError, MissingPackageError
-from arise_core.runtime.files import file_errors
+from arise_core.runtime.files import BESIDE, check_place, file_errors, linked, write_atomically
 from arise_core.runtime.ledger import Facts, facts, require_same
+from arise_core.runtime.locks import Claim
 from arise_core.settings import MapSettings, options_of
 from ase_arise.screening.job import Order, Outcome
 from ase_arise.screening.sources import Source
@@ -28,8 +30,11 @@ ANOTHER_DATABASE = "Name another database"
 class Results:
     """The database that results go to. Create with `Results.open`."""
 
-    def __init__(self, database: Any, done: set[tuple[str, int]], failed: int = 0) -> None:
+    def __init__(
+        self, database: Any, done: set[tuple[str, int]], failed: int = 0, claim: Claim | None = None
+    ) -> None:
         self._database = database
+        self._claim = claim
         self.done = done  # (source, number) of the entries that are there
         self.failed = failed  # of them
 
@@ -41,38 +46,34 @@ class Results:
 
         Raises:
             ValueError: the place holds something else; nothing is changed.
+            FileError: another screening writes to it, or the system does not let it be written.
         """
-        on_server = "://" in place
-        if overwrite and on_server:
-            raise InputError("`overwrite` does not empty a database on a server: name another one as `out`")
-        with file_errors(f"`out` {place!r} cannot be written"):
+        if "://" in place:
             if overwrite:
-                Path(place).unlink(missing_ok=True)
-            if not on_server:
-                Path(place).parent.mkdir(parents=True, exist_ok=True)
+                raise InputError(
+                    "`overwrite` does not empty a database on a server: name another one as `out`"
+                )
+            return cls(*_opened(place, known, ANOTHER_DATABASE))
+        with file_errors(f"`out` {place!r} cannot be written"):
+            path = linked(Path(place))
+            path.parent.mkdir(parents=True, exist_ok=True)
+        claim = Claim.of(path, f"`out` {place!r}")
         try:
-            database = ase.db.connect(place, use_lock_file=False)  # a lock file would outlive a kill
-            with database:
-                rows = list(database.select(columns=["id", "key_value_pairs"], include_data=False))
-                before = dict(database.metadata)
-                if not rows and before.get(FACTS) != known:
-                    database.metadata = {**before, FACTS: known}
-        except ImportError as error:
-            raise MissingPackageError(
-                f"databases on a server need `pip install 'ovito-arise[db]'` ({error})"
-            ) from error
-        except Exception as error:  # each database has errors of its own
-            raise InputError(
-                f"`out` cannot be used as an ASE database: {error}; nothing was changed"
-            ) from error
-        if rows:
-            advice = (
-                ANOTHER_DATABASE if on_server else f"{ANOTHER_DATABASE}, or use `--overwrite` to start again"
-            )
-            require_same(before.get(FACTS), known, "`out`", advice)
-        done = {(r.arise_source, int(r.arise_entry)) for r in rows if "arise_entry" in r}
-        failed = sum(r.get("arise_status") == "failed" for r in rows)
-        return cls(database, done, failed)
+            if overwrite or not path.exists() or path.stat().st_size == 0:
+                with file_errors(f"`out` {place!r} cannot be written"):
+                    for end in BESIDE:  # of the database that goes
+                        Path(f"{path}{end}").unlink(missing_ok=True)
+                write_atomically(path, partial(_make, known))
+            advice = f"{ANOTHER_DATABASE}, or use `--overwrite` to start again"
+            return cls(*_opened(os.fspath(path), known, advice), claim)
+        except BaseException:
+            claim.release()
+            raise
+
+    def close(self) -> None:
+        """Let others write to the database."""
+        if self._claim is not None:
+            self._claim.release()
 
     def write(self, outcomes: list[Outcome]) -> None:
         """Add rows, all or none."""
@@ -90,9 +91,45 @@ class Results:
         except Exception as error:  # each database has errors of its own
             # ase-db-backends cannot roll back on PostgreSQL: its AttributeError hides the cause
             cause = error.__context__ or error
+            if any(word in str(cause).lower() for word in ("unique", "duplicate")):
+                raise FileError(
+                    "`out`: another screening has written entries of this batch meanwhile; let one at a time write to "
+                    "a database. What is written is kept, and the same command goes on"
+                ) from error
             raise FileError(
                 f"`out`: a batch cannot be written, those before it are kept ({cause})"
             ) from error
+
+
+def _make(known: Facts, path: Path) -> None:
+    """A database without rows."""
+    database = ase.db.connect(path, use_lock_file=False)  # a lock file of ASE would outlive a kill
+    with database:
+        database.metadata = {FACTS: known}
+
+
+def _opened(place: str, known: Facts, advice: str) -> tuple[Any, set[tuple[str, int]], int]:
+    """A database, the entries (source, number) that are there, and how many of them failed.
+
+    :raises InputError: it is none, or holds something else.
+    """
+    try:
+        database = ase.db.connect(place, use_lock_file=False)
+        with database:
+            rows = list(database.select(columns=["id", "key_value_pairs"], include_data=False))
+            before = dict(database.metadata)
+            if not rows and before.get(FACTS) != known:
+                database.metadata = {**before, FACTS: known}
+    except ImportError as error:
+        raise MissingPackageError(
+            f"databases on a server need `pip install 'ovito-arise[db]'` ({error})"
+        ) from error
+    except Exception as error:  # each database has errors of its own
+        raise InputError(f"`out` cannot be used as an ASE database: {error}; nothing was changed") from error
+    if rows:
+        require_same(before.get(FACTS), known, "`out`", advice)
+    done = {(r.arise_source, int(r.arise_entry)) for r in rows if "arise_entry" in r}
+    return database, done, sum(r.get("arise_status") == "failed" for r in rows)
 
 
 def facts_of(source: Source, model: arise.Model, job: Order, pattern: str) -> Facts:
@@ -117,6 +154,7 @@ def check_out(out: str, source: str) -> None:
 
     Raises:
         InputError: it is neither a .db file nor the URL of a server, or it is the source.
+        FileError: the system does not let a file be written there.
     """
     if "://" in out:
         if out == source:
@@ -126,5 +164,6 @@ def check_out(out: str, source: str) -> None:
         raise InputError(f"`out` must be a .db file or the URL of a server, got {out!r}")
     if Path(out).is_dir():
         raise InputError(f"`out` {out!r} is a folder")
+    check_place(Path(out), f"`out` {out!r}", overwrite=True)  # rows are added to one that is there
     if Path(out).resolve() == Path(source).resolve():
         raise InputError(f"`out` {out!r} must not be the source")

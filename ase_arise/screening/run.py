@@ -20,7 +20,7 @@ from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import InputError
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
-from arise_core.runtime.workers import processes
+from arise_core.runtime.workers import check_guard, processes
 from arise_core.settings import DEFAULT_MODEL, SYMPREC, TOP, RecognitionSettings
 from ase_arise.convert import ModelLike, as_model
 from ase_arise.screening.job import Order, Outcome, recognise_task
@@ -99,12 +99,17 @@ def screen_steps(
         raise InputError(f"`symprec` must be a positive number of Å, got {symprec}")
     if top < 1:
         raise InputError(f"`top` must be at least 1, got {top}")
+    if count > 1:
+        check_guard()
     network = as_model(model)
     check_out(os.fspath(out), os.fspath(source))
     found = open_source(source, pattern, os.fspath(out))
     work = Order(str(network.path), settings, float(symprec), int(top), parse_types(types))
     results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
-    return (yield from _screen_steps(found, work, results, count))
+    try:
+        return (yield from _screen_steps(found, work, results, count))
+    finally:
+        results.close()
 
 
 def _screen_steps(source: Source, work: Order, results: Results, workers: int) -> Job[Counts]:

@@ -334,7 +334,7 @@ def test_a_batch_is_written_whole_or_not_at_all(source, tmp_path):
 
     good = _failure(Entry("x", 0, "0" * 32, None), "reason")
     twin = _failure(Entry("x", 1, "0" * 32, None), "the same identifier: the database refuses it")
-    with pytest.raises(Exception, match="UNIQUE"):
+    with pytest.raises(FileError, match="another screening has written entries of this batch"):
         results.write([good, twin])
     assert rows(out) == []
     results.write([good])
