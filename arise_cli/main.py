@@ -5,8 +5,11 @@ Such an entry point is a function that is called with the `typer.Typer` of this 
 
 from __future__ import annotations
 
+import errno
+import signal
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points, version
 from typing import Annotated, Any
 
@@ -14,10 +17,20 @@ import typer
 from typer.core import TyperGroup
 
 from arise_cli import benchmark, demo, models, recognition, screening, training
-from arise_cli.console import FAILED, INTERRUPTED, say
+from arise_cli.console import FAILED, INTERRUPTED, TERMINATED, say
 from arise_core.errors import AriseError
 
 ENTRY_POINTS = "arise.commands"
+
+
+#: What the system says of a disk that takes no more.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+#: How torch tells on a CPU that there is no memory left, in a RuntimeError.
+NO_MEMORY = "DefaultCPUAllocator"
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, by which `kill`, `timeout` and queueing systems end a process: work stops as after Ctrl-C."""
 
 
 class Commands(TyperGroup):
@@ -30,8 +43,37 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
-        with _errors_shown(debug=bool(ctx.params.get("debug"))):
+        with ends_cleanly(debug=bool(ctx.params.get("debug"))):
             return super().invoke(ctx)
+
+
+@contextmanager
+def ends_cleanly(debug: bool = False) -> Iterator[None]:
+    """What is done inside ends as a command does: by one line and an exit code if it is not by a bug of ours.
+
+    Raises:
+        typer.Exit: with the code of a failure, an interrupt or SIGTERM.
+    """
+    with _errors_shown(debug), _terminable():
+        yield
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM raises `Terminated` meanwhile, unless somebody else looks after it."""
+    mine = threading.current_thread() is threading.main_thread()
+    if not mine or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _terminate(number: int, frame: object) -> None:
+    raise Terminated
 
 
 @contextmanager
@@ -39,13 +81,31 @@ def _errors_shown(debug: bool = False) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        typer.echo("interrupted", err=True)
-        raise typer.Exit(INTERRUPTED) from error
-    except AriseError as error:
-        if debug:
+        ended = isinstance(error, Terminated)
+        _tell("terminated" if ended else "interrupted")
+        raise typer.Exit(TERMINATED if ended else INTERRUPTED) from error
+    except (AriseError, MemoryError, OSError, RuntimeError) as error:
+        text = _reason(error)
+        if debug or text is None:
             raise
-        typer.echo(f"arise: {error}", err=True)
+        _tell(f"arise: {text}")
         raise typer.Exit(FAILED) from error
+
+
+def _reason(error: Exception) -> str | None:
+    """What is said of an error that is no bug of ours; None: it may be one."""
+    if isinstance(error, AriseError):
+        return str(error)
+    if isinstance(error, MemoryError) or NO_MEMORY in str(error):
+        return f"not enough memory: {error}".removesuffix(": ")
+    if isinstance(error, OSError) and error.errno in FULL:
+        return f"{error.strerror}: {error.filename or 'the disk is full'}"
+    return None
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):  # the error stream may lead to the full disk
+        typer.echo(text, err=True)
 
 
 app = typer.Typer(

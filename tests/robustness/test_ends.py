@@ -1,0 +1,97 @@
+"""How commands end when memory or disk give out, or somebody stops them: by a line and a code, never by a traceback."""
+
+import errno
+import signal
+import threading
+from dataclasses import replace
+
+import pytest
+import typer
+
+import arise_core as arise
+from arise_cli.main import ends_cleanly
+from arise_core.errors import MemoryLimitError
+from arise_core.runtime.files import zoo_root
+from arise_core.training.export import replace_card
+from ase_arise.convert import as_model
+
+
+def ended(error: BaseException | signal.Signals, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """Exit code and what is said."""
+
+    def work() -> None:
+        if isinstance(error, signal.Signals):
+            signal.raise_signal(error)
+        raise error
+
+    with pytest.raises(typer.Exit) as end, ends_cleanly():
+        work()
+    return end.value.exit_code, capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (signal.SIGINT, 130, "interrupted\n"),
+        (signal.SIGTERM, 143, "terminated\n"),
+        (MemoryError(), 1, "arise: not enough memory\n"),
+        (MemoryError("Unable to allocate 5 TiB"), 1, "arise: not enough memory: Unable to allocate 5 TiB\n"),
+        (MemoryLimitError("`memory_limit`"), 1, "arise: `memory_limit`\n"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate 9 bytes"),
+            1,
+            "arise: not enough memory: DefaultCPUAllocator: can't allocate 9 bytes\n",
+        ),
+        (OSError(errno.ENOSPC, "No space left", "a.nc"), 1, "arise: No space left: a.nc\n"),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), 1, "arise: Disk quota exceeded: the disk is full\n"),
+    ],
+)
+def test_ends_without_a_traceback(error, code, said, capsys):
+    assert ended(error, capsys) == (code, said)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "a bug"), RuntimeError("a bug"), KeyError("a bug")])
+def test_bugs_show_where_they_are(error):
+    with pytest.raises(type(error)) as caught, ends_cleanly():
+        raise error
+    assert caught.value is error
+
+
+def test_who_handles_the_signal_already_goes_on_doing_so():
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    try:
+        with ends_cleanly():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == [signal.SIGTERM]
+    with ends_cleanly():
+        assert signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    codes = []
+
+    def elsewhere():
+        with ends_cleanly():  # only the first thread may look after signals
+            codes.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    assert codes == [signal.SIG_DFL]
+
+
+def test_a_model_folder_that_changed_is_loaded_anew(tmp_path):
+    """In ASE and in OVITO, which keep loaded models."""
+    from ovito_arise import AriseModifier
+
+    for name in ("model.pt", "card.json"):
+        (tmp_path / name).write_bytes((zoo_root() / "arise-108" / name).read_bytes())
+    modifier = AriseModifier(model=str(tmp_path))
+    first = as_model(tmp_path)
+    assert as_model(tmp_path) is first
+    assert modifier._model() is modifier._model()
+    model = arise.load_model(tmp_path)
+    replace_card(model, replace(model.card, name="another"))
+    assert as_model(tmp_path).name == "another"
+    assert modifier._model().name == "another"
