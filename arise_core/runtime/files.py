@@ -224,17 +224,6 @@ def fresh_folder(path: Path, overwrite: bool) -> None:
     remove_leftovers(path)
 
 
-#: Names, times (ns) and sizes of files.
-Stamps = tuple[tuple[str, int, int], ...]
-
-
-def stamps(path: Path) -> Stamps:
-    """What changes when a file does, or a file of a folder; nothing where there is neither."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    known = [(file, file.stat()) for file in files if file.is_file()]
-    return tuple((file.name, stat.st_mtime_ns, stat.st_size) for file, stat in known)
-
-
 def zoo_root() -> Path:
     """The folder `model_zoo`, with the table of prototypes and one folder a model.
 

@@ -3,17 +3,12 @@
 import errno
 import signal
 import threading
-from dataclasses import replace
 
 import pytest
 import typer
 
-import arise_core as arise
 from arise_cli.main import ends_cleanly
 from arise_core.errors import MemoryLimitError
-from arise_core.runtime.files import zoo_root
-from arise_core.training.export import replace_card
-from ase_arise.convert import as_model
 
 
 def ended(error: BaseException | signal.Signals, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -79,19 +74,3 @@ def test_who_handles_the_signal_already_goes_on_doing_so():
     thread.start()
     thread.join()
     assert codes == [signal.SIG_DFL]
-
-
-def test_a_model_folder_that_changed_is_loaded_anew(tmp_path):
-    """In ASE and in OVITO, which keep loaded models."""
-    from ovito_arise import AriseModifier
-
-    for name in ("model.pt", "card.json"):
-        (tmp_path / name).write_bytes((zoo_root() / "arise-108" / name).read_bytes())
-    modifier = AriseModifier(model=str(tmp_path))
-    first = as_model(tmp_path)
-    assert as_model(tmp_path) is first
-    assert modifier._model() is modifier._model()
-    model = arise.load_model(tmp_path)
-    replace_card(model, replace(model.card, name="another"))
-    assert as_model(tmp_path).name == "another"
-    assert modifier._model().name == "another"

@@ -8,7 +8,7 @@ import pytest
 
 from arise_core.errors import ExistingFileError, FileError
 from arise_core.runtime import files
-from arise_core.runtime.files import check_folder, check_place, remove_leftovers, stamps, write_atomically
+from arise_core.runtime.files import check_folder, check_place, remove_leftovers, write_atomically
 from arise_core.runtime.locks import Claim
 from tests import ROOT
 
@@ -150,16 +150,6 @@ def test_libraries_that_do_not_say_why_they_fail_on_a_full_disk(tmp_path, monkey
     with pytest.raises(FileError, match="a.pt' cannot be written: No space left on device"):
         write_atomically(tmp_path / "a.pt", fail)
     assert listing(tmp_path) == []
-
-
-def test_stamps_of_a_folder_change_with_its_files(tmp_path):
-    assert stamps(tmp_path / "missing") == ()
-    (tmp_path / "model.pt").write_text("one")
-    first = stamps(tmp_path)
-    assert first != ()
-    assert first == stamps(tmp_path) == stamps(tmp_path / "model.pt")
-    (tmp_path / "model.pt").write_text("other")
-    assert stamps(tmp_path) != first
 
 
 # --- one writer at a time -------------------------------------------------------------------------------------------
