@@ -279,14 +279,14 @@ CHANGES: dict[str, Change] = {
     "threads": Change("1, 2 or 3 threads", "map", with_threads, BITS),
     "blas": Change("1, 2 or 3 threads of BLAS", "map, whole", with_blas_threads, BITS),
     "memory": Change("`memory_limit`", "map", with_memory, BITS),
-    "order": Change("order of the atoms", "map", in_another_order, Found(5e-6, 0.002, 1e-3)),
+    "order": Change("order of the atoms", "map", in_another_order, Found(1e-3, 0.002, 5e-3)),
     "images": Change("lattice vectors added to each atom", "map", in_other_images, Found(5e-6, 0.002, 1e-3)),
-    "stride": Change("moved by whole strides", "map", by_a_stride, Found(5e-6, 0.002, 1e-3)),
+    "stride": Change("moved by whole strides", "map", by_a_stride, Found(0.01, 0.005, 0.05)),
     "turn 90": Change("turned by 90° with its cell", "map", turned_by_90, Found(1e-4, 0.005, 5e-3)),
     "cells": Change(
         "other cell of the lattice, supercell, any rotation", "whole crystal", in_other_cells, Found(1e-8, 0.0, 1e-6)
     ),
-    "map cell": Change("a skewed cell of the lattice", "map", map_in_another_cell, Found(np.nan, 0.05, 3.0)),
+    "map cell": Change("a skewed cell of the lattice", "map", map_in_another_cell, Found(np.nan, 0.25, 3.0)),
     "turn open": Change("any rotation", "whole open particle", whole_turned, Found(0.02, 0.0, 0.05)),
     "turn map": Change("any rotation", "map of an open particle", map_turned, Found(np.nan, 0.10, 3.0)),
     **{
