@@ -73,7 +73,7 @@ def last_step(path: Path, what: str) -> int | None:
         frame = ase.io.read(path, -1)
     except Exception as error:  # readers raise anything
         raise InputError(f"{what} cannot be read: {error}; nothing was changed") from error
-    step = frame.info.get("arise_step")
+    step = frame.info.get("arise_step") if isinstance(frame, Atoms) else None
     return None if step is None else int(step)
 
 

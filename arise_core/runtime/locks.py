@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 from pathlib import Path
 
 from arise_core.errors import FileError
 from arise_core.runtime.files import file_errors, linked
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
@@ -45,8 +46,8 @@ class Claim:
         target = linked(path).absolute()
         lock = target.with_name(f".{target.name}.lock")
         if lock in _held and shared:
-            number, count = _held[lock]
-            _held[lock] = (number, count + 1)
+            held, count = _held[lock]
+            _held[lock] = (held, count + 1)
             return cls(lock)
         with file_errors(f"{what} cannot be written"):
             number = _locked(lock)
@@ -70,11 +71,11 @@ class Claim:
         if count > 1:
             _held[lock] = (number, count - 1)
             return
-        if os.name != "nt":  # before it is closed: afterwards it may be another's
+        if sys.platform != "win32":  # before it is closed: afterwards it may be another's
             with suppress(OSError):
                 lock.unlink()
         os.close(number)
-        if os.name == "nt":
+        if sys.platform == "win32":
             with suppress(OSError):
                 lock.unlink()
 
@@ -87,7 +88,7 @@ def _locked(lock: Path) -> int | None:
             if not _lock(number):
                 os.close(number)
                 return None
-            if os.name == "nt" or _is_at(number, lock):
+            if sys.platform == "win32" or _is_at(number, lock):
                 return number
         except BaseException:
             os.close(number)
@@ -97,7 +98,7 @@ def _locked(lock: Path) -> int | None:
 
 def _lock(number: int) -> bool:
     try:
-        if os.name == "nt":
+        if sys.platform == "win32":
             msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
         else:
             fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
