@@ -38,6 +38,9 @@ class Elastic(Table):
         largest: share of the strains at the ends of their range, where they are hardest to tell from other crystals.
         apart: distance of normalised descriptors from every other class, at least: what is strained into another
             class is that class.
+        beside: share of the samples that are strained towards another class: of `candidates` deformations they have
+            the one that comes closest to one.
+        candidates: number of these.
         whole: share of whole structures; the others are boxes.
     """
 
@@ -50,6 +53,8 @@ class Elastic(Table):
     axes: float = share(0.75)
     largest: float = share(0.4)
     apart: float = at_least(0, 0.003)
+    beside: float = share(0.0)
+    candidates: int = at_least(1, 12)
     whole: float = share(0.3)
 
 
@@ -97,11 +102,17 @@ def strained(
 ) -> Crystal:
     """A class under random strain that makes no other class of it."""
     others = descriptors(tuple(known), settings)[[c.label != crystal.label for c in known]]
-    while True:
+    number = own.candidates if rng.random() < own.beside else 1
+    best, nearest = crystal.unit, np.inf
+    while number > 0:
         unit = builders.deformed(crystal.unit, random_deformation(own, rng))
         distances = np.linalg.norm(others - _normalised(describe(unit, settings)), axis=1)
-        if distances.min(initial=np.inf) >= own.apart:
-            return replace(crystal, unit=unit)
+        distance = float(distances.min(initial=1.0))
+        if distance >= own.apart:
+            number -= 1
+            if distance < nearest:
+                best, nearest = unit, distance
+    return replace(crystal, unit=best)
 
 
 def _make(crystal: Crystal, task: Task[Elastic], rng: Generator) -> tuple[FloatArray, str]:
