@@ -18,6 +18,10 @@ FULL = 0.97
 THIN_LAYER = 0.75
 #: The support dips between the atoms of a flat face: thickness of what it lacks there, atomic spacings.
 DIP = 0.2
+#: Overlaps of boxes and nodes along an axis that are held at once.
+OVERLAPS = 4_000_000
+#: Voxels in a partly filled box, at most.
+BOX_VOXELS = 2_000_000
 #: Voxels of the support of a whole structure, at most.
 MAP_VOXELS = 16_000_000
 #: Edge of the voxels in a partly filled box, atomic spacings.
@@ -31,7 +35,7 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
     thinner than a box has a surface that is not flat: there the share is relative to that of the boxes inside
     the layer (nine tenths of the boxes may lie lower), so that they count as full.
     """
-    overlaps = []
+    shares = []
     spacing = grid.spacing / perpendicular_heights(grid.cell)
     to_nodes = np.diag(transformed(material.step, inverse(grid.cell)))
     first = transformed(material.origin, inverse(grid.cell))
@@ -39,22 +43,23 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
         lower = np.maximum(grid.start[k] + grid.step[k] * np.arange(grid.shape[k]), grid.low[k])
         upper = lower + grid.clipped_width(k)
         nodes = first[k] + to_nodes[k] * np.arange(material.inside.shape[k])
-        overlap = np.zeros((grid.shape[k], len(nodes)))
-        periods = range(math.floor(lower.min() - 1), math.ceil(upper.max()) + 1) if grid.pbc[k] else (0,)
-        for m in periods:
-            low = np.maximum(lower[:, None], nodes + m - to_nodes[k] / 2)
-            high = np.minimum(upper[:, None], nodes + m + to_nodes[k] / 2)
-            overlap += np.maximum(high - low, 0.0)
         depth = SURFACE * spacing[k]  # of the dips
         dips = np.clip((grid.low[k] + depth - lower) / depth, 0, 1)
         dips += np.clip((upper - grid.high[k] + depth) / depth, 0, 1)
         dips *= grid.shape[k] > 1  # see below for thin layers
         whole = 1.0 - np.minimum(dips * DIP * spacing[k] / np.maximum(upper - lower, 1e-300), 0.5)
-        overlaps.append(overlap / np.maximum(overlap.sum(axis=1) * whole, 1e-300)[:, None])
+        block = max(1, OVERLAPS // len(nodes))
+        parts = []
+        for begin in range(0, grid.shape[k], block):
+            rows = slice(begin, begin + block)
+            overlap = _overlaps(lower[rows], upper[rows], nodes, to_nodes[k], bool(grid.pbc[k]))
+            overlap /= np.maximum(overlap.sum(axis=1) * whole[rows], 1e-300)[:, None]
+            parts.append(sparse.csr_array(overlap))
+        shares.append(sparse.vstack(parts, format="csr") if len(parts) > 1 else parts[0])
     share = material.inside.astype(np.float64)
-    for k, overlap in enumerate(overlaps):  # sparse, since a box covers few nodes, and without BLAS
+    for k, overlap in enumerate(shares):  # sparse, since a box covers few nodes, and without BLAS
         first_axis = np.moveaxis(share, k, 0)
-        summed = sparse.csr_array(overlap) @ first_axis.reshape(len(first_axis), -1)
+        summed = overlap @ first_axis.reshape(len(first_axis), -1)
         share = np.moveaxis(summed.reshape(-1, *first_axis.shape[1:]), 0, k)
     thin = ~grid.pbc & (np.array(grid.shape) == 1)
     if thin.sum() == 1:
@@ -62,6 +67,26 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
         if inside >= THIN_LAYER:
             share = share / inside
     return np.ascontiguousarray(share)
+
+
+def _overlaps(
+    lower: FloatArray, upper: FloatArray, nodes: FloatArray, width: float, periodic: bool
+) -> FloatArray:
+    """How much of the cell around each node lies between two faces, (n, n_nodes), fractions.
+
+    Args:
+        lower, upper: faces of the boxes, (n,).
+        nodes: (n_nodes,).
+        width: of the cell of a node.
+        periodic: whether the nodes repeat with period 1.
+    """
+    overlap = np.zeros((len(lower), len(nodes)))
+    periods = range(math.floor(lower.min() - 1), math.ceil(upper.max()) + 1) if periodic else (0,)
+    for m in periods:
+        low = np.maximum(lower[:, None], nodes + m - width / 2)
+        high = np.minimum(upper[:, None], nodes + m + width / 2)
+        overlap += np.maximum(high - low, 0.0)
+    return overlap
 
 
 def material_inside(grid: BoxGrid, material: Support, box: int, width: FloatArray) -> Support:
@@ -76,7 +101,9 @@ def material_inside(grid: BoxGrid, material: Support, box: int, width: FloatArra
     index = np.array(np.unravel_index(box, grid.shape))
     lower = np.maximum(grid.start + index * grid.step, grid.low)
     edges = width / np.linalg.norm(inverse(grid.cell), axis=0)
-    n = np.maximum(np.round(edges / (BOX_VOXEL * grid.spacing)).astype(int), 4)
+    exact = edges / (BOX_VOXEL * grid.spacing)
+    exact /= max(1.0, float(np.cbrt(np.prod(exact) / BOX_VOXELS)))
+    n = np.maximum(np.round(exact).astype(int), 4)
     axes = [lower[k] + width[k] * (np.arange(n[k]) + 0.5) / n[k] for k in range(3)]
     u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     inside = material.at(transformed(u, grid.cell)).reshape(tuple(n))

@@ -9,16 +9,28 @@ from functools import cached_property
 import numpy as np
 
 from arise_core.engine import loops
-from arise_core.errors import InputError
+from arise_core.errors import InputError, MemoryLimitError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.geometry.support import SURFACE
+from arise_core.runtime import memory
 from arise_core.settings import MapSettings
 
 #: Boxes of a grid, at most: a map of more would not fit any memory.
 MAX_BOXES = 1_000_000_000
+#: Atoms in a box, at most, where most are images of each other; and how often the cell is in the box then, at least.
+MAX_IMAGES = 20_000
+OFTEN = 8.0
+#: Bytes of results a box without its probabilities, and how often these are held at once.
+RESULT_BYTES = 300
+COPIES = 2.5
+#: Boxes that may be empty, and how many times more boxes than may hold a prediction are too many.
+FREE_BOXES = 500_000
+EMPTY = 10
+#: Boxes that are counted all at once; of more, those that hold atoms.
+COUNTED = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -93,8 +105,8 @@ class BoxGrid:
 
     @property
     def atom_coordinates(self) -> FloatArray:
-        """Grid coordinates of the atoms, (n_atoms, 3)."""
-        return self._from_body(self.structure.positions)
+        """Grid coordinates of the atoms of the user, (n_atoms, 3); NaN for those that are far from all boxes."""
+        return self._from_body(self.material.atoms)
 
     def _from_body(self, points: FloatArray) -> FloatArray:
         u = transformed(points, inverse(self.cell))
@@ -131,6 +143,8 @@ class BoxGrid:
     def counts(self) -> IntArray:
         """Atoms and images in each box, of the grid's shape."""
         spans = [self.span(axis, self.fractional[:, axis]) for axis in range(3)]
+        if len(self) > COUNTED:
+            raise MemoryLimitError(f"{len(self):,} boxes cannot be counted: at most {COUNTED:,}")
         counts = np.zeros(self.shape, dtype=np.int64)
         first, last = (np.stack([span[k] for span in spans], axis=1) for k in (0, 1))
         loops.count_atoms(first, last, self.pbc, counts)
@@ -202,10 +216,53 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
         raise InputError(
             f"`stride` {settings.stride} Å asks for {' x '.join(str(n) for n in shape)} boxes, more than {MAX_BOXES:,}"
         )
-    return BoxGrid(
+    grid = BoxGrid(
         material, settings, spacing, cell, pbc, (int(shape[0]), int(shape[1]), int(shape[2])), start, step, width,
         low, high,
     )  # fmt: skip
+    _refuse_dense(grid)
+    return grid
+
+
+def _refuse_dense(grid: BoxGrid) -> None:
+    """Refuse boxes that a short period enters so often that they hold no end of atoms.
+
+    Raises:
+        InputError: names the box size and how many atoms such a box would hold.
+    """
+    times = float(np.prod(grid.width[grid.pbc]))
+    held = len(grid.structure) * times
+    if held > MAX_IMAGES and times > OFTEN:
+        raise InputError(
+            f"`box_size` {grid.settings.box_size:g} Å: a box would hold {held:.3g} atoms, the cell {times:.3g} times, "
+            f"since atoms are {grid.spacing:.2g} Å apart. Take a smaller box and stride; or are lengths not in Å?"
+        )
+
+
+def refuse_empty(grid: BoxGrid, n_classes: int) -> None:
+    """Refuse results that do not fit the memory there is, or boxes nearly all of which would be empty.
+
+    Raises:
+        MemoryLimitError: names the box size and the stride, and how much memory their results need.
+    """
+    n = len(grid)
+    needed = n * (RESULT_BYTES + COPIES * 4 * n_classes)
+    per_atom = float(np.prod([min(grid.width[k] / grid.step[k] + 1, grid.shape[k]) for k in range(3)]))
+    occupied = len(grid.structure) * per_atom / grid.settings.min_atoms
+    empty = n > FREE_BOXES and n > EMPTY * occupied
+    free = memory.available()
+    if needed <= free and not empty:
+        return
+    shape = " x ".join(str(k) for k in grid.shape)
+    reason = (
+        f"nearly all of them empty ({len(grid.structure)} atoms)"
+        if empty
+        else f"{free / 2**30:.1f} GiB are free"
+    )
+    raise MemoryLimitError(
+        f"`box_size` {grid.settings.box_size:g} Å and `stride` {grid.settings.stride:g} Å lay {shape} boxes, whose "
+        f"results take {needed / 2**30:.1f} GiB: {reason}. Take a larger stride, or recognise its parts one by one"
+    )
 
 
 #: Atoms that the median box holds when its size is chosen automatically, and stride as a share of the box.

@@ -20,7 +20,7 @@ from arise_core.errors import InputError
 from arise_core.geometry import loops as geometry_loops
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, transformed
-from arise_core.geometry.neighbors import ANY
+from arise_core.geometry.neighbors import ANY, fewer_bins
 from arise_core.settings import DescriptorSettings
 
 #: Spacing of the radial splines in units of the smallest length scale in a tile.
@@ -267,7 +267,7 @@ class TileEngine:
         points = self.positions[b]
         origin = points.min(axis=0)
         size = limit / 4
-        shape = np.maximum((np.ptp(points, axis=0) // size).astype(np.int64) + 1, 1)
+        shape, size = fewer_bins(np.maximum((np.ptp(points, axis=0) // size).astype(np.int64) + 1, 1), size)
         order = np.empty(len(points), dtype=np.int64)
         start = np.empty(int(np.prod(shape)) + 1, dtype=np.int64)
         geometry_loops.bin_points(points, origin, size, shape, order, start)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from arise_core.errors import InputError
-from arise_core.geometry.arrays import FloatArray, IntArray
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+
+#: A cell is skewed if a perpendicular height is a smaller share of the length of its vector.
+SKEWED = 0.05
 
 
 def transformed(vectors: FloatArray | IntArray, matrix: FloatArray) -> FloatArray:
@@ -62,3 +67,34 @@ def complete_cell(cell: FloatArray) -> FloatArray:
 def perpendicular_heights(cell: FloatArray) -> FloatArray:
     """Distance between opposite faces of the cell along each cell vector, (3,), Å."""
     return np.asarray(1.0 / np.linalg.norm(inverse(cell), axis=0))
+
+
+def unskewed(cell: FloatArray, pbc: BoolArray) -> FloatArray:
+    """The same cell; for a skewed one, a cell of the same lattice with short vectors, (3, 3), Å.
+
+    The lattice is that of the periodic directions; vectors along the others become normal to them.
+
+    Args:
+        cell: (3, 3), Å, complete.
+        pbc: (3,), periodic directions.
+    """
+    if has_volume(cell):
+        share = perpendicular_heights(cell) / np.linalg.norm(cell, axis=1)
+        if share.min() >= SKEWED:
+            return cell
+    vectors = np.where(pbc[:, None], cell, 0.0)
+    chosen = np.flatnonzero(pbc)
+    others = {k: [j for j in chosen if j != k] for k in chosen}
+    changed = True
+    while changed:  # each step makes a vector shorter, so it ends
+        changed = False
+        for k in chosen:
+            for signs in itertools.product((-1, 0, 1), repeat=len(others[k])):
+                base = sum((s * vectors[j] for s, j in zip(signs, others[k], strict=True)), np.zeros(3))
+                square = float((base**2).sum())
+                if square == 0:
+                    continue
+                shorter = vectors[k] - np.round((vectors[k] * base).sum() / square) * base
+                if (shorter**2).sum() < (1 - 1e-9) * (vectors[k] ** 2).sum():
+                    vectors[k], changed = shorter, True
+    return complete_cell(vectors)

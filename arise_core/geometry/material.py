@@ -2,11 +2,13 @@
 
 Every door makes one `Material` of what it was handed, and all rooms above ask it: where the atoms are once they are
 wrapped, whether they overlap, which directions are vacuum, how far neighbours are. Each is found when it is first
-asked for and kept.
+asked for and kept. A strongly skewed cell is replaced by an equivalent one with short vectors, and a few atoms far from
+all others are left out of the body.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -16,10 +18,11 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from arise_core.errors import InputError, InputTypeError
-from arise_core.geometry.arrays import BoolArray, FloatArray
-from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
-from arise_core.geometry.neighbors import PairFinder, images, wrapped
-from arise_core.geometry.structure import OVERLAP_DISTANCE, Structure
+from arise_core.geometry import overlaps
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.geometry.cell import inverse, perpendicular_heights, transformed, unskewed
+from arise_core.geometry.neighbors import PairFinder, images, most_images, wrapped
+from arise_core.geometry.structure import Structure
 
 #: Neighbours over which the atomic spacing is averaged.
 SPACING_NEIGHBOURS = (12, 40)
@@ -42,6 +45,10 @@ MANY = 16
 AS_LAYER = "all atoms lie in one plane of a thin cell: taken as a layer, open along its normal"
 #: Atoms whose neighbours are looked at, at most.
 SAMPLE = 500
+#: Width in atomic spacings of the gap between the atoms of a structure and a group of atoms that is no part of it, and
+#: the number of atoms from which a group is a part all the same.
+FAR = 20.0
+GROUP = 20
 
 
 class Material:
@@ -89,48 +96,87 @@ class Material:
     # --- where the atoms are ----------------------------------------------------------------------------------
 
     @cached_property
+    def _whole(self) -> Structure:
+        """The structure, in an equivalent cell with short vectors if its own is strongly skewed."""
+        given = self.structure
+        cell = unskewed(given.complete_cell, given.pbc) if given.cell.any() else given.complete_cell
+        if cell is given.complete_cell or np.array_equal(cell, given.complete_cell):
+            return given
+        return Structure(given.positions, given.numbers, cell, given.pbc)
+
+    @cached_property
     def _wrapped(self) -> FloatArray:
         """Positions of the structure in its cell along its periodic directions, (n_atoms, 3), Å."""
-        return wrapped(self.structure)
+        return wrapped(self._whole)
 
     @cached_property
     def _layer(self) -> tuple[Structure, FloatArray] | None:
         """The structure as a layer and where it is cut, where all atoms lie in one plane of a thin cell; else None."""
-        k = _normal_of_layer(self.structure, self._wrapped)
-        return None if k is None else _cut_open(self.structure, self._wrapped, [k])
+        k = _normal_of_layer(self._whole, self._wrapped)
+        return None if k is None else _cut_open(self._whole, self._wrapped, [k])
 
     @cached_property
     def _base(self) -> tuple[Structure, FloatArray]:
         """The structure, or the layer that it is, and its positions, wrapped."""
         if self._layer is None:
-            return self.structure, self._wrapped
+            return self._whole, self._wrapped
         return self._layer[0], wrapped(self._layer[0])
 
     @cached_property
     def _opened(self) -> tuple[Structure, FloatArray]:
-        """The body, and the fraction at which each opened direction is cut, NaN along all others, (3,)."""
+        """The structure without vacuum, and the fraction at which each opened direction is cut, NaN along all others.
+
+        (3,).
+        """
         body, cut = _without_vacuum(*self._base, lambda: self._first_spacing)
         return body, cut if self._layer is None else np.where(np.isnan(cut), self._layer[1], cut)
+
+    @cached_property
+    def in_body(self) -> BoolArray:
+        """Which atoms are in the body, (n_atoms,): all but small groups far from all others."""
+        stray = _strays(self._opened[0], lambda: self._first_spacing)
+        if stray.any():
+            warnings.warn(
+                f"{stray.sum()} of {len(stray)} atoms are further than {FAR:g} atomic spacings from all others and are "
+                f"left out, first atom {np.argmax(stray)}: {self.structure.positions[np.argmax(stray)]}",
+                stacklevel=2,
+            )
+        return ~stray
 
     @cached_property
     def flat(self) -> bool:
         """Whether all atoms of the body lie in one plane, which no bulk crystal and no tube does."""
         return _is_flat(self.body, self.positions)
 
-    @property
+    @cached_property
     def body(self) -> Structure:
         """The structure, open along periodic directions that hold a wide empty gap (slabs and layers in a cell).
 
         Such a direction repeats the structure only because a simulation code wanted a cell. The gap is moved to
         the cell's border. A gap counts as vacuum from 3 atomic spacings, beside a film of few layers of those that
         its own atoms have. The structure of a two-dimensional run, flat in a thin cell, is open along its normal.
+        Groups of less than 20 atoms that are further than 20 spacings from all others are left out: boxes and voxels
+        are not laid over the emptiness between.
         """
-        return self._opened[0]
+        opened = self._opened[0]
+        if self.in_body.all():
+            return opened
+        return Structure(
+            opened.positions[self.in_body], opened.numbers[self.in_body], opened.cell, opened.pbc
+        )
 
     @property
+    def atoms(self) -> FloatArray:
+        """Where the atoms of the structure are beside the body, (n_atoms, 3), Å; NaN for those that are left out."""
+        return np.where(self.in_body[:, None], self._opened[0].positions, np.nan)
+
+    @cached_property
     def positions(self) -> FloatArray:
-        """Positions of the body in its cell along its periodic directions, (n_atoms, 3), Å."""
-        return self._base[1] if self.body is self._base[0] else self.body.positions
+        """Positions of the body in its cell along its periodic directions, (n_body, 3), Å."""
+        base, inside = self._base
+        if self._opened[0] is base:
+            return inside if self.in_body.all() else inside[self.in_body]
+        return self.body.positions
 
     def fold(self, points: FloatArray) -> FloatArray:
         """Points as the user has them, taken to where the body is, (n, 3), Å.
@@ -142,7 +188,7 @@ class Material:
         cut = self._opened[1]
         if np.isnan(cut).all():
             return points
-        cell = self.structure.complete_cell
+        cell = self._whole.complete_cell
         fractional = transformed(points, inverse(cell))
         shift = np.where(np.isnan(cut), 0.0, np.floor(fractional - np.nan_to_num(cut)))
         return points - transformed(shift, cell)
@@ -162,25 +208,7 @@ class Material:
     @cached_property
     def _overlaps(self) -> str:
         """What is wrong with the distances; empty if nothing is."""
-        structure, inside = self._base
-        same = Structure(
-            structure.positions, np.ones(len(structure), dtype=int), structure.cell, structure.pbc
-        )
-        finder = PairFinder(same, inside)
-        if not any(len(v) for v in finder.vectors(1, 1, OVERLAP_DISTANCE)):
-            return ""
-        near = images(inside, structure.complete_cell, structure.pbc, OVERLAP_DISTANCE)
-        pairs = cKDTree(near.positions).query_pairs(OVERLAP_DISTANCE, output_type="ndarray")
-        distance = np.linalg.norm(near.positions[pairs[:, 0]] - near.positions[pairs[:, 1]], axis=1)
-        atoms = np.sort(near.index[pairs], axis=1)
-        a, b = atoms[np.argmin(distance)]
-        count = len(np.unique(atoms, axis=0))
-        differ = structure.numbers[a] != structure.numbers[b]
-        shared = ". Of a site that elements share, one has to be drawn" if differ else ""
-        return (
-            f"`positions` has overlapping atoms: {count} pairs closer than {OVERLAP_DISTANCE} Å, closest are "
-            f"atoms {a} and {b} at {distance.min():.4f} Å{shared}"
-        )
+        return overlaps.describe(*self._base)
 
     # --- how far neighbours are -------------------------------------------------------------------------------
 
@@ -340,6 +368,47 @@ def _is_flat(structure: Structure, positions: FloatArray) -> bool:
     return bool(np.sqrt(max(least, 0.0)) <= PLANE * np.sqrt(middle / len(positions)))
 
 
+def _strays(structure: Structure, spacing: Callable[[], float]) -> BoolArray:
+    """Atoms in small groups that wide gaps along open directions part from all others, (n_atoms,).
+
+    None where there are small groups only.
+    """
+    axes = np.flatnonzero(~structure.pbc)
+    nowhere = np.zeros(len(structure), dtype=bool)
+    if not len(axes) or len(structure) <= GROUP:
+        return nowhere
+    cell = structure.complete_cell
+    heights = perpendicular_heights(cell)
+    across = transformed(structure.positions, inverse(cell))[:, axes] * heights[axes]
+    if np.diff(np.sort(across, axis=0), axis=0).max() <= FAR * spacing():
+        return nowhere
+    small: list[IntArray] = []
+    todo = [np.arange(len(structure))]
+    large = False
+    while todo:
+        group = todo.pop()
+        parts = _parted(across[group], FAR * spacing())
+        if len(parts) > 1:
+            todo += [group[part] for part in parts]
+        elif len(group) < GROUP:
+            small.append(group)
+        else:
+            large = True
+    if large and small:
+        nowhere[np.concatenate(small)] = True
+    return nowhere
+
+
+def _parted(across: FloatArray, gap: float) -> list[IntArray]:
+    """Points (n, m) in groups that gaps along one of the axes part; one group if no axis has a gap."""
+    for values in across.T:
+        order = np.argsort(values, kind="stable")
+        cuts = np.flatnonzero(np.diff(values[order]) > gap) + 1
+        if len(cuts):
+            return list(np.split(order, cuts))
+    return [np.arange(len(across))]
+
+
 def surroundings(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> tuple[FloatArray, FloatArray]:
     """Of at most `SAMPLE` atoms, (m,): local spacing, Å, and lopsidedness.
 
@@ -366,6 +435,7 @@ def surroundings(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> tup
             pbc, heights, np.maximum(np.ptp(transformed(positions, inverse(cell)), axis=0) * heights, 1.0)
         )
         margin = float(1.5 * np.cbrt(np.prod(extent) * last / n))
+        margin = min(margin, most_images(n, heights, pbc))
         while True:
             near = images(positions, cell, pbc, margin).positions
             if len(near) > last:

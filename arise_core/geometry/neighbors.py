@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
+from arise_core.errors import MemoryLimitError
 from arise_core.geometry import loops
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
@@ -15,6 +16,15 @@ from arise_core.geometry.structure import Structure
 
 #: Pairs handed out at once (24 bytes each).
 CHUNK = 2_000_000
+#: Periodic images of atoms, at most, where there are fewer atoms than that (some 100 bytes each).
+MAX_IMAGES = 6_000_000
+#: Bins that points are sorted into, at most.
+MAX_BINS = 20_000_000
+#: Neighbours of an atom, and pairs in all, from which pairs are not looked for.
+MAX_NEIGHBOURS = 20_000
+MAX_PAIRS = 50_000_000
+#: Atoms whose neighbours are counted before.
+PROBE = 64
 #: Stands for all elements where an atomic number is asked for.
 ANY = 0
 
@@ -41,8 +51,38 @@ def wrapped_points(points: FloatArray, cell: FloatArray, pbc: BoolArray) -> Floa
     return np.asarray(points - transformed(shift, cell)) if shift.any() else points
 
 
+def most_images(n_atoms: int, heights: FloatArray, pbc: BoolArray) -> float:
+    """Margin within which there are so many images that one begins with a smaller one, Å; infinite in open structures.
+
+    Args:
+        n_atoms: of the cell.
+        heights: (3,), Å, perpendicular heights of the cell.
+        pbc: (3,), periodic directions.
+    """
+    least, most = 0.0, np.inf
+    enough = max(MAX_IMAGES / 64, 27.0 * n_atoms)
+    if not pbc.any():
+        return most
+    high = float(heights[pbc].max()) * 10
+    if n_atoms * np.prod(2 * high / heights[pbc] + 1) <= enough:
+        return most
+    for _ in range(60):
+        middle = (least + high) / 2
+        if n_atoms * np.prod(2 * middle / heights[pbc] + 1) > enough:
+            high = middle
+        else:
+            least = middle
+    return least
+
+
 def images(
-    positions: FloatArray, cell: FloatArray, pbc: BoolArray, margin: float, *, whole_cell: bool = False
+    positions: FloatArray,
+    cell: FloatArray,
+    pbc: BoolArray,
+    margin: float,
+    *,
+    whole_cell: bool = False,
+    chosen: BoolArray | None = None,
 ) -> Images:
     """Atoms and periodic images within `margin` (Å) of the parallelepiped that holds the atoms.
 
@@ -52,13 +92,23 @@ def images(
         pbc: (3,), periodic directions.
         margin: Å.
         whole_cell: within `margin` of the cell instead, even where it is empty.
+        chosen: atoms whose images are wanted, (n_atoms,); default: all.
+
+    Raises:
+        MemoryLimitError: there are too many of them.
     """
     index = np.arange(len(positions))
-    points, sign = positions, np.zeros(len(positions), dtype=np.int64)
     reach = margin / perpendicular_heights(cell)
     fractional = transformed(positions, inverse(cell))
+    lows, highs = (
+        (np.zeros(3), np.ones(3)) if whole_cell else (fractional.min(axis=0), fractional.max(axis=0))
+    )
+    if chosen is not None:
+        index, fractional = index[chosen], fractional[chosen]
+    points, sign = positions[index], np.zeros(len(index), dtype=np.int64)
+    _refuse_images(len(index), float(np.prod((2 * reach + highs - lows)[pbc])), margin)
     for k in np.flatnonzero(pbc):
-        low, high = (0.0, 1.0) if whole_cell else (fractional[:, k].min(), fractional[:, k].max())
+        low, high = lows[k], highs[k]
         n = int(np.ceil(reach[k] + high - low))
         parts = [(points, index, sign, fractional)]
         for s in range(-n, n + 1):
@@ -74,6 +124,26 @@ def images(
                 parts.append((points[keep] + s * cell[k], index[keep], half, f))
         points, index, sign, fractional = (np.concatenate(p) for p in zip(*parts, strict=True))
     return Images(points, index, sign)
+
+
+def _refuse_images(n_atoms: int, copies: float, margin: float) -> None:
+    if n_atoms * copies > max(MAX_IMAGES, 27 * n_atoms):
+        raise MemoryLimitError(
+            f"`positions`: distances up to {margin:.3g} Å, which some neighbours have, reach over {copies:.2g} periods "
+            f"of the cell with {n_atoms} atoms each, too many to be looked at: some atoms are too far from others"
+        )
+
+
+def fewer_bins(shape: IntArray, size: float) -> tuple[IntArray, float]:
+    """Cubic bins and their edge, Å: larger ones where there would be more than memory should hold.
+
+    Args:
+        shape: (3,), bins along each axis.
+        size: Å, their edge.
+    """
+    while np.prod(shape.astype(float)) > MAX_BINS:
+        shape, size = (shape + 1) // 2, 2 * size
+    return shape, size
 
 
 class PairFinder:
@@ -95,10 +165,7 @@ class PairFinder:
         return np.ones(len(self.numbers), dtype=bool) if species == ANY else self.numbers == species
 
     def _images(self, species: int, margin: float) -> Images:
-        chosen = np.flatnonzero(self._of(species))
-        found = images(self.positions, self.cell, self.pbc, margin)
-        keep = np.isin(found.index, chosen)
-        return Images(found.positions[keep], found.index[keep], found.sign[keep])
+        return images(self.positions, self.cell, self.pbc, margin, chosen=self._of(species))
 
     def nearest(self, alpha: int, beta: int, sample: int | None = None) -> FloatArray:
         """Distance from each α atom to its nearest β atom, (n_α,), Å; inf where there is none.
@@ -133,7 +200,8 @@ class PairFinder:
         """A first guess at a distance within which every atom has a neighbour of a species."""
         heights = perpendicular_heights(self.cell)
         extent = np.where(self.pbc, heights, np.maximum(np.ptp(self.positions, axis=0).max(), 1.0))
-        return float(2.0 * np.cbrt(np.prod(extent) / max(count, 1)))
+        margin = float(2.0 * np.cbrt(np.prod(extent) / max(count, 1)))
+        return min(margin, most_images(count, heights, self.pbc))
 
     def vectors(self, alpha: int, beta: int, limit: float) -> Iterator[FloatArray]:
         """Displacements from α to β atoms shorter than `limit` Å, in chunks (m, 3).
@@ -150,13 +218,27 @@ class PairFinder:
         size = max(
             limit / 4, float(np.cbrt(np.prod(np.maximum(extent, limit / 4)) / (4 * len(near.positions))))
         )
-        shape = np.maximum((extent / size).astype(np.int64) + 1, 1)
+        shape, size = fewer_bins(np.maximum((extent / size).astype(np.int64) + 1, 1), size)
         order = np.empty(len(near.positions), dtype=np.int64)
         start = np.empty(int(np.prod(shape)) + 1, dtype=np.int64)
         loops.bin_points(near.positions, origin, size, shape, order, start)
         points = self.positions[centres]
-        block = max(1, CHUNK // max(1, self._expected(near, limit, size, shape)))
+        expected = self._expected(near, limit, size, shape)
         nothing = np.empty((0, 3))
+        if len(near.positions) > MAX_NEIGHBOURS:
+            probe = np.linspace(0, len(centres) - 1, min(PROBE, len(centres))).astype(int)
+            found = loops.binned_pairs(
+                points[probe], 0, len(probe), centres[probe], near.positions, near.index, near.sign, False, limit,
+                origin, size, shape, order, start, nothing,
+            )  # fmt: skip
+            expected = max(expected, found // len(probe))
+            if expected > MAX_NEIGHBOURS and expected * len(centres) > MAX_PAIRS:
+                raise MemoryLimitError(
+                    f"`positions`: within {limit:.3g} Å, which the distances of some neighbours ask for, atoms have "
+                    f"some {expected:,} neighbours: parts of the structure are far denser than others. Recognise them "
+                    "one by one"
+                )
+        block = max(1, CHUNK // max(1, expected))
         for first in range(0, len(centres), block):
             stop = min(first + block, len(centres))
             arguments = (

@@ -14,6 +14,8 @@ from arise_core.geometry.cell import complete_cell, has_volume
 MAX_ATOMIC_NUMBER = 118
 #: Two atoms closer than this are a mistake in the input, not a bond (H2: 0.74 Å).
 OVERLAP_DISTANCE = 0.1
+#: Coordinates and cell vectors are no larger, Å: beyond, too few digits are left for the distances of neighbours.
+FARTHEST = 1e9
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Structure:
         pbc: (3,), whether the structure repeats along each cell vector. One boolean stands for all three.
 
     Raises:
-        ValueError: no atoms, NaN or infinite values, wrong shapes, an unknown element, or a periodic
-            direction without a cell of non-zero volume.
+        ValueError: no atoms, NaN or infinite values, values above 1e9 Å, wrong shapes, an unknown element, or a
+            periodic direction without a cell of non-zero volume.
     """
 
     positions: FloatArray
@@ -48,6 +50,12 @@ class Structure:
                 f"`positions` must be finite: {len(bad)} of {len(positions)} atoms have NaN or infinite "
                 f"coordinates, first atom {bad[0]}: {positions[bad[0]]}"
             )
+        far = np.flatnonzero((np.abs(positions) > FARTHEST).any(axis=1))
+        if len(far):
+            raise InputError(
+                f"`positions` must not exceed {FARTHEST:g} Å, or too few digits are left for distances: {len(far)} of "
+                f"{len(positions)} atoms do, first atom {far[0]}: {positions[far[0]]}"
+            )
         numbers = _frozen(self.numbers, np.int64, "numbers")
         if numbers.shape != (len(positions),):
             raise InputError(f"`numbers` must have shape ({len(positions)},), got {numbers.shape}")
@@ -61,6 +69,8 @@ class Structure:
             raise InputError(f"`cell` must have shape (3, 3), got {cell.shape}")
         if not np.isfinite(cell).all():
             raise InputError(f"`cell` must be finite, got {cell.tolist()}")
+        if (np.abs(cell) > FARTHEST).any():
+            raise InputError(f"`cell` must not exceed {FARTHEST:g} Å, got {cell.tolist()}")
         pbc = _frozen(np.broadcast_to(np.asarray(self.pbc, dtype=bool), (3,)), np.bool_, "pbc")
         object.__setattr__(self, "positions", positions)
         object.__setattr__(self, "numbers", numbers)

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from arise_core.errors import MemoryLimitError
 from arise_core.geometry import loops
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, perpendicular_heights, transformed, volume
@@ -24,6 +25,9 @@ SURFACE = 0.52
 #: Edge of a voxel in atomic spacings, and the largest number of voxels.
 VOXEL = 0.25
 MAX_VOXELS = 4_000_000
+#: Voxels that are this much larger than `VOXEL` show nothing, if the material fills less than a share of the space.
+COARSE = 2.0
+SPARSE = 0.02
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,9 @@ def support(material: Material, max_voxels: int = MAX_VOXELS) -> Support:
     Args:
         material: atoms.
         max_voxels: voxels grow beyond a quarter of a spacing rather than exceed this number.
+
+    Raises:
+        MemoryLimitError: the structure is so empty that voxels would be larger than what it is made of.
     """
     cell, pbc = material.body.complete_cell, material.body.pbc
     positions, spacing = material.positions, material.spacing
@@ -76,7 +83,15 @@ def support(material: Material, max_voxels: int = MAX_VOXELS) -> Support:
     low = np.where(pbc, 0.0, fractional.min(axis=0) - room)
     extent = np.where(pbc, 1.0, np.ptp(fractional, axis=0) + 2 * room)
     size = VOXEL * spacing
-    size *= max(1.0, float(np.cbrt(np.prod(extent * heights / size) / max_voxels)))
+    coarse = max(1.0, float(np.cbrt(np.prod(extent * heights / size) / max_voxels)))
+    size *= coarse
+    share = len(positions) * spacing**3 / (float(np.prod(extent)) * abs(volume(cell)))
+    if coarse > COARSE and share < SPARSE:
+        edges = " x ".join(f"{e:.4g}" for e in extent * heights)
+        raise MemoryLimitError(
+            f"`positions`: {len(positions)} atoms lie over {edges} Å and fill a share of {share:.1g} of that: too "
+            "empty to be looked at as one. Recognise its parts one by one"
+        )
     shape = np.maximum(np.ceil(extent * heights / size - 1e-9).astype(int), 1)
     step = cell * (extent / shape)[:, None]
     origin = transformed(low, cell)

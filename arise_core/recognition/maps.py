@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arise_core.engine.boxes import iterate_boxes
-from arise_core.engine.grid import BoxGrid, box_grid
-from arise_core.errors import FileError
+from arise_core.engine.grid import BoxGrid, box_grid, refuse_empty
+from arise_core.errors import FileError, InputError
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Boxes whose descriptors are held before they go through the network.
 BATCH = 4096
+#: Species in a map, at most.
+MAX_SPECIES = 20
 #: Points at which all fields are interpolated at once.
 POINTS = 20_000
 
@@ -135,7 +137,7 @@ class StridedMap:
         for k in range(0, n, POINTS):
             part = slice(k, min(k + POINTS, n))
             out = np.empty((part.stop - part.start, values.shape[3]), dtype=np.float32)
-            loops.interpolate(values, at[part], self.grid.pbc, out)
+            self._interpolate(values, at[part], out)
             good = np.isfinite(out[:, 0])
             index[part][good] = out[good, :n_classes].argmax(axis=1)
             confidence[part][good] = out[good, :n_classes].max(axis=1)
@@ -154,8 +156,14 @@ class StridedMap:
         chosen = np.ascontiguousarray(self.prediction.probabilities[:, list(classes)])
         out = np.empty((len(at), len(classes)), dtype=np.float32)
         if len(classes):
-            loops.interpolate(chosen.reshape(*self.shape, -1), at, self.grid.pbc, out)
+            self._interpolate(chosen.reshape(*self.shape, -1), at, out)
         return out
+
+    def _interpolate(self, values: Float32Array, at: FloatArray, out: Float32Array) -> None:
+        """As `loops.interpolate`; NaN for points whose coordinates are NaN."""
+        nowhere = np.isnan(at).any(axis=1)
+        loops.interpolate(values, np.where(nowhere[:, None], 0.0, at), self.grid.pbc, out)
+        out[nowhere] = np.nan
 
     def moved(self, vector: FloatArray) -> StridedMap:
         """The same map for a user whose coordinates have their zero elsewhere, by a vector (3,), Å."""
@@ -299,6 +307,12 @@ def map_steps(
     material = Material.of(structure)
     material.check_overlaps()
     grid = box_grid(material, settings)
+    if len(grid.structure.species) > MAX_SPECIES:
+        raise InputError(
+            f"`numbers` has {len(grid.structure.species)} species, a map takes at most {MAX_SPECIES}: pairs of species "
+            "grow as their square. Give alike ones one element, or take `mode` 'whole'"
+        )
+    refuse_empty(grid, len(model.classes))
     n = len(grid)
     n_atoms = np.zeros(n, dtype=np.int64)
     order: list[IntArray] = []
