@@ -29,6 +29,12 @@ TypesOption = Annotated[
         "--types", help="Elements of types or names that tell none, such as 1=Cu,A=Si; X leaves a type out."
     ),
 ]
+Format = Annotated[
+    str, typer.Option("--format", help="Format of the files, as ASE names it: lammps-data, vasp, extxyz, ...")
+]
+ReaderOption = Annotated[
+    str, typer.Option("--reader", help="ase, ovito, or auto: ASE, and OVITO for what ASE cannot read.")
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with 3 if a structure is rejected or has no label.")
 ]

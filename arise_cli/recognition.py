@@ -25,15 +25,18 @@ from arise_cli.console import (
 from arise_cli.options import (
     Csv,
     Draw,
+    Format,
     Json,
     ModelOption,
     Overwrite,
+    ReaderOption,
     Strict,
     Top,
     TypesOption,
     check_suffix,
     takes,
 )
+from arise_cli.readers import chosen_reader
 from arise_core.errors import InputError, MissingFileError
 from arise_core.settings import (
     DEFAULT_MODEL,
@@ -48,6 +51,7 @@ from arise_core.settings import (
 if TYPE_CHECKING:
     from arise_core.geometry.material import Material
     from arise_core.recognition.result import Recognition
+    from ase_arise.reading import Reader
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +73,8 @@ def classify_files(
     types: TypesOption = "",
     overwrite: Overwrite = False,
     strict: Strict = False,
+    reader: ReaderOption = "auto",
+    kind: Format = "",
     **settings: Any,
 ) -> None:
     """Recognise structures as a whole: one label and uncertainty each, all frames of all files."""
@@ -77,8 +83,9 @@ def classify_files(
     from ase_arise.convert import as_model
 
     output = Output.checked(as_json, as_csv, out, overwrite)
+    read_by = chosen_reader(reader, kind)
     network = as_model(model)
-    found = _read(files, types, draw=settings["seed"] if draw else None)
+    found = _read(files, read_by, types, draw=settings["seed"] if draw else None)
     with bar("classify") as progress:
         prediction = classify([f.material for f in found], network, progress=progress, **settings)
     results = [Recognition.of_whole(prediction, k, len(f.material)) for k, f in enumerate(found)]
@@ -104,11 +111,14 @@ def map_file(
     types: TypesOption = "",
     overwrite: Overwrite = False,
     strict: Strict = False,
+    reader: ReaderOption = "auto",
+    kind: Format = "",
     **settings: Any,
 ) -> None:
     """Slide a box over a structure: which class is where, and how sure. Prints the shares of the atoms."""
     from ase_arise.annotation import recognise_all, write_results
     from ase_arise.convert import as_model
+    from ase_arise.reading import last_of
     from ase_arise.storage import format_of, write
 
     output = Output.checked(as_json, as_csv, None, overwrite)
@@ -117,9 +127,9 @@ def map_file(
         format_of(atoms_out)  # refuses what cannot be written
     check_places([out, atoms_out], overwrite)
     options = RecognitionSettings.of({"mode": "local", **settings})
+    read_by = chosen_reader(reader, kind)
     network = as_model(model)
-    frames = [file if "@" in Path(file).name else f"{file}@-1"]
-    found = _read(frames, types, draw=settings["seed"] if draw else None)
+    found = _read([last_of(file)], read_by, types, draw=settings["seed"] if draw else None)
     if out is not None and len(found) > 1:
         raise typer.BadParameter(f"takes one frame, {file!r} has {len(found)}", param_hint="--out")
     with bar("map") as progress:
@@ -149,6 +159,8 @@ def compare_files(
     out: Annotated[Path | None, typer.Option(help="Write the matrix here (.csv).")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw a heat map here (.png).")] = None,
     overwrite: Overwrite = False,
+    reader: ReaderOption = "auto",
+    kind: Format = "",
     **settings: Any,
 ) -> None:
     """Cosine similarity of the network's representations of structures, as a matrix."""
@@ -160,9 +172,10 @@ def compare_files(
     check_suffix(out, ".csv", "out")
     check_suffix(picture, ".png", "picture")
     check_places([out, picture], overwrite)
+    read_by = chosen_reader(reader, kind)
     network = as_model(model)
     check_layer(network, layer)
-    found = _read(structures, types, classes=True)
+    found = _read(structures, read_by, types, classes=True)
     names = [f.name for f in found]
     with bar("similarity") as progress:
         matrix = run(similarity_steps([f.material for f in found], network, layer, **settings), progress)
@@ -185,11 +198,14 @@ class Found:
     material: Material  # the one look at them
 
 
-def _read(files: Sequence[str], types: str, *, classes: bool = False, draw: int | None = None) -> list[Found]:
+def _read(
+    files: Sequence[str], reader: Reader, types: str, *, classes: bool = False, draw: int | None = None
+) -> list[Found]:
     """All frames of files, checked. What was assumed of them is said on the error stream, once for all frames.
 
     Args:
         files: their names, as `ase.io` takes them.
+        reader: how they are read.
         types: elements by type, as `--types` has them.
         classes: a name that is no file may be that of a class.
         draw: fill partly occupied sites at random, with this seed; None: they are refused.
@@ -203,7 +219,7 @@ def _read(files: Sequence[str], types: str, *, classes: bool = False, draw: int 
     for file in files:
         said: set[str] = set()
         prototype = _prototype(file) if classes else None
-        images = [prototype] if prototype is not None else list(frames(file))
+        images = [prototype] if prototype is not None else list(frames(file, reader))
         for k, atoms in enumerate(images):
             name = f"{file} [{k}]" if len(images) > 1 else file
             if draw is not None:

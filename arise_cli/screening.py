@@ -7,8 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from arise_cli.console import bar, finish, say
-from arise_cli.options import ModelOption, Top, TypesOption, takes
-from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, SYMPREC, TOP, MapSettings, SamplingSettings
+from arise_cli.options import Format, ModelOption, ReaderOption, Top, TypesOption, takes
+from arise_cli.readers import chosen_reader
+from arise_core.settings import (
+    DEFAULT_MODEL,
+    MAP_TOLERANCE,
+    SYMPREC,
+    TIME_LIMIT,
+    TOP,
+    MapSettings,
+    SamplingSettings,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +42,11 @@ def screen_source(
     types: TypesOption = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again instead of going on.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if entries failed.")] = False,
+    time_limit: Annotated[
+        float, typer.Option(help="Seconds that an entry may take; then it has failed.")
+    ] = TIME_LIMIT,
+    reader: ReaderOption = "auto",
+    kind: Format = "",
     **settings: Any,
 ) -> None:
     """Recognise every structure of a database; interrupted, the same command goes on where it stopped."""
@@ -42,7 +56,8 @@ def screen_source(
     with bar("screen") as progress:
         counts = screen(
             source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top,
-            overwrite=overwrite, types=parse_types(types, "--types"), progress=progress, mode=mode, **settings,
+            overwrite=overwrite, types=parse_types(types, "--types"), time_limit=time_limit,
+            reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
         )  # fmt: skip
     earlier = f", {counts.failed_before} of them failed" if counts.failed_before else ""
     say(f"{counts.recognised} recognised, {counts.failed} failed, {counts.kept} from before{earlier}")

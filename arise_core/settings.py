@@ -517,6 +517,8 @@ def split_options(
 DEFAULT_MODEL = "arise-108"
 #: Tolerance of spglib's space groups in screenings, Å.
 SYMPREC = 0.01
+#: Seconds that an entry of a screening may take.
+TIME_LIMIT = 1800.0
 #: Classes kept an entry in screenings.
 TOP = 5
 #: Hidden layer whose activations are compared: the second, as in Leitherer et al. (2021), Figure 3d.

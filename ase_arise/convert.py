@@ -10,10 +10,10 @@ from ase.symbols import Symbols
 
 import arise_core as arise
 from arise_core.crystals.species import Types, parse_types
-from arise_core.errors import FileError, InputError, InputTypeError, MissingFileError
+from arise_core.errors import InputError, InputTypeError
 from arise_core.geometry.material import Material
-from ase_arise.named import read_frames
 from ase_arise.occupancy import check_occupancies
+from ase_arise.reading import Reader, whole_frames
 from ase_arise.species import Species, species_of
 
 Images = Atoms | str | os.PathLike[str] | Iterable[Atoms]
@@ -91,10 +91,15 @@ def is_file_name(images: object) -> bool:
     return isinstance(images, str | os.PathLike)
 
 
-def frames(images: Images) -> Iterator[Atoms]:
+def frames(images: Images, reader: Reader | None = None) -> Iterator[Atoms]:
     """One `Atoms` after the other, from one, a list, a generator, or a file that `ase.io` reads.
 
-    A file name stands for all its frames; `name@index` picks some, as in `ase.io.read("md.xyz@-10:")`.
+    A file name stands for all its frames; `name@index` picks some, as in `ase.io.read("md.xyz@-10:")`. A last frame
+    that is cut off is left out, with a warning.
+
+    Args:
+        images: `Atoms`, several, or the name of a file.
+        reader: how a file is read; default: by ASE, the format told by name and content.
 
     Raises:
         OSError, ValueError: a file that is missing, cannot be read, or holds no structure.
@@ -102,28 +107,9 @@ def frames(images: Images) -> Iterator[Atoms]:
     if isinstance(images, Atoms):
         yield images
     elif isinstance(images, str | os.PathLike):
-        yield from _read(os.fspath(images))
+        yield from whole_frames(os.fspath(images), reader or Reader())
     else:
         yield from images
-
-
-def _read(name: str) -> Iterator[Atoms]:
-    count = 0
-    try:
-        for atoms in read_frames(name):
-            yield atoms
-            count += 1
-    except Exception as error:  # readers of some hundred formats raise anything
-        reason = str(error) or type(error).__name__
-        system = (
-            isinstance(error, OSError) and error.errno is not None
-        )  # some readers raise OSError of bad text
-        if isinstance(error, FileNotFoundError) and count == 0:
-            raise MissingFileError(f"file {name!r} does not exist") from error
-        refuse = FileError if system else InputError
-        raise refuse(f"file {name!r} cannot be read after {count} frames: {reason}") from error
-    if count == 0:
-        raise InputError(f"file {name!r} holds no structure")
 
 
 def as_model(model: ModelLike) -> arise.Model:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
-from itertools import islice
-from typing import Any
 
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import iread
-from ase.io.formats import filetype, parse_filename
 
 from arise_core.crystals.elements import ATOMIC_NUMBERS
 from arise_core.crystals.species import element_of_name
-from arise_core.errors import InputError
 from ase_arise.species import NAMES
 
 #: Formats in which names can be told from the rest of the text.
@@ -25,43 +20,37 @@ PLAIN = "Properties=species:S:1:pos:R:3"
 SPECIES = re.compile(r"(Properties=\"?(?:[^\s\"]*:)?)species(:S:1)", re.IGNORECASE)
 
 
-def read_frames(name: str, **picked: Any) -> Iterator[Atoms]:
-    """As `ase.io.iread`; names that ASE does not know stand in the array `species_names`, see `species_of`.
+def frames_of(text: str, kind: str) -> list[Atoms]:
+    """Frames in a text; names that ASE does not know stand in the array `species_names`, see `species_of`.
 
     Args:
-        name: of a file, `name@index` included.
-        picked: `index`.
+        text: of a file, or of a frame of it.
+        kind: format as ASE names it.
     """
-    count = 0
     try:
-        for atoms in iread(name, **picked):
-            yield atoms
-            count += 1
-        return
+        return list(iread(io.StringIO(text), index=slice(None), format=kind))
     except KeyError as error:
-        text = _with_names(name)
-        if text is None:
-            unknown = error.args[0] if error.args else None
-            if isinstance(unknown, str) and unknown not in ATOMIC_NUMBERS:
-                raise InputError(f"{unknown!r} is no symbol of an element") from error
+        if kind not in XYZ or not is_symbol_missing(error):
             raise
-    _, index = parse_filename(name, picked.get("index"))
-    for atoms in islice(iread(io.StringIO(text), index=index, format="extxyz"), count, None):
+    found = list(iread(io.StringIO(_with_names(text)), index=slice(None), format="extxyz"))
+    for atoms in found:
         if NAMES in atoms.arrays:
             results, atoms.calc = atoms.calc, None
             atoms.numbers = [element_of_name(str(n)) or 0 for n in atoms.arrays[NAMES]]
             if results is not None:
                 atoms.calc = SinglePointCalculator(atoms, **results.results)
-        yield atoms
+    return found
 
 
-def _with_names(name: str) -> str | None:
-    """An (extended) XYZ file whose column of symbols is one of names; None for other formats."""
-    path, _ = parse_filename(name)
-    if filetype(path, read=True) not in XYZ:
-        return None
-    with open(path, encoding="utf-8", errors="replace") as file:
-        lines = file.read().splitlines()
+def is_symbol_missing(error: KeyError) -> bool:
+    """Whether a reader of ASE failed at a name that is no symbol of an element."""
+    name = error.args[0] if error.args else None
+    return isinstance(name, str) and name not in ATOMIC_NUMBERS
+
+
+def _with_names(text: str) -> str:
+    """(Extended) XYZ whose column of symbols is one of names."""
+    lines = text.splitlines()
     at = 0
     while at < len(lines) and lines[at].strip().isdigit():
         if at + 1 < len(lines):

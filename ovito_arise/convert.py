@@ -57,11 +57,14 @@ def to_atoms(
     selected = _selected(_property(particles, "Selection")) if only_selected else None
     chosen = slice(None) if selected is None else selected
     _check_occupancies(particles, chosen)
+    where = _property(particles, "Position")
+    if where is None:
+        raise InputError("The particles have no property `Position`: they lie nowhere")
+    positions = np.asarray(where)[chosen]
     species = _species(particles, chosen, types_to_elements)
     numbers = species.numbers
     _check_kinds_of_sites(data, numbers, chosen)
     _check_symmetry(data)
-    positions = np.asarray(particles["Position"])[chosen]
     if not numbers.all():  # sites without mass
         kept = numbers > 0
         selected = kept if selected is None else _within(selected, kept)

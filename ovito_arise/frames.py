@@ -1,8 +1,14 @@
-"""Wait until OVITO knows all frames of a file."""
+"""All frames of a file that OVITO reads: waited for, and as structures."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from ovito.io import import_file
 from ovito.pipeline import FileSource
+
+from arise_core import Structure
+from ovito_arise.convert import to_atoms
 
 
 def wait_for_frames(source: FileSource) -> int:
@@ -28,3 +34,15 @@ def wait_for_frames(source: FileSource) -> int:
         QtCore.QEventLoop().processEvents(QtCore.QEventLoop.ProcessEventsFlag.ExcludeUserInputEvents)
     source.wait_for_frames_list()  # type: ignore[attr-defined]  # missing in OVITO's stubs
     return source.num_frames
+
+
+def read_structures(name: str) -> Iterator[Structure]:
+    """All frames of a file that OVITO's readers read, as structures.
+
+    Raises:
+        RuntimeError, ValueError: OVITO cannot read it, or says nothing of its elements.
+    """
+    pipeline = import_file(name)
+    assert isinstance(pipeline.source, FileSource)
+    for frame in range(wait_for_frames(pipeline.source)):
+        yield to_atoms(pipeline.compute(frame), {}).material.structure

@@ -161,7 +161,7 @@ class StridedMap:
 
     def _interpolate(self, values: Float32Array, at: FloatArray, out: Float32Array) -> None:
         """As `loops.interpolate`; NaN for points whose coordinates are NaN."""
-        nowhere = np.isnan(at).any(axis=1)
+        nowhere = np.asarray(np.isnan(at).any(axis=1))
         loops.interpolate(values, np.where(nowhere[:, None], 0.0, at), self.grid.pbc, out)
         out[nowhere] = np.nan
 

@@ -17,7 +17,8 @@ from arise_core.errors import AriseError, InputError
 from arise_core.geometry.material import Material
 from arise_core.recognition.result import Recognition, recognise
 from arise_core.recognition.whole import is_large_enough
-from arise_core.settings import RecognitionSettings
+from arise_core.runtime.patience import within
+from arise_core.settings import TIME_LIMIT, RecognitionSettings
 from ase_arise.convert import as_model, to_material
 from ase_arise.screening.sources import Entry, Files, Task
 from ase_arise.storage import DATABASE_NAMES
@@ -35,6 +36,7 @@ class Order:
     symprec: float
     top: int
     types: dict[str, str] = field(default_factory=dict)  # elements by type or name
+    time_limit: float = TIME_LIMIT  # seconds
 
 
 @dataclass(frozen=True)
@@ -62,12 +64,14 @@ def recognise_task(task: Task, job: Order) -> list[Outcome]:
     for k, entry in enumerate(entries):
         start = time.perf_counter()
         try:
-            material = _material(entry, job)
-            if job.settings.is_local(len(material)):
-                result = recognise(material, model, job.settings)
-                outcomes[k] = _outcome(entry, material, result, None, time.perf_counter() - start, job)
-                continue
-            features.append(describe(material, model.descriptor))
+            with within(job.time_limit):
+                material = _material(entry, job)
+                if job.settings.is_local(len(material)):
+                    result = recognise(material, model, job.settings)
+                    outcomes[k] = _outcome(entry, material, result, None, time.perf_counter() - start, job)
+                    continue
+                described = describe(material, model.descriptor)
+            features.append(described)
             small.append((k, material, time.perf_counter() - start))
         except (AriseError, MemoryError) as error:
             outcomes[k] = _failure(entry, str(error) or "not enough memory")

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from arise_core.crystals.species import Types, parse_types
@@ -21,8 +21,9 @@ from arise_core.errors import InputError
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
 from arise_core.runtime.workers import check_guard, processes
-from arise_core.settings import DEFAULT_MODEL, SYMPREC, TOP, RecognitionSettings
+from arise_core.settings import DEFAULT_MODEL, SYMPREC, TIME_LIMIT, TOP, RecognitionSettings
 from ase_arise.convert import ModelLike, as_model
+from ase_arise.reading import Reader
 from ase_arise.screening.job import Order, Outcome, recognise_task
 from ase_arise.screening.results import Results, check_out, facts_of
 from ase_arise.screening.sources import Files, Source, Task, open_source
@@ -49,6 +50,8 @@ def screen(
     top: int = TOP,
     overwrite: bool = False,
     types: Types = None,
+    time_limit: float = TIME_LIMIT,
+    reader: Reader | None = None,
     progress: Progress = silent,
     **options: Any,
 ) -> Counts:
@@ -65,6 +68,8 @@ def screen(
         top: classes kept an entry, with their probabilities.
         overwrite: replace `out` instead of going on with it.
         types: elements by type or name, see `from_atoms`.
+        time_limit: seconds to read and to recognise an entry, each; then it has failed (not on Windows).
+        reader: how files are read; default: by ASE.
         progress: called with the share of the entries done.
         **options: of `RecognitionSettings.of`: passes, seed, mode, box_size, ...
 
@@ -74,7 +79,7 @@ def screen(
     """
     job = screen_steps(
         source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top, overwrite=overwrite,
-        types=types, **options,
+        types=types, time_limit=time_limit, reader=reader, **options,
     )  # fmt: skip
     return run(job, progress)
 
@@ -90,6 +95,8 @@ def screen_steps(
     top: int = TOP,
     overwrite: bool = False,
     types: Types = None,
+    time_limit: float = TIME_LIMIT,
+    reader: Reader | None = None,
     **options: Any,
 ) -> Job[Counts]:
     """`screen` as a job, a step a batch; closed, it leaves the batches that are written."""
@@ -101,10 +108,14 @@ def screen_steps(
         raise InputError(f"`top` must be at least 1, got {top}")
     if count > 1:
         check_guard()
+    if not time_limit > 0:
+        raise InputError(f"`time_limit` must be a positive number of seconds, got {time_limit}")
     network = as_model(model)
     check_out(os.fspath(out), os.fspath(source))
-    found = open_source(source, pattern, os.fspath(out))
-    work = Order(str(network.path), settings, float(symprec), int(top), parse_types(types))
+    found = open_source(source, pattern, os.fspath(out), replace(reader or Reader(), seconds=time_limit))
+    work = Order(
+        str(network.path), settings, float(symprec), int(top), parse_types(types), time_limit=float(time_limit)
+    )
     results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
     try:
         return (yield from _screen_steps(found, work, results, count))

@@ -6,7 +6,7 @@ import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ import ase.db
 from ase import Atoms
 from ase.io import iread
 
-from arise_core.errors import InputError, MissingFileError, MissingPackageError
+from arise_core.errors import AriseError, InputError, MissingFileError, MissingPackageError
 from arise_core.runtime.files import file_errors
-from ase_arise.named import read_frames
+from arise_core.runtime.patience import within
+from ase_arise.reading import Reader, read_frames, split_name
 from ase_arise.storage import searchable, with_occupancies, without_password
 
 #: Entries that are recognised together, written together, and lost together by a kill.
@@ -47,11 +48,12 @@ class Files:
 
     folder: Path
     names: tuple[str, ...]  # relative to the folder
+    reader: Reader = Reader()  # noqa: RUF009 - frozen
 
     def entries(self) -> Iterator[Entry]:
         """All frames of all files."""
         for name in self.names:
-            yield from frame_entries(self.folder / name, f"{self.folder.name}/{name}")
+            yield from frame_entries(self.folder / name, f"{self.folder.name}/{name}", self.reader)
 
 
 Task = list[Entry] | Files
@@ -67,14 +69,14 @@ class Source:
     total: int | None  # entries (of a folder: files); None: not known before they are read
     files: tuple[str, ...] = ()
     ids: tuple[int, ...] = ()
+    reader: Reader = Reader()  # noqa: RUF009 - frozen
 
     @property
     def identity(self) -> str:
         """What tells sources of one name apart: where it is, and for a file how it begins."""
         if "://" in self.place:
             return without_password(self.place)
-        path = Path(self.place)
-        there = path if path.exists() else path.with_name(path.name.rsplit("@", 1)[0])
+        there = Path(split_name(self.place)[0])
         begin = ""
         if self.kind == "file":
             with there.open("rb") as file:  # more frames may be appended to it
@@ -88,12 +90,16 @@ class Source:
             finished = {source for source, _ in done}
             todo = [n for n in self.files if searchable(f"{folder.name}/{n}") not in finished]
             for names in _batches(todo):
-                yield Files(folder, tuple(names))
+                yield Files(folder, tuple(names), self.reader)
             return
         entries = (
             self._rows(done)
             if self.kind == "database"
-            else (e for e in frame_entries(self.place, self.name) if (e.source, e.number) not in done)
+            else (
+                e
+                for e in frame_entries(self.place, self.name, self.reader)
+                if (e.source, e.number) not in done
+            )
         )
         yield from _batches(entries)
 
@@ -107,31 +113,33 @@ class Source:
                 yield from entries
 
 
-def open_source(place: str | os.PathLike[str], pattern: str = "*", without: str = "") -> Source:
+def open_source(
+    place: str | os.PathLike[str], pattern: str = "*", without: str = "", reader: Reader | None = None
+) -> Source:
     """Find the entries of a database (file or URL), a folder of structure files, or a file.
 
     Args:
         place: the database, folder or file; `file@index` picks frames.
         pattern: of the names of files in a folder (and the folders in it).
         without: file that is left out (the results).
+        reader: how files are read; default: by ASE.
 
     Raises:
         FileNotFoundError: there is nothing at this place.
         ValueError: a database or folder without entries, or a database that cannot be read.
     """
-    name = os.fspath(place)
+    name, reader = os.fspath(place), reader or Reader()
     if "://" in name:
         return _open_database(name, name.rsplit("/", 1)[1])
     path = Path(name)
     with file_errors(f"`source` {name!r} cannot be read"):
         if path.is_dir():
-            return _open_folder(path.resolve(), pattern, without)
-        there = path if path.exists() else path.with_name(path.name.rsplit("@", 1)[0])
-        if not there.exists():
+            return replace(_open_folder(path.resolve(), pattern, without), reader=reader)
+        if not Path(split_name(name)[0]).exists():
             raise MissingFileError(f"`source` {name!r} does not exist")
     if path.suffix in DATABASES:
         return _open_database(name, path.name)
-    return Source(path.name, "file", name, None)
+    return Source(path.name, "file", name, None, reader=reader)
 
 
 def _open_database(place: str, name: str) -> Source:
@@ -162,34 +170,39 @@ def _open_folder(folder: Path, pattern: str, without: str) -> Source:
     return Source(folder.name, "folder", str(folder), len(names), files=tuple(names))
 
 
-def frame_entries(path: str | os.PathLike[str], source: str) -> Iterator[Entry]:
+def frame_entries(path: str | os.PathLike[str], source: str, reader: Reader) -> Iterator[Entry]:
     """All frames of a file; one that cannot be read is an entry with an error; reading goes on behind it."""
     name, source = os.fspath(path), searchable(source)
-    number = 0
+    picked = bool(split_name(name)[1])
+    begin = number = 0
     while True:
-        begin = number
+        failed = False
         try:
-            picked: dict[str, Any] = {} if begin == 0 else {"index": slice(begin, None)}
-            for atoms in read_frames(name, **picked):
-                yield Entry(source, number, _identifier(source, number), atoms)
+            found = read_frames(name, reader, begin)
+            while True:
+                with within(reader.seconds):
+                    frame = next(found, None)
+                if frame is None:
+                    break
+                number = number if picked else frame.number
+                failed = frame.atoms is None
+                error = f"cannot be read: {frame.error}" if failed else ""
+                yield Entry(source, number, _identifier(source, number), frame.atoms, error)
                 number += 1
-        except Exception as error:  # readers of some hundred formats raise anything
-            reason = _one_line(error)
-            yield Entry(source, number, _identifier(source, number), None, f"cannot be read: {reason}")
-            number += 1
-            if "@" in Path(name).name or not _readable_behind(name):
-                return
-            continue
-        if number == 0:
-            yield Entry(source, 0, _identifier(source, 0), None, "holds no structure")
-        return
+        except AriseError as error:
+            reason = f"cannot be read: {_one_line(error)}"
+            yield Entry(source, number, _identifier(source, number), None, reason)
+            return
+        if not failed or picked or not _readable_behind(name):
+            return
+        begin = number
 
 
 def _readable_behind(name: str) -> bool:
     """Whether a file with a bad frame can be searched to its end (no frame is that far behind)."""
     try:
         return next(iread(name, index=slice(10**9, None)), None) is None
-    except Exception:  # as above
+    except Exception:  # readers of some hundred formats raise anything
         return False
 
 

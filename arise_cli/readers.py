@@ -1,0 +1,43 @@
+"""Who reads structure files: ASE, or OVITO where it is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from arise_core.geometry.structure import Structure
+    from ase_arise.reading import Reader
+
+
+def chosen_reader(name: str, kind: str) -> Reader:
+    """The reader of files for `--reader` and `--format`.
+
+    Args:
+        name: "ase", "ovito" or "auto".
+        kind: a format as ASE names it; empty: told by name and content.
+
+    Raises:
+        typer.BadParameter: another name, OVITO is not installed, or a format for OVITO.
+    """
+    from ase_arise.reading import Reader
+
+    if name not in ("auto", "ase", "ovito"):
+        raise typer.BadParameter(f"must be 'auto', 'ase' or 'ovito', got {name!r}", param_hint="--reader")
+    there = find_spec("ovito") is not None
+    if name == "ovito" and not there:
+        raise typer.BadParameter("OVITO is not installed: `pip install ovito`", param_hint="--reader")
+    if name == "ovito" and kind:
+        raise typer.BadParameter("is for ASE; OVITO tells formats by itself", param_hint="--format")
+    other = None if name == "ase" or not there else by_ovito
+    return Reader(format=kind, other=other, only_other=name == "ovito")
+
+
+def by_ovito(path: str) -> Iterator[Structure]:
+    """All frames of a file as OVITO reads them."""
+    from ovito_arise.frames import read_structures
+
+    yield from read_structures(path)
