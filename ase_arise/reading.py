@@ -241,7 +241,7 @@ def _refuse_hollow(path: str) -> None:
         with Path(path).open("rb") as file:
             head = file.read(HEAD)
     if size == 0:
-        raise InputError(f"file {path!r} is empty")
+        raise InputError(f"file {path!r} holds no structure: it is empty")
     if head.startswith(COMPRESSED):
         return
     known = ANNOUNCED if Path(path).suffix in (".xyz", ".extxyz") else ANNOUNCED[1:]

@@ -170,9 +170,9 @@ def _open_folder(folder: Path, pattern: str, without: str) -> Source:
     return Source(folder.name, "folder", str(folder), len(names), files=tuple(names))
 
 
-def frame_entries(path: str | os.PathLike[str], source: str, reader: Reader) -> Iterator[Entry]:
+def frame_entries(path: str | os.PathLike[str], source: str, reader: Reader | None = None) -> Iterator[Entry]:
     """All frames of a file; one that cannot be read is an entry with an error; reading goes on behind it."""
-    name, source = os.fspath(path), searchable(source)
+    name, source, reader = os.fspath(path), searchable(source), reader or Reader()
     picked = bool(split_name(name)[1])
     begin = number = 0
     while True:
@@ -185,8 +185,8 @@ def frame_entries(path: str | os.PathLike[str], source: str, reader: Reader) -> 
                 if frame is None:
                     break
                 number = number if picked else frame.number
-                failed = frame.atoms is None
-                error = f"cannot be read: {frame.error}" if failed else ""
+                failed = frame.atoms is None and not frame.cut
+                error = f"cannot be read: {frame.error}" if frame.atoms is None else ""
                 yield Entry(source, number, _identifier(source, number), frame.atoms, error)
                 number += 1
         except AriseError as error:

@@ -88,7 +88,7 @@ def test_lists_generators_and_single_atoms_are_frames():
     ("content", "message"),
     [
         ("", "holds no structure|cannot be read"),
-        ("3\n\nCu 0 0 0\n", "cannot be read after 0 frames"),
+        ("3\n\nCu 0 0 0\n", "cannot be read: the file ends in frame 0, behind 1 of its 3 atoms"),
         ("?", "cannot"),
     ],
 )
