@@ -186,6 +186,8 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         if not kind:
             try:
                 kind = filetype(path)
+                if kind not in ioformats:
+                    raise UnknownFileTypeError(kind)
             except UnknownFileTypeError:
                 yield Frame(
                     0, None, "ASE does not know what kind of file it is: name its format (`--format lammps-data`, "
