@@ -223,7 +223,8 @@ class Family:
 
 
 PEROVSKITES = (
-    "cubic perovskite", "cubic halide perovskite", "tetragonal halide perovskite", "orthorhombic halide perovskite",
+    "polar perovskite (PbTiO3)", "cubic perovskite (E2_1)", "tetragonal perovskite (I4mcm)",
+    "orthorhombic perovskite (GdFeO3)",
 )  # fmt: skip
 FAMILIES = {
     "intermetallic phases": Family((

@@ -9,7 +9,6 @@ BAD = {
     "empty": "",
     "overlap": '2\nLattice="4 0 0 0 4 0 0 0 4" Properties=species:S:1:pos:R:3\nCu 0 0 0\nCu 0 0 0.01\n',
     "nan": "1\nProperties=species:S:1:pos:R:3\nCu nan 0 0\n",
-    "ghost": "1\nProperties=species:S:1:pos:R:3\nX 0 0 0\n",
     "flat": '1\nLattice="4 0 0 0 4 0 0 0 0" Properties=species:S:1:pos:R:3 pbc="T T T"\nCu 0 0 0\n',
     "text": "this is no structure\n",
 }
