@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
+from arise_core.errors import WorkError
+from arise_core.runtime.workers import processes
+
 if TYPE_CHECKING:
     from arise_core.geometry.structure import Structure
     from ase_arise.reading import Reader
+
+#: Time that OVITO has for a small file, with its import.
+SECONDS = 20.0
 
 
 def chosen_reader(name: str, kind: str) -> Reader:
@@ -37,7 +44,22 @@ def chosen_reader(name: str, kind: str) -> Reader:
 
 
 def by_ovito(path: str) -> Iterator[Structure]:
-    """All frames of a file as OVITO reads them."""
+    """All frames of a file as OVITO reads them, in a process of their own: damaged files hang OVITO, or end it.
+
+    Raises:
+        WorkError: it takes longer than `SECONDS`, and a second more for each megabyte.
+        FileError: the process died.
+        Exception: whatever OVITO raises.
+    """
+    seconds = SECONDS + Path(path).stat().st_size / 1e6
+    with processes(1) as pool:
+        try:
+            yield from pool.submit(_read, path).result(timeout=seconds)
+        except TimeoutError as error:
+            raise WorkError(f"it did not end within {seconds:.0f} s") from error
+
+
+def _read(path: str) -> list[Structure]:
     from ovito_arise.frames import read_structures
 
-    yield from read_structures(path)
+    return list(read_structures(path))

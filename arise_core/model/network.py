@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -159,5 +160,7 @@ def build_network(
             card.descriptor.n_features, card.n_inputs, card.hidden,
             len(card.classes) if n_classes is None else n_classes, card.dropout, card.reject.kind == "head",
         )  # fmt: skip
-    network.load_state_dict({name: torch.tensor(array) for name, array in weights.items()}, assign=True)
+    # numpy copies them: torch would start threads, and a process forked afterwards would wait for them forever
+    copies = {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}
+    network.load_state_dict(copies, assign=True)
     return network.eval()

@@ -114,7 +114,12 @@ def screen_steps(
     check_out(os.fspath(out), os.fspath(source))
     found = open_source(source, pattern, os.fspath(out), replace(reader or Reader(), seconds=time_limit))
     work = Order(
-        str(network.path), settings, float(symprec), int(top), parse_types(types), time_limit=float(time_limit)
+        str(network.path),
+        settings,
+        float(symprec),
+        int(top),
+        parse_types(types),
+        time_limit=float(time_limit),
     )
     results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
     try:
