@@ -88,7 +88,7 @@ def test_a_far_atom_in_ovito(model, tmp_path):
         data = pipeline.compute()
     names = {t.id: t.name for t in data.particles["Structure Type"].types}
     labels = [names[k] for k in np.asarray(data.particles["Structure Type"])]
-    assert set(labels[:-1]) == {"fcc"}
+    assert set(labels[:-1]) == {"FCC"}
     assert labels[-1] != "fcc"
 
 
@@ -97,10 +97,10 @@ def test_groups_are_left_out_only_beside_a_larger_one():
     other = few.copy()
     other.positions += 500.0
     material = Material.of(from_atoms(few + other))
-    assert material.kept.all()
+    assert material.in_body.all()
     near = ball()
     near += Atoms("Cu", [near.positions.max(axis=0) + 10.0])
-    assert Material.of(from_atoms(near)).kept.all()
+    assert Material.of(from_atoms(near)).in_body.all()
 
 
 def test_far_clusters_are_refused_before_work(model):
