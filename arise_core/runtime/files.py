@@ -43,8 +43,8 @@ def file_errors(what: str) -> Iterator[None]:
         raise kind(f"{what}: {error.strerror or error}") from error
 
 
-#: Ends of the files that SQLite lays beside a database while it writes.
-BESIDE = ("-journal", "-wal", "-shm")
+#: Ends of the files that SQLite and ASE lay beside a database while they write.
+BESIDE = ("-journal", "-wal", "-shm", ".lock")
 #: Bytes that a place must take to count as not full.
 ROOM = 1 << 20
 #: Seconds after which a temporary file of another machine, whose processes cannot be seen, counts as left behind.

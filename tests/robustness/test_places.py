@@ -29,7 +29,12 @@ def listing(folder):
 
 def test_what_a_killed_process_left_goes_and_what_others_write_stays(tmp_path):
     host, dead, alive = files._host(), ended_process(), os.getppid()
-    left = [f".a.{host}-{dead}-0.part.db", f".a.{host}-{dead}-0.part.db-journal", f".a.{dead}.part.db"]
+    left = [
+        f".a.{host}-{dead}-0.part.db",
+        f".a.{host}-{dead}-0.part.db-journal",
+        f".a.{host}-{dead}-0.part.db.lock",
+        f".a.{dead}.part.db",
+    ]
     stay = [
         f".a.{host}-{alive}-0.part.db",  # a process at work
         f".a.00000000-{dead}-0.part.db",  # of another machine, and young
