@@ -236,9 +236,9 @@ def _refuse_hollow(path: str) -> None:
     Raises:
         InputError: the file is refused.
     """
-    if not Path(path).is_file():
-        return
     with file_errors(f"file {path!r} cannot be read"):
+        if not Path(path).is_file():
+            return
         size = Path(path).stat().st_size
         with Path(path).open("rb") as file:
             head = file.read(HEAD)

@@ -294,7 +294,7 @@ CHANGES: dict[str, Change] = {
             f"moved by a quarter, half, three quarters of the stride of {stride:g} Å", MOVED,
             lambda stride=stride: by_a_fraction(stride), Found(np.nan, bound, 5.0),
         )
-        for stride, bound in ((6.0, 0.15), (4.0, 0.10), (2.0, 0.05))
+        for stride, bound in ((6.0, 0.15), (4.0, 0.13), (2.0, 0.05))
     },
 }  # fmt: skip
 
