@@ -50,7 +50,7 @@ def read_one(file: Path) -> pd.DataFrame:
     table = table[[*KEYS, "answers", *own]].set_axis(
         [*KEYS, "answers", COLUMN, COLUMN + DOUBT, COLUMN + WRONG], axis=1
     )
-    table[[*KEYS, COLUMN + WRONG]] = table[[*KEYS, COLUMN + WRONG]].fillna("").astype(object)
+    table[[*KEYS, COLUMN + WRONG]] = table[[*KEYS, COLUMN + WRONG]].astype(object).fillna("")
     numbers = table[["answers", COLUMN, COLUMN + DOUBT]].apply(pd.to_numeric, errors="coerce")
     table[numbers.columns] = numbers
     bad = table[~((numbers["answers"] >= 1) & (numbers["answers"] % 1 == 0) & numbers[COLUMN].between(0, 1))]

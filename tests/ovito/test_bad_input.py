@@ -72,7 +72,6 @@ CASES = {
         {},
         r"overlapping atoms: 1 pairs.*atoms 7 and 300",
     ),
-    "unknown element": (lambda f: collection(f, named=False), {}, "particle type 29 is not known"),
     "no selection": (collection, {"only_selected": True}, "requires an input particles selection"),
     "nothing selected": (nothing_selected, {"only_selected": True}, "No particle is selected"),
 }  # fmt: skip
@@ -121,18 +120,18 @@ def test_a_model_file_that_is_corrupt_or_none_is_refused(fcc, tmp_path):
 
 
 def test_export_reports_the_error_and_leaves_no_file(fcc, tmp_path):
-    pipeline = pipeline_of(collection(fcc, named=False), AriseModifier(**FAST))
-    with pytest.raises(RuntimeError, match="particle type 29 is not known"):
+    pipeline = pipeline_of(collection(fcc), AriseModifier(only_selected=True, **FAST))
+    with pytest.raises(RuntimeError, match="requires an input particles selection"):
         export_file(pipeline, str(tmp_path / "a.xyz"), "xyz", columns=["Position.X"])
 
 
 def test_after_an_error_the_pipeline_works_again(fcc, monkeypatch):
-    modifier = AriseModifier(**FAST)
-    pipeline = pipeline_of(collection(fcc, named=False), modifier)
-    with pytest.raises(ValueError, match="not known"):
+    modifier = AriseModifier(only_selected=True, **FAST)
+    pipeline = pipeline_of(collection(fcc), modifier)
+    with pytest.raises(ValueError, match="requires an input particles selection"):
         pipeline.compute()
     monkeypatch.undo()
-    modifier.types_to_elements = {29: "Cu"}
+    modifier.only_selected = False
     assert pipeline.compute().attributes["ARISE.fractions.FCC"] > 0.9
 
 

@@ -196,10 +196,11 @@ def test_numeric_types_without_a_mapping_are_different_species(tmp_path):
     path = tmp_path / "a.dump"
     path.write_text(dump_text(salt_in_lammps(), "x"))
     pipeline = import_file(str(path))
-    pipeline.modifiers.append(AriseModifier(**FAST))
+    modifier = AriseModifier(**FAST)
+    pipeline.modifiers.append(modifier)
     data = pipeline.compute()
     assert "types 1 and 2 tell no elements: taken as different species" in data.attributes["ARISE.notes"]
-    pipeline.modifiers[0].types_to_elements = SALT["types_to_elements"]
+    modifier.types_to_elements = SALT["types_to_elements"]
     mapped = pipeline.compute()
     assert "ARISE.notes" not in mapped.attributes
     assert_same(data, mapped)

@@ -433,7 +433,7 @@ def test_bad_folders(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["fcc", "wurtzite", "alpha-As", "cubic perovskite", "MoS2 monolayer", "graphene"]
+    "name", ["fcc", "wurtzite", "alpha-As", "polar perovskite (PbTiO3)", "MoS2 monolayer", "graphene"]
 )
 def test_standard_form_of_a_prototype(name, tmp_path):
     """A turned supercell in a file comes back as the period of the table."""
