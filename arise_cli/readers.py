@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ase_arise.reading import Reader
 
 #: Time that OVITO has for a small file, with its import.
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 def chosen_reader(name: str, kind: str) -> Reader:
@@ -39,7 +39,7 @@ def chosen_reader(name: str, kind: str) -> Reader:
         raise typer.BadParameter("OVITO is not installed: `pip install ovito`", param_hint="--reader")
     if name == "ovito" and kind:
         raise typer.BadParameter("is for ASE; OVITO tells formats by itself", param_hint="--format")
-    other = None if name == "ase" or not there else by_ovito
+    other = None if name == "ase" or kind or not there else by_ovito
     return Reader(format=kind, other=other, only_other=name == "ovito")
 
 

@@ -23,6 +23,7 @@ from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 from ase.utils import string2index
 
 import arise_core as arise
+from arise_core.crystals.symmetric_cif import lists_no_operations
 from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
 from ase_arise.named import frames_of, is_symbol_missing
@@ -210,15 +211,29 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         if kind == DATA and b"\r\n" in head:
             source = io.StringIO(Path(path).read_text(encoding="utf-8", errors="replace"))
         for atoms in iread(source, index=index, **options):
+            if kind == "cif" and _is_part(path, atoms):
+                raise ValueError(
+                    "it names a space group, but lists no symmetry operations, and the group is named in a way that "
+                    "this reader does not look at: it has the independent atoms only. Write it anew in P 1"
+                )
             yield Frame(max(number, 0), atoms)
             number += 1
     except Exception as error:  # readers of some hundred formats raise anything
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        yield Frame(max(number, 0), None, f"ASE's reader of {kind or 'databases'}: {_reason(error)}")
+        kept = f"; {number} whole frames before it are kept" if number > 0 else ""
+        cut = kind == "traj" and number > 0
+        reason = f"ASE's reader of {kind or 'databases'}: {_reason(error)}{kept if cut else ''}"
+        yield Frame(max(number, 0), None, reason, cut=cut)
         return
     if number == begin == 0 and kind not in ("",):
         yield Frame(0, None, f"ASE's reader of {kind} finds no structure in it")
+
+
+def _is_part(path: str, atoms: Atoms) -> bool:
+    """Whether a CIF file has more atoms than were read, for want of symmetry operations."""
+    group = atoms.info.get("spacegroup")
+    return (group is None or group.no == 1) and lists_no_operations(path)
 
 
 def _sniffed(head: bytes) -> str:
@@ -329,10 +344,16 @@ def _xyz_frames(file: Any) -> Iterator[Place]:
             )
             return
         file.readline()
+        columns, line = 0, b""
         for have in range(count):
-            if not file.readline().strip():
+            line = file.readline()
+            if not line.strip():
                 yield start, start, f"{ENDS} in frame {number}, behind {have:,} of its {count:,} atoms"
                 return
+            columns = columns or len(line.split())
+        if not line.endswith(b"\n") and len(line.split()) < columns:
+            yield start, start, f"{ENDS} in the last line of frame {number}"
+            return
         while (at := file.tell()) and file.readline()[:3] == b"VEC":
             pass
         file.seek(at)

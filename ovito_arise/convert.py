@@ -15,7 +15,7 @@ from arise_core import Structure
 from arise_core.crystals.elements import SYMBOLS
 from arise_core.crystals.occupancy import KINDS, TOLERANCE, are_contents, sites_of_kinds
 from arise_core.crystals.species import ANY_TYPE, Assigned, Kind, assign
-from arise_core.crystals.symmetric_cif import atoms_of_unlisted_symmetry
+from arise_core.crystals.symmetric_cif import atoms_of_unlisted_symmetry, lists_no_operations
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.material import Material
@@ -208,13 +208,13 @@ def _check_symmetry(data: DataCollection) -> None:
         InputError: names the file.
     """
     source = data.attributes.get("SourceFile")
-    if isinstance(source, str) and source.lower().endswith(".cif"):
+    if isinstance(source, str) and source.lower().endswith(".cif") and lists_no_operations(source):
         whole = atoms_of_unlisted_symmetry(source)
-        if whole is not None and whole > data.particles.count:
+        if whole is None or whole > data.particles.count:
+            of = "its" if whole is None else f"its {whole}"
             raise InputError(
-                f"file {source!r} lists no symmetry operations, and OVITO has {data.particles.count} of its "
-                f"{whole} atoms only. Convert it, such as by `ase convert FILE whole.cif`, or use `arise classify` and "
-                "`arise map`"
+                f"file {source!r} lists no symmetry operations, and OVITO has {data.particles.count} of {of} atoms "
+                "only. Have it read by ASE (`--reader ase`), or write it anew with its operations or in P 1"
             )
 
 

@@ -75,7 +75,8 @@ def sites_of(atoms: Atoms) -> Sites | None:
     """
     stated = atoms.info.get("occupancy")
     if are_contents(stated):
-        return sites_of_kinds(atoms.numbers, atoms.arrays.get(KINDS), stated)
+        known = {k: {s: _full_if_unknown(x) for s, x in content.items()} for k, content in stated.items()}
+        return sites_of_kinds(atoms.numbers, atoms.arrays.get(KINDS), known)
     for name in ARRAYS:
         if name in atoms.arrays:
             try:
@@ -88,6 +89,14 @@ def sites_of(atoms: Atoms) -> Sites | None:
                 )
                 return Sites(tuple({SYMBOLS[int(z)]: float(x)} for z, x in pairs), which.ravel())
     return None
+
+
+def _full_if_unknown(share: Any) -> float:
+    """A share as it is stated; 1 for `?` and `.`, as CIF files write what is not known."""
+    try:
+        return float(share)
+    except (TypeError, ValueError):
+        return 1.0
 
 
 def are_contents(stated: Any) -> TypeGuard[Mapping[Any, Content]]:

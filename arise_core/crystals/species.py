@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from arise_core.crystals.elements import ATOMIC_NUMBERS, SYMBOLS, element_of_mass
-from arise_core.errors import InputError
+from arise_core.errors import InputError, InputTypeError
 from arise_core.geometry.arrays import IntArray
 
 #: What a user may say of types: "1=Cu, A=Si", "1: Cu, 2: Ni", or a mapping.
@@ -120,8 +120,19 @@ def parse_types(given: Types, argument: str = "types") -> dict[str, str]:
         return {}
     if isinstance(given, str):
         entries = [_entry(part.strip(), argument) for part in re.split(r"[,;]", given) if part.strip()]
+    elif isinstance(given, Mapping):
+        entries = [(str(key), value) for key, value in given.items()]
     else:
-        entries = [(str(key), str(value)) for key, value in given.items()]
+        raise InputTypeError(
+            f"`{argument}` must be a mapping or a text such as '1=Cu, A=Si', got {type(given).__name__}"
+        )
+    keys = Counter(key.strip() for key, _ in entries)
+    twice = [key for key, times in keys.items() if times > 1]
+    if twice:
+        raise InputError(f"`{argument}` has two entries for {twice[0]!r}")
+    for key, value in entries:
+        if not isinstance(value, str):
+            raise InputError(f"`{argument}` must give element symbols, got {value!r} for {key!r}")
     return {key.strip(): _symbol(value.strip(), key, argument) for key, value in entries}
 
 
@@ -182,6 +193,12 @@ def assign(kinds: Sequence[Kind], types: Mapping[str, str], option: str = "types
     if unknown:
         notes.append(_of_stand_ins([(kinds[k], numbers[k]) for k in unknown], option))
     dropped = [kinds[k].shown for k, z in enumerate(numbers) if z == 0 and not _is_asked(kinds[k], types)]
+    named = {word for kind in kinds for word in (kind.key, kind.name)}
+    absent = [key for key in types if key not in named and key != ANY_TYPE]
+    if absent and not types.keys() & named:
+        notes.append(
+            f"`{option}` names {_several('type', absent)}, which {'is' if len(absent) == 1 else 'are'} not here"
+        )
     if dropped:
         notes.append(
             f"{_several('type', dropped)} left out as sites without mass; `{option}` says what they are"

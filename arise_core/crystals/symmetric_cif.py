@@ -10,7 +10,8 @@ from ase.io import read
 #: Loops of symmetry operations, in old and new dictionaries.
 OPERATIONS = ("_symmetry_equiv_pos", "_space_group_symop")
 GROUP = re.compile(
-    r"^\s*_(?:symmetry|space_group)_(?:space_group_)?(?:name_H-M(?:_alt)?|Int_Tables_number|IT_number|name_Hall)"
+    r"^\s*_(?:symmetry|space_group)_(?:space_group_)?(?:name_H-M(?:_alt|_ref)?|Int_Tables_number|IT_number|name_Hall"
+    r"|magn\.number_BNS)"
     r"\s+(\S.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -20,22 +21,29 @@ NO_SYMMETRY = frozenset({"p1", "1", "?", "."})
 MOST = 5_000_000
 
 
-def atoms_of_unlisted_symmetry(path: str) -> int | None:
-    """Atoms in the cell of a CIF file that names a space group but lists none of its operations.
-
-    None for files that list them, have none, or cannot be read.
-    """
+def lists_no_operations(path: str) -> bool:
+    """Whether a CIF file names a space group other than P 1 and lists none of its operations."""
     try:
         with Path(path).open(encoding="utf-8", errors="replace") as file:
             text = file.read(MOST)
     except OSError:
-        return None
+        return False
     if any(word in text.lower() for word in OPERATIONS):
-        return None
+        return False
     groups = {re.sub(r"[\s'\"]", "", found).lower() for found in GROUP.findall(text)}
-    if not groups - NO_SYMMETRY:
+    return bool(groups - NO_SYMMETRY)
+
+
+def atoms_of_unlisted_symmetry(path: str) -> int | None:
+    """Atoms in the cell of a CIF file that names a space group but lists none of its operations, as ASE reads it.
+
+    None for files that list them, have none, or cannot be read.
+    """
+    if not lists_no_operations(path):
         return None
     try:
-        return len(read(path, format="cif"))
+        atoms = read(path, format="cif")
     except Exception:  # the reader raises anything
         return None
+    group = atoms.info.get("spacegroup")
+    return None if group is None or group.no == 1 else len(atoms)  # the reader did not find the group

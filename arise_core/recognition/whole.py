@@ -83,7 +83,7 @@ def describe_wholes(materials: Sequence[Material], model: Model, min_atoms: int)
     """Descriptors of structures as a whole, (n, n_features); NaN, and a warning, for open ones with too few atoms."""
     features = np.full((len(materials), model.descriptor.n_features), np.nan)
     for k, material in enumerate(materials):
-        if is_large_enough(material.structure, min_atoms):
+        if is_large_enough(material.body, min_atoms):
             features[k] = describe(material, model.descriptor)
         else:
             warnings.warn(
@@ -95,5 +95,8 @@ def describe_wholes(materials: Sequence[Material], model: Model, min_atoms: int)
 
 
 def is_large_enough(structure: Structure, min_atoms: int) -> bool:
-    """Whether a structure as a whole has enough atoms for a prediction: periodic ones always have."""
+    """Whether a body as a whole has enough atoms for a prediction: periodic ones always have.
+
+    A molecule in vacuum is not periodic, whatever the cell is that a code wanted for it.
+    """
     return bool(structure.pbc.any()) or len(structure) >= min_atoms

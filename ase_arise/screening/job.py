@@ -117,7 +117,7 @@ def _material(entry: Entry, job: Order) -> Material:
         raise InputError(entry.error)
     material = to_material(entry.atoms, types=job.types)
     least = job.settings.map.min_atoms
-    if not is_large_enough(material.structure, least):
+    if not is_large_enough(material.body, least):
         raise InputError(f"{len(material)} atoms, fewer than `min_atoms` ({least})")
     return material
 

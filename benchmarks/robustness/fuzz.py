@@ -19,7 +19,7 @@ from benchmarks.robustness.worker import ANSWER, CRASH, ERROR, HANG, MEMORY, TRA
 #: Processor time for one file, s (each process has one thread), and resident memory above that before, GiB.
 SECONDS, GIB = 10.0, 2.0
 #: A process that waits for nothing has this many times as long, by the clock.
-PATIENCE = 12
+PATIENCE = 4
 #: The first file also waits for imports and for loops to be compiled.
 FIRST_SECONDS = 240.0
 _LOOK_EVERY = 0.05

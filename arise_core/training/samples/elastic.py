@@ -102,7 +102,7 @@ def strained(
 ) -> Crystal:
     """A class under random strain that makes no other class of it."""
     others = descriptors(tuple(known), settings)[[c.label != crystal.label for c in known]]
-    number = own.candidates if rng.random() < own.beside else 1
+    number = own.candidates if own.beside and rng.random() < own.beside else 1
     best, nearest = crystal.unit, np.inf
     while number > 0:
         unit = builders.deformed(crystal.unit, random_deformation(own, rng))
