@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import signal
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points, version
@@ -21,6 +22,7 @@ from arise_cli.console import FAILED, INTERRUPTED, TERMINATED, say
 from arise_core.errors import AriseError
 
 ENTRY_POINTS = "arise.commands"
+_shown_by_python = warnings.showwarning
 
 
 #: What the system says of a disk that takes no more.
@@ -122,7 +124,16 @@ def main() -> None:
     """Entry point of the console script."""
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
         point.load()(app)
+    warnings.showwarning = _said_in_a_line
     app()
+
+
+def _said_in_a_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """A warning of ours as a user needs it; others as Python shows them."""
+    if category is UserWarning:
+        typer.echo(f"arise: {message}", err=True)
+    else:
+        _shown_by_python(message, category, *where, **more)
 
 
 def _version(show: bool) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from arise_core.geometry.structure import Structure
     from ase_arise.reading import Reader
 
+    Found = tuple[Structure, tuple[str, ...]]
+
 #: Time that OVITO has for a small file, with its import.
 SECONDS = 60.0
 
@@ -43,7 +45,7 @@ def chosen_reader(name: str, kind: str) -> Reader:
     return Reader(format=kind, other=other, only_other=name == "ovito")
 
 
-def by_ovito(path: str) -> Iterator[Structure]:
+def by_ovito(path: str) -> Iterator[Found]:
     """All frames of a file as OVITO reads them, in a process of their own: damaged files hang OVITO, or end it.
 
     Raises:
@@ -59,7 +61,7 @@ def by_ovito(path: str) -> Iterator[Structure]:
             raise WorkError(f"it did not end within {seconds:.0f} s") from error
 
 
-def _read(path: str) -> list[Structure]:
+def _read(path: str) -> list[Found]:
     from ovito_arise.frames import read_structures
 
     return list(read_structures(path))

@@ -28,8 +28,8 @@ from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
 from ase_arise.named import frames_of, is_symbol_missing
 
-#: Reads all frames of a file as structures.
-OtherReader = Callable[[str], Iterator[arise.Structure]]
+#: Reads all frames of a file, as structures with notes on what was assumed of them.
+OtherReader = Callable[[str], Iterator[tuple[arise.Structure, tuple[str, ...]]]]
 #: Formats that are cut into frames here.
 XYZ, DUMP, DATA = "extxyz", "lammps-dump-text", "lammps-data"
 #: Bytes at the begin of a file by which its format is known.
@@ -168,8 +168,10 @@ def _by_other(path: str, reader: Reader, chosen: slice, tried: str) -> Iterator[
         raise InputError(f"file {path!r} cannot be read by {reader.name}: it is not installed")
     number = 0
     try:
-        structures = list(reader.other(path))[chosen]
-        for number, structure in enumerate(structures):
+        found = list(reader.other(path))[chosen]
+        for note in dict.fromkeys(note for _, notes in found for note in notes):
+            warnings.warn(f"file {path!r}: {note}", stacklevel=2)
+        for number, (structure, _) in enumerate(found):
             atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
             yield Frame(number + (chosen.start or 0 if (chosen.start or 0) > 0 else 0), atoms)
     except Exception as error:  # as ASE's

@@ -23,6 +23,8 @@ from ovito_arise.parameters import OPTION
 
 #: Property of particles with the share of a site that an atom takes, or each element of it.
 OCCUPANCY = "Occupancy"
+#: Note on a cell that OVITO knows as flat.
+OF_TWO_DIMENSIONS = "the cell is two-dimensional: taken as a layer, open along z"
 #: How the comment of an extended XYZ file begins an entry that is neither number nor text.
 JSON = "_JSON"
 
@@ -76,7 +78,8 @@ def to_atoms(
     matrix = np.asarray(data.cell)  # (3, 4): cell vectors are columns, the origin is the last one
     origin = matrix[:, 3].copy()
     structure = Structure(positions - origin, numbers, _usable(matrix[:, :3].T, pbc), pbc)
-    return Analysed(Material(structure, species.notes), origin, selected)
+    flat = (OF_TWO_DIMENSIONS,) if data.cell.is2D and data.cell.pbc[2] else ()
+    return Analysed(Material(structure, (*species.notes, *flat)), origin, selected)
 
 
 def to_collection(structure: Structure, radius: float | None = None) -> DataCollection:

@@ -36,8 +36,8 @@ def wait_for_frames(source: FileSource) -> int:
     return source.num_frames
 
 
-def read_structures(name: str) -> Iterator[Structure]:
-    """All frames of a file that OVITO's readers read, as structures.
+def read_structures(name: str) -> Iterator[tuple[Structure, tuple[str, ...]]]:
+    """All frames of a file that OVITO's readers read: structures, and notes on what was assumed of them.
 
     Raises:
         RuntimeError, ValueError: OVITO cannot read it, or says nothing of its elements.
@@ -45,4 +45,8 @@ def read_structures(name: str) -> Iterator[Structure]:
     pipeline = import_file(name)
     assert isinstance(pipeline.source, FileSource)
     for frame in range(wait_for_frames(pipeline.source)):
-        yield to_atoms(pipeline.compute(frame), {}).material.structure
+        material = to_atoms(pipeline.compute(frame), {}).material
+        notes = (
+            note.partition("; `")[0] for note in material.given_notes
+        )  # without what the modifier offers
+        yield material.structure, tuple(notes)

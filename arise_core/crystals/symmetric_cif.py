@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from ase import Atoms
 from ase.io import read
 
 #: Loops of symmetry operations, in old and new dictionaries.
@@ -44,6 +45,8 @@ def atoms_of_unlisted_symmetry(path: str) -> int | None:
     try:
         atoms = read(path, format="cif")
     except Exception:  # the reader raises anything
+        return None
+    if not isinstance(atoms, Atoms):
         return None
     group = atoms.info.get("spacegroup")
     return None if group is None or group.no == 1 else len(atoms)  # the reader did not find the group

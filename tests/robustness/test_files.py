@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import ase.db
+import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
@@ -80,6 +81,25 @@ def test_a_run_cut_off_in_its_last_frame(tmp_path, make):
     assert "3 whole frames before it are kept" in row.arise_error
 
 
+def test_a_run_cut_off_in_the_last_line(tmp_path):
+    text = io.StringIO()
+    ase.io.write(text, [copper()] * 3, format="extxyz")
+    path = tmp_path / "cut.xyz"
+    path.write_text(text.getvalue().rstrip()[:-20])
+    with pytest.warns(
+        UserWarning, match="the file ends in the last line of frame 2; 2 whole frames before it"
+    ):
+        assert len(list(frames(path))) == 2
+
+
+def test_a_trajectory_of_ase_cut_off(tmp_path):
+    path = tmp_path / "cut.traj"
+    ase.io.write(path, [copper()] * 3)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.warns(UserWarning, match="2 whole frames before it are kept"):
+        assert len(list(frames(path))) == 2
+
+
 def test_a_run_cut_off_on_the_command_line(tmp_path):
     path = cut_off(tmp_path / "cut.dump")
     with pytest.warns(UserWarning, match="3 whole frames"):
@@ -135,14 +155,16 @@ def test_names_with_an_at(tmp_path):
 
 
 def other_reader(path):
-    yield arise.Structure(copper().positions, copper().numbers, copper().cell[:], True)
+    yield arise.Structure(copper().positions, copper().numbers, copper().cell[:], True), ("a note",)
 
 
 def test_another_reader_where_ase_fails(tmp_path):
     (tmp_path / "cu.what").write_text("nothing known\n")
-    (read,) = frames(tmp_path / "cu.what", Reader(other=other_reader))
+    with pytest.warns(UserWarning, match=r"cu\.what': a note"):
+        (read,) = frames(tmp_path / "cu.what", Reader(other=other_reader))
     assert len(read) == 108
-    (first,) = frames(data_file(tmp_path / "cu.data"), Reader(other=other_reader, only_other=True))
+    with pytest.warns(UserWarning, match="a note"):
+        (first,) = frames(data_file(tmp_path / "cu.data"), Reader(other=other_reader, only_other=True))
     assert "id" not in first.arrays  # not ASE's
 
 

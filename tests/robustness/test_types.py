@@ -272,3 +272,21 @@ def test_a_cif_whose_symmetry_ovito_does_not_know(tmp_path, model):
     with pytest.raises(InputError, match="lists no symmetry operations, and OVITO has 1 of its 4 atoms"):
         through_ovito(tmp_path / "group.cif", model)
     assert through_command_line(tmp_path / "group.cif").label == "fcc_Cu_A_cF4_225_a"
+
+
+@pytest.mark.parametrize(
+    ("types", "message"),
+    [
+        ("Cu=Ni,Cu=Al", "two entries for 'Cu'"),
+        ({1: None}, "got None for '1'"),
+        (5, "must be a mapping or a text"),
+    ],
+)
+def test_types_that_say_nothing(types, message):
+    with pytest.raises((InputError, TypeError), match=message):
+        parse_types(types)
+
+
+def test_types_that_are_not_there_are_said():
+    _, notes = said(Kind("1", "Cu"), types="7=Ni")
+    assert notes == ("`types` names type 7, which is not here",)
