@@ -63,7 +63,7 @@ def register(app: typer.Typer) -> None:
 
 @takes(SamplingSettings, MapSettings, only=("passes", "seed", "min_atoms"))
 def classify_files(
-    files: Annotated[list[str], typer.Argument(help="Files that ASE reads; `md.xyz@-10:` picks frames.")],
+    files: Annotated[list[str], typer.Argument(help="Files that ASE or OVITO reads; `md.xyz@-10:` picks frames.")],
     model: ModelOption = DEFAULT_MODEL,
     top: Top = 1,
     as_json: Json = False,
@@ -95,7 +95,7 @@ def classify_files(
 @takes(MapSettings, SamplingSettings, tolerance=MAP_TOLERANCE)
 def map_file(
     file: Annotated[
-        str, typer.Argument(help="File that ASE reads; `md.xyz@0` picks a frame (default: last).")
+        str, typer.Argument(help="File that ASE or OVITO reads; `md.xyz@0` picks a frame (default: last).")
     ],
     model: ModelOption = DEFAULT_MODEL,
     top: Top = TOP,
@@ -151,7 +151,7 @@ def map_file(
 @takes(MapSettings, only=("min_atoms",))
 def compare_files(
     structures: Annotated[
-        list[str], typer.Argument(help="Files that ASE reads (all frames), or classes by name, such as fcc.")
+        list[str], typer.Argument(help="Files that ASE or OVITO reads (all frames), or classes by name, such as fcc.")
     ],
     model: ModelOption = DEFAULT_MODEL,
     types: TypesOption = "",

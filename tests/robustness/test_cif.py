@@ -1,4 +1,4 @@
-"""CIF files as programs write them: groups that a reader does not look at, names that are no elements, unknown shares."""
+"""CIF files as programs write them: groups that readers do not look at, names that are no elements, unknown shares."""
 
 import pytest
 from ovito.io import import_file
