@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
     Found = tuple[Structure, tuple[str, ...]]
 
-#: Time that OVITO has for a small file, with its import.
-SECONDS = 60.0
+#: Time that OVITO has for a small file, with its import: where ASE failed, and where it was asked for.
+SECONDS_AFTER_ASE, SECONDS = 8.0, 60.0
 
 
 def chosen_reader(name: str, kind: str) -> Reader:
@@ -41,19 +42,24 @@ def chosen_reader(name: str, kind: str) -> Reader:
         raise typer.BadParameter("OVITO is not installed: `pip install ovito`", param_hint="--reader")
     if name == "ovito" and kind:
         raise typer.BadParameter("is for ASE; OVITO tells formats by itself", param_hint="--format")
-    other = None if name == "ase" or kind or not there else by_ovito
+    seconds = SECONDS if name == "ovito" else SECONDS_AFTER_ASE
+    other = None if name == "ase" or kind or not there else partial(by_ovito, seconds=seconds)
     return Reader(format=kind, other=other, only_other=name == "ovito")
 
 
-def by_ovito(path: str) -> Iterator[Found]:
+def by_ovito(path: str, seconds: float = SECONDS) -> Iterator[Found]:
     """All frames of a file as OVITO reads them, in a process of their own: damaged files hang OVITO, or end it.
 
+    Args:
+        path: of the file.
+        seconds: that it may take, and a second more for each megabyte.
+
     Raises:
-        WorkError: it takes longer than `SECONDS`, and a second more for each megabyte.
+        WorkError: it takes longer.
         FileError: the process died.
         Exception: whatever OVITO raises.
     """
-    seconds = SECONDS + Path(path).stat().st_size / 1e6
+    seconds += Path(path).stat().st_size / 1e6
     with processes(1) as pool:
         try:
             yield from pool.submit(_read, path).result(timeout=seconds)

@@ -63,7 +63,9 @@ def register(app: typer.Typer) -> None:
 
 @takes(SamplingSettings, MapSettings, only=("passes", "seed", "min_atoms"))
 def classify_files(
-    files: Annotated[list[str], typer.Argument(help="Files that ASE or OVITO reads; `md.xyz@-10:` picks frames.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Files that ASE or OVITO reads; `md.xyz@-10:` picks frames.")
+    ],
     model: ModelOption = DEFAULT_MODEL,
     top: Top = 1,
     as_json: Json = False,
@@ -151,7 +153,8 @@ def map_file(
 @takes(MapSettings, only=("min_atoms",))
 def compare_files(
     structures: Annotated[
-        list[str], typer.Argument(help="Files that ASE or OVITO reads (all frames), or classes by name, such as fcc.")
+        list[str],
+        typer.Argument(help="Files that ASE or OVITO reads (all frames), or classes by name, such as fcc."),
     ],
     model: ModelOption = DEFAULT_MODEL,
     types: TypesOption = "",
