@@ -22,7 +22,7 @@ from arise_cli.console import FAILED, INTERRUPTED, TERMINATED, say
 from arise_core.errors import AriseError
 
 ENTRY_POINTS = "arise.commands"
-_shown_by_python = warnings.showwarning
+_as_python_does = warnings.formatwarning
 
 
 #: What the system says of a disk that takes no more.
@@ -124,16 +124,17 @@ def main() -> None:
     """Entry point of the console script."""
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
         point.load()(app)
-    warnings.showwarning = _said_in_a_line
+    warnings.formatwarning = _in_a_line
     app()
 
 
-def _said_in_a_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-    """A warning of ours as a user needs it; others as Python shows them."""
-    if category is UserWarning:
-        typer.echo(f"arise: {message}", err=True)
-    else:
-        _shown_by_python(message, category, *where, **more)
+def _in_a_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:
+    """A warning of ours as a user needs it; others as Python writes them."""
+    return (
+        f"arise: {message}\n"
+        if category is UserWarning
+        else _as_python_does(message, category, *where, **more)
+    )
 
 
 def _version(show: bool) -> None:

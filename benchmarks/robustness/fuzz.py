@@ -24,9 +24,7 @@ PATIENCE = 4
 FIRST_SECONDS = 240.0
 _LOOK_EVERY = 0.05
 _PAGE, _TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
-_THREADS = dict.fromkeys(
-    ("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OVITO_THREAD_COUNT"), "1"
-)
+_THREADS = dict.fromkeys(("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
 @dataclass(frozen=True)
