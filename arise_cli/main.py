@@ -22,13 +22,12 @@ from arise_cli.console import FAILED, INTERRUPTED, TERMINATED, say
 from arise_core.errors import AriseError
 
 ENTRY_POINTS = "arise.commands"
-_as_python_does = warnings.formatwarning
-
-
 #: What the system says of a disk that takes no more.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 #: How torch tells on a CPU that there is no memory left, in a RuntimeError.
 NO_MEMORY = "DefaultCPUAllocator"
+
+_as_python_does = warnings.formatwarning
 
 
 class Terminated(KeyboardInterrupt):

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from arise_cli.console import print_table, say
+from arise_cli.console import check_places, print_table, say
 from arise_core.crystals.naming import short_name
-from arise_core.errors import ExistingFileError, InputError
+from arise_core.errors import InputError
 
 #: Width of the tables where the output is no terminal.
 WIDTH = 160
@@ -65,10 +65,7 @@ def convert_model(
     from arise_core.training.export import write_safe
 
     target = file.with_suffix(".safetensors")
+    check_places([target], overwrite)
     found = read_script(file)
-    if target.exists() and not overwrite:
-        raise ExistingFileError(
-            f"{str(target)!r} exists; nothing was changed. Use `--overwrite` to replace it"
-        )
     write_safe(found, target)
     say(f"{target}: {found.card.name}, {len(found.card.classes)} classes")

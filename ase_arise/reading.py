@@ -147,14 +147,12 @@ def read_frames(name: str, reader: Reader, behind: int = 0) -> Iterator[Frame]:
     _refuse_hollow(path)
     if not reader.only_other:
         try:
-            first: Frame | None = None
-            for frame in _by_ase(path, reader, chosen):
-                if first is None and frame.atoms is None and not frame.cut and reader.other is not None:
-                    first, tried = frame, frame.error
+            for k, frame in enumerate(_by_ase(path, reader, chosen)):
+                if k == 0 and frame.atoms is None and not frame.cut and reader.other is not None:
+                    tried = frame.error
                     break
                 yield frame
-                first = frame
-            if not tried:
+            else:
                 return
         except OSError as error:
             if isinstance(error, FileNotFoundError):
@@ -173,7 +171,7 @@ def _by_other(path: str, reader: Reader, chosen: slice, tried: str) -> Iterator[
             warnings.warn(f"file {path!r}: {note}", stacklevel=2)
         for number, (structure, _) in enumerate(found):
             atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
-            yield Frame(number + (chosen.start or 0 if (chosen.start or 0) > 0 else 0), atoms)
+            yield Frame(number + max(chosen.start or 0, 0), atoms)
     except Exception as error:  # as ASE's
         reason = f"{reader.name}'s reader: {_reason(error)}"
         yield Frame(number, None, f"{tried}; {reason}" if tried else reason)

@@ -15,7 +15,7 @@ from arise_core import Structure
 from arise_core.crystals.elements import SYMBOLS
 from arise_core.crystals.occupancy import KINDS, TOLERANCE, are_contents, sites_of_kinds
 from arise_core.crystals.species import ANY_TYPE, Assigned, Kind, assign
-from arise_core.crystals.symmetric_cif import atoms_of_unlisted_symmetry, lists_no_operations
+from arise_core.crystals.symmetric_cif import atoms_in_cell, lists_no_operations
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.material import Material
@@ -212,7 +212,7 @@ def _check_symmetry(data: DataCollection) -> None:
     """
     source = data.attributes.get("SourceFile")
     if isinstance(source, str) and source.lower().endswith(".cif") and lists_no_operations(source):
-        whole = atoms_of_unlisted_symmetry(source)
+        whole = atoms_in_cell(source)
         if whole is None or whole > data.particles.count:
             of = "its" if whole is None else f"its {whole}"
             raise InputError(

@@ -35,13 +35,8 @@ def lists_no_operations(path: str) -> bool:
     return bool(groups - NO_SYMMETRY)
 
 
-def atoms_of_unlisted_symmetry(path: str) -> int | None:
-    """Atoms in the cell of a CIF file that names a space group but lists none of its operations, as ASE reads it.
-
-    None for files that list them, have none, or cannot be read.
-    """
-    if not lists_no_operations(path):
-        return None
+def atoms_in_cell(path: str) -> int | None:
+    """Atoms in the cell of a CIF file as ASE reads it; None if it cannot, or did not find the space group."""
     try:
         atoms = read(path, format="cif")
     except Exception:  # the reader raises anything
@@ -49,4 +44,4 @@ def atoms_of_unlisted_symmetry(path: str) -> int | None:
     if not isinstance(atoms, Atoms):
         return None
     group = atoms.info.get("spacegroup")
-    return None if group is None or group.no == 1 else len(atoms)  # the reader did not find the group
+    return None if group is None or group.no == 1 else len(atoms)

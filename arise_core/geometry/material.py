@@ -100,7 +100,7 @@ class Material:
         """The structure, in an equivalent cell with short vectors if its own is strongly skewed."""
         given = self.structure
         cell = unskewed(given.complete_cell, given.pbc) if given.cell.any() else given.complete_cell
-        if cell is given.complete_cell or np.array_equal(cell, given.complete_cell):
+        if np.array_equal(cell, given.complete_cell):
             return given
         return Structure(given.positions, given.numbers, cell, given.pbc)
 
@@ -124,10 +124,7 @@ class Material:
 
     @cached_property
     def _opened(self) -> tuple[Structure, FloatArray]:
-        """The structure without vacuum, and the fraction at which each opened direction is cut, NaN along all others.
-
-        (3,).
-        """
+        """The structure without vacuum, and the fraction at which each direction is cut, (3,), NaN if it is not."""
         body, cut = _without_vacuum(*self._base, lambda: self._first_spacing)
         return body, cut if self._layer is None else np.where(np.isnan(cut), self._layer[1], cut)
 

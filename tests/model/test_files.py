@@ -27,24 +27,6 @@ from benchmarks.robustness.model_files import archive_of, joined, members, parts
 from .small import N_CLASSES, SETTINGS, make_card, make_network
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model")
-    net = make_network()
-    export(net, make_card(net), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def safe(folder):
-    return (folder / "model.safetensors").read_bytes()
-
-
-@pytest.fixture(scope="module")
-def script(folder):
-    return (folder / "model.pt").read_bytes()
-
-
 def refused(tmp_path, content, message, name="model.safetensors"):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ModelError, match=message):

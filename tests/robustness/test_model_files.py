@@ -29,24 +29,6 @@ from tests.model.small import SETTINGS, make_card, make_network
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model")
-    net = make_network()
-    export(net, make_card(net), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def safe(folder):
-    return (folder / "model.safetensors").read_bytes()
-
-
-@pytest.fixture(scope="module")
-def script(folder):
-    return (folder / "model.pt").read_bytes()
-
-
-@pytest.fixture(scope="module")
 def place(tmp_path_factory):
     return tmp_path_factory.mktemp("marker") / "ran"
 

@@ -14,19 +14,8 @@ from arise_core.training.edit_classes import AddSettings, add_classes_steps
 from arise_core.training.recipe import parse_recipe
 from arise_core.training.train import gather_steps, train, train_steps
 from arise_core.training.tune import TuneSettings, tune, tune_steps
+from benchmarks.robustness.works import RECIPE
 
-RECIPE = parse_recipe(
-    {
-        "name": "three",
-        "classes": ["fcc", "bcc", "diamond"],
-        "samples": {
-            "kind": "perturbed", "pristine": 2, "whole": 6, "boxes": 0, "alloys": 0, "close_packed_alloys": 0,
-            "disorder": 0,
-        },
-        "network": {"inputs": "standardised", "hidden": [16]},
-        "fit": {"epochs": 3, "batch_size": 8},
-    }
-)  # fmt: skip
 SEARCH = TuneSettings(
     trials=3,
     layers=(1, 2),
