@@ -31,6 +31,8 @@ class Ordering(Table):
         scattered: share of the samples whose random sites are everywhere; in the others they are beyond a plane.
         same: share of the samples whose random sites keep the composition of the ordered structure.
         minority: range of the share of the first element on the random sites of the others.
+        strained: share of the samples that are stretched along c, of the structures whose c / a differs much from
+            material to material (`samples.strains.along_c`).
     """
 
     ordered: float = share(0.6)
@@ -39,6 +41,7 @@ class Ordering(Table):
     scattered: float = share(0.5)
     same: float = share(0.5)
     minority: tuple[float, float] = span(0.05, 0.5, least=0)
+    strained: float = share(0.0)
 
 
 def partly_ordered(own: Ordering, has_lattice: bool, rng: Generator) -> tuple[Decorate, bool]:
@@ -75,8 +78,11 @@ def _make(crystal: Crystal, task: Task[Ordering], rng: Generator) -> tuple[Float
     lattice = LATTICE_OF[crystal.label]
     has_lattice = lattice is not None and any(c.label == lattice for c in task.known)
     decorate, ordered = partly_ordered(task.own, has_lattice, rng)
+    unit, strains = crystal.unit, task.common.strains
+    if crystal.label in strains.along_c and task.own.strained and rng.random() < task.own.strained:
+        unit = builders.stretched(unit, unit.cell[2], rng.uniform(*strains.of(crystal.label)))
     atoms = task.common.decidable_atoms
-    features = task.common.box(crystal.unit, task.descriptor, rng, atoms=atoms, decorate=decorate)
+    features = task.common.box(unit, task.descriptor, rng, atoms=atoms, decorate=decorate)
     return features, crystal.label if ordered or lattice is None else lattice
 
 
