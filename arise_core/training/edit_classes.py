@@ -294,7 +294,7 @@ def reduced(
         "whole": settings.replay_whole,
         "boxes": settings.replay_boxes,
         "disorder": settings.replay_disorder,
-        **dict.fromkeys(("few_disordered", "ionic", "gas"), settings.replay_disorder // 3),
+        **dict.fromkeys(("few_disordered", "ionic", "gas", "glassy_sheets"), settings.replay_disorder // 3),
         **dict.fromkeys(NEITHER, 0),
         **dict.fromkeys(("close_packed_alloys", "ordering", "faults"), more),
         **dict.fromkeys(REAL, few // 4),

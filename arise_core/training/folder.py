@@ -102,6 +102,6 @@ def default_recipe(n_classes: int, settings: FolderSettings) -> Recipe:
     samples = recipe.samples
     assert isinstance(samples, PerturbedSamples), "the default model is made of perturbed samples"
     least = {"disorder": settings.disorder, "unknown": settings.unknown}
-    least |= dict.fromkeys(("few_disordered", "ionic", "gas", "relatives", "other_tubes"), 0)
+    least |= dict.fromkeys(("few_disordered", "ionic", "gas", "glassy_sheets", "relatives", "other_tubes"), 0)
     counts = {k: max(n, samples.counts[k] * n_classes // 108) for k, n in least.items()}
     return replace(recipe, samples=replace(samples.with_counts(counts), box_factors={}))

@@ -4,15 +4,16 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from arise_core.crystals.crystal import Crystal, prototype_crystals, selected
-from arise_core.crystals.naming import UNKNOWN
+from arise_core.crystals.naming import DISORDERED, UNKNOWN
 from arise_core.errors import InputError
 from arise_core.geometry import builders
 from arise_core.geometry import sheets as made_of
 from arise_core.settings import DescriptorSettings
 from arise_core.training.recipe import parse_recipe
-from arise_core.training.samples import other_tubes, sheets
+from arise_core.training.samples import glassy_sheets, other_tubes, sheets
 from arise_core.training.samples.common import Common
 from arise_core.training.samples.kind import Task
 from arise_core.training.samples.noise import Noise
@@ -263,3 +264,35 @@ def test_numbers_stand_in_recipes():
 def test_bad_numbers(settings, bad):
     with pytest.raises(InputError, match=f"`{next(iter(bad))}` must be"):
         settings(**bad)
+
+
+def second_neighbours(sheet):
+    """Median over the atoms in the middle: how much the distances of the second neighbours scatter, over a bond."""
+    x = sheet.positions - sheet.positions.mean(axis=0)
+    middle = np.linalg.norm(x, axis=1) < 0.5 * np.linalg.norm(x, axis=1).max()
+    return np.median(cKDTree(x).query(x[middle], 10)[0][:, 4:].std(axis=1)) / 1.42
+
+
+def test_glassy_sheets_have_no_order_in_their_rings(monkeypatch):
+    seen = []
+    monkeypatch.setattr(glassy_sheets, "describe", lambda s, *_: seen.append(s) or np.zeros(3))
+    monkeypatch.setattr(glassy_sheets, "boxed", lambda s, *_: seen.append(s) or np.zeros(3))
+    own = glassy_sheets.GlassySheets(micrograph=0.0, noise=STILL, box_atoms=(80, 500))
+    for seed in range(12):
+        assert glassy_sheets.GLASSY_SHEETS.make(task(own), np.random.default_rng(seed))[1] == DISORDERED
+    assert min(second_neighbours(s) for s in seen) > 0.07
+    few = dataclasses.replace(PLAIN, strength=Defects(turned=(0.01, 0.01)), whole=1.0)
+    assert (
+        second_neighbours(
+            sheets.whole_sheet(unit("graphene"), few, np.random.default_rng(0), {sheets.TURNED})
+        )
+        < 0.02
+    )
+
+
+@pytest.mark.parametrize("whole", [0.0, 1.0])
+def test_samples_of_glassy_sheets_are_disordered(whole):
+    own = glassy_sheets.GlassySheets(whole=whole)
+    features, label = glassy_sheets.GLASSY_SHEETS.make(task(own), np.random.default_rng(1))
+    assert label == DISORDERED
+    assert np.isfinite(features).all()

@@ -13,6 +13,7 @@ from arise_core.training.samples.elastic import ELASTIC
 from arise_core.training.samples.faults import FAULTS
 from arise_core.training.samples.few_atoms import FEW_ATOMS, FEW_DISORDERED
 from arise_core.training.samples.gas import GAS
+from arise_core.training.samples.glassy_sheets import GLASSY_SHEETS
 from arise_core.training.samples.hot import HOT
 from arise_core.training.samples.impurities import IMPURITIES
 from arise_core.training.samples.interfaces import INTERFACES
@@ -44,6 +45,7 @@ ROUNDS: tuple[tuple[AnyKind, ...], ...] = (
     (OTHER_TUBES,),
     (IONIC,),
     (GAS,),
+    (GLASSY_SHEETS,),
 )
 
 

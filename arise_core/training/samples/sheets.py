@@ -134,12 +134,12 @@ class Sheets(Table):
     flakes: Flakes = field(default_factory=Flakes, metadata=AS_DETAIL)
 
 
-def whole_sheet(unit: Structure, own: Sheets, rng: Generator) -> Structure:
-    """A flake or a periodic sheet of a layer with defects and noise."""
+def whole_sheet(unit: Structure, own: Sheets, rng: Generator, defects: set[str] | None = None) -> Structure:
+    """A flake or a periodic sheet of a layer with defects, random ones if left out, and noise."""
     f = own.flakes
     low, high = np.log(f.atoms)
     n_atoms = round(np.exp(rng.uniform(low, high))) + f.periods * len(unit)
-    defects = random_defects(unit, own, rng)
+    defects = random_defects(unit, own, rng) if defects is None else defects
     if BOUNDARY not in defects and rng.random() < f.periodic:
         return finished(damaged(_periodic(unit, n_atoms), defects, own, rng), defects, own, rng)
     d = builders.nearest_neighbour_distance(unit)
@@ -155,9 +155,11 @@ def whole_sheet(unit: Structure, own: Sheets, rng: Generator) -> Structure:
     return finished(damaged(sheet, defects, own, rng), defects, own, rng)
 
 
-def sheet_around_box(unit: Structure, edges: FloatArray, own: Sheets, rng: Generator) -> Structure:
-    """A sheet with defects and noise that is larger than a box about the origin."""
-    defects = random_defects(unit, own, rng)
+def sheet_around_box(
+    unit: Structure, edges: FloatArray, own: Sheets, rng: Generator, defects: set[str] | None = None
+) -> Structure:
+    """A sheet with defects, random ones if left out, and noise that is larger than a box about the origin."""
+    defects = random_defects(unit, own, rng) if defects is None else defects
     half = edges[:2] / 2
     margin = own.around * builders.nearest_neighbour_distance(unit)
     offset = rng.uniform(*own.strength.off_box) * half.min()
