@@ -16,7 +16,7 @@ BLOCK = 32
 SETTLED = 3.0
 #: A label that (nearly) all passes agree on is settled when its margin is this many standard deviations over passes
 #: from zero: rare passes with another label, which may not have come yet, would carry much mutual information.
-RARE = 4.0
+RARE = 6.0
 #: Passes with another label that are enough to judge by their number.
 SEEN = 10
 
