@@ -272,7 +272,7 @@ def test_a_label_that_rare_passes_may_change_is_not_settled():
         return bool(statistics.settled(np.array([0]), 0.01, None)[0])
 
     assert settled(1.0, 0)
-    assert not settled(2.0, 0)
+    assert not settled(2.5, 0)
     assert not settled(5.0, 0)
     assert not settled(5.0, 2)
     assert settled(5.0, 15)
