@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 import arise_core as arise
 from arise_core import Structure
@@ -19,6 +20,8 @@ COPPER = 3.615 / np.sqrt(2)  # Å, nearest neighbours
 NANOCRYSTALS = ((30.0, 8), (50.0, 4))
 PRECIPITATE = 8.0  # Å, radius
 ALUMINIUM = 0.25  # share in the disordered fcc
+#: Radius over the lattice constant, and how many neighbours are within it.
+SHELLS = {"fcc": (0.85, 12), "bcc": (1.2, 14)}
 CUBIC, HEXAGONAL = 1, 2  # surroundings of a close-packed layer
 
 
@@ -33,11 +36,12 @@ def cubic_cell(name: str) -> Structure:
     return from_atoms(unit_cell(next(m for m in read_table()[0] if m.name == name)))
 
 
-def face_distance(positions: np.ndarray, seeds: np.ndarray, edge: float) -> np.ndarray:
-    """Distance of points (n, 3) to the nearest face of the Voronoi cell they lie in, (n,), Å; a periodic cube."""
+def grains(positions: np.ndarray, seeds: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
+    """Which Voronoi cell points (n, 3) lie in and their distance (Å) to its nearest face, (n,) each; a periodic cube."""
     shifts = np.array(list(np.ndindex(3, 3, 3))) - 1
     images = (seeds[:, None] + shifts * edge).reshape(-1, 3)
-    out = np.empty(len(positions))
+    owner = np.empty(len(positions), dtype=int)
+    distance = np.empty(len(positions))
     for k in range(0, len(positions), 4000):
         x = positions[k : k + 4000] % edge
         squares = ((x[:, None] - images[None]) ** 2).sum(axis=2)
@@ -45,22 +49,38 @@ def face_distance(positions: np.ndarray, seeds: np.ndarray, edge: float) -> np.n
         between = np.linalg.norm(images[own][:, None] - images[None], axis=2)
         squares -= squares.min(axis=1, keepdims=True)
         with np.errstate(divide="ignore", invalid="ignore"):
-            distance = np.where(between > 0, squares / (2 * between), np.inf)
-        out[k : k + 4000] = distance.min(axis=1)
-    return out
+            distance[k : k + 4000] = np.where(between > 0, squares / (2 * between), np.inf).min(axis=1)
+        owner[k : k + 4000] = own // len(shifts)
+    return owner, distance
 
 
-def nanocrystal(name: str, label: str, size: float, n: int, rng: np.random.Generator) -> Frame:
-    """Voronoi grains of a material of the table; `size` (Å) is the diameter of a sphere as large as the mean grain."""
+def complete(positions: np.ndarray, edge: float, owner: np.ndarray, shell: float, count: int) -> np.ndarray:
+    """Which atoms (n,) of a periodic cube have `count` others within `shell` Å, all of their own grain."""
+    pairs = cKDTree(positions % edge, boxsize=edge).query_pairs(shell, output_type="ndarray")
+    same = owner[pairs[:, 0]] == owner[pairs[:, 1]]
+    neighbours = np.bincount(pairs.ravel(), minlength=len(positions))
+    own = np.bincount(pairs[same].ravel(), minlength=len(positions))
+    return np.asarray((neighbours == count) & (own == count))
+
+
+def nanocrystal(name: str, lattice: str, size: float, n: int, rng: np.random.Generator) -> Frame:
+    """Voronoi grains of fcc or bcc of a row of the table; `size` (Å) is the diameter of a sphere as large as the mean.
+
+    `inside`: atoms with all their first neighbours, in bcc the second too, in their own grain; `depth`: distance to
+    the boundary, Å.
+    """
     edge = float(np.cbrt(n * np.pi / 6) * size)
     apart = 0.95 * edge / np.cbrt(n)
     seeds = builders.relieved(rng.uniform(0, edge, (n, 3)), edge, apart, 500)
     crystal = cubic_cell(name)
     ideal = builders.polycrystal([crystal] * n, (edge,) * 3, seeds=seeds, pbc=True, closest=0.8, rng=rng)
-    depth = face_distance(ideal.positions, seeds, edge)
+    owner, depth = grains(ideal.positions, seeds, edge)
+    reach, count = SHELLS[lattice]
+    inside = complete(ideal.positions, edge, owner, reach * float(crystal.cell[0, 0]), count)
     return Frame(
-        name=f"nanocrystal-{name}-{size / 10:g}nm", goal="nanocrystals", material=name, label=label,
-        structure=shaken(ideal, rng), facts={"size": size, "grains": n}, atoms={"depth": depth},
+        name=f"nanocrystal-{name}-{size / 10:g}nm", goal="nanocrystals", material=name,
+        label=arise.prototype(lattice).label, structure=shaken(ideal, rng), facts={"size": size, "grains": n},
+        atoms={"depth": depth, "inside": inside},
     )  # fmt: skip
 
 
@@ -150,7 +170,7 @@ def all_nanocrystals() -> Iterable[Frame]:
     rng = np.random.default_rng(14)
     for size, n in NANOCRYSTALS:
         for name, lattice in (("Cu", "fcc"), ("Fe", "bcc")):
-            yield nanocrystal(name, arise.prototype(lattice).label, size, n, rng)
+            yield nanocrystal(name, lattice, size, n, rng)
 
 
 def all_layers() -> Iterable[Frame]:

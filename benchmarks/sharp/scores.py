@@ -14,7 +14,6 @@ from benchmarks.sharp.methods import NOTHING, Answer
 from benchmarks.sharp.waves import fitted
 
 FAR = 6.0  # Å beyond the surface of a sphere: the melt or matrix by itself
-INSIDE = 3.0  # Å from the boundary at least: the first neighbours of an atom are of its grain
 BOUNDARY = 1.5  # Å from the boundary at most
 DOUBT = 0.1  # bit, from which a named atom is in doubt
 HCP = arise.prototype("hcp").label
@@ -63,8 +62,7 @@ def spheres(frame: Frame, answer: Answer) -> list[Row]:
 
 def nanocrystals(frame: Frame, answer: Answer) -> list[Row]:
     """Atoms in grains that are right, and atoms at boundaries that are in doubt."""
-    depth = frame.atoms["depth"]
-    inside, boundary = depth >= INSIDE, depth <= BOUNDARY
+    inside, boundary = frame.atoms["inside"], frame.atoms["depth"] <= BOUNDARY
     right = answer.labels == frame.label
     doubt = in_doubt(answer, frame.label)
     return [{

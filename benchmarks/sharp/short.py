@@ -52,7 +52,7 @@ def spheres() -> Frame:
 
 def nanocrystal() -> Frame:
     """Four grains."""
-    frame = built.nanocrystal("Cu", arise.prototype("fcc").label, 25.0, 4, np.random.default_rng(2))
+    frame = built.nanocrystal("Cu", "fcc", 25.0, 4, np.random.default_rng(2))
     return renamed(frame, "short-nanocrystal")
 
 
