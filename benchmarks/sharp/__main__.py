@@ -44,15 +44,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="small frames without molecular dynamics")
     parser.add_argument("--only", nargs="+", choices=GOALS, default=GOALS, metavar="GOAL")
     parser.add_argument("--method", nargs="+", metavar="NAME", help="some of the methods; default: all")
-    parser.add_argument("--again", nargs="*", default=[], metavar="NAME", help="methods to ask again; no name: all")
+    parser.add_argument("--again", nargs="*", metavar="NAME", help="methods to ask again; no name: all")
     given = parser.parse_args(arguments)
     model = arise.load_model(given.model)
     known = methods(model)
-    for name in [*(given.method or []), *given.again]:
+    for name in [*(given.method or []), *(given.again or [])]:
         if name not in known:
             parser.error(f"no method {name!r}; there are {', '.join(known)}")
     chosen = {name: known[name] for name in given.method or known}
-    again = set(given.again or known) if "--again" in (arguments or []) else set(given.again)
+    again = set() if given.again is None else set(given.again or known)
     home = given.frames or QUICK / ("sharp-quick" if given.quick else "sharp")
     out = given.out or (QUICK if given.quick else DOCS)
     kept = home / f"answers-{model.name}-{model.card.weights_sha256[:12]}"

@@ -37,7 +37,7 @@ def cubic_cell(name: str) -> Structure:
 
 
 def grains(positions: np.ndarray, seeds: np.ndarray, edge: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which Voronoi cell points (n, 3) lie in and their distance (Å) to its nearest face, (n,) each; a periodic cube."""
+    """Which Voronoi cell of a periodic cube points (n, 3) lie in, and how far from its faces (Å), (n,) each."""
     shifts = np.array(list(np.ndindex(3, 3, 3))) - 1
     images = (seeds[:, None] + shifts * edge).reshape(-1, 3)
     owner = np.empty(len(positions), dtype=int)

@@ -34,7 +34,9 @@ NAMES = {**PTM_CLASSES, ("BCC", "B2"): "CsCl"}
 class Answer:
     """What a method says of each atom."""
 
-    labels: np.ndarray  # (n_atoms,), of `arise_core.prototypes()`, `NOTHING` where it is none of them or rejected
+    labels: (
+        np.ndarray
+    )  # (n_atoms,), of `arise_core.prototypes()`, `NOTHING` where it is none of them or rejected
     doubt: np.ndarray | None = None  # (n_atoms,), bit; None if the method knows none
 
     def save(self, path: Path) -> None:

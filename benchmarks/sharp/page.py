@@ -114,11 +114,12 @@ Voronoi grains with diameters of 3 and 5 nm, displacements of {THERMAL:g} Å a c
 atoms whose first neighbours (in bcc also the second) are all there and of the same grain. At a boundary: within
 {BOUNDARY:g} Å of it. In doubt: rejected, without a class, of another class, or of {DOUBT:g} bit and more.""",
     "layers": f"""\
-Close-packed copper with displacements of {THERMAL:g} Å a coordinate. Band: five layers with hexagonal surroundings; lamella:
-six cubic layers between two twin planes. Cubic layers next to a hexagonal one do not count.""",
+Close-packed copper with displacements of {THERMAL:g} Å a coordinate. Band: five layers with hexagonal surroundings;
+lamella: six cubic layers between two twin planes. Cubic layers next to a hexagonal one do not count.""",
     "precipitates": f"""\
-Spheres of {PRECIPITATE:g} Å of L1_2 Ni3Al in random fcc Ni75Al25, of B2 NiAl in random bcc Ni50Al50, displacements of {THERMAL:g} Å a
-coordinate. Order in the matrix: atoms more than {FAR:g} Å from a precipitate with the class of the precipitate.""",
+Spheres of {PRECIPITATE:g} Å of L1_2 Ni3Al in random fcc Ni75Al25, of B2 NiAl in random bcc Ni50Al50, displacements of
+{THERMAL:g} Å a coordinate. Order in the matrix: atoms more than {FAR:g} Å from a precipitate with the class of the
+precipitate.""",
     "bulk": f"Simulated crystals at {HOT:g} T_m.",
 }  # fmt: skip
 
@@ -143,7 +144,9 @@ def counts(check: Check, part: str) -> bool:
 
 def by_radius(found: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order of the radius."""
-    order = sorted(range(len(found)), key=lambda k: (found.index[k][0], len(found.index[k][1]), found.index[k][1]))
+    order = sorted(
+        range(len(found)), key=lambda k: (found.index[k][0], len(found.index[k][1]), found.index[k][1])
+    )
     return found.iloc[order]
 
 
@@ -213,7 +216,12 @@ def draw(table: pd.DataFrame, path: Path) -> None:
         return
     materials = list(dict.fromkeys(found.index.get_level_values("case")))
     figure, axes = plt.subplots(
-        1, len(materials), figsize=(1.2 + 3.1 * len(materials), 3.4), sharey=True, squeeze=False, layout="constrained"
+        1,
+        len(materials),
+        figsize=(1.2 + 3.1 * len(materials), 3.4),
+        sharey=True,
+        squeeze=False,
+        layout="constrained",
     )
     for axis, material in zip(axes[0], materials, strict=True):
         rows = found.loc[material]

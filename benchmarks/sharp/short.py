@@ -45,9 +45,7 @@ def spheres() -> Frame:
     rng = np.random.default_rng(1)
     crystal = fcc(EDGE)
     structure, n, middles = with_spheres(melt(crystal, rng), crystal, RADII, rng)
-    return sphere_frame(
-        "short-spheres", "Cu", arise.prototype("fcc").label, structure, n, middles, RADII
-    )
+    return sphere_frame("short-spheres", "Cu", arise.prototype("fcc").label, structure, n, middles, RADII)
 
 
 def nanocrystal() -> Frame:
@@ -64,7 +62,9 @@ def band() -> Frame:
 def precipitates() -> Frame:
     """Four of them."""
     label = arise.prototype("CsCl").label
-    made = built.precipitates("NiAl", label, built.cubic_cell("NiAl"), 0.5, np.random.default_rng(4), edge=37.0)
+    made = built.precipitates(
+        "NiAl", label, built.cubic_cell("NiAl"), 0.5, np.random.default_rng(4), edge=37.0
+    )
     return renamed(made, "short-precipitates")
 
 

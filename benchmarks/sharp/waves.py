@@ -10,7 +10,9 @@ from scipy.optimize import curve_fit
 CORE = 0.25  # of the length of the cell: the slab in the middle of the crystal whose waves are taken
 STRONGEST = 0.3  # amplitude of a wave over that of a crystal at rest, at least
 LARGEST = 7.0  # 1/Å, wave number at most
-SHORTEST = 1.25  # times the smallest wave number of a strong wave; those above it shrink with the heat of a surface
+SHORTEST = (
+    1.25  # times the smallest wave number of a strong wave; those above it shrink with the heat of a surface
+)
 TEN_TO_NINETY = 2 * np.arctanh(0.8)  # width from 10 to 90 % of a tanh, over its length
 
 
@@ -57,7 +59,7 @@ def crystal_waves(positions: np.ndarray, cell: np.ndarray) -> np.ndarray:
 
 
 def strongest_place(positions: np.ndarray, cell: np.ndarray, tries: int = 12) -> float:
-    """x (Å) of the middle of the crystal: the middle of where its waves are, from whichever place they are strongest."""
+    """x (Å) of the middle of the crystal: of where its waves are, taken at the place where they are strongest."""
     edges = np.diag(cell)
     best, place = -1.0, 0.0
     for k in range(tries):
