@@ -1,4 +1,4 @@
-"""How sharp maps are, beside OVITO's own methods; writes docs/benchmarks/sharp.md, sharp.csv and a picture.
+"""How sharp maps are, beside OVITO's own methods; writes docs/benchmarks/sharp.md, sharp.csv and pictures.
 
     python -m benchmarks.sharp [--frames DIR] [--out DIR] [--quick] [--only GOAL ...] [--method NAME ...]
 
@@ -20,7 +20,7 @@ from benchmarks.measure import DOCS, QUICK
 from benchmarks.sharp.frame import GOALS, Frame
 from benchmarks.sharp.frames import make
 from benchmarks.sharp.methods import Answer, Method, methods
-from benchmarks.sharp.page import document, draw
+from benchmarks.sharp.page import document, draw_fronts, draw_spheres
 from benchmarks.sharp.scores import score
 
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m benchmarks.sharp", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )  # fmt: skip
     parser.add_argument("--frames", type=Path, help="folder of the frames; default: in out/")
-    parser.add_argument("--out", type=Path, help="of page, table and picture; default: docs/benchmarks")
+    parser.add_argument("--out", type=Path, help="of page, table and pictures; default: docs/benchmarks")
     parser.add_argument("--model", default="arise-108")
     parser.add_argument("--quick", action="store_true", help="small frames without molecular dynamics")
     parser.add_argument("--only", nargs="+", choices=GOALS, default=GOALS, metavar="GOAL")
@@ -56,16 +56,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     home = given.frames or QUICK / ("sharp-quick" if given.quick else "sharp")
     out = given.out or (QUICK if given.quick else DOCS)
     kept = home / f"answers-{model.name}-{model.card.weights_sha256[:12]}"
-    rows = []
+    rows, fronts = [], []
     for path in make(home, given.only, given.quick):
         frame = Frame.load(path)
-        for name, method in chosen.items():
-            rows += score(frame, name, answer(frame, name, method, kept, name in again))
+        said = {n: answer(frame, n, method, kept, n in again) for n, method in chosen.items()}
+        for name, one in said.items():
+            rows += score(frame, name, one)
+        if frame.goal == "fronts":
+            fronts.append((frame, said))
         print(frame.name, flush=True)
     table = pd.DataFrame(rows)
     out.mkdir(parents=True, exist_ok=True)
     table.to_csv(out / "sharp.csv", index=False, float_format="%.4f", lineterminator="\n")
-    draw(table, out / "sharp.png")
+    draw_fronts(fronts, out / "sharp-fronts.png")
+    draw_spheres(table, out / "sharp-spheres.png")
     text = document(table, model, given.quick)
     (out / "sharp.md").write_text(text, encoding="utf-8")
     print(text)

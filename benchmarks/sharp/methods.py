@@ -102,13 +102,15 @@ def named(kinds: list[Any], known: Mapping[Any, str]) -> np.ndarray:
     return np.array([labels.get(kind, NOTHING) for kind in kinds])
 
 
+#: Those that are not ours.
+OTHERS: dict[str, Method] = {
+    **{name: ptm(cutoff) for name, cutoff in PTM_CUTOFFS.items()},
+    "a-CNA": neighbour_analysis(Cna(mode=Cna.Mode.AdaptiveCutoff), Cna.Type),
+    "Ackland-Jones": neighbour_analysis(AcklandJonesModifier(), AcklandJonesModifier.Type),
+}
+
+
 def methods(model: arise.Model) -> dict[str, Method]:
-    """All methods by name. The first is what bulk figures are compared with."""
+    """All methods by name."""
     sizes = {f"{size:g} Å": mapped(model, box_size=size, stride=STRIDE) for size in SIZES}
-    cna = neighbour_analysis(Cna(mode=Cna.Mode.AdaptiveCutoff), Cna.Type)
-    return {
-        **sizes,
-        **{name: ptm(cutoff) for name, cutoff in PTM_CUTOFFS.items()},
-        "a-CNA": cna,
-        "Ackland-Jones": neighbour_analysis(AcklandJonesModifier(), AcklandJonesModifier.Type),
-    }
+    return {**sizes, **OTHERS}
