@@ -25,8 +25,8 @@ from benchmarks.tables import markdown
 TEMPLATES, STRICT, COARSE = "PTM 0.15", "PTM 0.1", "16 Å"
 BIN = 2.5  # Å, of profiles across fronts
 SMALLEST = 6.0  # Å, radius from which a sphere has to be found
-#: Values by method to whether each passes.
-Verdict = Callable[[pd.Series], pd.Series]
+#: Values by method to whether each passes; None if what they are compared with is not there.
+Verdict = Callable[[pd.Series], "pd.Series | None"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,12 @@ def most(bound: float) -> Verdict:
 
 def beside(method: str, slack: float, sign: int) -> Verdict:
     """At least (sign 1) or at most (-1) the figure of a method, but for some slack."""
-    return lambda values: sign * values >= sign * values.get(method, np.nan) - slack
+
+    def verdict(values: pd.Series) -> pd.Series | None:
+        known = values.get(method, np.nan)
+        return None if np.isnan(known) else sign * values >= sign * known - slack
+
+    return verdict
 
 
 CHECKS = (
@@ -139,7 +144,7 @@ def figures(table: pd.DataFrame, check: Check) -> pd.DataFrame:
     case = rows["frame"].map(lambda name: name.partition("-")[2]) if by_frame else rows["material"]
     rows = rows.assign(case=case, weighted=rows[check.figure] * rows["atoms"])
     sums = rows.groupby(["case", "part", "method"], sort=False)[["weighted", "atoms"]].sum()
-    return (sums["weighted"] / sums["atoms"]).unstack()[list(dict.fromkeys(rows["method"]))]
+    return (sums["weighted"] / sums["atoms"]).unstack().reindex(columns=list(dict.fromkeys(table["method"])))
 
 
 def counts(check: Check, part: str) -> bool:
@@ -156,25 +161,34 @@ def by_radius(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def judged(table: pd.DataFrame) -> tuple[dict[str, list[list[str]]], pd.DataFrame]:
-    """Cells of the table of each goal, and one row a judgement: goal, figure, method, passed."""
-    cells: dict[str, list[list[str]]] = {}
+    """Rows of the table of each goal, and one row a judgement: goal, figure, method, passed."""
+    rows: dict[str, list[list[str]]] = {}
     verdicts = []
     for check in CHECKS:
         for (case, part), values in by_radius(figures(table, check)).iterrows():
-            judge = check.passes is not None and counts(check, part)
-            passed = check.passes(values) if judge and check.passes else None
-            row = [check.text, f"{case} {part}".strip() if part != "far" else case]
-            for method, value in values.items():
-                text = "–" if np.isnan(value) else f"{check.scale * value:.{2 if check.scale == 1 else 1}f}"
-                if check.goal == "bulk" or check.figure == "false":
-                    text = "–" if np.isnan(value) else f"{check.scale * value:.2f}"
-                if passed is not None:
-                    text += " ✓" if passed[method] else " ✗"
-                    verdicts.append((check.goal, check.text, method, bool(passed[method])))
-                row.append(text)
-            goal = check.wanted + (" *" if check.ours else "") if judge else ""
-            cells.setdefault(check.goal, []).append([*row, goal])
-    return cells, pd.DataFrame(verdicts, columns=["goal", "figure", "method", "passed"])
+            judge = check.passes if counts(check, part) else None
+            passed = judge(values) if judge else None
+            if passed is not None:
+                passed = passed[values.notna()]
+                verdicts += [
+                    (check.goal, check.text, method, bool(right)) for method, right in passed.items()
+                ]
+            cells = [
+                cell(check, value, None if passed is None else passed.get(m)) for m, value in values.items()
+            ]
+            name = case if part == "far" else f"{case} {part}".strip()
+            wanted = check.wanted + (" *" if check.ours else "") if judge else ""
+            rows.setdefault(check.goal, []).append([check.text, name, *cells, wanted])
+    return rows, pd.DataFrame(verdicts, columns=["goal", "figure", "method", "passed"])
+
+
+def cell(check: Check, value: float, passed: bool | None) -> str:
+    """A figure, and whether it is good enough."""
+    if np.isnan(value):
+        return "–"
+    fine = check.scale == 1 or check.goal == "bulk" or check.figure == "false"
+    mark = {None: "", True: " ✓", False: " ✗"}[None if passed is None else bool(passed)]
+    return f"{check.scale * value:.{2 if fine else 1}f}{mark}"
 
 
 def summary(verdicts: pd.DataFrame) -> str:
@@ -182,14 +196,15 @@ def summary(verdicts: pd.DataFrame) -> str:
     names = list(dict.fromkeys(verdicts["method"]))
     rows = []
     for (goal, figure), group in verdicts.groupby(["goal", "figure"], sort=False):
-        passed = group.groupby("method")["passed"].agg(["sum", "size"])
-        rows.append([goal, figure, *(f"{passed['sum'][n]} of {passed['size'][n]}" for n in names)])
+        passed = group.groupby("method")["passed"].agg(["sum", "size"]).T
+        said = [f"{passed[n]['sum']} of {passed[n]['size']}" if n in passed else "–" for n in names]
+        rows.append([goal, figure, *said])
     return markdown(rows, ("goal", "figure", *names))
 
 
 def document(table: pd.DataFrame, model: arise.Model, quick: bool) -> str:
     """All of sharp.md."""
-    cells, verdicts = judged(table)
+    sections, verdicts = judged(table)
     names = list(dict.fromkeys(table["method"]))
     parts = [
         "# How sharp maps are",
@@ -202,7 +217,7 @@ def document(table: pd.DataFrame, model: arise.Model, quick: bool) -> str:
         "## Goals reached",
         summary(verdicts),
     ]
-    for goal, rows in cells.items():
+    for goal, rows in sections.items():
         parts += [f"## {TITLES[goal]}", TEXTS[goal], markdown(rows, ("figure", "of", *names, "goal"))]
         if goal == "spheres":
             parts.append("![Share of the spheres' atoms found, against radius](sharp-spheres.png)")
@@ -256,7 +271,9 @@ def draw_fronts(asked: Sequence[tuple[Frame, Mapping[str, Answer]]], path: Path)
 
 def means_of_bins(x: np.ndarray, edges: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Mean value (n,) of the points x (n,) in each bin, (n_bins,)."""
-    return np.asarray(np.histogram(x, edges, weights=values)[0] / np.maximum(np.histogram(x, edges)[0], 1))
+    return np.asarray(
+        np.histogram(x, edges, weights=values.astype(float))[0] / np.maximum(np.histogram(x, edges)[0], 1)
+    )
 
 
 @contextmanager
