@@ -1,6 +1,6 @@
 """How sharp maps are, beside OVITO's own methods; writes docs/benchmarks/sharp.md, sharp.csv and pictures.
 
-    python -m benchmarks.sharp [--frames DIR] [--out DIR] [--quick] [--only GOAL ...] [--method NAME ...]
+    python -m benchmarks.sharp [--frames DIR] [--out DIR] [--quick] [--md DIR] [--only GOAL ...] [--method NAME ...]
 
 Makes the frames that are not there yet (``frames.py``) and asks every method of ``methods.py`` what each atom is.
 Answers are kept beside the frames, by model and method: take ``--again`` after a change of the code of maps, or after
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +19,7 @@ import pandas as pd
 import arise_core as arise
 from benchmarks.measure import DOCS, QUICK
 from benchmarks.sharp.frame import GOALS, Frame
-from benchmarks.sharp.frames import make
+from benchmarks.sharp.frames import hot_crystals, make
 from benchmarks.sharp.methods import Answer, Method, methods
 from benchmarks.sharp.page import document, draw_fronts, draw_spheres
 from benchmarks.sharp.scores import score
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     parser.add_argument("--frames", type=Path, help="folder of the frames; default: in out/")
     parser.add_argument("--out", type=Path, help="of page, table and pictures; default: docs/benchmarks")
+    parser.add_argument(
+        "--md", type=Path, metavar="DIR", help="more hot crystals: what benchmarks.md.run has made there"
+    )
     parser.add_argument("--model", default="arise-108")
     parser.add_argument("--quick", action="store_true", help="small frames without molecular dynamics")
     parser.add_argument("--only", nargs="+", choices=GOALS, default=GOALS, metavar="GOAL")
@@ -57,8 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     out = given.out or (QUICK if given.quick else DOCS)
     kept = home / f"answers-{model.name}-{model.card.weights_sha256[:12]}"
     rows, fronts = [], []
-    for path in make(home, given.only, given.quick):
-        frame = Frame.load(path)
+    hot = hot_crystals(given.md) if given.md and "bulk" in given.only else ()
+    for frame in chain((Frame.load(path) for path in make(home, given.only, given.quick)), hot):
         said = {n: answer(frame, n, method, kept, n in again) for n, method in chosen.items()}
         for name, one in said.items():
             rows += score(frame, name, one)

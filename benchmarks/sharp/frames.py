@@ -11,9 +11,11 @@ there to try the scripts.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.md.accuracy import read_frame
+from benchmarks.md.run import read_index
 from benchmarks.sharp import built, short, simulated
 from benchmarks.sharp.frame import GOALS, Frame
 
@@ -50,6 +52,17 @@ def make(folder: Path, goals: Sequence[str] = GOALS, quick: bool = False) -> lis
             done.write_text("\n".join(frame.name for frame in made), encoding="utf-8")
         paths += [folder / f"{line}.npz" for line in done.read_text(encoding="utf-8").split("\n")]
     return paths
+
+
+def hot_crystals(folder: Path) -> Iterator[Frame]:
+    """The crystals that ``benchmarks.md.run`` has left in `folder`, at whatever temperatures there are."""
+    for row in read_index(folder / "index.csv").to_dict("records"):
+        if row["phase"] == "crystal" and row["valid"] == "1":
+            name = f"bulk-{row['material']}-{Path(row['file']).stem}"
+            yield Frame(
+                name=name, goal="bulk", material=f"{row['material']}, {row['t_fraction']} T_m", label=row["label"],
+                structure=read_frame(folder / row["file"]),
+            )  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -253,6 +253,7 @@ def draw_fronts(asked: Sequence[tuple[Frame, Mapping[str, Answer]]], path: Path)
     """Share of atoms of the right class across fronts, a panel a frame; black the density waves, lines their fronts."""
     if not asked:
         return
+    names = list(dict.fromkeys(name for _, answers in asked for name in answers))
     with panels([frame.material for frame, _ in asked], path) as axes:
         for axis, (frame, answers) in zip(axes, asked, strict=True):
             x, length = frame.structure.positions[:, 0], frame.structure.cell[0, 0]
@@ -260,9 +261,9 @@ def draw_fronts(asked: Sequence[tuple[Frame, Mapping[str, Answer]]], path: Path)
             middle = (edges[1:] + edges[:-1]) / 2
             waves = means_of_bins(x, edges, frame.atoms["waves"])
             axis.plot(middle, 100 * waves, "k", lw=2.5, alpha=0.5, label="density waves")
-            for k, (method, answer) in enumerate(answers.items()):
+            for method, answer in answers.items():
                 right = means_of_bins(x, edges, answer.labels == frame.label)
-                axis.plot(middle, 100 * right, lw=1.2, **style(method, k))
+                axis.plot(middle, 100 * right, lw=1.2, **style(method, names.index(method)))
             for place in frame.facts["fronts"]:
                 axis.axvline(place, color="k", lw=0.6)
             axis.set(title=frame.material, xlabel="x, Å", ylim=(-8, 113))
@@ -289,6 +290,9 @@ def panels(names: Sequence[str], path: Path) -> Iterator[np.ndarray]:
     yield axes[0]
     for axis in axes[0]:
         axis.grid(alpha=0.3)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center", fontsize=8)
+    lines = {
+        label: line for axis in axes[0] for line, label in zip(*axis.get_legend_handles_labels(), strict=True)
+    }
+    figure.legend(lines.values(), lines.keys(), loc="outside right center", fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -16,7 +16,7 @@ from benchmarks.md import engine
 from benchmarks.sharp import built, short, simulated
 from benchmarks.sharp.__main__ import main
 from benchmarks.sharp.frame import GOALS, Frame, places_of_four, surface_distance
-from benchmarks.sharp.frames import make
+from benchmarks.sharp.frames import hot_crystals, make
 from benchmarks.sharp.methods import NOTHING, Answer, methods
 from benchmarks.sharp.page import CHECKS, judged
 from benchmarks.sharp.scores import HCP, score
@@ -192,6 +192,22 @@ def test_simulated_spheres_without_lammps(monkeypatch, tmp_path):
 
     monkeypatch.setattr(engine, "run", failing)
     assert len(simulated.spheres("Cu", tmp_path)) == 1
+
+
+def test_crystals_of_the_other_benchmark(tmp_path):
+    crystal = fcc(3)
+    np.savez(tmp_path / "a.npz", positions=crystal.positions, numbers=crystal.numbers, cell=crystal.cell)
+    pd.DataFrame(
+        [
+            ("a.npz", "Cu", "crystal", FCC, "0.90", 1),
+            ("b.npz", "Cu", "liquid", "", "1.20", 1),
+            ("c.npz", "Cu", "crystal", FCC, "1.00", 0),
+        ],
+        columns=["file", "material", "phase", "label", "t_fraction", "valid"],
+    ).to_csv(tmp_path / "index.csv", index=False)
+    [frame] = hot_crystals(tmp_path)
+    assert (frame.name, frame.goal, frame.material, frame.label) == ("bulk-Cu-a", "bulk", "Cu, 0.90 T_m", FCC)
+    assert score(frame, "all", Answer(np.full(len(crystal), FCC)))[0]["right"] == 1
 
 
 def test_what_is_there_is_not_made_again(folder, monkeypatch):
