@@ -16,7 +16,7 @@ from benchmarks.sharp.built import PRECIPITATE
 from benchmarks.sharp.frame import Frame
 from benchmarks.sharp.methods import OTHERS, PASSES, STRIDE, Answer
 from benchmarks.sharp.scores import BOUNDARY, DOUBT, FAR
-from benchmarks.sharp.simulated import HOT
+from benchmarks.sharp.simulated import FRONT_PS, HOT
 from benchmarks.structures import THERMAL
 from benchmarks.tables import markdown
 
@@ -107,8 +107,8 @@ TITLES = {
 }
 TEXTS = {
     "fronts": f"""\
-Crystal and melt of a periodic cell at the melting point, with two fronts, simulated for some picoseconds. The truth is
-that of the crystal's own density waves: for each atom how much it is in phase with the lattice in the middle of the
+Crystal and melt of a periodic cell at the melting point, with two fronts, simulated for {FRONT_PS:g} ps. The truth is that
+of the crystal's own density waves: for each atom how much it is in phase with the lattice in the middle of the
 crystal, summed over the shortest lattice vectors in the plane of the front (its mean is 1 in the crystal and 0 in the
 melt, and it needs no neighbours). A tanh at each front is fitted to it and to each method's atoms of the right class
 alike; the fronts of the waves are the dividing surfaces, atoms between them the true share. Longer lattice vectors
@@ -213,7 +213,7 @@ def document(table: pd.DataFrame, model: arise.Model, quick: bool) -> str:
         "beside OVITO's PTM (RMSD cut-off 0.1, 0.15, none; fcc, hcp, bcc, cubic and hexagonal diamond, with chemical "
         "order), adaptive CNA and Ackland-Jones on the same atoms. a-CNA and Ackland-Jones know neither diamond nor "
         "order. Every figure is also in [sharp.csv](sharp.csv), one row a frame (or radius) and method. "
-        "✓ and ✗: whether the goal is reached; * a bound that the goal does not state and that we chose.",
+        "✓ and ✗: whether the goal is reached; * a bound that the goal does not state and that we chose; –: not asked.",
         "## Goals reached",
         summary(verdicts),
     ]
