@@ -127,7 +127,7 @@ def test_grains():
     owner, distance = built.grains(np.array([[5.0, 10, 10], [9.0, 3, 1], [19.0, 10, 10]]), seeds, 20.0)
     assert owner.tolist() == [0, 0, 1]
     assert distance == pytest.approx([5, 1, 1])
-    crystal = fcc(4)
+    crystal = builders.repeat(built.cubic_cell("Cu"), (4, 4, 4))
     places, edge = crystal.positions, float(crystal.cell[0, 0])
     one = np.zeros(len(places), dtype=int)
     assert built.complete(places, edge, one, 0.85 * edge / 4, 12).all()
