@@ -112,7 +112,7 @@ that of the crystal's own density waves: for each atom how much it is in phase w
 crystal, summed over the shortest lattice vectors in the plane of the front (its mean is 1 in the crystal and 0 in the
 melt, and it needs no neighbours). A tanh at each front is fitted to it and to each method's atoms of the right class
 alike; the fronts of the waves are the dividing surfaces, atoms between them the true share. Longer lattice vectors put
-the fronts 1 Å (Cu) to 3 Å (Fe) further into the crystal, whose outer layers vibrate more. Widths are compared with
+the fronts 0.3 to 1.6 Å further into the crystal, whose outer layers vibrate more. Widths are compared with
 {TEMPLATES}.""",
     "spheres": f"""\
 Spheres cut out of snapshots of the hot crystal ({HOT:g} T_m), in random orientation, held in an undercooled melt of the

@@ -22,7 +22,7 @@ from benchmarks.sharp.waves import crystal_waves, fitted, strongest_place
 
 HOT = 0.9  # of the melting point: spheres, their melts, bulk crystals
 FRONT_EDGES = (90.0, 22.0, 22.0)  # Å, at least
-FRONT_PS = 8.0  # in which fronts relax; after 2 ps their outer layers are still half way to what they become
+FRONT_PS = 8.0  # in which fronts relax
 #: Radii (Å) of the four spheres of each frame.
 RADII = ((14, 5, 6, 7), (12, 10, 8, 5), (14, 6, 8, 7), (12, 10, 7, 6))
 CLOSEST = 0.75  # of the nearest-neighbour distance: atoms of the melt that are closer to the crystal go
