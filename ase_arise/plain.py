@@ -15,6 +15,8 @@ from arise_core.errors import InputError
 
 #: How compressed files begin, and what opens them.
 COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.BZ2File, b"\xfd7zXZ": lzma.LZMAFile}
+#: Names by which ASE takes a file for a compressed one.
+SUFFIXES = (".gz", ".bz2", ".xz")
 #: Marks at the begin of text and what it is written in; the longer ones first.
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",

@@ -28,7 +28,7 @@ from arise_core.crystals.symmetric_cif import lists_no_operations
 from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
 from ase_arise.named import frames_of, is_symbol_missing
-from ase_arise.plain import ENDS, content_of, open_plain, skip
+from ase_arise.plain import ENDS, SUFFIXES, content_of, open_plain, skip
 
 #: Reads all frames of a file, as structures with notes on what was assumed of them.
 OtherReader = Callable[[str], Iterator[tuple[arise.Structure, tuple[str, ...]]]]
@@ -194,7 +194,8 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         if kind in (XYZ, "xyz", DUMP):
             yield from _cut_frames(path, kind, chosen)
             return
-        if (plain is not None or (kind == DATA and b"\r\n" in head)) and ioformats[kind].acceptsfd:
+        other = plain is not None or Path(path).suffix in SUFFIXES or (kind == DATA and b"\r\n" in head)
+        if other and ioformats[kind].acceptsfd:
             content, problem = content_of(path)
             _refuse_announced(path, content[:HEAD], len(content))
     number = begin = chosen.start or 0

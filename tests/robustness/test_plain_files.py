@@ -34,6 +34,7 @@ def written(kind: str, count: int = 4) -> bytes:
         return (dump(copper()) * count).encode()
     if kind in ("traj", "cif"):
         binary = io.BytesIO()
+        images = [copper()[:8]] if kind == "cif" else images  # a slow reader
         ase.io.write(binary, images, format=kind)
         return binary.getvalue()
     text = io.StringIO()
@@ -57,25 +58,22 @@ NAMES = {
 def test_compressed_files_under_their_names_and_under_others(tmp_path, name, pack):
     content = written(NAMES[name])
     packed = PACK[pack].compress(content)
-    sizes = []
-    for place, bytes_ in ((name, content), (f"{name}.{pack}", packed), (f"of-{name}", packed)):
-        (tmp_path / place).write_bytes(bytes_)
-        kind = NAMES[name] if NAMES[name] == "vasp" and place.startswith("of-") else ""
-        assert not kind or place == "of-POSCAR"
-        sizes.append([len(a) for a in frames(tmp_path / place)])
-    assert sizes[0] == [864] * len(sizes[0])
-    assert sizes[1:] == [sizes[0]] * 2
+    for place, inside in ((name, content), (f"{name}.{pack}", packed), (f"{pack}-{name}", packed)):
+        (tmp_path / place).write_bytes(inside)
+    plain = list(frames(tmp_path / name))
+    assert plain
+    assert list(frames(tmp_path / f"{name}.{pack}")) == plain
+    assert list(frames(tmp_path / f"{pack}-{name}")) == plain
 
 
 @pytest.mark.parametrize("name", ["a.xyz.gz", "a.cif.bz2"])
 def test_a_name_of_a_compressed_file_on_one_that_is_not(tmp_path, name):
     (tmp_path / name).write_bytes(written("cif" if "cif" in name else "extxyz", 1))
-    assert [len(a) for a in frames(tmp_path / name)] == [864]
+    assert len(list(frames(tmp_path / name))) == 1
 
 
 @pytest.mark.parametrize("kind", ["extxyz", "dump"])
 def test_a_compressed_run_cut_off_keeps_its_whole_frames(tmp_path, kind):
-    path = tmp_path / "a.gz"
     path = tmp_path / {"extxyz": "a.xyz.gz", "dump": "a.dump.gz"}[kind]
     packed = gzip.compress(written(kind))
     path.write_bytes(packed[: len(packed) * 2 // 3])
