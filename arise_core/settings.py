@@ -15,6 +15,7 @@ from arise_core.errors import InputError, InputTypeError
 PRESETS = ("paper", "corrected", "weighted")
 Padding = Literal["half", "none", "full"]
 Edges = Literal["exact", "box"]
+Between = Literal["linear", "sure"]
 #: No setting is larger.
 LARGEST = 1e15
 
@@ -310,6 +311,9 @@ class MapSettings:
         padding: where boxes lie along open directions. "half": centres run over the structure, boxes stick
             out by up to half their size; "none": boxes stay inside; "full": every box that touches.
         edges: "exact" finds the support of partly filled boxes; "box" takes them as clipped by flat faces.
+        between: how classes are read off between the centres of boxes. "linear": from those around a point; "sure":
+            smoothly from more of them, of which those that are sure of a class count more, see
+            `StridedMap.values_at`. Uncertainties are linear in both.
         min_atoms: boxes with fewer atoms give NaN.
         min_atoms_per_species: for models that weigh all pairs of species alike (`arise-108-ideal`,
             `arise-108-paper`): a species with fewer atoms in a box is treated as missing there. Others need no
@@ -335,6 +339,10 @@ class MapSettings:
     edges: Edges = option(  # noqa: RUF009 - a field
         "exact", label="Partly filled boxes", choices=get_args(Edges),
         text="exact: corrected for the shape of the material inside; box: taken as cut by flat faces (faster)",
+    )  # fmt: skip
+    between: Between = option(  # noqa: RUF009 - a field
+        "linear", label="Between boxes", choices=get_args(Between),
+        text="linear: from the nearest boxes; sure: smoothly, boxes that are sure of a class count more",
     )  # fmt: skip
     min_atoms: int = option(
         20,

@@ -7,12 +7,14 @@ import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import ase.io
 from ase import Atoms
+from ase.io.trajectory import TrajectoryWriter
 
 from arise_core.errors import InputError
-from arise_core.runtime.files import file_errors
+from arise_core.runtime.files import file_errors, write_atomically
 from ase_arise.storage import packed
 
 #: Begin of .traj files, and the bytes of their header with the number of frames as the fifth of eight-byte words.
@@ -26,9 +28,26 @@ def append_text(path: Path, text: str) -> None:
 
     :raises OSError: the system does not let it.
     """
+    _append(path, text.encode())
+
+
+def append_frame(path: Path, atoms: Atoms) -> None:
+    """Append annotated `Atoms` to a .traj file or to one of extended XYZ: readers see the frame when it is whole.
+
+    :raises OSError: the system does not let it.
+    """
+    if path.suffix == ".traj":
+        _append_traj(path, packed(atoms))
+        return
+    text = io.StringIO()
+    ase.io.write(text, atoms, format="extxyz")
+    append_text(path, text.getvalue())
+
+
+def _append(path: Path, content: bytes | bytearray) -> None:
     with path.open("ab", buffering=0) as file:
         before = file.seek(0, os.SEEK_END)
-        rest = memoryview(text.encode())
+        rest = memoryview(content)
         try:
             while rest:
                 rest = rest[file.write(rest) :]
@@ -38,18 +57,64 @@ def append_text(path: Path, text: str) -> None:
             raise
 
 
-def append_frame(path: Path, atoms: Atoms) -> None:
-    """Append annotated `Atoms` to a .traj file or to one of extended XYZ.
+def _append_traj(path: Path, atoms: Atoms) -> None:
+    """Append to a .traj file: first what the frame holds, then the words before it by which readers find it.
 
-    :raises OSError: the system does not let it.
+    Not by ASE's writer alone: interrupted, it counts what it has written of a frame as a whole one.
     """
-    if path.suffix == ".traj":
-        with ase.io.Trajectory(path, "a") as trajectory:
-            trajectory.write(packed(atoms))
+    if not path.exists() or path.stat().st_size == 0:
+        write_atomically(path, lambda place: ase.io.write(place, atoms, format="traj"))
         return
-    text = io.StringIO()
-    ase.io.write(text, atoms, format="extxyz")
-    append_text(path, text.getvalue())
+    with path.open("rb") as file:
+        added = _Added(file, path.stat().st_size)
+        trajectory = TrajectoryWriter(added, "a")
+        added.seek(0, os.SEEK_END)  # it has read there what all frames share
+        trajectory.write(atoms)
+    _append(path, added.content)
+    with path.open("r+b", buffering=0) as file:
+        for place, word in added.changes:  # the last one is the number of frames
+            file.seek(place)
+            file.write(word)
+        os.fsync(file.fileno())
+
+
+class _Added:
+    """A file as ASE's writer of .traj sees it, that keeps what is written to it: behind its end, and before that."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.content = bytearray()  # to come behind the file
+        self.changes: list[tuple[int, bytes]] = []  # places in the file and what is to come there
+        self._file, self._size, self._at = file, size, 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As of files; never from here on."""
+        self._at = offset if whence == os.SEEK_SET else self._size + len(self.content) + offset
+        return self._at
+
+    def tell(self) -> int:
+        """As of files."""
+        return self._at
+
+    def read(self, size: int) -> bytes:
+        """Of the file as it is."""
+        self._file.seek(self._at)
+        content = self._file.read(size)
+        self._at += len(content)
+        return content
+
+    def write(self, content: bytes) -> None:
+        """Keep what is to be written here."""
+        if self._at < self._size:
+            self.changes.append((self._at, content))
+        else:
+            begin = self._at - self._size
+            self.content[begin : begin + len(content)] = content
+        self._at += len(content)
+
+    def flush(self) -> None:
+        """Nothing: it is not written yet."""
+
+    close = flush
 
 
 def cut_frames(path: Path, what: str) -> None:

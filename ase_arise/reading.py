@@ -2,8 +2,9 @@
 
 ASE reads them. Files of many frames as text (extended XYZ, LAMMPS dumps) are cut into their frames here first: so a run
 that still writes, or was killed, loses its last frame only, and a damaged frame is known by its number. LAMMPS data
-files are known by what is in them, since they have no suffix of their own. What ASE has no reader for, another one may
-read: the command line hands in OVITO's.
+files are known by what is in them, since they have no suffix of their own. Compressed files and text that is not in
+UTF-8 are made plain before (`plain`). What ASE has no reader for, another one may read: the command line hands in
+OVITO's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ase import Atoms
 from ase.io import iread
@@ -27,13 +28,14 @@ from arise_core.crystals.symmetric_cif import lists_no_operations
 from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
 from ase_arise.named import frames_of, is_symbol_missing
+from ase_arise.plain import ENDS, SUFFIXES, content_of, open_plain, skip
 
 #: Reads all frames of a file, as structures with notes on what was assumed of them.
 OtherReader = Callable[[str], Iterator[tuple[arise.Structure, tuple[str, ...]]]]
 #: Formats that are cut into frames here.
 XYZ, DUMP, DATA = "extxyz", "lammps-dump-text", "lammps-data"
 #: Bytes at the begin of a file by which its format is known.
-HEAD = 16_384
+HEAD = 50_000
 #: How a file says how many atoms are to come.
 ANNOUNCED = (
     re.compile(rb"\A\s*(\d+)\s*$", re.M),  # XYZ
@@ -47,13 +49,10 @@ COUNTS = re.compile(rb"^[ \t]*\d+(?:[ \t]+\d+)*[ \t]*$")
 POSCAR = re.compile(rb".*\n[ \t]*\S+[ \t]*\r?\n(?:[ \t]*\S+[ \t]+\S+[ \t]+\S+[ \t]*\r?\n){3}")
 #: Sections of a LAMMPS data file that begin it.
 BOUNDS = re.compile(rb"^\s*\S+\s+\S+\s+xlo\s+xhi", re.M)
+#: What is said of files that are like nothing that ASE reads.
+UNKNOWN = "ASE does not know what kind of file it is: name its format (`--format lammps-data`, `vasp`, `extxyz`, ...)"
 #: What may follow an @: a number of a frame, or a range.
 PICKED = re.compile(r"-?\d+|-?\d*:-?\d*(:-?\d*)?")
-#: First byte and end of a frame, and what is wrong with it.
-Place = tuple[int, int, str]
-#: How compressed files begin, and what is said of files that end too early.
-COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ")
-ENDS = "the file ends"
 #: Databases, whose @ is a query of ASE's.
 DATABASES = (".db", ".json", ".aselmdb")
 
@@ -109,7 +108,7 @@ def last_of(name: str) -> str:
 
 
 def whole_frames(name: str, reader: Reader) -> Iterator[Atoms]:
-    """All frames that a name stands for. A last frame that is cut off is left out, with a warning.
+    """All frames that a name stands for. A last frame that is cut off, and empty ones, are left out, with a warning.
 
     Raises:
         OSError, ValueError: a file that is missing, cannot be read, or holds no structure; names file, frame, reader
@@ -117,7 +116,9 @@ def whole_frames(name: str, reader: Reader) -> Iterator[Atoms]:
     """
     count = 0
     for frame in read_frames(name, reader):
-        if frame.atoms is not None:
+        if frame.atoms is not None and len(frame.atoms) == 0:
+            warnings.warn(f"file {name!r}: frame {frame.number} holds no atoms and is left out", stacklevel=3)
+        elif frame.atoms is not None:
             count += 1
             yield frame.atoms
         elif frame.cut:
@@ -179,39 +180,34 @@ def _by_other(path: str, reader: Reader, chosen: slice, tried: str) -> Iterator[
 
 def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
     """Frames as ASE reads them; the first error of a reader ends them, unless frames were cut here."""
-    kind = reader.format
+    kind, problem = reader.format, ""
+    content: bytes | None = None
     if Path(path).suffix not in DATABASES and "*" not in path and path != "-":
-        with Path(path).open("rb") as file:
+        file, plain = open_plain(path)
+        with file:
             head = file.read(HEAD)
-        kind = kind or _sniffed(head)
-        if not kind:
-            try:
-                kind = filetype(path)
-                if kind not in ioformats:
-                    raise UnknownFileTypeError(kind)
-            except UnknownFileTypeError:
-                yield Frame(
-                    0, None, "ASE does not know what kind of file it is: name its format (`--format lammps-data`, "
-                    "`vasp`, `extxyz`, ...)",
-                )  # fmt: skip
-                return
-            except Exception as error:  # as below
-                yield Frame(0, None, _reason(error))
-                return
-        if kind in (XYZ, "xyz", DUMP) and not head.startswith(COMPRESSED):
+        try:
+            kind = kind or _sniffed(head) or _kind_of(path, head)
+        except Exception as error:  # as below
+            yield Frame(0, None, UNKNOWN if isinstance(error, UnknownFileTypeError) else _reason(error))
+            return
+        if kind in (XYZ, "xyz", DUMP):
             yield from _cut_frames(path, kind, chosen)
             return
+        other = plain is not None or Path(path).suffix in SUFFIXES or (kind == DATA and b"\r\n" in head)
+        if other and ioformats[kind].acceptsfd:
+            content, problem = content_of(path)
+            _refuse_announced(path, content[:HEAD], len(content))
     number = begin = chosen.start or 0
     try:
         options: dict[str, Any] = {"format": kind} if kind else {}
         if Path(path).is_file():
             options["do_not_split_by_at_sign"] = True
         index = None if chosen == slice(0, None) else chosen
-        source: Any = path
-        if kind == DATA and b"\r\n" in head:
-            source = io.StringIO(Path(path).read_text(encoding="utf-8", errors="replace"))
-        for atoms in iread(source, index=index, **options):
-            if kind == "cif" and _is_part(path, atoms):
+        if problem and kind != "traj":
+            raise ValueError(problem)
+        for atoms in iread(path if content is None else _stream(content, kind), index=index, **options):
+            if kind == "cif" and _is_part(path, content, atoms):
                 raise ValueError(
                     "it names a space group, but lists no symmetry operations, and the group is named in a way that "
                     "this reader does not look at: it has the independent atoms only. Write it anew in P 1"
@@ -230,10 +226,30 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         yield Frame(0, None, f"ASE's reader of {kind} finds no structure in it")
 
 
-def _is_part(path: str, atoms: Atoms) -> bool:
+def _kind_of(path: str, head: bytes) -> str:
+    """The format that ASE tells by a file's name and how it begins.
+
+    :raises UnknownFileTypeError: none that it reads.
+    """
+    begin = io.BytesIO(head)
+    begin.name = path
+    kind = str(filetype(begin))
+    if kind not in ioformats:
+        raise UnknownFileTypeError(kind)
+    return kind
+
+
+def _stream(content: bytes, kind: str) -> Any:
+    """What is in a file, for ASE's reader of a format."""
+    if ioformats[kind].isbinary:
+        return io.BytesIO(content)
+    return io.StringIO(content.decode("utf-8", errors="replace").replace("\r\n", "\n"))
+
+
+def _is_part(path: str, content: bytes | None, atoms: Atoms) -> bool:
     """Whether a CIF file has more atoms than were read, for want of symmetry operations."""
     group = atoms.info.get("spacegroup")
-    return (group is None or group.no == 1) and lists_no_operations(path)
+    return (group is None or group.no == 1) and lists_no_operations(path, content)
 
 
 def _sniffed(head: bytes) -> str:
@@ -255,12 +271,18 @@ def _refuse_hollow(path: str) -> None:
         if not Path(path).is_file():
             return
         size = Path(path).stat().st_size
-        with Path(path).open("rb") as file:
+        file, plain = open_plain(path)
+        with file:
             head = file.read(HEAD)
-    if size == 0:
+    if not head and plain is not None and plain.problem:
+        raise InputError(f"file {path!r} cannot be read: {plain.problem}")
+    if not head:
         raise InputError(f"file {path!r} holds no structure: it is empty")
-    if head.startswith(COMPRESSED):
-        return
+    if plain is None or not plain.packed:
+        _refuse_announced(path, head, size)
+
+
+def _refuse_announced(path: str, head: bytes, size: int) -> None:
     known = ANNOUNCED if Path(path).suffix in (".xyz", ".extxyz") else ANNOUNCED[1:]
     counts = [int(m.group(1)) for m in (p.search(head) for p in known) if m is not None]
     if POSCAR.match(head):
@@ -275,28 +297,47 @@ def _refuse_hollow(path: str) -> None:
 # --- files that are cut into frames here -----------------------------------------------------------------------------
 
 
+class Place(NamedTuple):
+    """Where a frame lies in a file, and what is wrong with it."""
+
+    start: int  # first byte
+    stop: int
+    problem: str = ""
+    cut: bool = False  # it is half, and left out
+    last: bool = False  # nothing behind it can be read
+
+
 def _cut_frames(path: str, kind: str, chosen: slice) -> Iterator[Frame]:
-    find = _dump_frames if kind == DUMP else _xyz_frames
-    places: Iterable[Place] = _places(path, find)
+    places: Iterable[Place] = _places(path, _dump_frames if kind == DUMP else _xyz_frames)
     if (chosen.start or 0) < 0 or (chosen.stop or 0) < 0 or (chosen.step or 1) < 0:
         every = list(places)
-        if every and every[-1][2] and len(every) > 1:  # counted from the end, whole frames count
-            every, cut = every[:-1], [every[-1]]
-        else:
-            cut = []
-        numbered = [*list(enumerate(every))[chosen], *[(len(every), c) for c in cut]]
+        cut = []
+        if len(every) > 1 and every[-1].problem:  # counted from the end, whole frames count
+            cut = [(len(every) - 1, every.pop())]
+        numbered: Iterable[tuple[int, Place]] = [*list(enumerate(every))[chosen], *cut]
     else:
-        numbered = _sliced(places, chosen)  # type: ignore[assignment]
-    with Path(path).open("rb") as file:
-        for number, (start, stop, problem) in numbered:
-            if problem and problem.startswith(ENDS) and number == 0:
-                raise InputError(f"file {path!r} cannot be read: {problem}")
-            if problem:
-                kept = f"; {number} whole frames before it are kept" if number else ""
-                yield Frame(number, None, problem + kept, cut=number > 0)
-                return
-            file.seek(start)
-            text = file.read(stop - start).decode("utf-8", errors="replace")
+        numbered = _sliced(places, chosen)
+    file, at = open_plain(path)[0], 0
+    try:
+        for number, place in numbered:
+            if place.problem:
+                if number == 0 and place.problem.startswith(ENDS):
+                    raise InputError(f"file {path!r} cannot be read: {place.problem}")
+                kept = (
+                    f"; {number} whole frames before it are kept"
+                    if number and place.cut and place.last
+                    else ""
+                )
+                cut_off = place.cut and (number > 0 or not place.last)
+                yield Frame(number, None, place.problem + kept, cut=cut_off)
+                if place.last:
+                    return
+                continue
+            if place.start < at:
+                file.close()
+                file, at = open_plain(path)[0], 0
+            skip(file, place.start - at)
+            text, at = file.read(place.stop - place.start).decode("utf-8", errors="replace"), place.stop
             try:
                 images = frames_of(text.replace("\r\n", "\n"), kind)
                 if len(images) != 1:
@@ -304,84 +345,98 @@ def _cut_frames(path: str, kind: str, chosen: slice) -> Iterator[Frame]:
                 yield Frame(number, images[0])
             except Exception as error:  # as above
                 yield Frame(number, None, f"ASE's reader of {kind}: {_reason(error)}")
+    finally:
+        file.close()
 
 
 def _sliced(places: Iterable[Place], chosen: slice) -> Iterator[tuple[int, Place]]:
-    """Those of a range that counts from the begin, and one that is cut off."""
+    """Those of a range that counts from the begin, and what is wrong with others."""
     wanted = range(chosen.start or 0, chosen.stop if chosen.stop is not None else 1 << 62, chosen.step or 1)
     for number, place in enumerate(places):
         if number >= wanted.stop:
             return
-        if number in wanted or place[2]:
+        if number in wanted or place.last:
             yield number, place
 
 
 def _places(path: str, find: Callable[[Any], Iterator[Place]]) -> Iterator[Place]:
-    """First byte, end and what is wrong with each frame of a file."""
-    with Path(path).open("rb") as file:
-        yield from find(file)
+    """The frames of a file; where its compressed data end too early, this is what is wrong with the last one."""
+    file, plain = open_plain(path)
+    place = Place(0, 0)
+    with file:
+        for place in find(file):
+            if plain is None or not plain.problem or not place.problem:
+                yield place
+    if plain is not None and plain.problem:
+        yield Place(place.stop, place.stop, plain.problem, plain.problem.startswith(ENDS), last=True)
 
 
 def _xyz_frames(file: Any) -> Iterator[Place]:
     """Places of the frames of an (extended) XYZ file: number of atoms, comment, a line an atom, cell vectors."""
-    number = 0
+    number = start = 0
+    line = file.readline()
     while True:
-        start = file.tell()
-        line = file.readline()
-        if not line.strip():
-            rest = line and file.read(HEAD).strip()
-            if line and rest:
-                file.seek(start + len(line))
-                continue
+        while line and not line.strip():  # empty lines between frames
+            start += len(line)
+            line = file.readline()
+        if not line:
             return
+        at = start + len(line)
         try:
             count = int(line)
         except ValueError:
-            yield (
-                start,
-                start,
-                f"{line.strip()[:30]!r} is no number of atoms, with which frame {number} should begin",
-            )
+            text = line.strip()[:30]
+            problem = f"{text!r} is no number of atoms, with which frame {number} should begin"
+            yield Place(start, start, problem, cut=True, last=True)
             return
-        file.readline()
+        at += len(file.readline())
         columns, line = 0, b""
         for have in range(count):
             line = file.readline()
             if not line.strip():
-                yield start, start, f"{ENDS} in frame {number}, behind {have:,} of its {count:,} atoms"
+                problem = f"{ENDS} in frame {number}, behind {have:,} of its {count:,} atoms"
+                yield Place(start, start, problem, cut=True, last=True)
                 return
+            at += len(line)
             columns = columns or len(line.split())
-        if not line.endswith(b"\n") and len(line.split()) < columns:
-            yield start, start, f"{ENDS} in the last line of frame {number}"
+        if count and not line.endswith(b"\n") and len(line.split()) < columns:
+            yield Place(start, start, f"{ENDS} in the last line of frame {number}", cut=True, last=True)
             return
-        while (at := file.tell()) and file.readline()[:3] == b"VEC":
-            pass
-        file.seek(at)
-        yield start, at, ""
-        number += 1
+        while (line := file.readline())[:3] == b"VEC":
+            at += len(line)
+        yield Place(start, at)
+        start, number = at, number + 1
 
 
 def _dump_frames(file: Any) -> Iterator[Place]:
     """Places of the frames of a LAMMPS dump: from one `ITEM: TIMESTEP` to the next."""
-    start, number, count, have, columns, last = 0, 0, -1, 0, 0, b""
+    start, at, number, count, have, columns, last = 0, 0, 0, -1, 0, 0, b""
     section = b""
     began = False
 
-    def problem() -> str:
+    def place(end: bool) -> Place:
         if section != b"ATOMS" or have < count:
-            return f"{ENDS} in frame {number}, behind {have:,} of its {max(count, 0):,} atoms"
-        return "" if len(last.split()) >= columns else f"{ENDS} in the last line of frame {number}"
+            some = f"{have:,} of its {max(count, 0):,} atoms"
+            problem = f"{ENDS} in frame {number}, behind {some}" if end else f"frame {number} has {some} only"
+            return Place(start, at, problem, cut=True, last=end)
+        if count < 0:
+            return Place(start, at, f"frame {number} does not say how many atoms it has", last=end)
+        if have > count:
+            return Place(
+                start, at, f"frame {number} has {have:,} lines of atoms, but announces {count:,} atoms"
+            )
+        if len(last.split()) < columns:
+            where = f"the last line of frame {number}"
+            problem = f"{ENDS} in {where}" if end else f"{where} is cut off"
+            return Place(start, at, problem, cut=True, last=end)
+        return Place(start, at)
 
-    while True:
-        at = file.tell()
-        line = file.readline()
-        if not line:
-            break
+    for line in iter(file.readline, b""):
         if line.startswith(b"ITEM:"):
             words = line.split()
             name = words[1] if len(words) > 1 else b""
             if name in (b"UNITS", b"TIME", b"TIMESTEP") and section == b"ATOMS":
-                yield start, at, problem()
+                yield place(end=False)
                 start, number, count, have = at, number + 1, -1, 0
             section, began = name, True
             columns = len(words) - 2 if name == b"ATOMS" else 0
@@ -389,8 +444,9 @@ def _dump_frames(file: Any) -> Iterator[Place]:
             count = int(line) if line.strip().isdigit() else -1
         elif section == b"ATOMS" and line.strip():
             have, last = have + 1, line
+        at += len(line)
     if began:
-        yield start, file.tell(), problem()
+        yield place(end=True)
 
 
 def _reason(error: Exception) -> str:

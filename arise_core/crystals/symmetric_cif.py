@@ -18,17 +18,24 @@ GROUP = re.compile(
 )
 #: What the group without symmetry is called, without quotes and blanks.
 NO_SYMMETRY = frozenset({"p1", "1", "?", "."})
-#: Characters of a file that are looked at.
+#: Bytes of a file that are looked at.
 MOST = 5_000_000
 
 
-def lists_no_operations(path: str) -> bool:
-    """Whether a CIF file names a space group other than P 1 and lists none of its operations."""
+def lists_no_operations(path: str, content: bytes | None = None) -> bool:
+    """Whether a CIF file names a space group other than P 1 and lists none of its operations.
+
+    Args:
+        path: of the file.
+        content: what is in it, if that is known, such as of a compressed file.
+    """
     try:
-        with Path(path).open(encoding="utf-8", errors="replace") as file:
-            text = file.read(MOST)
+        if content is None:
+            with Path(path).open("rb") as file:
+                content = file.read(MOST)
     except OSError:
         return False
+    text = content[:MOST].decode("utf-8", errors="replace")
     if any(word in text.lower() for word in OPERATIONS):
         return False
     groups = {re.sub(r"[\s'\"]", "", found).lower() for found in GROUP.findall(text)}

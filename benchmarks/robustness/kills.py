@@ -82,15 +82,17 @@ class Child:
         """Send it a signal."""
         os.kill(self.pid, how)
 
-    def end(self) -> int:
-        """Wait for its end; the exit code, negative for a signal."""
-        deadline = time.monotonic() + PATIENCE
+    def end(self, patience: float = PATIENCE, stop: int = signal.SIGKILL) -> int:
+        """Wait for its end, so many seconds; then stop it. The exit code, negative for a signal."""
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 return os.waitstatus_to_exitcode(status)
-            time.sleep(0.005)
-        self.kill()
+            time.sleep(0.002)
+        self.kill(stop)
+        if patience < PATIENCE:
+            return self.end()
         os.waitpid(self.pid, 0)
         return TRACEBACK
 
@@ -109,6 +111,7 @@ def _work(work: Work, inputs: Path, out: Path, write: int) -> int:
             said.add(piece)
             os.write(write, f"{piece}\n".encode())
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore it
     try:
         with open(out.parent / "stderr.txt", "ab") as errors:
             os.dup2(errors.fileno(), 2)
@@ -181,19 +184,21 @@ class Trial:
     def stopped(self, number: int, how: int, counts: Counts, rng: np.random.Generator) -> None:
         """Stop it so many times at random times by a signal, and let it go on."""
         done, out, told = 0, self.fresh(), set[str]()
+        whole = True  # it begins with nothing
         while done < number:
             child = Child(self.work, self.inputs, out)
             child.begun()
-            time.sleep(rng.uniform(0.0, self.seconds))
-            child.kill(how)
-            code = child.end()
+            start = time.monotonic()
+            code = child.end(rng.uniform(0.0, self.seconds), how)
             told |= child.told()
             self.look(out, told, counts)
             if code == 0:  # it was faster
+                if whole:  # the machine is less busy now
+                    self.seconds = time.monotonic() - start
                 self.finish(out, told, counts)
-                out, told = self.fresh(), set()
+                out, told, whole = self.fresh(), set(), True
                 continue
-            done += 1
+            done, whole = done + 1, False
             if how == signal.SIGKILL:
                 counts.kills += 1
             else:

@@ -178,3 +178,116 @@ def test_a_second_writer_is_refused_and_cuts_nothing_off(atoms, three):
         other.stdin.close()
     AriseObserver(atoms, trajectory=path, append=True, **FAST)
     assert path.stat().st_size == ends[2]
+
+
+# --- .traj: frames that readers see when they are whole ---------------------------------------------------------------
+
+
+def framed(atoms, step):
+    frame = atoms.copy()
+    frame.positions += step
+    frame.info["arise_step"] = step
+    return frame
+
+
+class Snapshots:
+    """A file that is written to in halves, and what is on the disk after each of them."""
+
+    def __init__(self, file, path, seen):
+        self.file, self.path, self.seen = file, path, seen
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.file.close()
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def write(self, content):
+        some = content[: max(1, len(content) // 2)] if len(content) > 8 else content
+        self.file.write(some)
+        self.seen.append(self.path.read_bytes())
+        return len(some)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 42])  # the table of frames grows behind 1 and 42
+def test_a_kill_at_any_stage_leaves_whole_frames_of_a_traj(atoms, tmp_path, monkeypatch, frames):
+    path, seen, real = tmp_path / "a.traj", [], type(tmp_path).open
+    for step in range(frames):
+        appending.append_frame(path, framed(atoms, step))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            type(path), "open",
+            lambda self, mode="r", **more: Snapshots(real(self, mode, **more), path, seen)
+            if mode != "rb" else real(self, mode, **more),
+        )  # fmt: skip
+        appending.append_frame(path, framed(atoms, frames))
+    assert steps_of(path) == list(range(frames + 1))
+    assert len(seen) > 5
+    for content in seen[:-1]:
+        path.write_bytes(content)
+        assert steps_of(path) == list(range(frames))
+        AriseObserver(atoms, trajectory=path, append=True, **FAST)
+        appending.append_frame(path, framed(atoms, frames))
+        assert steps_of(path) == list(range(frames + 1))
+
+
+def test_an_interrupt_at_any_stage_leaves_a_traj_as_it_was(atoms, tmp_path, monkeypatch):
+    path, real = tmp_path / "a.traj", appending.TrajectoryWriter
+    appending.append_frame(path, framed(atoms, 0))
+    before = path.read_bytes()
+    for calls in range(3):
+        made = []
+
+        class Interrupted(real):
+            def _open(self, *arguments, calls=calls, made=made):
+                super()._open(*arguments)
+                write = self.backend.write
+
+                def interrupted(*values, **named):
+                    made.append(1)
+                    write(*values, **named)
+                    if len(made) > calls:
+                        raise KeyboardInterrupt
+
+                self.backend.write = interrupted
+
+        monkeypatch.setattr(appending, "TrajectoryWriter", Interrupted)
+        if calls < 2:  # positions and cell, info
+            with pytest.raises(KeyboardInterrupt):
+                appending.append_frame(path, framed(atoms, 1))
+            assert path.read_bytes() == before
+        else:
+            appending.append_frame(path, framed(atoms, 1))
+            assert steps_of(path) == [0, 1]
+
+
+def test_a_full_disk_leaves_a_traj_as_it_was(atoms, tmp_path, monkeypatch):
+    path = tmp_path / "a.traj"
+    observer = AriseObserver(atoms, trajectory=path, **FAST)
+    observer.look(0)
+    before = path.read_bytes()
+
+    def full(number):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(appending.os, "fsync", full)
+        with pytest.raises(FileError, match="`trajectory` .*cannot be written: No space left on device"):
+            observer.look(1)
+    assert path.read_bytes() == before
+    observer.look(2)
+    assert steps_of(path) == [0, 2]
+
+
+def test_a_traj_has_the_bytes_of_ases_own(atoms, tmp_path):
+    """Behind 1 and 42 frames its table grows; with other atoms, frames get heads of their own."""
+    ours, theirs = tmp_path / "a.traj", tmp_path / "b.traj"
+    for step in range(44):
+        frame = framed(atoms[: 4 + step // 43], step)
+        appending.append_frame(ours, frame)
+        with ase.io.Trajectory(theirs, "a") as trajectory:
+            trajectory.write(frame)
+    assert ours.read_bytes() == theirs.read_bytes()
