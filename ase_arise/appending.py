@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import os
@@ -62,6 +63,8 @@ def _append_traj(path: Path, atoms: Atoms) -> None:
 
     Not by ASE's writer alone: interrupted, it counts what it has written of a frame as a whole one.
     """
+    if not path.parent.is_dir():  # it was there at the start; nobody's folder is made anew
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
     if not path.exists() or path.stat().st_size == 0:
         write_atomically(path, lambda place: ase.io.write(place, atoms, format="traj"))
         return
