@@ -43,10 +43,14 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
     """
     check_guard()
     pool = _Pool(count, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+    others = set(multiprocessing.active_children())
     try:
         yield pool
     except BrokenProcessPool as error:
-        if NO_GUARD in [process.exitcode for process in (pool._processes or {}).values()]:
+        started = {*(pool._processes or {}).values(), *multiprocessing.active_children()} - others
+        for process in started:  # how it ended is known a moment after that it did
+            process.join(5.0)
+        if NO_GUARD in [process.exitcode for process in started]:
             raise WorkError(
                 "each worker process runs the script again from its begin, and came to where it starts workers itself: "
                 'put what the script does under `if __name__ == "__main__":`, or use one worker'
