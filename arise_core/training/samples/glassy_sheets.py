@@ -43,7 +43,9 @@ def honeycomb(numbers: tuple[int, int]) -> Structure:
     """One period of graphene, or of a layer of two elements in turn."""
     rows = BOND * np.array([[np.sqrt(3), 0, 0], [np.sqrt(0.75), 1.5, 0]])
     cell = np.vstack([rows, [0, 0, 15.0]])
-    return Structure(np.array([[0, 0, 0], [0, BOND, 0]]), np.array(numbers), cell, (True, True, False))
+    return Structure(
+        np.array([[0, 0, 0], [0, BOND, 0]]), np.array(numbers), cell, np.array([True, True, False])
+    )
 
 
 def _make(task: Task[GlassySheets], rng: Generator) -> tuple[FloatArray, str]:
