@@ -43,11 +43,10 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
     """
     check_guard()
     pool = _Pool(count, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
-    others = set(multiprocessing.active_children())
     try:
         yield pool
     except BrokenProcessPool as error:
-        started = {*(pool._processes or {}).values(), *multiprocessing.active_children()} - others
+        started = list((pool._processes or {}).values())
         for process in started:  # how it ended is known a moment after that it did
             process.join(5.0)
         if NO_GUARD in [process.exitcode for process in started]:

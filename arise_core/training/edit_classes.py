@@ -35,8 +35,7 @@ from arise_core.training.fit import Fitted, fit_steps, split
 from arise_core.training.own_crystals import CrystalFile, make_crystal, same_crystal
 from arise_core.training.recipe import NetworkSettings, Recipe, parse_recipe
 from arise_core.training.samples.defects import DefectSamples
-from arise_core.training.samples.kind import OfNone
-from arise_core.training.samples.kinds import kinds
+from arise_core.training.samples.kinds import without_class
 from arise_core.training.samples.mixture import PerturbedSamples
 from arise_core.training.samples.paper import PaperSamples
 from arise_core.training.train import SamplePlan, collect_steps, targets_of
@@ -293,8 +292,8 @@ def reduced(
         "pristine": 1,
         "whole": settings.replay_whole,
         "boxes": settings.replay_boxes,
+        **dict.fromkeys(without_class(), settings.replay_disorder // 3),
         "disorder": settings.replay_disorder,
-        **dict.fromkeys(("few_disordered", "ionic", "gas", "glassy_sheets"), settings.replay_disorder // 3),
         **dict.fromkeys(NEITHER, 0),
         **dict.fromkeys(("close_packed_alloys", "ordering", "faults"), more),
         **dict.fromkeys(REAL, few // 4),
@@ -314,7 +313,7 @@ def enough(
     """Samples of new classes: all that the recipe makes of one class, up to the settings' numbers."""
     if isinstance(samples, PaperSamples):
         return samples
-    of_none = [name for name, kind in kinds().items() if isinstance(kind, OfNone)]
+    of_none = without_class()
     return samples.at_most({"whole": settings.whole, "boxes": settings.boxes, **dict.fromkeys(of_none, 0)})
 
 

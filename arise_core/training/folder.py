@@ -13,6 +13,7 @@ from arise_core.runtime.files import zoo_root
 from arise_core.settings import DEFAULT_MODEL
 from arise_core.training.own_crystals import CrystalFile, make_crystal, same_crystal
 from arise_core.training.recipe import Recipe, read_recipe
+from arise_core.training.samples.kinds import without_class
 from arise_core.training.samples.mixture import PerturbedSamples
 from arise_core.training.train import train_steps
 
@@ -101,7 +102,6 @@ def default_recipe(n_classes: int, settings: FolderSettings) -> Recipe:
     recipe = read_recipe(zoo_root() / DEFAULT_MODEL / "recipe.toml")
     samples = recipe.samples
     assert isinstance(samples, PerturbedSamples), "the default model is made of perturbed samples"
-    least = {"disorder": settings.disorder, "unknown": settings.unknown}
-    least |= dict.fromkeys(("few_disordered", "ionic", "gas", "glassy_sheets", "relatives", "other_tubes"), 0)
+    least = dict.fromkeys(without_class(), 0) | {"disorder": settings.disorder, "unknown": settings.unknown}
     counts = {k: max(n, samples.counts[k] * n_classes // 108) for k, n in least.items()}
     return replace(recipe, samples=replace(samples.with_counts(counts), box_factors={}))

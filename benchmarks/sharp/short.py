@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -51,12 +52,12 @@ def spheres() -> Frame:
 def nanocrystal() -> Frame:
     """Four grains."""
     frame = built.nanocrystal("Cu", "fcc", 25.0, 4, np.random.default_rng(2))
-    return renamed(frame, "short-nanocrystal")
+    return replace(frame, name="short-nanocrystal")
 
 
 def band() -> Frame:
     """A band of layers."""
-    return renamed(built.band(np.random.default_rng(3), repeats=(7, 4)), "short-hcp-band")
+    return replace(built.band(np.random.default_rng(3), repeats=(7, 4)), name="short-hcp-band")
 
 
 def precipitates() -> Frame:
@@ -65,18 +66,13 @@ def precipitates() -> Frame:
     made = built.precipitates(
         "NiAl", label, built.cubic_cell("NiAl"), 0.5, np.random.default_rng(4), edge=37.0
     )
-    return renamed(made, "short-precipitates")
+    return replace(made, name="short-precipitates")
 
 
 def bulk() -> Frame:
     """A crystal."""
     label = arise.prototype("fcc").label
     return Frame(name="short-bulk", goal="bulk", material="Cu", label=label, structure=fcc(EDGE // 2 + 1))
-
-
-def renamed(frame: Frame, name: str) -> Frame:
-    """The same by another name."""
-    return Frame(**{**vars(frame), "name": name})
 
 
 MAKERS: dict[str, Callable[[], Frame]] = {

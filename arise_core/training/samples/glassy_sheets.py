@@ -10,15 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from arise_core.crystals.naming import DISORDERED
-from arise_core.descriptor.soap import describe
 from arise_core.geometry.arrays import FloatArray
 from arise_core.geometry.structure import Structure
 from arise_core.training.fields import AS_DETAIL, share
-from arise_core.training.samples.cuts import boxed, random_edges
 from arise_core.training.samples.job import Generator
 from arise_core.training.samples.kind import OfNone, Task
 from arise_core.training.samples.other_tubes import BOND, CARBON, NITRIDE
-from arise_core.training.samples.sheets import TURNED, Defects, Sheets, sheet_around_box, whole_sheet
+from arise_core.training.samples.sheets import TURNED, Defects, Layers, layer_sample
 
 
 def _glassy() -> Defects:
@@ -26,7 +24,7 @@ def _glassy() -> Defects:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GlassySheets(Sheets):
+class GlassySheets(Layers):
     """Layers without order.
 
     Args:
@@ -37,6 +35,10 @@ class GlassySheets(Sheets):
 
     strength: Defects = field(default_factory=_glassy, metadata=AS_DETAIL)
     nitride: float = share(0.25)
+
+    def drawn_defects(self, unit: Structure, rng: Generator) -> set[str]:
+        """Turned bonds, and nothing else."""
+        return {TURNED}
 
 
 def honeycomb(numbers: tuple[int, int]) -> Structure:
@@ -49,13 +51,8 @@ def honeycomb(numbers: tuple[int, int]) -> Structure:
 
 
 def _make(task: Task[GlassySheets], rng: Generator) -> tuple[FloatArray, str]:
-    own, cuts = task.own, task.common.cuts
-    unit = honeycomb(NITRIDE if rng.random() < own.nitride else CARBON)
-    if rng.random() < own.whole:
-        return describe(whole_sheet(unit, own, rng, {TURNED}), task.descriptor), DISORDERED
-    edges = random_edges(unit, own.box_atoms, cuts, rng)
-    sheet = sheet_around_box(unit, edges, own, rng, {TURNED})
-    return boxed(sheet, edges, True, cuts, task.descriptor), DISORDERED
+    unit = honeycomb(NITRIDE if rng.random() < task.own.nitride else CARBON)
+    return layer_sample(unit, task, rng), DISORDERED
 
 
 GLASSY_SHEETS = OfNone(name="glassy_sheets", settings=GlassySheets(), make=_make)

@@ -52,3 +52,8 @@ ROUNDS: tuple[tuple[AnyKind, ...], ...] = (
 def kinds() -> dict[str, AnyKind]:
     """All kinds by name."""
     return {kind.name: kind for one_round in ROUNDS for kind in one_round}
+
+
+def without_class() -> tuple[str, ...]:
+    """Names of the kinds whose samples are of no class."""
+    return tuple(name for name, kind in kinds().items() if isinstance(kind, OfNone))

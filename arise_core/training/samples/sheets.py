@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -104,15 +105,13 @@ def _counts(v: Mapping[str, int]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sheets(Table):
-    """Layers with defects.
+class Layers(Table):
+    """What all layers with defects share.
 
     Args:
-        often: how many times as many samples a class gets, by label; 1 if it is not named.
         whole: share of whole sheets; the others are boxes.
         box_atoms: range of the number of atoms in a box.
         around: width of the sheet around a box from which atoms come in, d_NN.
-        defects: numbers of kinds of defects in a sheet, drawn from these.
         micrograph: share of sheets with positions as from a micrograph: no noise out of plane, no ripples.
         blur: range of the standard deviation of such positions, d_NN.
         unseen: range of the share of atoms that are missing there.
@@ -121,11 +120,9 @@ class Sheets(Table):
         flakes: shape and size of whole sheets.
     """
 
-    often: dict[str, int] = field(default_factory=_often, metadata={DETAIL: True, CHECK: _counts})
     whole: float = share(0.5)
     box_atoms: tuple[int, int] = span(50, 500, least=1)
     around: float = at_least(0, 3.0)
-    defects: tuple[int, ...] = several(0, 1, 1, 1, 1, 2, 2, 3, low=0)
     micrograph: float = share(0.35)
     blur: tuple[float, float] = span(0.01, 0.06, least=0)
     unseen: tuple[float, float] = span(0.0, 0.06, least=0)
@@ -133,13 +130,37 @@ class Sheets(Table):
     strength: Defects = field(default_factory=Defects, metadata=AS_DETAIL)
     flakes: Flakes = field(default_factory=Flakes, metadata=AS_DETAIL)
 
+    def drawn_defects(self, unit: Structure, rng: Generator) -> set[str]:
+        """Kinds of defects of a sheet."""
+        raise NotImplementedError
 
-def whole_sheet(unit: Structure, own: Sheets, rng: Generator, defects: set[str] | None = None) -> Structure:
-    """A flake or a periodic sheet of a layer with defects, random ones if left out, and noise."""
+
+@dataclass(frozen=True, kw_only=True)
+class Sheets(Layers):
+    """Layers with defects.
+
+    Args:
+        often: how many times as many samples a class gets, by label; 1 if it is not named.
+        defects: numbers of kinds of defects in a sheet, drawn from these.
+    """
+
+    often: dict[str, int] = field(default_factory=_often, metadata={DETAIL: True, CHECK: _counts})
+    defects: tuple[int, ...] = several(0, 1, 1, 1, 1, 2, 2, 3, low=0)
+
+    def drawn_defects(self, unit: Structure, rng: Generator) -> set[str]:
+        """Kinds of defects of a sheet, of those that the layer can have."""
+        return random_defects(unit, self, rng)
+
+
+L = TypeVar("L", bound=Layers)
+
+
+def whole_sheet(unit: Structure, own: Layers, rng: Generator) -> Structure:
+    """A flake or a periodic sheet of a layer with defects and noise."""
     f = own.flakes
     low, high = np.log(f.atoms)
     n_atoms = round(np.exp(rng.uniform(low, high))) + f.periods * len(unit)
-    defects = random_defects(unit, own, rng) if defects is None else defects
+    defects = own.drawn_defects(unit, rng)
     if BOUNDARY not in defects and rng.random() < f.periodic:
         return finished(damaged(_periodic(unit, n_atoms), defects, own, rng), defects, own, rng)
     d = builders.nearest_neighbour_distance(unit)
@@ -155,11 +176,9 @@ def whole_sheet(unit: Structure, own: Sheets, rng: Generator, defects: set[str] 
     return finished(damaged(sheet, defects, own, rng), defects, own, rng)
 
 
-def sheet_around_box(
-    unit: Structure, edges: FloatArray, own: Sheets, rng: Generator, defects: set[str] | None = None
-) -> Structure:
-    """A sheet with defects, random ones if left out, and noise that is larger than a box about the origin."""
-    defects = random_defects(unit, own, rng) if defects is None else defects
+def sheet_around_box(unit: Structure, edges: FloatArray, own: Layers, rng: Generator) -> Structure:
+    """A sheet with defects and noise that is larger than a box about the origin."""
+    defects = own.drawn_defects(unit, rng)
     half = edges[:2] / 2
     margin = own.around * builders.nearest_neighbour_distance(unit)
     offset = rng.uniform(*own.strength.off_box) * half.min()
@@ -176,7 +195,7 @@ def random_defects(unit: Structure, own: Sheets, rng: Generator) -> set[str]:
     return set(rng.choice(possible, count, replace=False).tolist())
 
 
-def damaged(sheet: Structure, defects: set[str], own: Sheets, rng: Generator) -> Structure:
+def damaged(sheet: Structure, defects: set[str], own: Layers, rng: Generator) -> Structure:
     """A sheet with turned bonds, a hole, vacancies and foreign atoms, as far as they are among the defects."""
     s = own.strength
     if TURNED in defects:
@@ -193,7 +212,7 @@ def damaged(sheet: Structure, defects: set[str], own: Sheets, rng: Generator) ->
     return sheet
 
 
-def finished(sheet: Structure, defects: set[str], own: Sheets, rng: Generator) -> Structure:
+def finished(sheet: Structure, defects: set[str], own: Layers, rng: Generator) -> Structure:
     """A sheet with positions as from a micrograph, or with ripples if they are among the defects, and with noise."""
     s = own.strength
     if rng.random() < own.micrograph:
@@ -208,7 +227,7 @@ def finished(sheet: Structure, defects: set[str], own: Sheets, rng: Generator) -
 
 
 def _sheet(
-    unit: Structure, half: FloatArray, offset: float, defects: set[str], own: Sheets, rng: Generator
+    unit: Structure, half: FloatArray, offset: float, defects: set[str], own: Layers, rng: Generator
 ) -> Structure:
     if BOUNDARY not in defects:
         return sheets.patch(unit, half, rng)
@@ -237,13 +256,17 @@ def _times(crystal: Crystal, common: Common, own: Sheets) -> int | None:
     return own.often.get(crystal.label, 1) if crystal.dimension == 2 else None
 
 
-def _make(crystal: Crystal, task: Task[Sheets], rng: Generator) -> tuple[FloatArray, str]:
+def layer_sample(unit: Structure, task: Task[L], rng: Generator) -> FloatArray:
+    """Descriptor of a whole sheet or of a box of one, (n_features,); NaN for too few atoms."""
     own, cuts = task.own, task.common.cuts
     if rng.random() < own.whole:
-        return describe(whole_sheet(crystal.unit, own, rng), task.descriptor), crystal.label
-    edges = random_edges(crystal.unit, own.box_atoms, cuts, rng)
-    sheet = sheet_around_box(crystal.unit, edges, own, rng)
-    return boxed(sheet, edges, True, cuts, task.descriptor), crystal.label
+        return describe(whole_sheet(unit, own, rng), task.descriptor)
+    edges = random_edges(unit, own.box_atoms, cuts, rng)
+    return boxed(sheet_around_box(unit, edges, own, rng), edges, True, cuts, task.descriptor)
+
+
+def _make(crystal: Crystal, task: Task[Sheets], rng: Generator) -> tuple[FloatArray, str]:
+    return layer_sample(crystal.unit, task, rng), crystal.label
 
 
 SHEETS = OfClass(name="sheets", settings=Sheets(), times=_times, make=_make)
