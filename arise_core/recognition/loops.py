@@ -6,7 +6,39 @@ import math
 
 import numpy as np
 
-from arise_core.runtime.compilation import jit
+from arise_core.runtime.compilation import jit, jit_inline
+
+
+@jit_inline
+def node(number, count, wrap):
+    """The node that a number stands for: going round, or the one at the border."""
+    return number % count if wrap else min(max(number, 0), count - 1)
+
+
+@jit_inline
+def mean(values, weights, base, share, out):
+    """Mean of the fields of nodes into `out` (n_fields,), NaN nodes left out; NaN without any other.
+
+    Along each axis there are nodes `base` (3, n) with shares `share` (3, n); `weights` (n0, n1, n2) come on top where
+    they are not empty.
+    """
+    for c in range(out.shape[0]):
+        out[c] = 0.0
+    total = 0.0
+    for x in range(base.shape[1]):
+        for y in range(base.shape[1]):
+            for z in range(base.shape[1]):
+                w = share[0, x] * share[1, y] * share[2, z]
+                i, j, k = base[0, x], base[1, y], base[2, z]
+                if weights.size > 0:
+                    w *= weights[i, j, k]
+                if w == 0.0 or math.isnan(values[i, j, k, 0]):
+                    continue
+                total += w
+                for c in range(out.shape[0]):
+                    out[c] += w * values[i, j, k, c]
+    for c in range(out.shape[0]):
+        out[c] = out[c] / total if total > 0.0 else math.nan
 
 
 @jit
@@ -18,33 +50,15 @@ def interpolate(values, at, wrap, out):
     """
     base = np.empty((3, 2), dtype=np.int64)
     share = np.empty((3, 2))
-    n_fields = values.shape[3]
+    none = np.empty((0, 0, 0))
     for p in range(at.shape[0]):
         for k in range(3):
-            n = values.shape[k]
-            q = at[p, k]
-            f = math.floor(q)
-            t = q - f
-            if wrap[k]:
-                base[k, 0], base[k, 1] = int(f) % n, (int(f) + 1) % n
-            else:
-                base[k, 0], base[k, 1] = min(max(int(f), 0), n - 1), min(max(int(f) + 1, 0), n - 1)
+            f = math.floor(at[p, k])
+            t = at[p, k] - f
             share[k, 0], share[k, 1] = 1.0 - t, t
-        for c in range(n_fields):
-            out[p, c] = 0.0
-        total = 0.0
-        for x in range(2):
-            for y in range(2):
-                for z in range(2):
-                    w = share[0, x] * share[1, y] * share[2, z]
-                    i, j, k = base[0, x], base[1, y], base[2, z]
-                    if w == 0.0 or math.isnan(values[i, j, k, 0]):
-                        continue
-                    total += w
-                    for c in range(n_fields):
-                        out[p, c] += w * values[i, j, k, c]
-        for c in range(n_fields):
-            out[p, c] = out[p, c] / total if total > 0.0 else math.nan
+            for j in range(2):
+                base[k, j] = node(int(f) + j, values.shape[k], wrap[k])
+        mean(values, none, base, share, out[p])
 
 
 @jit
@@ -55,10 +69,8 @@ def smooth(values, weights, at, wrap, out):
     """
     base = np.empty((3, 4), dtype=np.int64)
     share = np.empty((3, 4))
-    n_fields = values.shape[3]
     for p in range(at.shape[0]):
         for k in range(3):
-            n = values.shape[k]
             f = math.floor(at[p, k])
             t = at[p, k] - f
             share[k, 0] = (1.0 - t) ** 3 / 6.0
@@ -66,20 +78,5 @@ def smooth(values, weights, at, wrap, out):
             share[k, 3] = t**3 / 6.0
             share[k, 2] = 1.0 - share[k, 0] - share[k, 1] - share[k, 3]
             for j in range(4):
-                node = int(f) - 1 + j
-                base[k, j] = node % n if wrap[k] else min(max(node, 0), n - 1)
-        for c in range(n_fields):
-            out[p, c] = 0.0
-        total = 0.0
-        for x in range(4):
-            for y in range(4):
-                for z in range(4):
-                    i, j, k = base[0, x], base[1, y], base[2, z]
-                    if math.isnan(values[i, j, k, 0]):
-                        continue
-                    w = share[0, x] * share[1, y] * share[2, z] * weights[i, j, k]
-                    total += w
-                    for c in range(n_fields):
-                        out[p, c] += w * values[i, j, k, c]
-        for c in range(n_fields):
-            out[p, c] = out[p, c] / total if total > 0.0 else math.nan
+                base[k, j] = node(int(f) - 1 + j, values.shape[k], wrap[k])
+        mean(values, weights, base, share, out[p])
