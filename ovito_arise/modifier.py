@@ -85,6 +85,7 @@ class AriseModifier(ModifierInterface):
     stride: float
     padding: str
     edges: str
+    between: str
     min_atoms: int
     min_atoms_per_species: int
     memory_limit: float

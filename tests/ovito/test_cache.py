@@ -48,6 +48,7 @@ COMPUTED = {
     "stride": 9.0,
     "padding": "none",
     "edges": "box",
+    "between": "sure",
     "min_atoms": 10,
     "min_atoms_per_species": 2,
     "memory_limit": 2.0,

@@ -92,6 +92,7 @@ def test_every_parameter_has_label_and_help_and_stands_in_the_docs(kind):
         ("color_end", 0.0, "number > 0.0"),
         ("padding", "some", "'half'"),
         ("edges", "soft", "'exact'"),
+        ("between", "cubic", "'linear'"),
         ("color_by", "rainbow", "'structure'"),
         ("device", "toaster", "'cpu'"),
         ("model", 3, "string"),

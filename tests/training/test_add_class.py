@@ -413,7 +413,7 @@ def test_default_recipe_of_a_folder():
 
     recipe = default_recipe(4, FolderSettings())
     assert isinstance(recipe.samples, PerturbedSamples)
-    assert (recipe.samples.counts["disorder"], recipe.samples.counts["unknown"]) == (1000, 1000)
+    assert (recipe.samples.counts["disorder"], recipe.samples.counts["unknown"]) == (1000, 1074)
     assert (recipe.samples.box_factors, recipe.network.reject) == ({}, True)
 
 
