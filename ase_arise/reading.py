@@ -23,7 +23,7 @@ from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 from ase.utils import string2index
 
 import arise_core as arise
-from arise_core.crystals.symmetric_cif import lists_no_operations
+from arise_core.crystals.symmetric_cif import complete_source, lists_no_operations
 from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
 from ase_arise.named import frames_of, is_symbol_missing
@@ -141,6 +141,8 @@ def read_frames(name: str, reader: Reader, behind: int = 0) -> Iterator[Frame]:
     """
     path, picked = split_name(name)
     chosen: Any = string2index(picked) if picked else slice(behind, None)
+    if isinstance(chosen, slice) and chosen.step == 0:
+        raise InputError(f"`{name}` picks frames in steps of 0; the last number of begin:end:step must not be 0")
     if isinstance(chosen, int):
         chosen = slice(chosen, chosen + 1 if chosen != -1 else None)
     tried = ""
@@ -210,11 +212,13 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         source: Any = path
         if kind == DATA and b"\r\n" in head:
             source = io.StringIO(Path(path).read_text(encoding="utf-8", errors="replace"))
+        if kind == "cif":
+            source = complete_source(path)
         for atoms in iread(source, index=index, **options):
-            if kind == "cif" and _is_part(path, atoms):
+            if kind == "cif" and source == path and _is_part(path, atoms):
                 raise ValueError(
                     "it names a space group, but lists no symmetry operations, and the group is named in a way that "
-                    "this reader does not look at: it has the independent atoms only. Write it anew in P 1"
+                    "is not known here: it has the independent atoms only. Write it anew in P 1"
                 )
             yield Frame(max(number, 0), atoms)
             number += 1

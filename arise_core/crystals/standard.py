@@ -11,6 +11,7 @@ import ase.io
 import numpy as np
 
 from arise_core.crystals.occupancy import sites_of
+from arise_core.crystals.symmetric_cif import complete_source
 from arise_core.crystals.symmetry import primitive
 from arise_core.errors import InputError, MissingFileError
 from arise_core.geometry.arrays import FloatArray, IntArray
@@ -33,7 +34,8 @@ def read_structure(path: Path) -> Structure:
     try:
         with warnings.catch_warnings():  # ASE's remarks on the settings of space groups: the atoms are there
             warnings.simplefilter("ignore", UserWarning)
-            images = ase.io.read(path, index=":")
+            source = complete_source(str(path)) if path.suffix.lower() == ".cif" else path
+            images = ase.io.read(source, index=":", **({} if source == path else {"format": "cif"}))
     except Exception as error:  # readers of a hundred formats raise what they like
         raise InputError(
             f"structure file {str(path)!r} cannot be read: {type(error).__name__}: {error}"
