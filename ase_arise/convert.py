@@ -32,33 +32,40 @@ def from_atoms(atoms: Atoms, where: str = "", types: Types = None) -> arise.Stru
 
     Raises:
         TypeError: not an `Atoms` object.
-        ValueError: no atoms, partly occupied sites, NaN or infinite coordinates, a periodic cell without volume, or
-            types that are no elements.
+        ValueError: no atoms, partly occupied sites, NaN or infinite coordinates, a periodic cell without volume,
+            types that are no elements, or `types` of which `atoms` has none.
     """
     return _structure(atoms, where, types)[0]
 
 
-def _structure(atoms: Atoms, where: str, types: Types) -> tuple[arise.Structure, Species]:
+def _structure(
+    atoms: Atoms, where: str, types: Types, option: str = "types"
+) -> tuple[arise.Structure, Species]:
     if not isinstance(atoms, Atoms):
         raise InputTypeError(f"{where}`atoms` must be an ase.Atoms object, got {type(atoms).__name__}")
     check_occupancies(atoms, where)
-    species = species_of(atoms, parse_types(types))
-    positions = atoms.positions if species.kept is None else atoms.positions[species.kept]
+    elements = parse_types(types, option)
     try:
+        species = species_of(atoms, elements, option)
+        positions = atoms.positions if species.kept is None else atoms.positions[species.kept]
         return arise.Structure(positions, species.numbers, atoms.cell[:], atoms.pbc), species
     except InputError as error:
         raise InputError(f"{where}{error}") from error
 
 
-def to_material(atoms: Atoms, where: str = "", types: Types = None) -> Material:
+def to_material(atoms: Atoms, where: str = "", types: Types = None, option: str = "types") -> Material:
     """The one look at an `Atoms` object: `from_atoms`, and atoms that overlap are refused.
 
     It knows which atoms were left out, and what was assumed.
 
+    Args:
+        atoms, where, types: see `from_atoms`.
+        option: what `types` are called where the user gives them, for messages.
+
     Raises:
         TypeError, ValueError: as `from_atoms`, and for atoms closer than 0.1 Å.
     """
-    structure, species = _structure(atoms, where, types)
+    structure, species = _structure(atoms, where, types, option)
     material = Material(structure, species.notes, species.kept)
     material.check_overlaps(where)
     return material

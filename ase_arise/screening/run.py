@@ -50,6 +50,7 @@ def screen(
     top: int = TOP,
     overwrite: bool = False,
     types: Types = None,
+    draw: bool = False,
     time_limit: float = TIME_LIMIT,
     reader: Reader | None = None,
     progress: Progress = silent,
@@ -68,6 +69,7 @@ def screen(
         top: classes kept an entry, with their probabilities.
         overwrite: replace `out` instead of going on with it.
         types: elements by type or name, see `from_atoms`.
+        draw: fill partly occupied sites at random (by `seed`), see `occupied`; else such entries fail.
         time_limit: seconds to read and to recognise an entry, each; then it has failed (not on Windows).
         reader: how files are read; default: by ASE.
         progress: called with the share of the entries done.
@@ -79,7 +81,7 @@ def screen(
     """
     job = screen_steps(
         source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top, overwrite=overwrite,
-        types=types, time_limit=time_limit, reader=reader, **options,
+        types=types, draw=draw, time_limit=time_limit, reader=reader, **options,
     )  # fmt: skip
     return run(job, progress)
 
@@ -95,6 +97,7 @@ def screen_steps(
     top: int = TOP,
     overwrite: bool = False,
     types: Types = None,
+    draw: bool = False,
     time_limit: float = TIME_LIMIT,
     reader: Reader | None = None,
     **options: Any,
@@ -120,6 +123,7 @@ def screen_steps(
         int(top),
         parse_types(types),
         time_limit=float(time_limit),
+        draw=bool(draw),
     )
     results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
     try:
