@@ -204,9 +204,11 @@ def test_particles_of_a_colloid(tmp_path, model):
     data = collection(from_atoms(atoms), named=False)
     data.particles_.particle_types_.types_[0].name = "A"
     export_file(pipeline_of(data), str(tmp_path / "a.gsd"), "gsd/hoomd")
-    door = through_ovito(tmp_path / "a.gsd", model)
-    assert (door.label, door.rejected) == ("fcc_Cu_A_cF4_225_a", False)
-    assert "tells no element" in door.notes
+    for door in (
+        through_ovito(tmp_path / "a.gsd", model), through_command_line(tmp_path / "a.gsd", "--reader", "ovito"),
+    ):  # fmt: skip
+        assert (door.label, door.rejected) == ("fcc_Cu_A_cF4_225_a", False)
+        assert "tells no element" in door.notes
 
 
 # --- sites without mass ---------------------------------------------------------------------------------------------
