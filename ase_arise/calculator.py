@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import (
-    BaseCalculator,
     Calculator,
     PropertyNotImplementedError,
     all_changes,
@@ -19,7 +18,7 @@ from ase.outputs import Properties
 import arise_core as arise
 from arise_core.crystals.naming import NONE
 from arise_core.crystals.species import Types, parse_types
-from arise_core.errors import InputError, check_type
+from arise_core.errors import InputError, InputTypeError, check_type, shown
 from arise_core.recognition.result import Recognition, recognise
 from arise_core.settings import DEFAULT_MODEL, RecognitionSettings, check_number
 from ase_arise.convert import ModelLike, as_model, to_material
@@ -78,7 +77,8 @@ class AriseCalculator(Calculator):
         atoms: Atoms | None = None,
         **options: Any,
     ) -> None:
-        check_type("base", base, (BaseCalculator, Calculator, type(None)), "an ASE calculator, such as EMT()")
+        if base is not None and (isinstance(base, type) or not hasattr(base, "get_property")):
+            raise InputTypeError(f"`base` must be an ASE calculator, such as EMT(), got {shown(base)}")
         check_type("atoms", atoms, (Atoms, type(None)), "an ase.Atoms object")
         self.base = base
         self._model: arise.Model | None = None

@@ -233,7 +233,8 @@ def _check_symmetry(data: DataCollection) -> None:
             of = "its" if whole is None else f"its {whole}"
             raise InputError(
                 f"file {source!r} lists no symmetry operations, and OVITO has {data.particles.count} of {of} atoms "
-                "only. Have it read by ASE (`--reader ase`), or write it anew with its operations or in P 1"
+                "only. ASE has all: `arise map FILE --reader ase --atoms whole.xyz` writes them; or write it anew with its "
+                "operations or in P 1"
             )
 
 
