@@ -233,7 +233,7 @@ def _check_symmetry(data: DataCollection) -> None:
             of = "its" if whole is None else f"its {whole}"
             raise InputError(
                 f"file {source!r} lists no symmetry operations, and OVITO has {data.particles.count} of {of} atoms "
-                "only. ASE has all: `arise map FILE --reader ase --atoms whole.xyz` writes them; or write it anew with its "
+                "only. `arise map FILE --reader ase --atoms whole.xyz` writes all of them; or write it anew with its "
                 "operations or in P 1"
             )
 
