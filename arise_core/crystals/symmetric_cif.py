@@ -50,7 +50,7 @@ NO_SYMMETRY = frozenset({"p1", "1", "?", ".", ""})
 ORIGINS = {"s": "1", "z": "2"}
 #: Degrees by which an angle differs from another one.
 OFF = 0.05
-#: Characters of a file that are looked at.
+#: Bytes of a file that are looked at; larger ones are not completed.
 MOST = 5_000_000
 
 
@@ -62,6 +62,8 @@ def complete_source(path: str) -> str | io.StringIO:
         OSError: the system does not let it be read.
     """
     text = _text(path)
+    if len(text) >= MOST:  # it may be a part of the file only
+        return path
     parts = _BLOCK.split(text)
     done = [_completed(part, path) for part in parts]
     return path if done == parts else io.StringIO("".join(done))
@@ -88,8 +90,8 @@ def atoms_in_cell(path: str) -> int | None:
 
 def _text(path: str) -> str:
     with open_with_compression(str(Path(path)), "rb") as file:
-        text: str = file.read(MOST).decode("utf-8", errors="replace")
-    return text.replace("\r\n", "\n")
+        text: str = file.read(MOST).decode("latin-1")  # as ASE does: a character a byte
+    return text
 
 
 def _wants_operations(block: str) -> bool:

@@ -6,6 +6,7 @@ from ovito.io import import_file
 from typer.testing import CliRunner
 
 from arise_cli.main import app
+from arise_core.crystals import symmetric_cif
 from arise_core.crystals.standard import read_structure
 from arise_core.crystals.symmetry import setting_operations, settings
 from arise_core.errors import InputError
@@ -129,6 +130,13 @@ def test_diamond_with_its_origin_at_the_centre(tmp_path):
     path.write_text(f"{cell}_symmetry_space_group_name_H-M 'F d -3 m :5'\n{SITES}Si1 Si 0 0 0\n")
     with pytest.raises(InputError, match="setting '5' of a space group that has 1, 2"):
         list(frames(str(path)))
+
+
+def test_a_file_too_large_to_complete_is_refused(hidden, monkeypatch):
+    """Rather than cut."""
+    monkeypatch.setattr(symmetric_cif, "MOST", 250)
+    with pytest.raises(InputError, match="lists no symmetry operations|invalid spacegroup"):
+        list(frames(str(hidden)))
 
 
 def test_a_group_that_nobody_knows_is_refused(tmp_path):
