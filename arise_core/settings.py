@@ -248,7 +248,7 @@ class Option:
             value: in plain Python types.
             default: of the setting; its type says whether True and False, whole numbers or numbers will do.
         """
-        if not isinstance(value, (str, int, float, type(None))):
+        if not _is_plain(value):
             fits = False
         elif self.choices:
             fits = value in self.choices
@@ -318,7 +318,11 @@ def check_number(
 
 def _shown(value: Any) -> str:
     """Plain values as they are, others cut, with their kind."""
-    return repr(value) if isinstance(value, (str, int, float, type(None))) else shown(value)
+    return repr(value) if _is_plain(value) else shown(value)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, int, float, type(None)))
 
 
 def option(default: Any, **words: Any) -> Any:
