@@ -6,12 +6,14 @@ Such an entry point is a function that is called with the `typer.Typer` of this 
 from __future__ import annotations
 
 import errno
+import os
 import signal
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points, version
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -24,6 +26,8 @@ from arise_core.errors import AriseError
 ENTRY_POINTS = "arise.commands"
 #: What the system says of a disk that takes no more.
 FULL = (errno.ENOSPC, errno.EDQUOT)
+#: Home of users whom the system does not know, as in containers.
+NO_HOME = "/nonexistent"
 #: How torch tells on a CPU that there is no memory left, in a RuntimeError.
 NO_MEMORY = "DefaultCPUAllocator"
 
@@ -124,7 +128,16 @@ def main() -> None:
     for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda p: p.name):
         point.load()(app)
     warnings.formatwarning = _in_a_line
+    _have_a_home()
     app()
+
+
+def _have_a_home() -> None:
+    """ASE asks for the user's home when it is imported, and fails where there is none."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = NO_HOME
 
 
 def _in_a_line(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> str:

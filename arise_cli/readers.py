@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,10 +14,10 @@ from arise_core.errors import WorkError
 from arise_core.runtime.workers import processes
 
 if TYPE_CHECKING:
-    from arise_core.geometry.structure import Structure
     from ase_arise.reading import Reader
 
-    Found = tuple[Structure, tuple[str, ...]]
+#: `Atoms`, and what was assumed of them.
+Found = tuple[Any, tuple[str, ...]]
 
 #: Time that OVITO has for a small file, with its import: where ASE failed, and where it was asked for.
 SECONDS_AFTER_ASE, SECONDS = 8.0, 60.0
@@ -68,6 +68,7 @@ def by_ovito(path: str, seconds: float = SECONDS) -> Iterator[Found]:
 
 
 def _read(path: str) -> list[Found]:
-    from ovito_arise.frames import read_structures
+    from ase_arise.species import with_kinds
+    from ovito_arise.frames import read_file
 
-    return list(read_structures(path))
+    return [(with_kinds(f.positions, f.cell, f.pbc, f.kinds, f.which), f.notes) for f in read_file(path)]

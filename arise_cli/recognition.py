@@ -150,7 +150,7 @@ def map_file(
     _show(output, found, results, top, strict)
 
 
-@takes(MapSettings, only=("min_atoms",))
+@takes(SamplingSettings, MapSettings, only=("seed", "min_atoms"))
 def compare_files(
     structures: Annotated[
         list[str],
@@ -158,6 +158,7 @@ def compare_files(
     ],
     model: ModelOption = DEFAULT_MODEL,
     types: TypesOption = "",
+    draw: Draw = False,
     layer: Annotated[int, typer.Option(help="Hidden layer: 0 the first, -1 the last.")] = LAYER,
     out: Annotated[Path | None, typer.Option(help="Write the matrix here (.csv).")] = None,
     picture: Annotated[Path | None, typer.Option(help="Draw a heat map here (.png).")] = None,
@@ -167,7 +168,7 @@ def compare_files(
     **settings: Any,
 ) -> None:
     """Cosine similarity of the network's representations of structures, as a matrix."""
-    from arise_cli.figures import draw
+    from arise_cli.figures import draw as draw_picture
     from arise_core.progress import run
     from arise_core.recognition.comparison import check_layer, similarity_steps
     from ase_arise.convert import as_model
@@ -178,14 +179,15 @@ def compare_files(
     read_by = chosen_reader(reader, kind)
     network = as_model(model)
     check_layer(network, layer)
-    found = _read(structures, read_by, types, classes=True)
+    seed = settings.pop("seed")
+    found = _read(structures, read_by, types, classes=True, draw=seed if draw else None)
     names = [f.name for f in found]
     with bar("similarity") as progress:
         matrix = run(similarity_steps([f.material for f in found], network, layer, **settings), progress)
     if out is not None:
         write_file(out, lambda path: path.write_text(matrix_csv(names, matrix), encoding="utf-8"))
     if picture is not None:
-        write_file(picture, lambda path: draw(matrix, names, path, layer % network.n_layers))
+        write_file(picture, lambda path: draw_picture(matrix, names, path, layer % network.n_layers))
     print_table(matrix_table(names, matrix))
 
 
@@ -227,11 +229,12 @@ def _read(
             name = f"{file} [{k}]" if len(images) > 1 else file
             if draw is not None:
                 atoms = occupied(atoms, seed=draw)
-            material = to_material(atoms, f"{name}: ", elements)
+            own = elements if prototype is None else None
+            material = to_material(atoms, f"{name}: ", own, "--types")
             found.append(Found(name, atoms, material))
             for note in material.notes:
                 if note not in said:
-                    say(f"{file}: {note.replace('`types`', '`--types`')}", error=True)
+                    say(f"{file}: {note}", error=True)
             said.update(material.notes)
     return found
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
 
 from arise_cli.console import bar, finish, say
-from arise_cli.options import Format, ModelOption, ReaderOption, Top, TypesOption, takes
+from arise_cli.options import Draw, Format, ModelOption, ReaderOption, Top, TypesOption, takes
 from arise_cli.readers import chosen_reader
 from arise_core.settings import (
     DEFAULT_MODEL,
@@ -39,6 +40,7 @@ def screen_source(
     pattern: Annotated[str, typer.Option(help="Names of files in a folder, such as '*.cif'.")] = "*",
     symprec: Annotated[float, typer.Option(help="Tolerance of the space group, Å.")] = SYMPREC,
     top: Top = TOP,
+    draw: Draw = False,
     types: TypesOption = "",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start again instead of going on.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if entries failed.")] = False,
@@ -56,10 +58,17 @@ def screen_source(
     with bar("screen") as progress:
         counts = screen(
             source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top,
-            overwrite=overwrite, types=parse_types(types, "--types"), time_limit=time_limit,
+            overwrite=overwrite, types=parse_types(types, "--types"), draw=draw, time_limit=time_limit,
             reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
         )  # fmt: skip
     earlier = f", {counts.failed_before} of them failed" if counts.failed_before else ""
     say(f"{counts.recognised} recognised, {counts.failed} failed, {counts.kept} from before{earlier}")
-    say(f"look at them with: ase db {out} arise_status=ok -c formula,arise_label,arise_mi,arise_top")
-    finish(strict and counts.failed + counts.failed_before > 0)
+    failed = counts.failed + counts.failed_before
+    place = quote(out)
+    if counts.recognised + counts.kept > counts.failed_before:
+        say(f"look at them with: ase db {place} arise_status=ok -c formula,arise_label,arise_mi,arise_top")
+    if failed:
+        say(
+            f"why {failed} failed: ase db {place} arise_status=failed -c arise_source,arise_entry,arise_error --cut 0"
+        )
+    finish(strict and failed > 0)

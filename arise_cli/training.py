@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from arise_cli.console import bar, say
+from arise_cli.options import Format, ReaderOption, TypesOption
+from arise_cli.readers import chosen_reader
 from arise_core.settings import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from arise_core.crystals.standard import ReadStructure
+    from arise_core.geometry.structure import Structure
 
 Out = Annotated[Path, typer.Option(help="Folder for the model.")]
 Overwrite = Annotated[bool, typer.Option(help="Write into a folder that is not empty.")]
@@ -54,15 +60,20 @@ def add_class(
         bool, typer.Option(help="Also a crystal of the type of a known class, with other lattice parameters.")
     ] = False,
     overwrite: Overwrite = False,
+    types: TypesOption = "",
+    reader: ReaderOption = "auto",
+    kind: Format = "",
 ) -> None:
     """Teach a model new crystals, from a structure file each; minutes. Prints a report."""
     from arise_core.training.edit_classes import AddSettings, add_classes
 
     settings = AddSettings(allow_similar=allow_similar)
+    read = _crystals(types, reader, kind)
     with bar("adding classes") as progress:
         made, text = add_classes(
-            files, name or [], out, model=model, settings=settings, overwrite=overwrite, progress=progress
-        )
+            files, name or [], out, model=model, settings=settings, overwrite=overwrite, read=read,
+            progress=progress,
+        )  # fmt: skip
     say(text)
     say(f"{made.path}: {len(made.classes)} classes. The report is also in {out / 'report.md'}")
 
@@ -89,14 +100,18 @@ def train_folder(
     recipe: Annotated[
         Path | None, typer.Option(help="Recipe (TOML) to follow. Default: that of arise-108.")
     ] = None,
+    types: TypesOption = "",
+    reader: ReaderOption = "auto",
+    kind: Format = "",
 ) -> None:
     """Train a model from scratch on a folder of structures. Interrupted, the same command goes on."""
     from arise_core.training.edit_classes import crystals_of
     from arise_core.training.folder import train_folder as train_on
     from arise_core.training.train import pristine_accuracy
 
+    read = _crystals(types, reader, kind)
     with bar(f"training on {folder.name}") as progress:
-        model = train_on(folder, out, recipe=recipe, progress=progress)
+        model = train_on(folder, out, recipe=recipe, read=read, progress=progress)
     right = pristine_accuracy(model, crystals=crystals_of(model.card))
     say(f"{model.path}: {len(model.classes)} classes, {right:.2%} of the pristine structures right")
 
@@ -122,3 +137,19 @@ def tune(
         search(plan, out, settings, progress)
     say((out / "report.md").read_text(encoding="utf-8"))
     say(f"{out / 'model.safetensors'}: the first of the ranking; its recipe is {out / 'recipe.toml'}")
+
+
+def _crystals(types: str, reader: str, kind: str) -> ReadStructure:
+    """What reads the crystals of classes as other commands read structures; notes go to the error stream."""
+    from arise_core.crystals.species import parse_types
+    from ase_arise.convert import crystal_in
+
+    elements, read_by = parse_types(types, "--types"), chosen_reader(reader, kind)
+
+    def read(path: Path) -> Structure:
+        material = crystal_in(path, read_by, elements, "--types")
+        for note in material.notes:
+            say(f"{path}: {note}", error=True)
+        return material.structure
+
+    return read

@@ -5,6 +5,11 @@ Each is also one of Python's own, so that `except ValueError` works as it always
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+#: Characters of a value that a message shows.
+SHOWN = 60
+
 
 class AriseError(Exception):
     """Input that is refused, or work that cannot be done here."""
@@ -44,3 +49,29 @@ class MemoryLimitError(AriseError, MemoryError):
 
 class WorkError(AriseError, RuntimeError):
     """Work that did not come to its end."""
+
+
+def shown(value: object) -> str:
+    """A value as messages show it: its kind, and the begin of what it is."""
+    text = " ".join(repr(value).split())
+    return f"{text if len(text) <= SHOWN else f'{text[:SHOWN]}...'} ({type(value).__name__})"
+
+
+def check_type(name: str, value: object, kinds: type | tuple[type, ...], wanted: str) -> None:
+    """Raise InputTypeError unless an argument is of some kind.
+
+    Args:
+        name: of the argument.
+        value: that is given.
+        kinds: that it may be of.
+        wanted: what it has to be, for the message: "a Structure".
+    """
+    if not isinstance(value, kinds):
+        raise InputTypeError(f"`{name}` must be {wanted}, got {shown(value)}")
+
+
+def check_callable(name: str, value: object) -> Callable[..., object]:
+    """Raise InputTypeError unless an argument is a function."""
+    if not callable(value):
+        raise InputTypeError(f"`{name}` must be a function, got {shown(value)}")
+    return value

@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import TypeVar
 
+from arise_core.errors import check_callable
+
 T = TypeVar("T")
 
 
@@ -38,6 +40,7 @@ def silent(step: Step) -> None:
 
 def run(job: Job[T], progress: Progress = silent) -> T:
     """What a job returns; it is closed, and its threads with it, whatever `progress` raises."""
+    check_callable("progress", progress)
     with closing(job):
         while True:
             try:

@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from arise_core.errors import InputError, InputTypeError
+from arise_core.errors import InputError, InputTypeError, check_type, shown
 
 PRESETS = ("paper", "corrected", "weighted")
 Padding = Literal["half", "none", "full"]
@@ -18,6 +18,13 @@ Edges = Literal["exact", "box"]
 Between = Literal["linear", "sure"]
 #: No setting is larger.
 LARGEST = 1e15
+
+
+def _check_numbers(owner: Any, names: tuple[str, ...], kinds: type | tuple[type, ...], wanted: str) -> None:
+    """Raise InputTypeError unless attributes are of some kinds; True and False are no numbers."""
+    for name in names:
+        value = getattr(owner, name)
+        check_type(name, None if isinstance(value, bool) else value, kinds, wanted)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +48,9 @@ class RadialChannel:
     def __post_init__(self) -> None:
         if self.weight not in ("flat", "falling"):
             raise InputError(f"`weight` must be 'flat' or 'falling', got {self.weight!r}")
+        _check_numbers(self, ("taper", "share"), (int, float, np.number), "a number")
+        if not isinstance(self.pairs, str):
+            _check_numbers(self, ("pairs",), (int, float, np.number), "a number or 'blind'")
         if not self.taper >= 0:
             raise InputError(f"`taper` must not be negative, got {self.taper}")
         if not 0 < self.share <= 1:
@@ -80,6 +90,12 @@ class DescriptorSettings:
     length_scale: Literal["pair-peak", "nearest-neighbour"] = "pair-peak"
 
     def __post_init__(self) -> None:
+        _check_numbers(self, ("n_max", "l_max"), (int, np.integer), "a whole number")
+        _check_numbers(self, ("r_cut", "sigma", "floor"), (int, float, np.number), "a number")
+        check_type("window", self.window, bool, "True or False")
+        check_type("channels", self.channels, tuple, "a tuple of RadialChannel")
+        for channel in self.channels:
+            check_type("channels", channel, RadialChannel, "a tuple of RadialChannel")
         if self.n_max < 1 or self.l_max < 0:
             raise InputError(f"`n_max` must be >= 1 and `l_max` >= 0, got {self.n_max} and {self.l_max}")
         if not self.r_cut > 1 or not self.sigma > 0:
@@ -187,6 +203,7 @@ class DescriptorSettings:
         Raises:
             ValueError: an unknown key or a value out of range.
         """
+        check_type("data", data, Mapping, "a mapping")
         unknown = sorted(set(data) - {f.name for f in fields(cls)})
         if unknown:
             raise InputError(f"unknown descriptor settings {unknown}")
@@ -232,7 +249,9 @@ class Option:
             value: in plain Python types.
             default: of the setting; its type says whether True and False, whole numbers or numbers will do.
         """
-        if self.choices:
+        if not _is_plain(value):
+            fits = False
+        elif self.choices:
             fits = value in self.choices
         elif isinstance(default, bool):
             fits = isinstance(value, bool)
@@ -244,7 +263,7 @@ class Option:
             if fits and self.low is not None:
                 fits = value > self.low if self.above else value >= self.low
         if not fits:
-            raise InputError(f"`{name}` {self._wanted(value, isinstance(default, int))}, got {value!r}")
+            raise InputError(f"`{name}` {self._wanted(value, isinstance(default, int))}, got {_shown(value)}")
 
     def _wanted(self, value: Any, whole: bool) -> str:
         """What a value has to be instead, for messages."""
@@ -267,6 +286,44 @@ class Option:
         """Unit in the label's parentheses, spelled for messages; "" without one."""
         found = self.label.rpartition("(")[2].removesuffix(")") if self.label.endswith(")") else ""
         return {"bit": "bits"}.get(found, found)
+
+
+def check_number(
+    name: str,
+    value: Any,
+    *,
+    whole: bool = False,
+    low: float | None = None,
+    above: bool = False,
+    unit: str = "",
+) -> Any:
+    """An argument as a number of Python's.
+
+    Args:
+        name: of the argument.
+        value: that is given; numbers of numpy will do.
+        whole: whether it has to be a whole number.
+        low: smallest value.
+        above: whether `low` itself is not allowed.
+        unit: for the message.
+
+    Raises:
+        InputError: it is no such number.
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    known = Option(label=f"({unit})" if unit else "", text="", low=low, above=above)
+    known.check(name, value, 1 if whole else 1.0)
+    return value
+
+
+def _shown(value: Any) -> str:
+    """Plain values as they are, others cut, with their kind."""
+    return repr(value) if _is_plain(value) else shown(value)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, (str, int, float, type(None)))
 
 
 def option(default: Any, **words: Any) -> Any:
@@ -293,7 +350,7 @@ def check_options(settings: Any) -> None:
         value = getattr(settings, name)
         if isinstance(value, np.generic):
             value = value.item()
-        if known.none is not None and value == known.none:
+        if known.none is not None and isinstance(value, (int, float)) and value == known.none:
             value = None
         object.__setattr__(settings, name, value)
         known.check(name, value, default)

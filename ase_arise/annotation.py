@@ -26,6 +26,7 @@ from ase_arise.convert import (
     Images,
     ModelLike,
     as_model,
+    check_images,
     frames,
     is_file_name,
     numbered,
@@ -100,6 +101,7 @@ def annotate(
         TypeError, ValueError, OSError: input that is refused; before anything is written.
     """
     settings = RecognitionSettings.of(options)
+    check_images(images)
     network = as_model(model)
     if not (isinstance(images, Atoms | list | tuple) or is_file_name(images)):
         return _annotate_lazily(frames(images), network, settings, copy, types)

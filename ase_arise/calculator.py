@@ -18,9 +18,9 @@ from ase.outputs import Properties
 import arise_core as arise
 from arise_core.crystals.naming import NONE
 from arise_core.crystals.species import Types, parse_types
-from arise_core.errors import InputError
+from arise_core.errors import InputError, InputTypeError, check_type, shown
 from arise_core.recognition.result import Recognition, recognise
-from arise_core.settings import DEFAULT_MODEL, RecognitionSettings
+from arise_core.settings import DEFAULT_MODEL, RecognitionSettings, check_number
 from ase_arise.convert import ModelLike, as_model, to_material
 
 #: Results for the structure; per atom, in maps only (plural, as ASE's `energies` beside `energy`).
@@ -77,6 +77,9 @@ class AriseCalculator(Calculator):
         atoms: Atoms | None = None,
         **options: Any,
     ) -> None:
+        if base is not None and (isinstance(base, type) or not hasattr(base, "get_property")):
+            raise InputTypeError(f"`base` must be an ASE calculator, such as EMT(), got {shown(base)}")
+        check_type("atoms", atoms, (Atoms, type(None)), "an ase.Atoms object")
         self.base = base
         self._model: arise.Model | None = None
         self._found: dict[str, Any] = {}
@@ -107,8 +110,7 @@ class AriseCalculator(Calculator):
         parameters = {**self.parameters, **kwargs}
         interval, model = parameters.pop("interval"), parameters.pop("model")
         types = parse_types(parameters.pop("types"))
-        if interval != int(interval) or interval < 0:
-            raise InputError(f"`interval` must be a whole number, 0 or more, got {interval}")
+        check_number("interval", interval, whole=True, low=0)
         settings = RecognitionSettings.of(parameters)
         loaded = as_model(model) if "model" in kwargs or self._model is None else self._model
         if isinstance(model, arise.Model):  # keep what can be written to a file

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from ase import Atoms
 from ase.symbols import Symbols
 
 import arise_core as arise
 from arise_core.crystals.species import Types, parse_types
-from arise_core.errors import InputError, InputTypeError
+from arise_core.crystals.standard import check_one, check_ordered
+from arise_core.errors import InputError, InputTypeError, MissingFileError, check_type, shown
 from arise_core.geometry.material import Material
 from ase_arise.occupancy import check_occupancies
 from ase_arise.reading import Reader, whole_frames
@@ -32,33 +34,40 @@ def from_atoms(atoms: Atoms, where: str = "", types: Types = None) -> arise.Stru
 
     Raises:
         TypeError: not an `Atoms` object.
-        ValueError: no atoms, partly occupied sites, NaN or infinite coordinates, a periodic cell without volume, or
-            types that are no elements.
+        ValueError: no atoms, partly occupied sites, NaN or infinite coordinates, a periodic cell without volume,
+            types that are no elements, or `types` of which `atoms` has none.
     """
     return _structure(atoms, where, types)[0]
 
 
-def _structure(atoms: Atoms, where: str, types: Types) -> tuple[arise.Structure, Species]:
+def _structure(
+    atoms: Atoms, where: str, types: Types, option: str = "types"
+) -> tuple[arise.Structure, Species]:
     if not isinstance(atoms, Atoms):
-        raise InputTypeError(f"{where}`atoms` must be an ase.Atoms object, got {type(atoms).__name__}")
+        raise InputTypeError(f"{where}`atoms` must be an ase.Atoms object, got {shown(atoms)}")
     check_occupancies(atoms, where)
-    species = species_of(atoms, parse_types(types))
-    positions = atoms.positions if species.kept is None else atoms.positions[species.kept]
+    elements = parse_types(types, option)
     try:
+        species = species_of(atoms, elements, option)
+        positions = atoms.positions if species.kept is None else atoms.positions[species.kept]
         return arise.Structure(positions, species.numbers, atoms.cell[:], atoms.pbc), species
     except InputError as error:
         raise InputError(f"{where}{error}") from error
 
 
-def to_material(atoms: Atoms, where: str = "", types: Types = None) -> Material:
+def to_material(atoms: Atoms, where: str = "", types: Types = None, option: str = "types") -> Material:
     """The one look at an `Atoms` object: `from_atoms`, and atoms that overlap are refused.
 
     It knows which atoms were left out, and what was assumed.
 
+    Args:
+        atoms, where, types: see `from_atoms`.
+        option: what `types` are called where the user gives them, for messages.
+
     Raises:
         TypeError, ValueError: as `from_atoms`, and for atoms closer than 0.1 Å.
     """
-    structure, species = _structure(atoms, where, types)
+    structure, species = _structure(atoms, where, types, option)
     material = Material(structure, species.notes, species.kept)
     material.check_overlaps(where)
     return material
@@ -91,6 +100,13 @@ def is_file_name(images: object) -> bool:
     return isinstance(images, str | os.PathLike)
 
 
+def check_images(images: object) -> None:
+    """Raise InputTypeError for what `frames` cannot take."""
+    check_type(
+        "images", images, (Atoms, str, os.PathLike, Iterable), "Atoms, several of them, or a file name"
+    )
+
+
 def frames(images: Images, reader: Reader | None = None) -> Iterator[Atoms]:
     """One `Atoms` after the other, from one, a list, a generator, or a file that `ase.io` reads.
 
@@ -104,12 +120,32 @@ def frames(images: Images, reader: Reader | None = None) -> Iterator[Atoms]:
     Raises:
         OSError, ValueError: a file that is missing, cannot be read, or holds no structure.
     """
+    check_images(images)
     if isinstance(images, Atoms):
         yield images
     elif isinstance(images, str | os.PathLike):
         yield from whole_frames(os.fspath(images), reader or Reader())
     else:
         yield from images
+
+
+def crystal_in(path: Path, reader: Reader, types: Types = None, option: str = "types") -> Material:
+    """The one ordered structure in a file, for a class of a model.
+
+    Args:
+        path: of the file.
+        reader: how it is read.
+        types, option: see `to_material`.
+
+    Raises:
+        OSError, ValueError: as `frames` and `to_material`; several structures, or partly occupied sites.
+    """
+    if not path.is_file():
+        raise MissingFileError(f"structure file {str(path)!r} does not exist")
+    images = list(frames(path, reader))
+    check_one(path, len(images))
+    check_ordered(path, images[0])
+    return to_material(images[0], f"structure file {str(path)!r}: ", types, option)
 
 
 def as_model(model: ModelLike) -> arise.Model:
@@ -123,5 +159,5 @@ def as_model(model: ModelLike) -> arise.Model:
 
         return shared_model(os.fspath(model))
     if not isinstance(model, arise.Model):
-        raise InputTypeError(f"`model` must be a Model, a name or a path, got {type(model).__name__}")
+        raise InputTypeError(f"`model` must be a Model, a name or a path, got {shown(model)}")
     return model

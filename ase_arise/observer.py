@@ -19,12 +19,12 @@ from ase.calculators.singlepoint import SinglePointCalculator
 
 from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.crystals.species import Types, parse_types
-from arise_core.errors import ExistingFileError, InputError
+from arise_core.errors import ExistingFileError, InputError, InputTypeError, check_callable, check_type, shown
 from arise_core.model.classes import ClassTable
 from arise_core.recognition.result import Recognition, recognise
 from arise_core.runtime.files import check_place, file_errors, linked, write_atomically
 from arise_core.runtime.locks import Claim
-from arise_core.settings import DEFAULT_MODEL, RecognitionSettings
+from arise_core.settings import DEFAULT_MODEL, RecognitionSettings, check_number
 from ase_arise.annotation import write_results
 from ase_arise.appending import append_frame, append_text, cut, cut_frames, last_step
 from ase_arise.convert import ModelLike, as_model, to_material
@@ -105,8 +105,11 @@ class AriseObserver:
         types: Types = None,
         **options: Any,
     ) -> None:
-        if interval < 1:
-            raise InputError(f"`interval` must be at least 1, got {interval}")
+        interval = check_number("interval", interval, whole=True, low=1)
+        if dyn is not None and not hasattr(dyn, "nsteps"):
+            raise InputTypeError(f"`dyn` must be a dynamics or an optimiser of ASE, got {shown(dyn)}")
+        if callback is not None:
+            check_callable("callback", callback)
         if append and overwrite:
             raise InputError("`append` and `overwrite` exclude each other")
         self.settings = RecognitionSettings.of({"mode": "local", **options})
@@ -283,8 +286,11 @@ def _condition(
 ) -> Callable[[Row], bool]:
     if callable(stop):
         return stop
+    check_type("stop", stop, Mapping, "shares by class, such as {'bcc': 0.9}, or a function of the row")
     shares = {}
     for name, share in stop.items():
+        check_type("stop", name, str, "shares by the name of a class")
+        check_number("stop", share)
         if not 0 < share <= 1:
             raise InputError(f"`stop` must give shares in (0, 1], got {share} for {name!r}")
         known = name in (REJECTED, NONE)
@@ -295,6 +301,7 @@ def _condition(
 def _path(path: Path_ | None, suffixes: tuple[str, ...], argument: str) -> Path | None:
     if path is None:
         return None
+    check_type(argument, path, (str, os.PathLike), "a file name")
     if Path(path).suffix not in suffixes:
         raise InputError(f"`{argument}` must end in one of {', '.join(suffixes)}, got {str(path)!r}")
     return Path(path)

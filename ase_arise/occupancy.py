@@ -5,7 +5,8 @@ from __future__ import annotations
 from ase import Atoms
 
 from arise_core.crystals.occupancy import MIN_ATOMS, drawn, sites_of
-from arise_core.errors import InputError, InputTypeError
+from arise_core.errors import InputError, check_type
+from arise_core.settings import check_number
 
 
 def occupied(atoms: Atoms, *, min_atoms: int = MIN_ATOMS, seed: int = 0) -> Atoms:
@@ -23,10 +24,9 @@ def occupied(atoms: Atoms, *, min_atoms: int = MIN_ATOMS, seed: int = 0) -> Atom
     Raises:
         TypeError, ValueError: not `Atoms`, occupancies that do not fit them, or sites that exclude each other.
     """
-    if not isinstance(atoms, Atoms):
-        raise InputTypeError(f"`atoms` must be an ase.Atoms object, got {type(atoms).__name__}")
-    if min_atoms < 1:
-        raise InputError(f"`min_atoms` must be at least 1, got {min_atoms}")
+    check_type("atoms", atoms, Atoms, "an ase.Atoms object")
+    min_atoms = check_number("min_atoms", min_atoms, whole=True, low=1)
+    seed = check_number("seed", seed, whole=True, low=0)
     sites = sites_of(atoms)
     if sites is None or not sites.partial.any():
         same: Atoms = atoms.copy()

@@ -23,15 +23,15 @@ from ase.io import iread
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 from ase.utils import string2index
 
-import arise_core as arise
-from arise_core.crystals.symmetric_cif import lists_no_operations
+from arise_core.crystals.symmetric_cif import complete_source, lists_no_operations
 from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
 from ase_arise.named import frames_of, is_symbol_missing
 from ase_arise.plain import ENDS, SUFFIXES, content_of, open_plain, skip
 
-#: Reads all frames of a file, as structures with notes on what was assumed of them.
-OtherReader = Callable[[str], Iterator[tuple[arise.Structure, tuple[str, ...]]]]
+#: Reads all frames of a file, with notes on what was assumed of them. Names and types of the atoms are as in the file,
+#: see `species_of`.
+OtherReader = Callable[[str], Iterator[tuple[Atoms, tuple[str, ...]]]]
 #: Formats that are cut into frames here.
 XYZ, DUMP, DATA = "extxyz", "lammps-dump-text", "lammps-data"
 #: Bytes at the begin of a file by which its format is known.
@@ -93,9 +93,15 @@ class Frame:
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """File and frames of `name@frames`; a file that bears such a name itself stands for all its frames."""
+    """File and frames of `name@frames`; a file that bears such a name itself stands for all its frames.
+
+    Raises:
+        InputError: frames in steps of 0.
+    """
     path, at, picked = name.rpartition("@")
     if at and PICKED.fullmatch(picked) and not os.path.lexists(name):
+        if picked.count(":") == 2 and picked.split(":")[2].lstrip("-0") == "" != picked.split(":")[2]:
+            raise InputError(f"{name!r} picks frames in steps of 0: in begin:end:step the step must not be 0")
         return path, picked
     return name, ""
 
@@ -170,8 +176,7 @@ def _by_other(path: str, reader: Reader, chosen: slice, tried: str) -> Iterator[
         found = list(reader.other(path))[chosen]
         for note in dict.fromkeys(note for _, notes in found for note in notes):
             warnings.warn(f"file {path!r}: {note}", stacklevel=2)
-        for number, (structure, _) in enumerate(found):
-            atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
+        for number, (atoms, _) in enumerate(found):
             yield Frame(number + max(chosen.start or 0, 0), atoms)
     except Exception as error:  # as ASE's
         reason = f"{reader.name}'s reader: {_reason(error)}"
@@ -206,11 +211,15 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         index = None if chosen == slice(0, None) else chosen
         if problem and kind != "traj":
             raise ValueError(problem)
-        for atoms in iread(path if content is None else _stream(content, kind), index=index, **options):
-            if kind == "cif" and _is_part(path, content, atoms):
+        source: Any = complete_source(path, content) if kind == "cif" else path
+        completed = source is not path
+        if content is not None and not completed:
+            source = _stream(content, kind)
+        for atoms in iread(source, index=index, **options):
+            if kind == "cif" and not completed and _is_part(path, content, atoms):
                 raise ValueError(
                     "it names a space group, but lists no symmetry operations, and the group is named in a way that "
-                    "this reader does not look at: it has the independent atoms only. Write it anew in P 1"
+                    "is not known here: it has the independent atoms only. Write it anew in P 1"
                 )
             yield Frame(max(number, 0), atoms)
             number += 1

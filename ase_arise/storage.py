@@ -22,7 +22,7 @@ from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 from arise_core.crystals.occupancy import ARRAYS as OCCUPANCY_ARRAYS
 from arise_core.crystals.occupancy import KINDS, sites_of
-from arise_core.errors import FileError, InputError, MissingFileError
+from arise_core.errors import FileError, InputError, MissingFileError, check_type
 from arise_core.runtime.files import write_atomically
 from ase_arise.convert import Images, frames
 
@@ -55,8 +55,8 @@ def write(filename: str | os.PathLike[str], images: Images, *, append: bool = Fa
         FileError: a file that the system or its format does not let be written.
         InputError: a name that stands for no format.
     """
+    kind = format_of(filename)
     name = os.fspath(filename)
-    kind = format_of(name)
 
     def write_to(place: str | os.PathLike[str]) -> None:
         if kind == "db":
@@ -80,6 +80,7 @@ def format_of(filename: str | os.PathLike[str]) -> str:
     Raises:
         InputError: ASE knows no format of this name, or cannot write it.
     """
+    check_type("filename", filename, (str, os.PathLike), "a file name")
     name = os.fspath(filename)
     if is_database(name):
         return "db"
@@ -98,6 +99,7 @@ def read(filename: str | os.PathLike[str]) -> list[Atoms]:
     Raises:
         OSError, ValueError: a file that is missing, cannot be read, or holds no structure.
     """
+    check_type("filename", filename, (str, os.PathLike), "a file name")
     name = os.fspath(filename)
     if is_database(name):
         if "://" not in name and not Path(name).is_file():  # ASE would make one
@@ -142,6 +144,7 @@ def row_fields(atoms: Atoms) -> dict[str, Any]:
     `arise_confidence`, `arise_mi`, `arise_entropy`, `arise_rejected`, ...; NaN is left out), arrays and
     fractions go to the row's `data`.
     """
+    check_type("atoms", atoms, Atoms, "an ase.Atoms object")
     pairs: dict[str, Any] = {}
     data: dict[str, Any] = {}
     for key, value in atoms.info.items():
@@ -163,6 +166,7 @@ def row_fields(atoms: Atoms) -> dict[str, Any]:
 
 def from_row(row: AtomsRow) -> Atoms:
     """`Atoms` of a database row with what `row_fields` put there, in `info` and in the arrays."""
+    check_type("row", row, AtomsRow, "a row of an ASE database")
     atoms = row.toatoms()
     long = {short: name for name, short in DATABASE_NAMES.items()}
     for key, value in row.key_value_pairs.items():

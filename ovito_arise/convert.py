@@ -36,6 +36,7 @@ class Analysed:
     material: Material  # the origin of the simulation cell lies at zero
     origin: FloatArray  # (3,), Å, where it lies in OVITO
     selected: BoolArray | None  # (n_particles,), which particles are in the structure; None: all
+    notes: tuple[str, ...] = ()  # those of the material that are not of types
 
 
 def to_atoms(
@@ -79,7 +80,7 @@ def to_atoms(
     origin = matrix[:, 3].copy()
     structure = Structure(positions - origin, numbers, _usable(matrix[:, :3].T, pbc), pbc)
     flat = (OF_TWO_DIMENSIONS,) if data.cell.is2D and data.cell.pbc[2] else ()
-    return Analysed(Material(structure, (*species.notes, *flat)), origin, selected)
+    return Analysed(Material(structure, (*species.notes, *flat)), origin, selected, flat)
 
 
 def to_collection(structure: Structure, radius: float | None = None) -> DataCollection:
@@ -131,10 +132,25 @@ def atomic_numbers(
     Returns:
         Atomic numbers (n,), 0 for sites that are left out, and what was assumed.
     """
+    types = list(types)
+    kinds, which = _kinds(ids, types)
+    known = [word for t in types for word in (str(t.id), t.name)]
+    found = assign(kinds, types_to_elements, OPTION, known)
+    return Assigned(found.numbers[which], found.notes)
+
+
+def kinds_of(particles: Particles) -> tuple[list[Kind], IntArray]:
+    """The types of all particles, and which of them each has, (n_particles,)."""
+    types = _property(particles, "Particle Type")
+    if types is None:
+        return [Kind(ANY_TYPE)], np.zeros(particles.count, dtype=np.int64)
+    return _kinds(np.asarray(types), types.types)
+
+
+def _kinds(ids: IntArray, types: Iterable[ElementType]) -> tuple[list[Kind], IntArray]:
     present, which = _unique(ids)
     known = {t.id: t for t in types}
-    found = assign([_kind(int(i), known.get(int(i))) for i in present], types_to_elements, OPTION)
-    return Assigned(found.numbers[which], found.notes)
+    return [_kind(int(i), known.get(int(i))) for i in present], which
 
 
 def _species(
@@ -217,7 +233,8 @@ def _check_symmetry(data: DataCollection) -> None:
             of = "its" if whole is None else f"its {whole}"
             raise InputError(
                 f"file {source!r} lists no symmetry operations, and OVITO has {data.particles.count} of {of} atoms "
-                "only. Have it read by ASE (`--reader ase`), or write it anew with its operations or in P 1"
+                "only. `arise map FILE --reader ase --atoms whole.xyz` writes all of them; or write it anew with its "
+                "operations or in P 1"
             )
 
 

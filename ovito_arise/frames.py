@@ -1,14 +1,17 @@
-"""All frames of a file that OVITO reads: waited for, and as structures."""
+"""All frames of a file that OVITO reads: waited for, and with their types as they are in the file."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
+import numpy as np
 from ovito.io import import_file
 from ovito.pipeline import FileSource
 
-from arise_core import Structure
-from ovito_arise.convert import to_atoms
+from arise_core.crystals.species import Kind
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from ovito_arise.convert import kinds_of, to_atoms
 
 
 def wait_for_frames(source: FileSource) -> int:
@@ -36,17 +39,30 @@ def wait_for_frames(source: FileSource) -> int:
     return source.num_frames
 
 
-def read_structures(name: str) -> Iterator[tuple[Structure, tuple[str, ...]]]:
-    """All frames of a file that OVITO's readers read: structures, and notes on what was assumed of them.
+@dataclass(frozen=True)
+class FileFrame:
+    """A frame of a file as OVITO reads it. What its types are is not decided yet."""
+
+    positions: FloatArray  # (n, 3), Å, from the origin of the cell
+    cell: FloatArray  # (3, 3), Å
+    pbc: BoolArray  # (3,)
+    kinds: list[Kind]
+    which: IntArray  # (n,), index of the kind of each particle
+    notes: tuple[str, ...]  # what was assumed, but of types
+
+
+def read_file(name: str) -> Iterator[FileFrame]:
+    """All frames of a file that OVITO's readers read.
 
     Raises:
-        RuntimeError, ValueError: OVITO cannot read it, or says nothing of its elements.
+        RuntimeError, ValueError: OVITO cannot read it, or it holds what `to_atoms` refuses.
     """
     pipeline = import_file(name)
     assert isinstance(pipeline.source, FileSource)
     for frame in range(wait_for_frames(pipeline.source)):
-        material = to_atoms(pipeline.compute(frame), {}).material
-        notes = (
-            note.partition("; `")[0] for note in material.given_notes
-        )  # without what the modifier offers
-        yield material.structure, tuple(notes)
+        data = pipeline.compute(frame)
+        found = to_atoms(data, {})
+        where = np.asarray(data.particles["Position"]) - found.origin
+        structure = found.material.structure
+        kinds, which = kinds_of(data.particles)
+        yield FileFrame(where, structure.cell, structure.pbc, kinds, which, found.notes)

@@ -13,7 +13,7 @@ import numpy as np
 
 from arise_core.crystals.symmetry import setting_operations
 from arise_core.crystals.table import Prototype, prototypes
-from arise_core.errors import InputError
+from arise_core.errors import InputError, check_type
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.cell import perpendicular_heights
 from arise_core.geometry.structure import Structure
@@ -46,6 +46,7 @@ def build(prototype: Prototype, *, one_period: bool = False) -> Structure:
     Raises:
         ValueError: the row is not a crystal: sites that overlap, or a layer with a tilted vacuum axis.
     """
+    check_type("prototype", prototype, Prototype, "a Prototype, as `prototype(name)` gives it")
     if prototype.dimension == 1:
         return _tube(prototype, 1, periodic=True) if one_period else supercells(prototype, count=1)[0]
     cell, fractional, numbers, centrings = _conventional(prototype)

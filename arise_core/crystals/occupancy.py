@@ -212,6 +212,7 @@ def _check_distances(structure: Structure) -> None:
     distances = neighbor_list("d", atoms, NEAREST)
     if len(distances):
         raise InputError(
-            f"sites of `atoms` exclude each other: atoms drawn on them are {distances.min():.2f} Å apart. Keep one of "
-            "the sites that are too close"
+            f"sites of `atoms` exclude each other: atoms drawn on them are {distances.min():.2f} Å apart, and which "
+            "go together is not known here. Keep one of each such group of sites: in a CIF file the rows of one "
+            "`_atom_site_disorder_group` (delete those of the others, and set `_atom_site_occupancy` to 1)"
         )

@@ -152,7 +152,9 @@ def _symbol(value: str, key: str, argument: str) -> str:
     return SYMBOLS[number]
 
 
-def assign(kinds: Sequence[Kind], types: Mapping[str, str], option: str = "types") -> Assigned:
+def assign(
+    kinds: Sequence[Kind], types: Mapping[str, str], option: str = "types", known: Iterable[str] = ()
+) -> Assigned:
     """What each of the types of a structure is: as the user says, else by its name, its mass, or a stand-in.
 
     Different types are different species unless the user or their names say otherwise. Masses are believed only where
@@ -161,11 +163,13 @@ def assign(kinds: Sequence[Kind], types: Mapping[str, str], option: str = "types
     Args:
         kinds: the types that occur.
         types: from `parse_types`.
-        option: by which a user maps types, for the notes.
+        option: by which a user maps types, for messages.
+        known: keys and names of further types, which no atom has now.
 
     Raises:
-        InputError: more types that tell nothing than there are elements.
+        InputError: `types` of which none is here, or more types that tell nothing than there are elements.
     """
+    _check_here(kinds, types, option, known)
     times = Counter((kind.name, kind.mass) for kind in kinds if kind.mass > 0)
     # one name and one mass of several types: OVITO made the name of the mass
     kinds = [
@@ -193,17 +197,21 @@ def assign(kinds: Sequence[Kind], types: Mapping[str, str], option: str = "types
     if unknown:
         notes.append(_of_stand_ins([(kinds[k], numbers[k]) for k in unknown], option))
     dropped = [kinds[k].shown for k, z in enumerate(numbers) if z == 0 and not _is_asked(kinds[k], types)]
-    named = {word for kind in kinds for word in (kind.key, kind.name)}
-    absent = [key for key in types if key not in named and key != ANY_TYPE]
-    if absent and not types.keys() & named:
-        notes.append(
-            f"`{option}` names {_several('type', absent)}, which {'is' if len(absent) == 1 else 'are'} not here"
-        )
     if dropped:
         notes.append(
             f"{_several('type', dropped)} left out as sites without mass; `{option}` says what they are"
         )
     return Assigned(np.array(numbers, dtype=np.int64), tuple(notes))
+
+
+def _check_here(kinds: Sequence[Kind], types: Mapping[str, str], option: str, known: Iterable[str]) -> None:
+    """Refuse what a user says of types if there is none of them: it is meant for others, or misspelled."""
+    here = {word for kind in kinds for word in (kind.key, kind.name)} | {ANY_TYPE, *known}
+    if types and not types.keys() & here:
+        raise InputError(
+            f"`{option}` names {_several('type', list(types))}, and there is no such type: here "
+            f"{'is' if len(kinds) == 1 else 'are'} {_several('type', [kind.shown for kind in kinds])}"
+        )
 
 
 def number_of(symbol: str) -> int:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import ase.cell
 import ase.io
 import numpy as np
+from ase import Atoms
 
 from arise_core.crystals.occupancy import sites_of
+from arise_core.crystals.symmetric_cif import complete_source
 from arise_core.crystals.symmetry import primitive
 from arise_core.errors import InputError, MissingFileError
 from arise_core.geometry.arrays import FloatArray, IntArray
@@ -19,6 +22,10 @@ from arise_core.geometry.structure import Structure
 
 #: A class is made of one period of a crystal; larger cells are simulations, not crystal structures.
 MAX_ATOMS = 300
+
+
+#: The one structure in a file. `arise` hands in what reads files as all its commands do.
+ReadStructure = Callable[[Path], Structure]
 
 
 def read_structure(path: Path) -> Structure:
@@ -33,27 +40,40 @@ def read_structure(path: Path) -> Structure:
     try:
         with warnings.catch_warnings():  # ASE's remarks on the settings of space groups: the atoms are there
             warnings.simplefilter("ignore", UserWarning)
-            images = ase.io.read(path, index=":")
+            source: Any = path
+            if path.suffix.lower() == ".cif":
+                source = complete_source(str(path))
+            kind = None if isinstance(source, Path | str) else "cif"
+            images: Any = ase.io.read(source, index=":", format=kind)
     except Exception as error:  # readers of a hundred formats raise what they like
         raise InputError(
             f"structure file {str(path)!r} cannot be read: {type(error).__name__}: {error}"
         ) from error
-    if not isinstance(images, list) or len(images) != 1:
-        count = len(images) if isinstance(images, list) else 0
-        raise InputError(f"structure file {str(path)!r} must hold one structure, it holds {count}")
+    check_one(path, len(images) if isinstance(images, list) else 0)
     atoms = images[0]
-    sites = sites_of(atoms)
-    if sites is not None and sites.shown():
-        raise InputError(
-            f"structure file {str(path)!r}: sites are partly occupied ({sites.shown()}); a class needs an ordered "
-            "crystal"
-        )
+    check_ordered(path, atoms)
     try:
         structure = Structure(atoms.positions, atoms.numbers, atoms.cell[:], atoms.pbc)
         Material.of(structure).check_overlaps()
     except InputError as error:
         raise InputError(f"structure file {str(path)!r}: {error}") from error
     return structure
+
+
+def check_one(path: Path, count: int) -> None:
+    """Raise InputError unless a file has one structure."""
+    if count != 1:
+        raise InputError(f"structure file {str(path)!r} must hold one structure, it holds {count}")
+
+
+def check_ordered(path: Path, atoms: Atoms) -> None:
+    """Raise InputError for sites that are partly occupied."""
+    sites = sites_of(atoms)
+    if sites is not None and sites.shown():
+        raise InputError(
+            f"structure file {str(path)!r}: sites are partly occupied ({sites.shown()}); a class needs an ordered "
+            "crystal"
+        )
 
 
 def standard_form(structure: Structure) -> Structure:

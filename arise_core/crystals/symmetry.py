@@ -7,6 +7,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
@@ -64,14 +65,35 @@ def group_operations(group: int) -> tuple[IntArray, FloatArray]:
     return setting_operations(_first_settings()[group])
 
 
+@dataclass(frozen=True)
+class Setting:
+    """A setting of a space group."""
+
+    hall: int  # 1 to 530
+    number: int  # of the group
+    symbol: str  # of Hall
+    names: tuple[str, ...]  # of Hermann and Mauguin
+    choice: str  # of axes, cell and origin: "b1", "H", "2", "cab", ...; empty if there is none
+
+
+@lru_cache(maxsize=1)
+def settings() -> tuple[Setting, ...]:
+    """All settings of space groups in spglib's table."""
+    out = []
+    with _spglib():
+        for hall in range(1, HALL_NUMBERS + 1):
+            kind = spglib.get_spacegroup_type(hall)
+            assert kind is not None
+            names = (*kind.international.split("="), kind.international_full)
+            out.append(Setting(hall, kind.number, kind.hall_symbol, names, kind.choice))
+    return tuple(out)
+
+
 @lru_cache(maxsize=1)
 def _first_settings() -> dict[int, int]:
     first: dict[int, int] = {}
-    with _spglib():
-        for setting in range(1, HALL_NUMBERS + 1):
-            kind = spglib.get_spacegroup_type(setting)
-            assert kind is not None
-            first.setdefault(kind.number, setting)
+    for setting in settings():
+        first.setdefault(setting.number, setting.hall)
     return first
 
 

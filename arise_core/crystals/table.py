@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from arise_core.crystals.naming import FORMER_NAMES, short_name
-from arise_core.errors import InputError
+from arise_core.errors import InputError, check_type
 from arise_core.runtime.files import zoo_root
 
 Site = tuple[str, float, float, float]
@@ -87,6 +87,7 @@ def prototype(label_or_name: str) -> Prototype:
     Raises:
         ValueError: there is no such class; the message lists the closest names.
     """
+    check_type("label_or_name", label_or_name, str, "the name of a class")
     labels = {p.label: p for p in prototypes()}
     names = {word.casefold(): p for p in prototypes() for word in (short_name(p.name), p.name, p.short)}
     former = {word.casefold(): labels[label] for label, words in FORMER_NAMES.items() for word in words}

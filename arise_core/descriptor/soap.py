@@ -23,7 +23,7 @@ from arise_core.descriptor import loops
 from arise_core.descriptor.covariance import Covariance, NoWindow, Window
 from arise_core.descriptor.lengthscale import LOG_STEP, PairDensity, nearest_neighbour_scale, search_range
 from arise_core.descriptor.radial import harmonics_norm, n_harmonics, parity_step, radial_table
-from arise_core.errors import InputError
+from arise_core.errors import InputError, check_type
 from arise_core.geometry import loops as geometry_loops
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.material import Material
@@ -169,7 +169,8 @@ def describe(
     Raises:
         ValueError: unknown backend, or settings that dscribe cannot express.
     """
-    settings = settings or DescriptorSettings.corrected()
+    settings = DescriptorSettings.corrected() if settings is None else settings
+    check_type("settings", settings, DescriptorSettings, "DescriptorSettings")
     if backend not in ("arise", "dscribe"):
         raise InputError(f"`backend` must be 'arise' or 'dscribe', got {backend!r}")
     material = Material.of(structure)

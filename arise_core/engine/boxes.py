@@ -13,7 +13,7 @@ from arise_core.descriptor.soap import describe_piece
 from arise_core.engine.context import Context
 from arise_core.engine.grid import BoxGrid
 from arise_core.engine.tile import Tile, TileEngine, make_tiles, tiles_in_memory
-from arise_core.errors import InputError
+from arise_core.errors import InputError, check_type
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import transformed
 from arise_core.runtime import threads
@@ -37,6 +37,8 @@ def describe_boxes(grid: BoxGrid, settings: DescriptorSettings, *, method: str =
         settings: of the descriptor.
         method: "auto", or "direct" to evaluate every box by itself, without binning (slow; the reference).
     """
+    check_type("grid", grid, BoxGrid, "a BoxGrid, as `box_grid` makes it")
+    check_type("settings", settings, DescriptorSettings, "DescriptorSettings")
     features = np.empty((len(grid), settings.n_features), dtype=np.float32)
     n_atoms = np.empty(len(grid), dtype=np.int64)
     for part in iterate_boxes(grid, settings, method=method):

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from arise_core.engine import loops
-from arise_core.errors import InputError, MemoryLimitError
+from arise_core.errors import InputError, MemoryLimitError, check_type
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
 from arise_core.geometry.material import Material
@@ -183,6 +183,7 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
     boxes are laid by `settings.padding`; a structure thinner than a box gets one layer over its whole
     thickness. A periodic axis across vacuum (a slab in a cell) counts as open.
     """
+    check_type("settings", settings, MapSettings, "MapSettings")
     material = Material.of(structure)
     if isinstance(settings.box_size, str):
         settings = replace(settings, box_size=automatic_box_size(material))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from arise_core.errors import InputError, InputTypeError
+from arise_core.errors import InputError, InputTypeError, shown
 from arise_core.geometry import overlaps
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, perpendicular_heights, transformed, unskewed
@@ -74,7 +74,7 @@ class Material:
         if isinstance(given, Material):
             return given
         if not isinstance(given, Structure):
-            raise InputTypeError(f"`structure` must be arise_core.Structure, got {type(given).__name__}")
+            raise InputTypeError(f"`structure` must be arise_core.Structure, got {shown(given)}")
         return cls(given)
 
     def __len__(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from arise_core.errors import InputError
+from arise_core.errors import InputError, shown
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.cell import complete_cell, has_volume
 
@@ -71,7 +71,7 @@ class Structure:
             raise InputError(f"`cell` must be finite, got {cell.tolist()}")
         if (np.abs(cell) > FARTHEST).any():
             raise InputError(f"`cell` must not exceed {FARTHEST:g} Å, got {cell.tolist()}")
-        pbc = _frozen(np.broadcast_to(np.asarray(self.pbc, dtype=bool), (3,)), np.bool_, "pbc")
+        pbc = _flags(self.pbc)
         object.__setattr__(self, "positions", positions)
         object.__setattr__(self, "numbers", numbers)
         object.__setattr__(self, "cell", cell)
@@ -94,6 +94,18 @@ class Structure:
     def complete_cell(self) -> FloatArray:
         """Cell whose missing (zero) vectors are replaced by unit vectors normal to the others, (3, 3), Å."""
         return complete_cell(self.cell)
+
+
+def _flags(pbc: Any) -> Any:
+    """Three read-only flags."""
+    try:
+        given = np.asarray(pbc)
+    except ValueError:  # rows of different length
+        given = np.empty(0, dtype=object)
+    known = given.dtype.kind in "buif" and given.shape in ((), (3,)) and np.isin(given, (0, 1)).all()
+    if not known:
+        raise InputError(f"`pbc` must be True, False or three of them, got {shown(pbc)}")
+    return _frozen(np.broadcast_to(given.astype(bool), (3,)), np.bool_, "pbc")
 
 
 def _frozen(values: Any, dtype: Any, name: str) -> Any:

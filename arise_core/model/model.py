@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from arise_core.errors import InputError
+from arise_core.errors import InputError, InputTypeError, check_type, shown
 from arise_core.geometry.arrays import Float32Array, IntArray, Reals
 from arise_core.model.card import Card
 from arise_core.model.classes import ClassTable
@@ -21,7 +21,7 @@ from arise_core.model.prediction import Prediction
 from arise_core.model.runner import Runner, tensor
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.runtime import threads
-from arise_core.settings import DescriptorSettings, SamplingSettings, Threshold, check_threshold
+from arise_core.settings import DescriptorSettings, SamplingSettings, Threshold, check_number, check_threshold
 
 
 class Model:
@@ -83,6 +83,7 @@ class Model:
             features: (n, n_features) from `describe` or `describe_boxes`; rows with NaN stay NaN.
             layer: 0 for the first hidden layer, negative numbers count from the last.
         """
+        layer = check_number("layer", layer, whole=True)
         if not -self.n_layers <= layer < self.n_layers:
             raise InputError(f"`layer` must be in [{-self.n_layers}, {self.n_layers - 1}], got {layer}")
         layer %= self.n_layers
@@ -131,7 +132,8 @@ class Model:
         reject_threshold: Threshold = "card",
     ) -> Job[Prediction]:
         """`predict` as a job: yields the share of the work done, returns the prediction."""
-        sampling = sampling or SamplingSettings()
+        sampling = SamplingSettings() if sampling is None else sampling
+        check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
         check_threshold(reject_threshold)
         threshold = self.threshold(reject_threshold)
         checked = self._checked(features)
@@ -169,13 +171,21 @@ class Model:
         )
 
     def _checked(self, given: Reals) -> Float32Array:
-        features = np.asarray(given, dtype=np.float32)
+        try:
+            features = np.asarray(given, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputTypeError(f"`features` must be an array of numbers, got {shown(given)}") from error
         wanted = self.card.descriptor.n_features
         if features.ndim != 2 or features.shape[1] != wanted:
             raise InputError(
                 f"`features` must have shape (n, {wanted}) for model {self.name!r}, got {features.shape}"
             )
         return features
+
+
+def check_model(model: object) -> None:
+    """Raise InputTypeError unless it is a model."""
+    check_type("model", model, Model, "a Model, as `load_model` gives it")
 
 
 def _spread(values: Any, good: IntArray, n: int, empty: Any = np.nan) -> Any:

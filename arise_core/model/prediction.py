@@ -13,7 +13,7 @@ from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.classes import MISSING, ClassTable
 from arise_core.model.rejection import decision_entropy
-from arise_core.settings import check_threshold
+from arise_core.settings import check_number, check_threshold
 
 #: Fields of a prediction that have one row a structure or box.
 ROWS = (
@@ -66,6 +66,7 @@ class Rule:
         if isinstance(self.reject_threshold, str):
             raise InputError(f"`reject_threshold` must be a number or None, got {self.reject_threshold!r}")
         check_threshold(self.reject_threshold)
+        check_number("min_confidence", self.min_confidence)
         if not 0 <= self.min_confidence <= 1:
             raise InputError(f"`min_confidence` must be in [0, 1], got {self.min_confidence}")
 
@@ -113,6 +114,7 @@ class Prediction:
     reject_deviation: (
         FloatArray  # (n,), of the reject score over passes; NaN if it is no output of the network
     )
+    notes: tuple[tuple[str, ...], ...] = ()  # (n,), what was assumed of each structure; (): nothing of any
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", ClassTable.of(self.classes))
@@ -120,7 +122,9 @@ class Prediction:
     def __repr__(self) -> str:
         first = self.take(slice(5))
         said = [f"{n}{in_doubt(u)}" for n, u in zip(first.names, first.rejection_uncertainty, strict=True)]
-        return f"<Prediction of {len(self)}: {', '.join(said)}{', ...' if len(self) > 5 else ''}>"
+        more = ", ..." if len(self) > 5 else ""
+        assumed = "; `notes` says what was assumed" if any(self.notes) else ""
+        return f"<Prediction of {len(self)}: {', '.join(said)}{more}{assumed}>"
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -203,7 +207,9 @@ class Prediction:
 
     def take(self, rows: Any) -> Prediction:
         """The rows picked by an index, slice or mask."""
-        return replace(self, **{name: getattr(self, name)[rows] for name in ROWS})
+        picked = np.atleast_1d(np.arange(len(self))[rows])
+        notes = tuple(self.notes[k] for k in picked) if self.notes else ()
+        return replace(self, notes=notes, **{name: getattr(self, name)[rows] for name in ROWS})
 
 
 def in_doubt(rejection_uncertainty: float) -> str:
@@ -218,4 +224,5 @@ def concatenate(parts: Sequence[Prediction]) -> Prediction:
     if not parts:
         raise InputError("`parts` is empty")
     joined: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in ROWS}
-    return replace(parts[0], **joined)
+    notes = [note for p in parts for note in p.notes or [()] * len(p)]
+    return replace(parts[0], notes=tuple(notes) if any(notes) else (), **joined)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from arise_core.errors import InputError, ModelError
+from arise_core.errors import InputError, ModelError, check_type
 from arise_core.model.contents import SAFE_FILE, SCRIPT_FILE, read_model
 from arise_core.model.model import Model
 from arise_core.model.network import build_network
@@ -69,6 +69,7 @@ def _state(path: Path) -> tuple[int, ...]:
 
 
 def _find(name_or_path: str | Path) -> Path:
+    check_type("name_or_path", name_or_path, (str, os.PathLike), "a name of the zoo or a path")
     path = Path(name_or_path)
     with file_errors(f"model {str(path)!r} cannot be read"):
         if path.is_dir():
@@ -89,7 +90,7 @@ def _find(name_or_path: str | Path) -> Path:
 def _usable_device(device: str) -> torch.device:
     try:
         wanted = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise InputError(
             f"`device` must be a torch device such as 'cpu' or 'cuda', got {device!r}"
         ) from error

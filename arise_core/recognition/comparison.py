@@ -11,15 +11,16 @@ from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
-from arise_core.model.model import Model
+from arise_core.model.model import Model, check_model
 from arise_core.progress import Job, part
 from arise_core.recognition.whole import describe_wholes
 from arise_core.runtime import threads
-from arise_core.settings import LAYER, MapSettings
+from arise_core.settings import LAYER, MapSettings, check_number
 
 
 def check_layer(model: Model, layer: int) -> None:
     """Raise InputError unless the model has this hidden layer; negative numbers count from the last."""
+    layer = check_number("layer", layer, whole=True)
     if not -model.n_layers <= layer < model.n_layers:
         raise InputError(f"`layer` must be in [{-model.n_layers}, {model.n_layers - 1}], got {layer}")
 
@@ -43,7 +44,9 @@ def similarity_steps(
     Raises:
         ValueError: no structure, or no such layer.
     """
+    check_model(model)
     check_layer(model, layer)
+    MapSettings(min_atoms=min_atoms)
     if not structures:
         raise InputError("`images` is empty")
     materials = [Material.of(s) for s in structures]

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from arise_core.engine.boxes import iterate_boxes
 from arise_core.engine.grid import BoxGrid, box_grid, refuse_empty
-from arise_core.errors import FileError, InputError
+from arise_core.errors import FileError, InputError, check_type
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.model.classes import MISSING
-from arise_core.model.model import Model
+from arise_core.model.model import Model, check_model
 from arise_core.model.prediction import Prediction, concatenate
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.recognition import loops
@@ -81,6 +81,11 @@ class StridedMap:
     def centers(self) -> FloatArray:
         """Centres of the boxes, (n_boxes, 3), Å."""
         return self.grid.centers
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed of the structure."""
+        return self.grid.material.notes
 
     def __len__(self) -> int:
         return len(self.grid)
@@ -326,6 +331,8 @@ def map_steps(
 
     Closing the generator stops the work; no thread is left running.
     """
+    check_model(model)
+    check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
     check_threshold(reject_threshold)
     material = Material.of(structure)
     material.check_overlaps()

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.engine.grid import automatic_box_size
+from arise_core.errors import check_type
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
@@ -125,6 +126,13 @@ class Recognition:
         """Doubt of the passes whether it is rejected, bit, in maps a mean over atoms; NaN without a prediction."""
         good = self.atoms.index != MISSING
         return float(self.atom_rejection_uncertainty[good].mean()) if good.any() else float("nan")
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was assumed of the structure, a sentence each."""
+        if self.field is not None:
+            return self.field.notes
+        return self.whole.notes[0] if self.whole is not None and self.whole.notes else ()
 
     @property
     def valid(self) -> bool:
@@ -255,7 +263,9 @@ def recognise(
     Raises:
         ValueError: overlapping atoms, or a stride larger than the automatic box; before any work.
     """
-    return run(recognise_steps(structure, model, settings or RecognitionSettings()), progress)
+    return run(
+        recognise_steps(structure, model, RecognitionSettings() if settings is None else settings), progress
+    )
 
 
 def settled(settings: RecognitionSettings, material: Material) -> RecognitionSettings:
@@ -273,6 +283,7 @@ def recognise_steps(
     structure: Structure | Material, model: Model, settings: RecognitionSettings
 ) -> Job[Recognition]:
     """`recognise` as a job: yields the share of the work done, returns the recognition."""
+    check_type("settings", settings, RecognitionSettings, "RecognitionSettings")
     material = Material.of(structure)
     threshold = settings.reject_threshold
     if settings.is_local(len(material)):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from arise_core.descriptor.soap import describe
-from arise_core.errors import InputError, InputTypeError
+from arise_core.errors import InputError, InputTypeError, check_type, shown
 from arise_core.geometry.arrays import FloatArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
-from arise_core.model.model import Model
+from arise_core.model.model import Model, check_model
 from arise_core.model.prediction import Prediction
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.settings import MapSettings, SamplingSettings, Threshold, check_threshold
@@ -45,6 +46,9 @@ def classify(
             None: never.
         progress: called with the share of the work done.
 
+    Returns:
+        A row for each structure; its `notes` say what was assumed of each.
+
     Raises:
         ValueError: no structure, overlapping atoms, or an argument out of range; before any work.
     """
@@ -60,6 +64,9 @@ def classify_steps(
     reject_threshold: Threshold = "card",
 ) -> Job[Prediction]:
     """`classify` as a job: yields the share of the work done, returns the prediction."""
+    check_model(model)
+    check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
+    check_type("structures", structures, (Structure, Material, Iterable), "a Structure or several")
     several = [structures] if isinstance(structures, Structure | Material) else list(structures)
     if not several:
         raise InputError("`structures` is empty")
@@ -68,15 +75,15 @@ def classify_steps(
     materials = []
     for k, structure in enumerate(several):
         if not isinstance(structure, Structure | Material):
-            raise InputTypeError(
-                f"`structures` must be arise_core.Structure, got {type(structure).__name__} at {k}"
-            )
+            raise InputTypeError(f"`structures` must be arise_core.Structure, got {shown(structure)} at {k}")
         materials.append(Material.of(structure))
         materials[k].check_overlaps(f"structure {k}: " if len(several) > 1 else "")
     features = yield from part(describe_wholes(materials, model, min_atoms), 0.0, DESCRIPTOR_SHARE)
     job = model.predict_steps(features, sampling, reject_threshold=reject_threshold)
     prediction = yield from part(job, DESCRIPTOR_SHARE, 1.0)
-    return prediction.without_bulk([k for k, material in enumerate(materials) if material.flat])
+    prediction = prediction.without_bulk([k for k, material in enumerate(materials) if material.flat])
+    notes = tuple(material.notes for material in materials)
+    return replace(prediction, notes=notes) if any(notes) else prediction
 
 
 def describe_wholes(materials: Sequence[Material], model: Model, min_atoms: int) -> Job[FloatArray]:

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from arise_core.crystals.crystal import Crystal, from_plain, prototype_crystals, to_plain
+from arise_core.crystals.standard import ReadStructure, read_structure
 from arise_core.crystals.symmetry import symmetry
 from arise_core.descriptor.soap import describe
 from arise_core.errors import InputError
@@ -106,6 +107,7 @@ def add_classes(
     model: str | Path = DEFAULT_MODEL,
     settings: AddSettings | None = None,
     overwrite: bool = False,
+    read: ReadStructure = read_structure,
     progress: Progress = silent,
 ) -> tuple[Model, str]:
     """A model that knows more crystals than another, and a report on it (Markdown).
@@ -119,15 +121,15 @@ def add_classes(
         model: what to go on from, a name of the zoo or a path.
         settings: numbers of samples, and training.
         overwrite: allow an `out` that is not empty.
+        read: the structure in a file; default: by `ase.io`.
         progress: called with the share of the work done.
 
     Raises:
         FileNotFoundError, FileExistsError: a missing file; an `out` with contents.
         ValueError: a bad file or name, a crystal that the model knows, or a model that cannot be gone on from.
     """
-    return run(
-        add_classes_steps(files, names, out, model=model, settings=settings, overwrite=overwrite), progress
-    )
+    job = add_classes_steps(files, names, out, model=model, settings=settings, overwrite=overwrite, read=read)
+    return run(job, progress)
 
 
 def add_classes_steps(
@@ -138,6 +140,7 @@ def add_classes_steps(
     model: str | Path = DEFAULT_MODEL,
     settings: AddSettings | None = None,
     overwrite: bool = False,
+    read: ReadStructure = read_structure,
 ) -> Job[tuple[Model, str]]:
     """`add_classes` as a job; closed, it leaves nothing but the empty folder."""
     settings = settings or AddSettings()
@@ -150,7 +153,7 @@ def add_classes_steps(
     base = load_model(model)
     recipe = recipe_of(base)
     old = crystals_of(base.card)
-    new, sources = read_new(files, names, base, old, settings)
+    new, sources = read_new(files, names, base, old, settings, read)
     fresh_folder(out, overwrite)
 
     plans = [
@@ -243,7 +246,12 @@ def crystals_of(card: Card) -> tuple[Crystal, ...]:
 
 
 def read_new(
-    files: Sequence[Path], names: Sequence[str], base: Model, old: Sequence[Crystal], settings: AddSettings
+    files: Sequence[Path],
+    names: Sequence[str],
+    base: Model,
+    old: Sequence[Crystal],
+    settings: AddSettings,
+    read: ReadStructure = read_structure,
 ) -> tuple[tuple[Crystal, ...], tuple[CrystalFile, ...]]:
     """The new classes, each checked against the old ones and those before it.
 
@@ -253,7 +261,7 @@ def read_new(
     new: list[Crystal] = []
     sources: list[CrystalFile] = []
     for path, name in zip(files, names or [f.stem for f in files], strict=True):
-        crystal, source = make_crystal(path, name, [*base.class_info, *(c.info for c in new)])
+        crystal, source = make_crystal(path, name, [*base.class_info, *(c.info for c in new)], read)
         same = same_crystal(crystal, [*old, *new])
         if same is not None:
             raise InputError(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from arise_core.crystals.crystal import Crystal
+from arise_core.crystals.standard import ReadStructure, read_structure
 from arise_core.errors import InputError, MissingFileError
 from arise_core.model.model import Model
 from arise_core.progress import Job, Progress, run, silent
@@ -37,6 +38,7 @@ def train_folder(
     *,
     recipe: Path | None = None,
     settings: FolderSettings | None = None,
+    read: ReadStructure = read_structure,
     progress: Progress = silent,
 ) -> Model:
     """Train a model on the structures in a folder, a class each, named after their files.
@@ -48,17 +50,23 @@ def train_folder(
         out: folder for the model.
         recipe: TOML file of a recipe; that of the default model, with fewer samples to reject, if left out.
         settings: changes to the default recipe.
+        read: the structure in a file; default: by `ase.io`.
         progress: called with the share of the work done.
 
     Raises:
         FileNotFoundError: no such folder, or recipe.
         ValueError: fewer than two files, a bad or repeated crystal, or an `out` with other work.
     """
-    return run(train_folder_steps(folder, out, recipe=recipe, settings=settings), progress)
+    return run(train_folder_steps(folder, out, recipe=recipe, settings=settings, read=read), progress)
 
 
 def train_folder_steps(
-    folder: Path, out: Path, *, recipe: Path | None = None, settings: FolderSettings | None = None
+    folder: Path,
+    out: Path,
+    *,
+    recipe: Path | None = None,
+    settings: FolderSettings | None = None,
+    read: ReadStructure = read_structure,
 ) -> Job[Model]:
     """`train_folder` as a job; closed, it leaves what the next one goes on with."""
     if not folder.is_dir():
@@ -68,7 +76,7 @@ def train_folder_steps(
         raise InputError(
             f"`folder` {str(folder)!r} must hold at least two structure files, it has {len(files)}"
         )
-    crystals, sources = read_folder(files)
+    crystals, sources = read_folder(files, read)
     settings = settings or FolderSettings()
     plan = read_recipe(recipe) if recipe is not None else default_recipe(len(crystals), settings)
     names = ", ".join(c.info.name for c in crystals)
@@ -76,7 +84,9 @@ def train_folder_steps(
     return (yield from train_steps(plan, out, crystals, sources))
 
 
-def read_folder(files: list[Path]) -> tuple[tuple[Crystal, ...], tuple[CrystalFile, ...]]:
+def read_folder(
+    files: list[Path], read: ReadStructure = read_structure
+) -> tuple[tuple[Crystal, ...], tuple[CrystalFile, ...]]:
     """A class of each file.
 
     Raises:
@@ -85,7 +95,7 @@ def read_folder(files: list[Path]) -> tuple[tuple[Crystal, ...], tuple[CrystalFi
     crystals: list[Crystal] = []
     sources: list[CrystalFile] = []
     for path in files:
-        crystal, source = make_crystal(path, path.stem, [c.info for c in crystals])
+        crystal, source = make_crystal(path, path.stem, [c.info for c in crystals], read)
         same = same_crystal(crystal, crystals)
         if same is not None:
             raise InputError(

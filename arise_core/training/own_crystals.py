@@ -11,7 +11,7 @@ import numpy as np
 
 from arise_core.crystals.crystal import Crystal
 from arise_core.crystals.naming import ClassInfo, check_name, material_type, new_colour, new_identifier
-from arise_core.crystals.standard import read_structure, standard_form
+from arise_core.crystals.standard import ReadStructure, read_structure, standard_form
 from arise_core.crystals.symmetry import symmetry
 from arise_core.errors import InputError
 
@@ -42,15 +42,23 @@ def same_crystal(crystal: Crystal, others: Iterable[Crystal]) -> Crystal | None:
     return None
 
 
-def make_crystal(path: Path, name: str, known: Iterable[ClassInfo]) -> tuple[Crystal, CrystalFile]:
+def make_crystal(
+    path: Path, name: str, known: Iterable[ClassInfo], read: ReadStructure = read_structure
+) -> tuple[Crystal, CrystalFile]:
     """A class from a structure file, with a colour and an identifier that no known class has.
+
+    Args:
+        path: of the file.
+        name: of the class.
+        known: the classes that there are.
+        read: the structure in the file.
 
     Raises:
         FileNotFoundError, ValueError: as `read_structure`, `standard_form` and `check_name`.
     """
     classes = list(known)
     name = check_name(name, classes)
-    structure = read_structure(path)
+    structure = read(path)
     try:
         unit = standard_form(structure)
         group, _ = symmetry(unit)

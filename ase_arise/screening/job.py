@@ -11,6 +11,7 @@ import numpy as np
 from ase import Atoms
 
 import arise_core as arise
+from arise_core.crystals.occupancy import sites_of
 from arise_core.crystals.symmetry import space_group
 from arise_core.descriptor.soap import describe
 from arise_core.errors import AriseError, InputError
@@ -20,6 +21,7 @@ from arise_core.recognition.whole import is_large_enough
 from arise_core.runtime.patience import within
 from arise_core.settings import TIME_LIMIT, RecognitionSettings
 from ase_arise.convert import as_model, to_material
+from ase_arise.occupancy import occupied
 from ase_arise.screening.sources import Entry, Files, Task
 from ase_arise.storage import DATABASE_NAMES
 
@@ -37,6 +39,7 @@ class Order:
     top: int
     types: dict[str, str] = field(default_factory=dict)  # elements by type or name
     time_limit: float = TIME_LIMIT  # seconds
+    draw: bool = False  # fill partly occupied sites at random
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Outcome:
 def recognise_task(task: Task, job: Order) -> list[Outcome]:
     """All entries of a task; the small ones go through the network together."""
     model = as_model(job.model)
-    entries = list(task.entries()) if isinstance(task, Files) else task
+    entries = list(task.entries()) if isinstance(task, Files) else list(task)
     outcomes: dict[int, Outcome] = {}
     small: list[tuple[int, Material, float]] = []
     features = []
@@ -65,6 +68,8 @@ def recognise_task(task: Task, job: Order) -> list[Outcome]:
         start = time.perf_counter()
         try:
             with within(job.time_limit):
+                if job.draw and entry.atoms is not None:
+                    entries[k] = entry = replace(entry, atoms=_drawn(entry.atoms, job))
                 material = _material(entry, job)
                 if job.settings.is_local(len(material)):
                     result = recognise(material, model, job.settings)
@@ -105,6 +110,13 @@ def _recognise_small(
         result = Recognition.of_whole(prediction, row, len(material))
         outcomes[k] = _outcome(entries[k], material, result, group, seconds, job)
     return outcomes
+
+
+def _drawn(atoms: Atoms, job: Order) -> Atoms:
+    """The structure with full sites only, as `occupied` draws it; nothing changes where all are full."""
+    sites = sites_of(atoms)
+    partly = sites is not None and sites.partial.any()
+    return occupied(atoms, seed=job.settings.sampling.seed) if partly else atoms
 
 
 def _material(entry: Entry, job: Order) -> Material:

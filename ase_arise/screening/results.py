@@ -145,6 +145,9 @@ def facts_of(source: Source, model: arise.Model, job: Order, pattern: str) -> Fa
         symprec=job.symprec,
         top=job.top,
         **({"types": job.types} if job.types else {}),
+        **({"draw": True} if job.draw else {}),
+        **({"format": source.reader.format} if source.reader.format else {}),
+        **({"reader": source.reader.name} if source.reader.only_other else {}),
         **settings,
     )
 

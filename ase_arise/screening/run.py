@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from arise_core.crystals.species import Types, parse_types
-from arise_core.errors import InputError
+from arise_core.errors import check_type
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
 from arise_core.runtime.workers import check_guard, processes
-from arise_core.settings import DEFAULT_MODEL, SYMPREC, TIME_LIMIT, TOP, RecognitionSettings
+from arise_core.settings import DEFAULT_MODEL, SYMPREC, TIME_LIMIT, TOP, RecognitionSettings, check_number
 from ase_arise.convert import ModelLike, as_model
 from ase_arise.reading import Reader
 from ase_arise.screening.job import Order, Outcome, recognise_task
@@ -50,6 +50,7 @@ def screen(
     top: int = TOP,
     overwrite: bool = False,
     types: Types = None,
+    draw: bool = False,
     time_limit: float = TIME_LIMIT,
     reader: Reader | None = None,
     progress: Progress = silent,
@@ -68,6 +69,7 @@ def screen(
         top: classes kept an entry, with their probabilities.
         overwrite: replace `out` instead of going on with it.
         types: elements by type or name, see `from_atoms`.
+        draw: fill partly occupied sites at random (by `seed`), see `occupied`; else such entries fail.
         time_limit: seconds to read and to recognise an entry, each; then it has failed (not on Windows).
         reader: how files are read; default: by ASE.
         progress: called with the share of the entries done.
@@ -79,7 +81,7 @@ def screen(
     """
     job = screen_steps(
         source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top, overwrite=overwrite,
-        types=types, time_limit=time_limit, reader=reader, **options,
+        types=types, draw=draw, time_limit=time_limit, reader=reader, **options,
     )  # fmt: skip
     return run(job, progress)
 
@@ -95,6 +97,7 @@ def screen_steps(
     top: int = TOP,
     overwrite: bool = False,
     types: Types = None,
+    draw: bool = False,
     time_limit: float = TIME_LIMIT,
     reader: Reader | None = None,
     **options: Any,
@@ -102,14 +105,16 @@ def screen_steps(
     """`screen` as a job, a step a batch; closed, it leaves the batches that are written."""
     settings = RecognitionSettings.of(options)
     count = _number_of_workers(workers)
-    if not symprec > 0:
-        raise InputError(f"`symprec` must be a positive number of Å, got {symprec}")
-    if top < 1:
-        raise InputError(f"`top` must be at least 1, got {top}")
+    for name, value in (("source", source), ("out", out)):
+        check_type(name, value, (str, os.PathLike), "the name of a place")
+    check_type("pattern", pattern, str, "a pattern of file names, such as '*.cif'")
+    check_type("reader", reader, (Reader, type(None)), "a Reader")
+    symprec = check_number("symprec", symprec, low=0, above=True, unit="Å")
+    top = check_number("top", top, whole=True, low=1)
     if count > 1:
         check_guard()
-    if not time_limit > 0:
-        raise InputError(f"`time_limit` must be a positive number of seconds, got {time_limit}")
+    if not (isinstance(time_limit, float) and time_limit == float("inf")):
+        time_limit = check_number("time_limit", time_limit, low=0, above=True, unit="seconds")
     network = as_model(model)
     check_out(os.fspath(out), os.fspath(source))
     found = open_source(source, pattern, os.fspath(out), replace(reader or Reader(), seconds=time_limit))
@@ -120,6 +125,7 @@ def screen_steps(
         int(top),
         parse_types(types),
         time_limit=float(time_limit),
+        draw=bool(draw),
     )
     results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
     try:
@@ -170,6 +176,4 @@ def _size(task: Task) -> int:
 def _number_of_workers(workers: int | None) -> int:
     if workers is None:
         return threads.count()
-    if workers < 1:
-        raise InputError(f"`workers` must be at least 1, got {workers}")
-    return workers
+    return int(check_number("workers", workers, whole=True, low=1))

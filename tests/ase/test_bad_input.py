@@ -122,8 +122,8 @@ def test_other_arguments():
     for layer in (3, -4):
         with pytest.raises(ValueError, match=rf"`layer` must be in \[-3, 2\], got {layer}"):
             similarity(bulk("Cu"), layer=layer)
-    for interval in (-1, 0.5):
-        with pytest.raises(ValueError, match="`interval` must be a whole number"):
+    for interval, wanted in ((-1, "must not be negative"), (0.5, "must be a whole number")):
+        with pytest.raises(ValueError, match=f"`interval` {wanted}, got {interval}"):
             AriseCalculator(interval=interval)
     for door in (AriseCalculator, lambda **o: AriseObserver(bulk("Cu"), **o)):
         with pytest.raises(TypeError, match="unknown argument 'strides'"):

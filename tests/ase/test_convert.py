@@ -55,7 +55,7 @@ def test_atoms_without_a_cell_are_open():
 @pytest.mark.parametrize(
     ("atoms", "error", "message"),
     [
-        ("Cu", TypeError, "must be an ase.Atoms object, got str"),
+        ("Cu", TypeError, r"must be an ase.Atoms object, got 'Cu' \(str\)"),
         (Atoms(), ValueError, "no atoms"),
         (Atoms("Cu", [[0, 0, np.nan]]), ValueError, "NaN or infinite"),
         (Atoms("Cu", pbc=True), ValueError, "non-zero volume"),
@@ -111,7 +111,7 @@ def test_models_come_by_name_path_or_as_they_are(model):
     assert as_model(model.path).name == model.name
     with pytest.raises(arise.ModelError, match=r"no-such-model.*The zoo has: .*arise-108"):
         as_model("no-such-model")
-    with pytest.raises(TypeError, match="got int"):
+    with pytest.raises(TypeError, match=r"got 3 \(int\)"):
         as_model(3)
 
 

@@ -23,6 +23,7 @@ from arise_core.errors import FileError
 from arise_core.runtime import ledger
 from arise_core.settings import RecognitionSettings
 from ase_arise import classify, screen
+from ase_arise.reading import Reader
 from ase_arise.screening import run as screening
 from ase_arise.screening.job import Order
 from ase_arise.screening.results import Results
@@ -342,14 +343,18 @@ def test_a_batch_is_written_whole_or_not_at_all(source, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"passes": 20}, {"seed": 1}, {"mode": "local"}, {"symprec": 0.1}, {"top": 2}]
-)
+    "change",
+    [
+        {"passes": 20}, {"seed": 1}, {"mode": "local"}, {"symprec": 0.1}, {"top": 2}, {"draw": True},
+        {"format": Reader(format="extxyz")}, {"reader": Reader(only_other=True)},
+    ],
+)  # fmt: skip
 def test_other_settings_are_not_mixed_in(source, tmp_path, change):
     out = tmp_path / "results.db"
     screen(source, out, **FAST)
     before = contents(out)
     with pytest.raises(ValueError, match=rf"made with another {next(iter(change))} .*nothing was changed"):
-        screen(source, out, **{**FAST, **change})
+        screen(source, out, **{**FAST, **{"reader" if k == "format" else k: v for k, v in change.items()}})
     assert contents(out) == before
 
 

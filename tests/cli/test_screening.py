@@ -1,10 +1,15 @@
 """`arise screen`: it goes on, starts again, and tells of failures."""
 
+import shlex
+import subprocess
+import sys
+
 import ase.db
 import ase.io
 from ase.build import bulk
 
 from tests.cli import FAST
+from tests.conftest import cif
 
 
 def test_screen_goes_on_and_starts_again(arise, crystals, tmp_path):
@@ -27,4 +32,32 @@ def test_screen_strict_reports_failures(arise, crystals, tmp_path):
     code, out, _ = arise(*command, "--strict")
     assert code == 3
     assert "1 recognised, 1 failed" in out
+    assert f"ase db {tmp_path / 'r.db'} arise_status=ok " in out
+    assert f"why 1 failed: ase db {tmp_path / 'r.db'} arise_status=failed " in out
     assert arise(*command)[0] == 0
+
+
+def test_what_is_said_of_failures_lists_them(arise, tmp_path):
+    """The command that is printed is one that ASE knows."""
+    (tmp_path / "bad.cif").write_text("no")
+    out = arise("screen", tmp_path / "bad.cif", "--out", tmp_path / "all of it.db", "--workers", "1", *FAST)[
+        1
+    ]
+    assert "arise_status=ok" not in out
+    (hint,) = [line for line in out.splitlines() if line.startswith("why 1 failed: ase ")]
+    words = shlex.split(hint.partition(": ")[2])
+    done = subprocess.run(
+        [sys.executable, "-m", "ase", *words[1:]], capture_output=True, text=True, check=True
+    )
+    assert "cannot be read" in done.stdout
+
+
+def test_screen_draws_partly_occupied_sites(arise, tmp_path):
+    path = tmp_path / "half.cif"
+    path.write_text(cif("Pd1 Pd 0 0 0 1", "H1 H 0.5 0.5 0.5 0.02"))
+    command = ("screen", path, "--workers", "1", *FAST)
+    assert "0 recognised, 1 failed" in arise(*command, "--out", tmp_path / "a.db")[1]
+    assert "1 recognised, 0 failed" in arise(*command, "--out", tmp_path / "b.db", "--draw")[1]
+    with ase.db.connect(tmp_path / "b.db") as database:
+        (row,) = database.select()
+    assert (row.formula, row.arise_label) == ("Pd500H10", "fcc")

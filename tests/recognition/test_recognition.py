@@ -201,7 +201,7 @@ def test_bad_arguments_before_any_work(model, fcc, arguments, message, monkeypat
 def test_bad_structures(model):
     with pytest.raises(ValueError, match="`structures` is empty"):
         arise.classify([], model)
-    with pytest.raises(TypeError, match="must be arise_core.Structure, got str at 0"):
+    with pytest.raises(TypeError, match=r"must be arise_core.Structure, got 'fcc' \(str\) at 0"):
         arise.classify(["fcc"], model)
 
 
@@ -314,7 +314,7 @@ def test_points_that_are_none(model, fcc, points):
 
 def test_what_is_no_structure(model):
     for call in (lambda s: arise.strided_map(s, model), arise.describe, arise.automatic_box_size):
-        with pytest.raises(TypeError, match="`structure` must be arise_core.Structure, got str"):
+        with pytest.raises(TypeError, match=r"`structure` must be arise_core.Structure, got 'fcc' \(str\)"):
             call("fcc")
 
 

@@ -1,12 +1,17 @@
 """CIF files as programs write them: groups that readers do not look at, names that are no elements, unknown shares."""
 
+import numpy as np
 import pytest
 from ovito.io import import_file
 from typer.testing import CliRunner
 
 from arise_cli.main import app
+from arise_core.crystals import symmetric_cif
+from arise_core.crystals.standard import read_structure
+from arise_core.crystals.symmetry import setting_operations, settings
 from arise_core.errors import InputError
 from ase_arise import classify
+from ase_arise.convert import frames
 from ovito_arise import AriseModifier
 from tests.robustness.doors import through_command_line
 
@@ -25,12 +30,22 @@ _atom_site_fract_x
 _atom_site_fract_y
 _atom_site_fract_z
 """
-#: Groups that ASE's reader does not look at: it has one atom of four.
+#: Groups that ASE's reader does not look at, or takes for another setting: it has one atom of four.
 HIDDEN = (
     "_symmetry_space_group_name_Hall '-F 4 2 3'",
     "_space_group_name_Hall '-F 4 2 3'",
     "_space_group_name_H-M_ref 'F m -3 m'",
+    "_symmetry_space_group_name_H-M 'F m 3 m'",
 )
+#: Settings whose groups have another one: number, what names it.
+SETTINGS = {
+    14: ("H-M 'P 1 21/n 1'", "H-M 'P 21/n'", "Hall '-P 2yn'"),
+    15: ("H-M 'I 1 2/a 1'", "Hall '-I 2ya'"),
+    64: ("H-M 'C m c a'", "H-M 'C m c e'", "Hall '-C 2ac 2'"),
+    62: ("H-M 'P b n m'", "Hall '-P 2c 2ab'"),
+    166: ("H-M 'R -3 m :R'", "H-M 'R -3 m'", "Hall '-P 3* 2'"),
+    227: ("H-M 'F d -3 m :2'", "H-M 'F d -3 m Z'", "Hall '-F 4vw 2vw 3'"),
+}
 
 
 @pytest.fixture(params=HIDDEN)
@@ -40,16 +55,95 @@ def hidden(request, tmp_path):
     return path
 
 
-def test_a_group_without_operations_is_refused_by_ase(hidden):
-    with pytest.raises(InputError, match="lists no symmetry operations"):
-        classify(str(hidden))
+def test_a_group_without_operations_has_all_atoms(hidden):
+    (atoms,) = frames(str(hidden))
+    assert len(atoms) == len(read_structure(hidden)) == 4
+    assert through_command_line(hidden).label == "fcc_Cu_A_cF4_225_a"
+    assert classify(str(hidden), passes=16).names[0] == "fcc"
 
 
 def test_a_group_without_operations_is_refused_by_ovito(hidden):
     pipeline = import_file(str(hidden))
     pipeline.modifiers.append(AriseModifier())
-    with pytest.raises(InputError, match="lists no symmetry operations, and OVITO has 1 of its atoms"):
+    with pytest.raises(InputError, match="lists no symmetry operations, and OVITO has 1 of its 4 atoms"):
         pipeline.compute()
+
+
+def general_site(path, setting, *names):
+    """A file with one general site in a cell that the setting allows, and where its copies are."""
+    rotations, translations = setting_operations(setting.hall)
+    metric = np.diag([25.0, 36.0, 64.0]) + [[0, 1, 2], [1, 0, 3], [2, 3, 0]]
+    metric = np.mean([r.T @ metric @ r for r in rotations], axis=0)
+    lengths = np.sqrt(np.diag(metric))
+    angles = [
+        np.degrees(np.arccos(metric[i, j] / lengths[i] / lengths[j])) for i, j in ((1, 2), (0, 2), (0, 1))
+    ]
+    parts = ("length_a", "length_b", "length_c", "angle_alpha", "angle_beta", "angle_gamma")
+    cell = "".join(f"_cell_{n} {x:.6f}\n" for n, x in zip(parts, (*lengths, *angles), strict=True))
+    site = np.array([0.0731, 0.1927, 0.3119])
+    lines = "".join(f"{name}\n" for name in names)
+    path.write_text(f"data_x\n{cell}{lines}{SITES}Cu1 Cu {' '.join(map(str, site))}\n")
+    return rounded(rotations @ site + translations)
+
+
+def rounded(fractional):
+    return {tuple(p) for p in (np.round(fractional % 1, 4) % 1).tolist()}
+
+
+@pytest.mark.parametrize("first", range(7))
+def test_settings_by_their_symbols(tmp_path, first):
+    """One general site in each setting of spglib's table, named in three ways."""
+    path = tmp_path / "site.cif"
+    for one in settings()[first::35]:
+        label = f" :{one.choice}" if one.choice else ""
+        for names in (
+            (f"_symmetry_space_group_name_Hall '{one.symbol}'", "_symmetry_Int_Tables_number 1"),
+            (f"_space_group_name_H-M_alt '{one.names[-1].strip()}{label}'", f"_space_group_IT_number {one.number}"),
+            (f"_space_group_IT_number {one.number}", f"_space_group_IT_coordinate_system_code {one.choice or 'abc'}"),
+        ):  # fmt: skip
+            expected = general_site(path, one, *names)
+            (atoms,) = frames(str(path))
+            assert rounded(atoms.get_scaled_positions()) == expected, names
+            assert len(atoms) == len(expected)
+
+
+@pytest.mark.parametrize("number", SETTINGS)
+def test_settings_that_are_not_the_first(tmp_path, number):
+    hall = SETTINGS[number][-1].removeprefix("Hall ").strip("'")
+    (one,) = [s for s in settings() if s.symbol == hall]
+    for name in SETTINGS[number]:
+        names = (f"_symmetry_space_group_name_{name}", f"_symmetry_Int_Tables_number {number}")
+        expected = general_site(tmp_path / "site.cif", one, *names)
+        (atoms,) = frames(str(tmp_path / "site.cif"))
+        assert rounded(atoms.get_scaled_positions()) == expected, name
+
+
+def test_diamond_with_its_origin_at_the_centre(tmp_path):
+    path = tmp_path / "si.cif"
+    cell = CELL.replace("4.05", "5.43")
+    for name in ("H-M 'F d -3 m :2'", "Hall '-F 4vw 2vw 3'"):
+        path.write_text(f"{cell}_symmetry_space_group_name_{name}\n{SITES}Si1 Si 0.125 0.125 0.125\n")
+        assert through_command_line(path).label == "diam_C_A_cF8_227_a"
+    path.write_text(f"{cell}_symmetry_space_group_name_H-M 'F d -3 m'\n{SITES}Si1 Si 0 0 0\n")
+    with pytest.warns(UserWarning, match="does not say which setting of space group 227"):
+        assert len(next(frames(str(path)))) == 8
+    path.write_text(f"{cell}_symmetry_space_group_name_H-M 'F d -3 m :5'\n{SITES}Si1 Si 0 0 0\n")
+    with pytest.raises(InputError, match="setting '5' of a space group that has 1, 2"):
+        list(frames(str(path)))
+
+
+def test_a_file_too_large_to_complete_is_refused(hidden, monkeypatch):
+    """Rather than cut."""
+    monkeypatch.setattr(symmetric_cif, "MOST", 250)
+    with pytest.raises(InputError, match="lists no symmetry operations|invalid spacegroup"):
+        list(frames(str(hidden)))
+
+
+def test_a_group_that_nobody_knows_is_refused(tmp_path):
+    path = tmp_path / "unknown.cif"
+    path.write_text(f"{CELL}_space_group_name_Hall 'F 9 9 9'\n{SITES}Al1 Al 0 0 0\n")
+    with pytest.raises(InputError, match="lists no symmetry operations"):
+        classify(str(path))
 
 
 def test_a_group_without_operations_is_refused_by_both_readers(tmp_path):

@@ -13,7 +13,6 @@ from ase.build import bulk
 from ase.io.lammpsdata import write_lammps_data
 from typer.testing import CliRunner
 
-import arise_core as arise
 from arise_cli.main import app
 from arise_core.errors import InputError, WorkError
 from arise_core.runtime.patience import within
@@ -154,8 +153,20 @@ def test_names_with_an_at(tmp_path):
     assert last_of("a@b.xyz@3") == "a@b.xyz@3"
 
 
+def test_frames_in_steps_of_zero(tmp_path):
+    path = tmp_path / "cu.xyz"
+    copper().write(path)
+    for picked in ("::0", "1:2:0", "::-0"):
+        with pytest.raises(InputError, match="in steps of 0"):
+            list(frames(f"{path}@{picked}"))
+    with pytest.raises(InputError, match="in steps of 0"):
+        screen(f"{path}@::0", tmp_path / "r.db", **FAST)
+    assert not (tmp_path / "r.db").exists()
+    assert len(list(frames(f"{path}@::-10"))) == len(list(frames(f"{path}@0:"))) == 1
+
+
 def other_reader(path):
-    yield arise.Structure(copper().positions, copper().numbers, copper().cell[:], True), ("a note",)
+    yield copper(), ("a note",)
 
 
 def test_another_reader_where_ase_fails(tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from ase.build import bulk
 
 from tests import ROOT
 from tests.runtime.test_compilation import USE
@@ -75,3 +76,19 @@ def test_without_a_home_it_works_and_is_said(site, tmp_path, home):
     assert result == "1.371742"
     assert said.count("ARISE compiles its loops") == 1
     assert "in every process: no directory to keep them in can be written; set NUMBA_CACHE_DIR to one" in said
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="rights as on Linux")
+def test_the_command_line_of_a_user_without_a_name(tmp_path):
+    """ASE cannot be imported by a user whom the system does not know and who has no HOME."""
+    bulk("Cu").write(tmp_path / "cu.xyz")
+    clean = {k: v for k, v in os.environ.items() if k not in ("HOME", "XDG_CACHE_HOME")}
+    words = ["arise", "classify", str(tmp_path / "cu.xyz"), "--csv", "--passes", "4"]
+    code = f"{NO_HOME}\nimport sys\nsys.argv = {words}\nfrom arise_cli.main import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path,
+        env={**clean, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "fcc" in done.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cu.xyz"]

@@ -1,5 +1,7 @@
 """Types, names and masses: different types are different species, and what was assumed is said."""
 
+import re
+
 import ase.io
 import numpy as np
 import pytest
@@ -202,9 +204,11 @@ def test_particles_of_a_colloid(tmp_path, model):
     data = collection(from_atoms(atoms), named=False)
     data.particles_.particle_types_.types_[0].name = "A"
     export_file(pipeline_of(data), str(tmp_path / "a.gsd"), "gsd/hoomd")
-    door = through_ovito(tmp_path / "a.gsd", model)
-    assert (door.label, door.rejected) == ("fcc_Cu_A_cF4_225_a", False)
-    assert "tells no element" in door.notes
+    for door in (
+        through_ovito(tmp_path / "a.gsd", model), through_command_line(tmp_path / "a.gsd", "--reader", "ovito"),
+    ):  # fmt: skip
+        assert (door.label, door.rejected) == ("fcc_Cu_A_cF4_225_a", False)
+        assert "tells no element" in door.notes
 
 
 # --- sites without mass ---------------------------------------------------------------------------------------------
@@ -287,6 +291,37 @@ def test_types_that_say_nothing(types, message):
         parse_types(types)
 
 
-def test_types_that_are_not_there_are_said():
-    _, notes = said(Kind("1", "Cu"), types="7=Ni")
-    assert notes == ("`types` names type 7, which is not here",)
+def test_types_that_are_not_there_are_refused():
+    with pytest.raises(InputError, match="`types` names type 7, and there is no such type: here is type 1"):
+        said(Kind("1", "Cu"), types="7=Ni")
+    assert said(Kind("1"), types="1=Cu, 7=Ni") == ([29], ())
+    assert assign([Kind("1", "Cu")], {"7": "Ni"}, known=("7",)).numbers.tolist() == [29]
+
+
+def test_types_that_are_not_in_a_file(tmp_path, model):
+    path = lammps_data(tmp_path / "b2.data", (1.0, 1.0))
+    shown = r"3 and Cu, and there is no such type: here are types 1 \(.*mass 1\) and 2 \(.*mass 1\)"
+    (atoms,) = frames(str(path))
+    with pytest.raises(InputError, match=f"`types` names types {shown}"):
+        through_ase(atoms, types="3=Cu, Cu=Ni")
+    with pytest.raises(InputError, match=f"`types_to_elements` names types {shown}"):
+        through_ovito(path, model, types_to_elements="3=Cu, Cu=Ni")
+    for reader in ("ase", "ovito"):
+        done = CliRunner().invoke(app, ["classify", str(path), "--types", "3=Cu,Cu=Ni", "--reader", reader])
+        assert done.exit_code == 1
+        assert re.search(f"`--types` names types {shown}", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("masses", [(), (1.0, 1.0), (58.693, 35.45)])
+def test_types_act_on_files_that_ovito_reads(tmp_path, masses):
+    path = lammps_data(tmp_path / "b2.data", masses)
+    by_ovito = ("--reader", "ovito")
+    plain = through_command_line(path, *by_ovito)
+    assert plain.label == "CsCl"
+    assert ("tell no elements" in plain.notes) == (58.693 not in masses)
+    mapped = through_command_line(path, *by_ovito, "--types", "1=Cu,2=Cu")
+    assert (mapped.label, "tell" in mapped.notes) == ("bcc_W_A_cI2_229_a", False)
+    left = CliRunner().invoke(
+        app, ["classify", str(path), "--csv", "--passes", "4", "--types", "2=X", *by_ovito]
+    )
+    assert ",27," in left.stdout

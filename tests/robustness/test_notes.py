@@ -1,0 +1,58 @@
+"""What was assumed of a structure, in results of Python."""
+
+import warnings
+
+import numpy as np
+from ase import Atoms
+from ase.build import bulk
+
+import arise_core as arise
+from arise_core.geometry.material import AS_LAYER
+from arise_core.model.prediction import concatenate
+from arise_core.recognition.result import recognise
+from arise_core.settings import RecognitionSettings
+from ase_arise import AriseCalculator, classify
+from ase_arise.convert import to_material
+
+
+def flat() -> Atoms:
+    """A run in two dimensions: one period of 1 Å along z."""
+    return Atoms(
+        "Ar16", [(3.0 * i, 3.0 * j, 0) for i in range(4) for j in range(4)], cell=(12, 12, 1), pbc=True
+    )
+
+
+def stand_in() -> Atoms:
+    atoms = bulk("Cu", cubic=True) + Atoms("X", [(0.5, 0.6, 0.7)])
+    atoms.arrays["species_names"] = np.array(["Cu", "Cu", "A", "A", "MW"])
+    return atoms
+
+
+def test_predictions_say_what_was_assumed(model):
+    found = classify([bulk("Cu"), stand_in(), flat()], model, passes=4)
+    assert found.notes[0] == ()
+    assert "type A tells no element: Ar stands for it" in found.notes[1][0]
+    assert "type MW left out" in found.notes[1][1]
+    assert found.notes[2] == (AS_LAYER,)
+    assert "`notes` says what was assumed" in repr(found)
+    assert found.take([2]).notes == ((AS_LAYER,),)
+    assert found.take(np.array([True, False, True])).notes == ((), (AS_LAYER,))
+    assert found.with_threshold(None).notes == found.notes
+    plain = classify(bulk("Cu"), model, passes=4)
+    assert plain.notes == ()
+    assert "notes" not in repr(plain)
+    assert concatenate([plain, found]).notes == ((), *found.notes)
+    assert concatenate([plain, plain]).notes == ()
+
+
+def test_recognitions_and_maps_say_it_too(model):
+    material = to_material(stand_in() * (4, 4, 4))
+    for mode in ("whole", "local"):
+        settings = RecognitionSettings.of({"mode": mode, "passes": 4, "stride": 12.0})
+        assert recognise(material, model, settings).notes == material.notes != ()
+    assert arise.strided_map(material, model, passes=4, stride=12.0).notes == material.notes
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        calculator = AriseCalculator(model=model, passes=4)
+    calculator.get_property("arise_label", stand_in())
+    assert calculator.recognition.notes == to_material(stand_in()).notes

@@ -1,0 +1,175 @@
+"""Arguments of the wrong kind, at every public entry point: one of our errors, which names the argument."""
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from traits.api import TraitError
+
+import arise_core as arise
+import ase_arise
+import ovito_arise
+from arise_core.errors import AriseError, InputTypeError
+from arise_core.model.prediction import Rule
+from arise_core.recognition.result import recognise
+from arise_core.settings import RadialChannel, RecognitionSettings
+from ase_arise.reading import Reader
+
+THING = object()
+NO_STRUCTURE = (5, None, "fcc", THING)
+NO_MODEL = (5, None, THING, ["arise-108"])
+NO_PLACE = (5, THING, [])
+NO_NUMBER = ("x", [], THING, np.zeros(2))
+NO_COUNT = (*NO_NUMBER, 2.5, True, None)
+NO_FUNCTION = (5, "x", [])
+
+#: Public name, what else it is called with (see `given`), argument, values that it is not to take.
+TABLE = [
+    ("core", "Structure", {"numbers": [29]}, "positions", ("x", 5, THING)),
+    ("core", "Structure", {"positions": [[0, 0, 0]]}, "numbers", ("Cu", ["Cu"], THING)),
+    ("core", "Structure", {"positions": [[0, 0, 0]], "numbers": [29]}, "cell", ("x", 5, THING)),
+    ("core", "Structure", {"positions": [[0, 0, 0]], "numbers": [29]}, "pbc", ("x", [True], None, THING, 5)),
+    ("core", "classify", {"model": "model"}, "structures", (5, None, "fcc", THING, [5])),
+    ("core", "classify", {"structures": "fcc"}, "model", (*NO_MODEL, "arise-108")),
+    ("core", "classify", {"structures": "fcc", "model": "model"}, "passes", NO_COUNT),
+    ("core", "classify", {"structures": "fcc", "model": "model"}, "seed", NO_COUNT),
+    ("core", "classify", {"structures": "fcc", "model": "model"}, "min_atoms", NO_COUNT),
+    ("core", "classify", {"structures": "fcc", "model": "model"}, "reject_threshold", NO_NUMBER),
+    ("core", "classify", {"structures": "fcc", "model": "model"}, "progress", (*NO_FUNCTION, None)),
+    ("core", "strided_map", {"model": "model"}, "structure", NO_STRUCTURE),
+    ("core", "strided_map", {"structure": "fcc"}, "model", (*NO_MODEL, "arise-108")),
+    ("core", "strided_map", {"structure": "fcc", "model": "model"}, "stride", NO_NUMBER),
+    ("core", "strided_map", {"structure": "fcc", "model": "model"}, "box_size", (*NO_NUMBER, None)),
+    ("core", "strided_map", {"structure": "fcc", "model": "model"}, "padding", (*NO_NUMBER, None)),
+    ("core", "describe", {"structure": "fcc"}, "settings", (5, "paper", THING)),
+    ("core", "describe", {}, "structure", NO_STRUCTURE),
+    ("core", "describe_boxes", {"settings": "descriptor"}, "grid", NO_STRUCTURE),
+    ("core", "describe_boxes", {"grid": "grid"}, "settings", NO_MODEL),
+    ("core", "box_grid", {"structure": "fcc"}, "settings", NO_MODEL),
+    ("core", "automatic_box_size", {}, "structure", NO_STRUCTURE),
+    ("core", "build", {}, "prototype", NO_STRUCTURE),
+    ("core", "prototype", {}, "label_or_name", (5, None, THING, [])),
+    ("core", "load_model", {}, "name_or_path", NO_MODEL),
+    ("core", "load_model", {"name_or_path": "arise-108"}, "device", (THING, "gpu", [])),
+    ("core", "SamplingSettings", {}, "passes", NO_COUNT),
+    ("core", "SamplingSettings", {}, "tolerance", NO_NUMBER),
+    ("core", "MapSettings", {}, "memory_limit", (*NO_NUMBER, None)),
+    ("core", "MapSettings", {}, "edges", (*NO_NUMBER, None)),
+    *(("core", "DescriptorSettings", {}, n, NO_COUNT) for n in ("n_max", "l_max")),
+    *(("core", "DescriptorSettings", {}, n, (*NO_NUMBER, None, True)) for n in ("r_cut", "sigma", "floor")),
+    ("core", "DescriptorSettings", {}, "channels", ("x", 5, None, ["x"], ("x",))),
+    ("core", "DescriptorSettings", {}, "window", ("x", 5, None)),
+    ("core", "DescriptorSettings", {}, "length_scale", (5, None, [])),
+    ("ase", "classify", {"model": "model"}, "images", (5, None, THING)),
+    ("ase", "classify", {"images": "atoms"}, "model", NO_MODEL),
+    ("ase", "classify", {"images": "atoms", "model": "model"}, "types", (5, THING, ["Cu"])),
+    ("ase", "annotate", {"model": "model"}, "images", (5, None, THING)),
+    ("ase", "annotate", {"images": "atoms"}, "model", NO_MODEL),
+    ("ase", "annotate", {"images": "atoms", "model": "model"}, "mode", (5, None, "box", [])),
+    ("ase", "annotate", {"images": "atoms", "model": "model"}, "stride", NO_NUMBER),
+    ("ase", "annotate", {"images": "atoms", "model": "model"}, "progress", (*NO_FUNCTION, None)),
+    ("ase", "similarity", {"model": "model"}, "images", (5, None, THING)),
+    ("ase", "similarity", {"images": "atoms", "model": "model"}, "layer", NO_COUNT),
+    ("ase", "similarity", {"images": "atoms", "model": "model"}, "min_atoms", NO_COUNT),
+    ("ase", "from_atoms", {}, "atoms", NO_STRUCTURE),
+    ("ase", "occupied", {}, "atoms", NO_STRUCTURE),
+    ("ase", "occupied", {"atoms": "atoms"}, "min_atoms", NO_COUNT),
+    ("ase", "occupied", {"atoms": "atoms"}, "seed", NO_COUNT),
+    ("ase", "from_row", {}, "row", NO_STRUCTURE),
+    ("ase", "row_fields", {}, "atoms", NO_STRUCTURE),
+    ("ase", "read", {}, "filename", (*NO_PLACE, None)),
+    ("ase", "write", {"images": "atoms"}, "filename", (*NO_PLACE, None)),
+    ("ase", "write", {"filename": "out.xyz"}, "images", (5, None, THING)),
+    ("ase", "AriseCalculator", {}, "base", ("EMT", 5, THING, EMT)),
+    ("ase", "AriseCalculator", {}, "model", NO_MODEL),
+    ("ase", "AriseCalculator", {}, "atoms", ("Cu", 5, THING)),
+    ("ase", "AriseCalculator", {}, "interval", NO_COUNT),
+    ("ase", "AriseObserver", {}, "atoms", NO_STRUCTURE),
+    ("ase", "AriseObserver", {"atoms": "atoms"}, "stop", ("fcc", 5, ["fcc"], {"fcc": "x"}, {5: 0.5}, {"fcc": None})),
+    ("ase", "AriseObserver", {"atoms": "atoms"}, "dyn", ("VelocityVerlet", 5, THING)),
+    ("ase", "AriseObserver", {"atoms": "atoms"}, "interval", NO_COUNT),
+    ("ase", "AriseObserver", {"atoms": "atoms"}, "callback", NO_FUNCTION),
+    ("ase", "AriseObserver", {"atoms": "atoms"}, "table", NO_PLACE),
+    ("ase", "AriseObserver", {"atoms": "atoms"}, "trajectory", NO_PLACE),
+    ("ase", "screen", {"out": "out.db"}, "source", (*NO_PLACE, None)),
+    ("ase", "screen", {"source": "in.xyz"}, "out", (*NO_PLACE, None)),
+    ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "workers", (*NO_NUMBER, 2.5, True)),
+    ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "top", NO_COUNT),
+    ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "symprec", (*NO_NUMBER, None)),
+    ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "time_limit", (*NO_NUMBER, None)),
+    ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "pattern", (5, None, [])),
+    ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "reader", (5, "ase", THING)),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def given(model):
+    """What stands for the words in the table."""
+    fcc = arise.build(arise.prototype("fcc"))
+    return {
+        "fcc": fcc, "model": model, "descriptor": model.descriptor, "atoms": bulk("Cu"),
+        "grid": arise.box_grid(fcc, arise.MapSettings()),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("package", "name", "others", "argument", "values"),
+    TABLE,
+    ids=[f"{package}.{name}({argument})" for package, name, _, argument, _ in TABLE],
+)
+def test_wrong_kinds(package, name, others, argument, values, given, tmp_path):
+    function = getattr({"core": arise, "ase": ase_arise}[package], name)
+    bulk("Cu").write(tmp_path / "in.xyz")
+    places = {k: tmp_path / k for k in ("in.xyz", "out.xyz", "out.db")}
+    words = {k: {**given, **places}.get(v, v) if isinstance(v, str) else v for k, v in others.items()}
+    for value in values:
+        with pytest.raises(AriseError, match=f"`{argument}") as caught:
+            function(**words, **{argument: value})
+        assert type(caught.value).__module__ == "arise_core.errors", value
+    assert not places["out.db"].exists()
+
+
+def test_every_public_function_is_in_the_table():
+    """Those without arguments, and classes that others make, are not."""
+    known = {("core", name) for name in arise.__all__} | {("ase", name) for name in ase_arise.__all__}
+    free = {
+        ("core", n)
+        for n in ("BoxGrid", "Model", "ModelError", "PointValues", "Prediction", "Prototype", "StridedMap")
+    } | {("core", "known_models"), ("core", "prototypes"), ("core", "map_steps"), ("ase", "Row")}
+    assert known - {(package, name) for package, name, *_ in TABLE} == free | {("ase", "StopSimulation")}
+
+
+def test_the_network_and_settings_too(model):
+    features = np.zeros((1, model.descriptor.n_features))
+    for call in (
+        lambda: model.predict("x"), lambda: model.predict(None), lambda: model.predict(features, "x"),
+        lambda: model.predict(features, 5), lambda: model.representations(features, "x"),
+        lambda: model.representations(features, None), lambda: RadialChannel(weight="flat", taper="x"),
+        lambda: RadialChannel(weight="flat", share=None), lambda: RadialChannel(weight="flat", pairs=[]),
+        lambda: RecognitionSettings(mode=[]), lambda: Rule(min_confidence="x"), lambda: Rule(reject_threshold=[]),
+        lambda: arise.DescriptorSettings.preset(5), lambda: arise.DescriptorSettings.from_dict(5),
+        lambda: recognise(5, model), lambda: recognise(arise.build(arise.prototype("fcc")), model, 5),
+        lambda: Reader(format=5),
+        lambda: next(arise.map_steps(arise.build(arise.prototype("fcc")), model, 5, arise.SamplingSettings())),
+    ):  # fmt: skip
+        with pytest.raises(AriseError):
+            call()
+
+
+@pytest.mark.parametrize("name", [
+    "device", "automatic_box", "box_size", "stride", "padding", "edges", "min_atoms", "memory_limit", "passes",
+    "tolerance", "seed", "only_selected", "types_to_elements", "classes", "reject_threshold", "min_confidence",
+    "color_by", "color_end", "probabilities", "voxel_grid", "box_table", "whole_structure", "grid_vis",
+])  # fmt: skip
+def test_the_modifier_refuses_wrong_kinds(name):
+    for value in (THING, [5], -1, "nothing of this name"):
+        with pytest.raises((AriseError, TraitError), match=name):
+            ovito_arise.AriseModifier(**{name: value})
+
+
+def test_long_values_are_cut():
+    with pytest.raises(
+        InputTypeError, match=r"`structures` must be .* got array\(\[0\., .{,60}\.\.\."
+    ) as caught:
+        arise.classify([np.zeros(1000)], arise.load_model("arise-108"))
+    assert len(str(caught.value)) < 200
