@@ -24,7 +24,7 @@ IDLE = 60.0
 FIRST_SECONDS = 240.0
 #: Files after which a process makes room for a new one, as nobody opens more in one.
 FILES = 500
-_LOOK_EVERY = 0.05
+_LOOK_EVERY = 0.2
 _THREADS = dict.fromkeys(("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
 
@@ -57,6 +57,7 @@ class Door:
     def __init__(self, name: str, seconds: float = SECONDS, gib: float = GIB) -> None:
         self.name = name
         self.seconds, self.gib = seconds, gib
+        self.command = [sys.executable, "-m", "benchmarks.robustness.worker", name]
         self._process: subprocess.Popen[str] | None = None
         self._complaints: IO[str] | None = None
         self._files = 0
@@ -68,7 +69,7 @@ class Door:
         self._files = 0
         self._complaints = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.robustness.worker", self.name],
+            self.command,
             cwd=ROOT,
             text=True,
             stdin=subprocess.PIPE,

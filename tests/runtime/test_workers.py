@@ -70,7 +70,8 @@ def test_a_kept_process_makes_room_after_many_calls(kept, monkeypatch):
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
-def test_work_in_a_kept_process_has_a_limit_that_nothing_holds_up(kept):
+def test_work_in_a_kept_process_has_a_limit_that_nothing_holds_up(kept, monkeypatch):
+    monkeypatch.setattr("arise_core.runtime.workers.WAIT", 600.0)
     first = kept.call(60, os.getpid)
     # compiled, and in one piece: no handler of signals and no thread of Python would come to it
     with pytest.raises(WorkError, match=r"it did not end within 1 s of work"):
