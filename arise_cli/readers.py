@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: Work that OVITO may put into a small file, with its import, processor seconds: where ASE failed, and where it was
 #: asked for.
-SECONDS_AFTER_ASE, SECONDS = 8.0, 60.0
+SECONDS_AFTER_ASE, SECONDS = 6.0, 60.0
 #: OVITO's process, kept from file to file.
 _ovito = KeptProcess()
 
