@@ -26,6 +26,7 @@ import arise_core as arise
 from arise_core.crystals.symmetric_cif import lists_no_operations
 from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
+from ase_arise.large_cif import read_large
 from ase_arise.named import frames_of, is_symbol_missing
 
 #: Reads all frames of a file, as structures with notes on what was assumed of them.
@@ -210,7 +211,8 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         source: Any = path
         if kind == DATA and b"\r\n" in head:
             source = io.StringIO(Path(path).read_text(encoding="utf-8", errors="replace"))
-        for atoms in iread(source, index=index, **options):
+        large = read_large(path) if kind == "cif" and index is None and Path(path).is_file() else None
+        for atoms in large or iread(source, index=index, **options):
             if kind == "cif" and _is_part(path, atoms):
                 raise ValueError(
                     "it names a space group, but lists no symmetry operations, and the group is named in a way that "
