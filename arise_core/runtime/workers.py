@@ -11,7 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
-from typing import ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar
 
 from arise_core.errors import FileError, WorkError
 from arise_core.runtime import threads
@@ -96,7 +96,7 @@ class KeptProcess:
         try:
             found = pool.submit(_limited, seconds, function, *args, **kwargs).result(WAIT + seconds)
             keep = True
-            return cast(T, found)
+            return found
         except TimeoutError as error:
             raise WorkError(f"it did not end within {WAIT + seconds:.0f} s") from error
         except BrokenProcessPool as error:
