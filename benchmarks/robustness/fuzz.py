@@ -14,7 +14,7 @@ from typing import IO
 
 from benchmarks.measure import ROOT
 from benchmarks.robustness.watch import Watch, end
-from benchmarks.robustness.worker import ANSWER, CRASH, ERROR, HANG, MEMORY, TRACEBACK
+from benchmarks.robustness.worker import ANSWER, CRASH, HANG, MEMORY
 
 #: Processor time for one file, s (each process has one thread), and resident memory above that before, GiB.
 SECONDS, GIB = 10.0, 2.0
@@ -61,6 +61,7 @@ class Door:
         self._process: subprocess.Popen[str] | None = None
         self._complaints: IO[str] | None = None
         self._files = 0
+        self._answered = False
 
     def warm(self, file: Path) -> None:
         """Start the process, and let it import and compile what it needs with a file that has an answer."""
@@ -93,7 +94,7 @@ class Door:
         self.warm(good)
         outcome, watch, said = self._ask(file, self.seconds, self.gib)
         self._files += 1
-        if outcome not in (ANSWER, ERROR, TRACEBACK) or self._files >= FILES:
+        if not self._answered or self._files >= FILES:
             self.close()
         return Outcome(number, self.name, file.name, kind, outcome, watch.seconds, watch.most, said)
 
@@ -113,6 +114,7 @@ class Door:
         assert process.stdin is not None
         assert process.stdout is not None
         watch = Watch(process.pid)
+        self._answered = False
         process.stdin.write(f"{file}\n")
         process.stdin.flush()
         phase, answers = "", b""
@@ -137,6 +139,7 @@ class Door:
                 line, answers = answers.split(b"\n", 1)
                 found = json.loads(line)
                 if "phase" not in found:
+                    self._answered = True
                     return found["outcome"], watch, found["said"]
                 phase = found["phase"]
 
