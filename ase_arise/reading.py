@@ -211,7 +211,7 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         source: Any = path
         if kind == DATA and b"\r\n" in head:
             source = io.StringIO(Path(path).read_text(encoding="utf-8", errors="replace"))
-        large = read_large(path) if kind == "cif" and index is None and Path(path).is_file() else None
+        large = (read_large(path) or [])[chosen] if kind == "cif" and Path(path).is_file() else []
         for atoms in large or iread(source, index=index, **options):
             if kind == "cif" and _is_part(path, atoms):
                 raise ValueError(

@@ -90,8 +90,9 @@ def test_large_files_are_read_as_ase_reads_them(tmp_path, monkeypatch):
     assert found.info["spacegroup"].no == expected.info["spacegroup"].no == 1
     # and ASE is not asked
     monkeypatch.setattr("ase_arise.reading.iread", None)
-    (frame,) = read_frames(str(tmp_path / "large.cif"), Reader())
-    assert frame.atoms == expected
+    for name in ("large.cif", "large.cif@-1"):
+        (frame,) = read_frames(str(tmp_path / name), Reader())
+        assert frame.atoms == expected
 
 
 def test_large_files_with_more_than_sites_are_left_to_ase(tmp_path):
