@@ -13,6 +13,8 @@ from scipy.spatial import cKDTree
 LARGE = 50_000
 #: Sites this close, in coordinates of the cell, are one to ASE.
 SAME = 1e-3
+#: Sites that may lie where others are, and be looked at one by one. All of them are said to be full.
+MOST_SHARED = 1000
 
 
 def read_large(path: str) -> list[Atoms] | None:
@@ -20,6 +22,10 @@ def read_large(path: str) -> list[Atoms] | None:
 
     So it is with symmetry, shared or partly filled sites, isotopes, and whatever ASE does not like: ASE is to read it,
     or to say why not.
+
+    Raises:
+        ValueError: sites by the thousand lie where others are.
+        Exception: whatever ASE raises.
     """
     if Path(path).stat().st_size < LARGE:
         return None
@@ -44,8 +50,13 @@ def _listed(block: CIFBlock) -> Atoms | None:
         return None
     rotation, translation = group.get_symop()[0]
     sites = (sites @ rotation.T + translation % 1.0) % 1.0
-    if cKDTree(sites % 1.0, boxsize=1.0).query_pairs(SAME, p=np.inf):
-        return None
+    if len(sites) > 1:
+        nearest = cKDTree(sites % 1.0, boxsize=1.0).query(sites % 1.0, k=[2], p=np.inf)[0]
+        shared = int((nearest <= SAME).sum())
+        if shared > MOST_SHARED:
+            raise ValueError(f"{shared:,} of {len(sites):,} sites lie where others are")
+        if shared:
+            return None
     info = {"spacegroup": group, "unit_cell": "conventional"}
     found = Atoms(atoms.get_chemical_symbols(), scaled_positions=sites, cell=atoms.cell, pbc=True, info=info)
     found.new_array("spacegroup_kinds", np.arange(len(found)))

@@ -3,6 +3,7 @@ thousands of atoms."""
 
 import ase.io
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ovito.io import import_file
 from typer.testing import CliRunner
@@ -93,6 +94,14 @@ def test_large_files_are_read_as_ase_reads_them(tmp_path, monkeypatch):
     for name in ("large.cif", "large.cif@-1"):
         (frame,) = read_frames(str(tmp_path / name), Reader())
         assert frame.atoms == expected
+
+
+def test_crowds_at_one_place_are_refused_before_they_are_looked_at_one_by_one(tmp_path):
+    path = tmp_path / "crowd.cif"
+    ase.io.write(path, Atoms("Cu4000", cell=[20.0] * 3, pbc=True))
+    done = CliRunner().invoke(app, ["classify", str(path), "--reader", "ase"])
+    assert done.exit_code == 1
+    assert "4,000 of 4,000 sites lie where others are" in done.stderr
 
 
 def test_large_files_with_more_than_sites_are_left_to_ase(tmp_path):
