@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from arise_core.errors import WorkError
-from arise_core.runtime.workers import processes
+from arise_core.runtime.workers import KeptProcess
 
 if TYPE_CHECKING:
     from ase_arise.reading import Reader
@@ -19,8 +18,11 @@ if TYPE_CHECKING:
 #: `Atoms`, and what was assumed of them.
 Found = tuple[Any, tuple[str, ...]]
 
-#: Time that OVITO has for a small file, with its import: where ASE failed, and where it was asked for.
-SECONDS_AFTER_ASE, SECONDS = 8.0, 60.0
+#: Work that OVITO may put into a small file, with its import, processor seconds: where ASE failed, and where it was
+#: asked for.
+SECONDS_AFTER_ASE, SECONDS = 6.0, 60.0
+#: OVITO's process, kept from file to file.
+_ovito = KeptProcess()
 
 
 def chosen_reader(name: str, kind: str) -> Reader:
@@ -48,11 +50,11 @@ def chosen_reader(name: str, kind: str) -> Reader:
 
 
 def by_ovito(path: str, seconds: float = SECONDS) -> Iterator[Found]:
-    """All frames of a file as OVITO reads them, in a process of their own: damaged files hang OVITO, or end it.
+    """All frames of a file as OVITO reads them, in a process of its own: damaged files hang OVITO, or end it.
 
     Args:
         path: of the file.
-        seconds: that it may take, and a second more for each megabyte.
+        seconds: of the processor that it may take, and one more for each megabyte.
 
     Raises:
         WorkError: it takes longer.
@@ -60,11 +62,7 @@ def by_ovito(path: str, seconds: float = SECONDS) -> Iterator[Found]:
         Exception: whatever OVITO raises.
     """
     seconds += Path(path).stat().st_size / 1e6
-    with processes(1) as pool:
-        try:
-            yield from pool.submit(_read, path).result(timeout=seconds)
-        except TimeoutError as error:
-            raise WorkError(f"it did not end within {seconds:.0f} s") from error
+    yield from _ovito.call(seconds, _read, path)
 
 
 def _read(path: str) -> list[Found]:

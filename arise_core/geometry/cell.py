@@ -29,7 +29,7 @@ def inverse(matrix: FloatArray) -> FloatArray:
         ValueError: the determinant is zero.
     """
     a, b, c = np.asarray(matrix, dtype=np.float64)
-    columns = np.array([np.cross(b, c), np.cross(c, a), np.cross(a, b)]).T
+    columns = np.array([cross(b, c), cross(c, a), cross(a, b)]).T
     determinant = volume(matrix)
     if determinant == 0:
         raise InputError(f"`matrix` has no inverse: {np.asarray(matrix).tolist()}")
@@ -39,7 +39,13 @@ def inverse(matrix: FloatArray) -> FloatArray:
 def volume(cell: FloatArray) -> float:
     """Triple product of three vectors (3, 3), Å³; negative for left-handed ones."""
     a, b, c = np.asarray(cell, dtype=np.float64)
-    return float((a * np.cross(b, c)).sum())
+    return float((a * cross(b, c)).sum())
+
+
+def cross(a: FloatArray, b: FloatArray) -> FloatArray:
+    """Cross product of two vectors (3,), with the bits of `np.cross`, which takes twenty times as long for so few."""
+    (x, y, z), (u, v, w) = a.tolist(), b.tolist()
+    return np.array((y * w - z * v, z * u - x * w, x * v - y * u))
 
 
 def has_volume(cell: FloatArray) -> bool:

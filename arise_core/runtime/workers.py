@@ -21,6 +21,10 @@ T = TypeVar("T")
 
 #: Code with which a process ends that would start processes while it is being started.
 NO_GUARD = 97
+#: How long a call in a kept process may wait, s, for a processor or for what never comes.
+WAIT = 30.0
+#: Calls after which such a process makes room for a new one, as libraries keep some memory of each.
+CALLS = 100
 
 
 class _Pool(ProcessPoolExecutor):
@@ -64,6 +68,81 @@ def processes(count: int) -> Iterator[ProcessPoolExecutor]:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+class KeptProcess:
+    """One process, kept for call after call of what may hang, or end its process; started anew after such a call.
+
+    Started with the first call; gone with this process. Not for several threads.
+    """
+
+    def __init__(self) -> None:
+        self._pool: _Pool | None = None
+        self._owner = self._calls = 0
+
+    def call(self, seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """What a function returns, or raises, in the process.
+
+        Args:
+            seconds: of the processor that it may take, its imports too, however busy the machine is; half a minute more
+                by the clock at the least. (By the clock alone on Windows.)
+            function: of a module.
+            *args: its arguments.
+            **kwargs: likewise.
+
+        Raises:
+            WorkError: it took longer.
+            FileError: the process died.
+        """
+        pool = self._started()
+        keep = False
+        try:
+            found = pool.submit(_limited, seconds, function, *args, **kwargs).result(WAIT + seconds)
+            keep = True
+            return found
+        except TimeoutError as error:
+            raise WorkError(f"it did not end within {WAIT + seconds:.0f} s") from error
+        except BrokenProcessPool as error:
+            code = self._end()
+            if hasattr(signal, "SIGPROF") and code == -signal.SIGPROF:
+                raise WorkError(f"it did not end within {seconds:.0f} s of work") from error
+            raise FileError(f"its process died, exit code {code}") from error
+        except Exception:
+            keep = True
+            raise
+        finally:
+            if not keep or self._calls >= CALLS:
+                self._end()
+
+    def _started(self) -> _Pool:
+        if self._pool is None or self._owner != os.getpid():  # that of another process is not ours
+            check_guard()
+            self._pool = _Pool(1, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+            self._owner, self._calls = os.getpid(), 0
+        self._calls += 1
+        return self._pool
+
+    def _end(self) -> int | None:
+        """End the process; its exit code."""
+        if self._pool is None:
+            return None
+        (process,) = (self._pool._processes or {}).values()
+        process.kill()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = None
+        return process.exitcode
+
+
+def _limited(seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+    """In the process: the system ends it once it has worked for so long, whatever holds Python's lock."""
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        if hasattr(signal, "setitimer"):
+            signal.setitimer(signal.ITIMER_PROF, 0.0)
 
 
 def check_guard() -> None:

@@ -11,10 +11,12 @@ from __future__ import annotations
 import gc
 import json
 import os
+import resource
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
@@ -31,8 +33,26 @@ ANSWER, ERROR, TRACEBACK, HANG, MEMORY, CRASH = (
 )
 #: What ends a file at a door while it is not ours yet.
 READER = "OVITO's reader"
+#: Memory that this reader may take, GiB.
+GIB = 2.0
 #: Passes are few: what is asked is whether there is an answer.
 PASSES = 10
+
+
+class OfReader(Exception):
+    """OVITO's own reader wants more memory than there is."""
+
+
+@contextmanager
+def _memory(gib: float) -> Iterator[None]:
+    """The system gives no more than this above what the process has."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + int(gib * 2**30), before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def command(*arguments: str) -> Callable[[Path], str]:
@@ -60,10 +80,13 @@ def modifier(path: Path) -> str:
 
     try:
         _say(READER)
-        pipeline = import_file(str(path))
-        pipeline.compute()
+        with _memory(GIB):
+            pipeline = import_file(str(path))
+            pipeline.compute()
         _say("")
     except (RuntimeError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        if isinstance(error, MemoryError) or "Not enough memory" in str(error):
+            raise OfReader(str(error)) from error
         return f"OVITO's reader: {error}"
     pipeline.modifiers.append(AriseModifier(box_size=8.0, stride=4.0, passes=PASSES, tolerance=0.0))
     try:
@@ -116,14 +139,19 @@ def main(door: str) -> None:
     os.dup2(2, 1)
     warnings.simplefilter("ignore")
     call = DOORS[door]
-    for line in sys.stdin:
+    for number, line in enumerate(sys.stdin):
         try:
             said = call(Path(line.rstrip("\n")))
             outcome = ERROR if said else ANSWER
+        except OfReader as error:
+            outcome, said = READER, f"no memory: {error}"
         except Exception:  # whatever it is: that is what is asked
             outcome, said = TRACEBACK, traceback.format_exc()
         answers.write(json.dumps({"outcome": outcome, "said": said[-2000:]}) + "\n")
         answers.flush()
+        if number == 0:
+            gc.collect()
+            gc.freeze()  # what was imported stays, and need not be looked through after each file
         gc.collect()
 
 

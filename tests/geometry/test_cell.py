@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from arise_core.geometry.cell import has_volume, inverse, perpendicular_heights, transformed, volume
+from arise_core.geometry.cell import cross, has_volume, inverse, perpendicular_heights, transformed, volume
 
 
 @pytest.fixture
@@ -35,6 +35,12 @@ def test_inverses(matrices):
         assert np.allclose(transformed(matrix, inverse(matrix)), np.eye(3), atol=1e-9)
     with pytest.raises(ValueError, match="`matrix` has no inverse"):
         inverse(np.ones((3, 3)))
+
+
+def test_cross_products_have_the_bits_of_numpy(rng):
+    for _ in range(200):
+        a, b = rng.normal(size=(2, 3)) * 10.0 ** rng.uniform(-9, 9, (2, 3))
+        assert cross(a, b).tobytes() == np.cross(a, b).tobytes()
 
 
 def test_volumes_have_a_sign(matrices):

@@ -189,6 +189,25 @@ def test_ovito_reads_what_it_is_told_to(tmp_path):
     assert refused.exit_code == 2
 
 
+@pytest.mark.slow
+def test_what_hangs_ovito_ends_and_the_next_file_is_read(tmp_path, monkeypatch):
+    """OVITO 3.17 reads a dump with a vertical tab in a number without end."""
+    pytest.importorskip("ovito")
+    monkeypatch.setattr("arise_cli.readers.SECONDS", 10.0)
+    good, bad = tmp_path / "good.dump", tmp_path / "bad.dump"
+    good.write_text(dump(copper()))
+    bad.write_text(dump(copper()).replace(".", ".0\v", 12))
+    for path in (good, bad, good):
+        done = CliRunner().invoke(app, ["classify", str(path), "--reader", "ovito", "--passes", "8"])
+        if path == good:
+            assert done.exit_code == 0, done.output
+        else:
+            assert done.exit_code == 1
+            assert (
+                "bad.dump', frame 0, cannot be read: OVITO's reader: WorkError: it did not end" in done.stderr
+            )
+
+
 def test_ovito_particles_without_positions():
     pytest.importorskip("ovito")
     from ovito.data import DataCollection

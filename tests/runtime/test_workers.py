@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from arise_core.runtime.workers import processes
+from arise_core.errors import FileError, WorkError
+from arise_core.runtime.workers import KeptProcess, processes
 
 
 def test_only_the_processes_have_one_thread(monkeypatch):
@@ -45,3 +46,47 @@ def test_an_interrupt_does_not_wait_for_what_is_running():
         interrupted()
     assert not multiprocessing.active_children()
     assert all(f.done() for f in running)
+
+
+@pytest.fixture
+def kept():
+    kept = KeptProcess()
+    yield kept
+    kept._end()
+    assert not multiprocessing.active_children()
+
+
+def test_a_kept_process_is_one_for_all_calls_and_hands_on_errors(kept):
+    first = kept.call(60, os.getpid)
+    assert first != os.getpid()
+    with pytest.raises(ZeroDivisionError):
+        kept.call(60, divmod, 1, 0)
+    assert kept.call(60, os.getpid) == first
+
+
+def test_a_kept_process_makes_room_after_many_calls(kept, monkeypatch):
+    monkeypatch.setattr("arise_core.runtime.workers.CALLS", 2)
+    pids = [kept.call(60, os.getpid) for _ in range(4)]
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+
+
+def test_work_in_a_kept_process_has_a_limit_that_nothing_holds_up(kept, monkeypatch):
+    monkeypatch.setattr("arise_core.runtime.workers.WAIT", 600.0)
+    first = kept.call(60, os.getpid)
+    # compiled, and in one piece: no handler of signals and no thread of Python would come to it
+    with pytest.raises(WorkError, match=r"it did not end within 1 s of work"):
+        kept.call(1, pow, 7, 10**8)
+    assert kept.call(60, os.getpid) != first
+
+
+def test_waiting_in_a_kept_process_has_a_limit(kept, monkeypatch):
+    kept.call(60, os.getpid)
+    monkeypatch.setattr("arise_core.runtime.workers.WAIT", 0.2)
+    with pytest.raises(WorkError, match=r"it did not end within 1 s"):
+        kept.call(0.5, time.sleep, 600)
+
+
+def test_a_kept_process_that_dies_is_reported(kept):
+    with pytest.raises(FileError, match=r"its process died, exit code 3"):
+        kept.call(60, os._exit, 3)
+    assert kept.call(60, os.getpid)
