@@ -1,4 +1,4 @@
-"""Descriptors of all boxes of a grid: the engine for full boxes, evaluation box by box for the others."""
+"""Descriptors of all boxes of a grid, tile after tile."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from arise_core.descriptor.soap import describe_piece
 from arise_core.engine.context import Context
 from arise_core.engine.grid import BoxGrid
+from arise_core.engine.pieces import PieceEngine, batches
 from arise_core.engine.tile import Tile, TileEngine, make_tiles, tiles_in_memory
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
@@ -77,7 +78,7 @@ def iterate_boxes(
 
 
 def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
-    """All boxes of a tile: full ones by the engine, partly filled ones by themselves."""
+    """All boxes of a tile: full ones all at once, partly filled ones a few at once."""
     boxes = tile.boxes(context.grid)
     engine = TileEngine(context, tile)
     n_atoms = engine.n_atoms
@@ -88,10 +89,10 @@ def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
         features = engine.features(full)
     elif full.any():
         features[full] = engine.features(full)[full]
-    for k in np.flatnonzero(enough & ~full):
+    for rows in batches(context, boxes, np.flatnonzero(enough & ~full)):
         if context.stopped.is_set():
             break
-        features[k] = describe_box(context, int(boxes[k]), engine.members(int(k)))[0]
+        features[rows] = PieceEngine(engine, rows).features()
     return BoxDescriptors(boxes, features, n_atoms)
 
 
@@ -107,18 +108,10 @@ def describe_one_by_one(context: Context, tile: Tile) -> BoxDescriptors:
     return BoxDescriptors(boxes, features, n_atoms)
 
 
-def describe_box(
-    context: Context, box: int, members: tuple[FloatArray, IntArray] | None = None
-) -> tuple[FloatArray, int]:
-    """Descriptor and number of atoms of one box, every pair evaluated.
-
-    Args:
-        context: of the grid.
-        box: index into the flattened grid.
-        members: `grid.members(box)`, in any order, if the caller has them.
-    """
+def describe_box(context: Context, box: int) -> tuple[FloatArray, int]:
+    """Descriptor and number of atoms of one box (index into the flattened grid), every pair evaluated."""
     settings, grid = context.settings, context.grid
-    u, numbers = members or grid.members(box)
+    u, numbers = grid.members(box)
     if len(u) < grid.settings.min_atoms:
         return np.full(settings.n_features, np.nan), len(u)
     features = describe_piece(

@@ -53,8 +53,12 @@ class Context:
 
     def width(self, box: int) -> FloatArray:
         """Clipped width of a box, (3,), fractions."""
-        index = np.unravel_index(box, self.grid.shape)
-        return np.array([self.widths[k][index[k]] for k in range(3)])
+        return self.box_widths(np.array([box]))[0]
+
+    def box_widths(self, boxes: IntArray) -> FloatArray:
+        """Clipped widths of some boxes (n,), (n, 3), fractions."""
+        index = np.unravel_index(boxes, self.grid.shape)
+        return np.stack([self.widths[k][index[k]] for k in range(3)], axis=1)
 
     def window(self, box: int) -> Window:
         """The window of a box: its flat faces, or the material inside if that is not all of it."""

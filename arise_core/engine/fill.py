@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from arise_core.engine.grid import BoxGrid
-from arise_core.geometry.arrays import FloatArray
+from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
 from arise_core.geometry.support import SURFACE, Support
 
@@ -89,6 +89,13 @@ def _overlaps(
     return overlap
 
 
+def voxel_counts(grid: BoxGrid, widths: FloatArray) -> IntArray:
+    """Voxels along each axis of boxes with some (clipped) widths (n, 3), fractions; (n, 3)."""
+    exact = widths / np.linalg.norm(inverse(grid.cell), axis=0) / (BOX_VOXEL * grid.spacing)
+    exact /= np.maximum(1.0, np.cbrt(exact.prod(axis=1) / BOX_VOXELS))[:, None]
+    return np.maximum(np.round(exact).astype(np.int64), 4)
+
+
 def material_inside(grid: BoxGrid, material: Support, box: int, width: FloatArray) -> Support:
     """The support inside a box, on a grid of its own whose cells fill the (clipped) box.
 
@@ -100,10 +107,7 @@ def material_inside(grid: BoxGrid, material: Support, box: int, width: FloatArra
     """
     index = np.array(np.unravel_index(box, grid.shape))
     lower = np.maximum(grid.start + index * grid.step, grid.low)
-    edges = width / np.linalg.norm(inverse(grid.cell), axis=0)
-    exact = edges / (BOX_VOXEL * grid.spacing)
-    exact /= max(1.0, float(np.cbrt(np.prod(exact) / BOX_VOXELS)))
-    n = np.maximum(np.round(exact).astype(int), 4)
+    n = voxel_counts(grid, width[None])[0]
     axes = [lower[k] + width[k] * (np.arange(n[k]) + 0.5) / n[k] for k in range(3)]
     u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     inside = material.at(transformed(u, grid.cell)).reshape(tuple(n))

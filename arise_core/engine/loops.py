@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from arise_core.runtime.compilation import jit
+from arise_core.runtime.compilation import jit, jit_inline
 
 
 @jit
@@ -428,3 +428,242 @@ def add_counts(first, last, tile, counts):
         for axis in range(3):
             box[2 * axis], box[2 * axis + 1] = first[i, axis], last[i, axis]
         add_corners(one, 1, flat, 0, tile, 1, box)
+
+
+# --- boxes that are filled in part: each has a set covariance of its own, so pairs are weighed box by box -------
+
+
+@jit
+def sample_support(padded, first, step, n, wrap, voxels):
+    """Read an indicator off at the centres of the voxels of some boxes, linearly; 1 everywhere where all are 0.
+
+    `padded` (m0, m1, m2): nodes with one more at each end. Voxel (i, j, k) of box b, one of `n` (n_boxes, 3), lies at
+    the node coordinates first[b] + (i, j, k) * step[b], which go round along axes with `wrap`. Fills `voxels`
+    (n_boxes, ...), which holds zeros.
+    """
+    node = np.empty((3, max(voxels.shape[1:])), dtype=np.int64)
+    share = np.empty(node.shape)
+    for box in range(voxels.shape[0]):
+        for axis in range(3):
+            nodes = padded.shape[axis] - 2
+            for i in range(n[box, axis]):
+                q = first[box, axis] + i * step[box, axis]
+                if wrap[axis]:
+                    q -= math.floor(q / nodes) * nodes
+                    q = q if q < nodes else 0.0
+                q += 1.0
+                k = math.floor(q)
+                if 0 <= k <= nodes:
+                    node[axis, i], share[axis, i] = k, q - k
+                else:
+                    node[axis, i] = -1
+        total = 0.0
+        for i in range(n[box, 0]):
+            x = node[0, i]
+            for j in range(n[box, 1]):
+                y = node[1, j]
+                if x < 0 or y < 0:
+                    continue
+                w11 = share[0, i] * share[1, j]
+                w10, w01 = share[0, i] - w11, share[1, j] - w11
+                w00 = 1.0 - w11 - w10 - w01
+                for k in range(n[box, 2]):
+                    z = node[2, k]
+                    if z < 0:
+                        continue
+                    t = share[2, k]
+                    low = w00 * padded[x, y, z] + w01 * padded[x, y + 1, z]
+                    low += w10 * padded[x + 1, y, z] + w11 * padded[x + 1, y + 1, z]
+                    high = w00 * padded[x, y, z + 1] + w01 * padded[x, y + 1, z + 1]
+                    high += w10 * padded[x + 1, y, z + 1] + w11 * padded[x + 1, y + 1, z + 1]
+                    value = (1.0 - t) * low + t * high
+                    voxels[box, i, j, k] = value
+                    total += value
+        if total == 0.0:
+            voxels[box, : n[box, 0], : n[box, 1], : n[box, 2]] = 1.0
+
+
+@jit_inline
+def members(points, first, last, index, inside):
+    """Copy the points (n, 3) whose ranges of boxes hold box `index` (3,) into `inside` (n, 3); their number."""
+    found = 0
+    for i in range(points.shape[0]):
+        if first[i, 0] <= index[0] <= last[i, 0] and first[i, 1] <= index[1] <= last[i, 1]:
+            if first[i, 2] <= index[2] <= last[i, 2]:
+                for k in range(3):
+                    inside[found, k] = points[i, k]
+                found += 1
+    return found
+
+
+@jit_inline
+def covariance_weight(gamma, x, y, z, floor):
+    """1 / max(γ / γ(0), floor) at the lag (x, y, z), voxels; `gamma` (n0 + 1, p1, p2) has the lags 0 ... n0 along x,
+    those along y and z go round.
+    """
+    if x < 0.0:
+        x, y, z = -x, -y, -z
+    i, j, k = int(x), math.floor(y), math.floor(z)
+    if i >= gamma.shape[0] - 1:
+        return 1.0 / floor
+    x, y, z = x - i, y - j, z - k
+    if j < 0:
+        j += gamma.shape[1]
+    if k < 0:
+        k += gamma.shape[2]
+    j1 = j + 1 if j + 1 < gamma.shape[1] else 0
+    k1 = k + 1 if k + 1 < gamma.shape[2] else 0
+    low = (1.0 - y) * ((1.0 - z) * gamma[i, j, k] + z * gamma[i, j, k1])
+    low += y * ((1.0 - z) * gamma[i, j1, k] + z * gamma[i, j1, k1])
+    high = (1.0 - y) * ((1.0 - z) * gamma[i + 1, j, k] + z * gamma[i + 1, j, k1])
+    high += y * ((1.0 - z) * gamma[i + 1, j1, k] + z * gamma[i + 1, j1, k1])
+    return 1.0 / max(((1.0 - x) * low + x * high) / gamma[0, 0, 0], floor)
+
+
+@jit
+def add_piece_histograms(
+    a, a_first, a_last, b, b_first, b_last, same, index, gamma, to_lag, floor, chosen, limit, log_start, log_step, sums,
+):  # fmt: skip
+    """Add w / r³ of every pair of a chosen box closer than `limit` to its bins of ln r, `sums` (n_boxes, n_bins).
+
+    Points `a` (n, 3) Å see points `b`; `*_first`, `*_last` (n, 3) are the ranges of boxes that hold them. Box k has the
+    place index[k] (3,), the covariance gamma[k] (see `covariance_weight`) and to_lag[k] (3, 3), from Å to its voxels.
+    """
+    inside_a, inside_b = np.empty((a.shape[0], 3)), np.empty((b.shape[0], 3))
+    n_bins = sums.shape[1]
+    for box in range(sums.shape[0]):
+        if not chosen[box]:
+            continue
+        lag = to_lag[box]
+        n_a = members(a, a_first, a_last, index[box], inside_a)
+        n_b = members(b, b_first, b_last, index[box], inside_b)
+        for i in range(n_a):
+            for j in range(i + 1 if same else 0, n_b):
+                dx, dy, dz = (
+                    inside_b[j, 0] - inside_a[i, 0],
+                    inside_b[j, 1] - inside_a[i, 1],
+                    inside_b[j, 2] - inside_a[i, 2],
+                )
+                r2 = dx * dx + dy * dy + dz * dz
+                if r2 >= limit * limit or r2 == 0.0:
+                    continue
+                at = (0.5 * math.log(r2) - log_start) / log_step
+                k = math.floor(at)
+                if k < 0 or k >= n_bins - 1:
+                    continue
+                t = at - k
+                w = covariance_weight(
+                    gamma[box],
+                    dx * lag[0, 0] + dy * lag[1, 0] + dz * lag[2, 0],
+                    dx * lag[0, 1] + dy * lag[1, 1] + dz * lag[2, 1],
+                    dx * lag[0, 2] + dy * lag[1, 2] + dz * lag[2, 2],
+                    floor,
+                ) / (r2 * math.sqrt(r2))
+                sums[box, k] += w * (1.0 - t)
+                sums[box, k + 1] += w * t
+
+
+@jit
+def add_splines(pairs, found, l_max, l_step, norm, count, turn, vector, spline, power, legendre, y_lm, row):
+    """Add splines times harmonics of the first `found` of `pairs` (n, 5) to `row` (n_knots * n_lm,), float32.
+
+    A pair has a unit vector, its length in knots and its weight. They are taken in the order of length, as many at
+    once as there is room (the last axis of `vector`, `spline`, `power`, `legendre` and `y_lm`).
+    """
+    room = vector.shape[1]
+    n_lm = y_lm.shape[0]
+    count[:] = 0
+    for p in range(found):
+        count[int(pairs[p, 3]) + 1] += 1
+    for k in range(count.shape[0] - 1):
+        count[k + 1] += count[k]
+    for p in range(found):
+        k = int(pairs[p, 3])
+        turn[count[k]] = p
+        count[k] += 1
+    begin = 0
+    for k in range(count.shape[0] - 1):
+        first = max(k - 1, 0)  # of four knots
+        while begin < count[k]:
+            n = min(count[k] - begin, room)
+            for q in range(n):
+                p = turn[begin + q]
+                vector[0, q], vector[1, q], vector[2, q] = pairs[p, 0], pairs[p, 1], pairs[p, 2]
+                t = pairs[p, 3] - (first + 1)
+                s = 1.0 - t
+                w = pairs[p, 4] / 6.0
+                spline[0, q], spline[3, q] = w * s * s * s, w * t * t * t
+                spline[1, q] = w * (4.0 - 6.0 * t * t + 3.0 * t * t * t)
+                spline[2, q] = w * (4.0 - 6.0 * s * s + 3.0 * s * s * s)
+            harmonics_of_many(vector, n, l_max, l_step, norm, power, legendre, y_lm)
+            at = first * n_lm
+            for m in range(n_lm):
+                s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+                for q in range(n):
+                    y = y_lm[m, q]
+                    s0 += spline[0, q] * y
+                    s1 += spline[1, q] * y
+                    s2 += spline[2, q] * y
+                    s3 += spline[3, q] * y
+                row[at + m] += s0
+                row[at + n_lm + m] += s1
+                row[at + 2 * n_lm + m] += s2
+                row[at + 3 * n_lm + m] += s3
+            begin += n
+
+
+@jit
+def add_piece_sums(
+    a, a_first, a_last, b, b_first, b_last, same, index, gamma, to_lag, floor, scales, reach, knot, l_max, l_step, n_lm,
+    norm, room, sums,
+):  # fmt: skip
+    """Add radial splines times harmonics of every pair of a box closer than `reach` d to its `sums`, float32.
+
+    As `add_piece_histograms`; `scales` (n_boxes,) are the length scales d, Å, 0 where a box is left out, and knots lie at
+    k * `knot` d. `room` pairs are held at once.
+    """
+    inside_a, inside_b = np.empty((a.shape[0], 3)), np.empty((b.shape[0], 3))
+    pairs = np.empty((room, 5))
+    turn = np.empty(room, dtype=np.int64)
+    few = 256
+    count = np.empty(sums.shape[1] // n_lm + 1, dtype=np.int64)
+    vector, spline, power = np.empty((3, few)), np.empty((4, few)), np.empty((2, few))
+    legendre, y_lm = np.empty((l_max + 1, few)), np.empty((n_lm, few))
+    for box in range(sums.shape[0]):
+        if not scales[box] > 0.0:
+            continue
+        lag = to_lag[box]
+        square = (reach * scales[box]) ** 2
+        per_knot = 1.0 / (knot * scales[box])
+        n_a = members(a, a_first, a_last, index[box], inside_a)
+        n_b = members(b, b_first, b_last, index[box], inside_b)
+        found = 0
+        for i in range(n_a):
+            for j in range(i + 1 if same else 0, n_b):
+                dx, dy, dz = (
+                    inside_b[j, 0] - inside_a[i, 0],
+                    inside_b[j, 1] - inside_a[i, 1],
+                    inside_b[j, 2] - inside_a[i, 2],
+                )
+                r2 = dx * dx + dy * dy + dz * dz
+                if r2 >= square or r2 == 0.0:
+                    continue
+                if found == room:
+                    add_splines(
+                        pairs, found, l_max, l_step, norm, count, turn, vector, spline, power, legendre, y_lm, sums[box]
+                    )  # fmt: skip
+                    found = 0
+                r = math.sqrt(r2)
+                pairs[found, 0], pairs[found, 1], pairs[found, 2] = dx / r, dy / r, dz / r
+                pairs[found, 3] = r * per_knot
+                pairs[found, 4] = covariance_weight(
+                    gamma[box],
+                    dx * lag[0, 0] + dy * lag[1, 0] + dz * lag[2, 0],
+                    dx * lag[0, 1] + dy * lag[1, 1] + dz * lag[2, 1],
+                    dx * lag[0, 2] + dy * lag[1, 2] + dz * lag[2, 2],
+                    floor,
+                )
+                found += 1
+        add_splines(
+            pairs, found, l_max, l_step, norm, count, turn, vector, spline, power, legendre, y_lm, sums[box]
+        )  # fmt: skip

@@ -91,10 +91,24 @@ def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
 
 
 @lru_cache(maxsize=8)
-def _single_table(settings: DescriptorSettings, l_step: int) -> Float32Array:
+def single_table(settings: DescriptorSettings, l_step: int) -> Float32Array:
     """`radial_table` in single precision, its last two axes as one."""
     table = radial_table(settings, l_step)
     return np.ascontiguousarray(table.reshape(*table.shape[:2], -1), dtype=np.float32)
+
+
+def joined(total: Float32Array, sums: Float32Array, settings: DescriptorSettings) -> Float32Array:
+    """Features (n_boxes, n_features) from weighted sums over pairs of species; NaN where no pair is left.
+
+    Args:
+        total: (n_boxes, n_channels, channel_size), changed in place.
+        sums: of the weights, (n_boxes, n_channels).
+        settings: of the descriptor.
+    """
+    shares = np.sqrt([c.share for c in settings.channels], dtype=np.float32)
+    total *= ((1.0 / np.where(sums > 0, sums, np.float32(1))) * shares)[:, :, None]
+    total[~sums.any(axis=1)] = np.nan
+    return total.reshape(len(total), -1)
 
 
 class TileEngine:
@@ -109,12 +123,6 @@ class TileEngine:
         self.positions = transformed(self.u, grid.cell)
         self.n_species_atoms = {int(s): self._count(self.numbers == s) for s in np.unique(self.numbers)}
         self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(np.prod(tile.shape), dtype=np.int64))
-
-    def members(self, k: int) -> tuple[FloatArray, IntArray]:
-        """Coordinates u (m, 3) and atomic numbers (m,) of the atoms and images in box k of the tile."""
-        index = np.unravel_index(k, self.tile.shape)
-        inside = ((self.first <= index) & (self.last >= index)).all(axis=1)
-        return self.u[inside], self.numbers[inside]
 
     def _runs(self) -> tuple[IntArray, FloatArray]:
         """Last box of the run of equal width that each box of the tile belongs to, and the widths, (3, n) each."""
@@ -174,24 +182,21 @@ class TileEngine:
         shape = (len(chosen), len(settings.channels))
         total = np.zeros((*shape, settings.channel_size), dtype=np.float32)
         sums = np.zeros(shape, dtype=np.float32)
-        for pair in self._pairs():
-            enough = chosen & self._enough(pair)
+        for pair in self.pairs():
+            enough = chosen & self.enough(pair)
             if enough.any():
-                weights = self._weights(pair)
+                weights = self.weights(pair)
                 weights[~self._add_pair(pair, enough, weights, total)] = 0.0
                 sums += weights
-        shares = np.sqrt([c.share for c in settings.channels], dtype=np.float32)
-        total *= ((1.0 / np.where(sums > 0, sums, np.float32(1))) * shares)[:, :, None]
-        total[~sums.any(axis=1)] = np.nan
-        return total.reshape(len(chosen), -1)
+        return joined(total, sums, settings)
 
-    def _pairs(self) -> list[SpeciesPair]:
+    def pairs(self) -> list[SpeciesPair]:
         """The pairs of species in the tile, and any with any where the settings want that."""
         species = sorted(self.n_species_atoms)
         pairs = [(alpha, beta) for i, alpha in enumerate(species) for beta in species[i:]]
         return [pair for pair in [*pairs, (ANY, ANY)] if pair in self.context.survey.ranges]
 
-    def _enough(self, pair: SpeciesPair) -> BoolArray:
+    def enough(self, pair: SpeciesPair) -> BoolArray:
         """Which boxes have enough atoms of both species, (n_boxes,)."""
         if pair == (ANY, ANY):
             return ~self._alone
@@ -204,7 +209,7 @@ class TileEngine:
         """Which boxes hold atoms of one species only, (n_boxes,)."""
         return np.asarray(sum(n > 0 for n in self.n_species_atoms.values()) == 1)
 
-    def _weights(self, pair: SpeciesPair) -> FloatArray:
+    def weights(self, pair: SpeciesPair) -> FloatArray:
         """Weight of a pair of species in each box and channel, (n_boxes, n_channels)."""
         n_atoms = np.maximum(self.n_atoms, 1)
         alpha, beta = (self.n_species_atoms.get(s, self.n_atoms) / n_atoms for s in pair)
@@ -225,7 +230,7 @@ class TileEngine:
         found = np.isfinite(scales)
         step = parity_step(*pair)
         n_lm = n_harmonics(settings.l_max, step)
-        table = _single_table(settings, step)
+        table = single_table(settings, step)
         todo = found.copy()
         while todo.any():
             smallest = float(scales[todo].min())
