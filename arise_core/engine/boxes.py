@@ -12,13 +12,16 @@ import numpy as np
 from arise_core.descriptor.soap import describe_piece
 from arise_core.engine.context import Context
 from arise_core.engine.grid import BoxGrid
-from arise_core.engine.pieces import PieceEngine, batches
+from arise_core.engine.pieces import Pieces, corrected_features
 from arise_core.engine.tile import Tile, TileEngine, make_tiles, tiles_in_memory
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import transformed
 from arise_core.runtime import threads
 from arise_core.settings import DescriptorSettings
+
+#: Mostly filled boxes are described all at once if they are at least this share of their tile.
+FEW = 0.1
 
 
 @dataclass(frozen=True)
@@ -78,21 +81,23 @@ def iterate_boxes(
 
 
 def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
-    """All boxes of a tile: full ones all at once, partly filled ones a few at once."""
+    """All boxes of a tile: full and mostly full ones each all at once, the others a few at once."""
     boxes = tile.boxes(context.grid)
     engine = TileEngine(context, tile)
     n_atoms = engine.n_atoms
     enough = n_atoms >= context.grid.settings.min_atoms
     full = enough & context.is_full(boxes)
-    features = np.full((len(boxes), context.settings.n_features), np.nan, dtype=np.float32)
     if full.all():
-        features = engine.features(full)
-    elif full.any():
-        features[full] = engine.features(full)[full]
-    for rows in batches(context, boxes, np.flatnonzero(enough & ~full)):
-        if context.stopped.is_set():
-            break
-        features[rows] = PieceEngine(engine, rows).features()
+        return BoxDescriptors(boxes, engine.features(full), n_atoms)
+    features = np.full((len(boxes), context.settings.n_features), np.nan, dtype=np.float32)
+    most = enough & ~full & context.is_mostly_full(boxes)
+    if most.sum() < FEW * len(boxes):
+        most[:] = False
+    for chosen, describe in ((full, TileEngine.features), (most, corrected_features)):
+        if chosen.any():
+            features[chosen] = describe(engine, chosen)[chosen]
+    for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~full & ~most)):
+        features[pieces.rows] = pieces.features()
     return BoxDescriptors(boxes, features, n_atoms)
 
 

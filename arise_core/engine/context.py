@@ -9,7 +9,7 @@ import numpy as np
 
 from arise_core.descriptor.covariance import BoxWindow, Covariance, NoWindow, Window
 from arise_core.descriptor.soap import Survey, survey
-from arise_core.engine.fill import FULL, MAP_VOXELS, filled_share, material_inside
+from arise_core.engine.fill import FULL, MAP_VOXELS, MOST, filled_share, material_inside
 from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.support import Support, support
@@ -50,6 +50,12 @@ class Context:
         if self.filled is None:
             return np.ones(np.shape(boxes), dtype=bool)
         return np.asarray(self.filled.ravel()[boxes] >= FULL)
+
+    def is_mostly_full(self, boxes: IntArray) -> BoolArray:
+        """Which boxes are full, or so full that sums of full boxes can be corrected, of the shape of `boxes`."""
+        if self.filled is None:
+            return np.ones(np.shape(boxes), dtype=bool)
+        return np.asarray(self.filled.ravel()[boxes] >= MOST)
 
     def width(self, box: int) -> FloatArray:
         """Clipped width of a box, (3,), fractions."""

@@ -14,6 +14,8 @@ from arise_core.geometry.support import SURFACE, Support
 
 #: A box is taken as full from this share of its volume (less what is cut off by flat borders).
 FULL = 0.97
+#: From this share on, the sums of a full box are corrected for what is missing; see `pieces`.
+MOST = 0.6
 #: A layer thinner than a box counts as full inside if at least this share of its thickness is material.
 THIN_LAYER = 0.75
 #: The support dips between the atoms of a flat face: thickness of what it lacks there, atomic spacings.
@@ -25,7 +27,7 @@ BOX_VOXELS = 2_000_000
 #: Voxels of the support of a whole structure, at most.
 MAP_VOXELS = 16_000_000
 #: Edge of the voxels in a partly filled box, atomic spacings.
-BOX_VOXEL = 0.4
+BOX_VOXEL = 0.5
 
 
 def filled_share(grid: BoxGrid, material: Support) -> FloatArray:

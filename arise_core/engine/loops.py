@@ -314,6 +314,71 @@ def accumulate(sums, tile):
                 flat[k] += flat[k - ny * nz * row]
 
 
+@jit_inline
+def pivots(pivot):
+    """Pivots (n_knots,) of the system that makes spline coefficients of values at knots.
+
+    A function with values f at the knots is the spline with coefficients S^-1 f, S = tridiag(1, 4, 1) / 6.
+    """
+    pivot[0] = 1.5
+    for q in range(1, pivot.shape[0]):
+        pivot[q] = 1.0 / (4.0 / 6.0 - pivot[q - 1] / 36.0)
+
+
+@jit_inline
+def unspline(sums, pivot, filtered):
+    """S^-1 of the sums (n_knots * n_lm,) of a box over knots into `filtered` (n_knots, n_lm)."""
+    sixth = np.float32(1.0 / 6.0)
+    n_knots, n_lm = filtered.shape
+    for m in range(n_lm):
+        filtered[0, m] = sums[m]
+    for q in range(1, n_knots):
+        ratio = pivot[q - 1] * sixth
+        for m in range(n_lm):
+            filtered[q, m] = sums[q * n_lm + m] - ratio * filtered[q - 1, m]
+    for m in range(n_lm):
+        filtered[n_knots - 1, m] *= pivot[n_knots - 1]
+    for q in range(n_knots - 2, -1, -1):
+        p = pivot[q]
+        for m in range(n_lm):
+            filtered[q, m] = (filtered[q, m] - filtered[q + 1, m] * sixth) * p
+
+
+@jit_inline
+def radial_at_knots(knot, scale, step, table, radial):
+    """Radial functions at the knots q * `knot` Å into `radial` (n_knots, n_l * n_radial); nodes are `step` * `scale` Å apart."""
+    last = table.shape[0] - 1
+    radial[:] = 0.0
+    for q in range(1, radial.shape[0]):
+        x = q * knot / scale / step
+        k = int(x)
+        if k >= last:
+            break
+        t = x - k
+        s = 1.0 - t
+        a0, a1 = np.float32((1.0 + 2.0 * t) * s * s), np.float32(t * s * s)
+        b0, b1 = np.float32(t * t * (3.0 - 2.0 * t)), np.float32(-t * t * s)
+        for n in range(radial.shape[1]):
+            radial[q, n] = (
+                a0 * table[k, 0, n]
+                + a1 * table[k, 1, n]
+                + b0 * table[k + 1, 0, n]
+                + b1 * table[k + 1, 1, n]
+            )
+
+
+@jit_inline
+def pick_degrees(product, l_max, l_step, n_radial, coefficients):
+    """Of products (n_lm, n_l * n_radial) of harmonics with radial functions of all degrees those of their own."""
+    lm = 0
+    for l in range(0, l_max + 1, l_step):
+        first = l // l_step * n_radial
+        for _ in range(2 * l + 1):
+            for n in range(n_radial):
+                coefficients[lm, n] = product[lm, first + n]
+            lm += 1
+
+
 @jit
 def contract(
     sums, knot, scales, chosen, table, step, l_max, l_step, n_max, n_radials, radial_of, weights, out,
@@ -334,53 +399,15 @@ def contract(
     radial = np.empty((n_knots, n_all), dtype=np.float32)
     pivot = np.empty(n_knots, dtype=np.float32)
     coefficients = np.empty((n_lm, n_radial), dtype=np.float32)
-    last = table.shape[0] - 1
-    sixth = np.float32(1.0 / 6.0)
-    # A function with values f at the knots is the spline with coefficients S^-1 f, S = tridiag(1, 4, 1) / 6.
-    pivot[0] = 1.5
-    for q in range(1, n_knots):
-        pivot[q] = 1.0 / (4.0 / 6.0 - pivot[q - 1] / 36.0)
+    pivots(pivot)
     for box in range(sums.shape[0]):
         if not chosen[box]:
             continue
-        for m in range(n_lm):
-            filtered[0, m] = sums[box, m]
-        for q in range(1, n_knots):
-            ratio = pivot[q - 1] * sixth
-            for m in range(n_lm):
-                filtered[q, m] = sums[box, q * n_lm + m] - ratio * filtered[q - 1, m]
-        for m in range(n_lm):
-            filtered[n_knots - 1, m] *= pivot[n_knots - 1]
-        for q in range(n_knots - 2, -1, -1):
-            p = pivot[q]
-            for m in range(n_lm):
-                filtered[q, m] = (filtered[q, m] - filtered[q + 1, m] * sixth) * p
-        radial[:] = 0.0
-        for q in range(1, n_knots):
-            x = q * knot / scales[box] / step
-            k = int(x)
-            if k >= last:
-                break
-            t = x - k
-            s = 1.0 - t
-            a0, a1 = np.float32((1.0 + 2.0 * t) * s * s), np.float32(t * s * s)
-            b0, b1 = np.float32(t * t * (3.0 - 2.0 * t)), np.float32(-t * t * s)
-            for n in range(n_all):
-                radial[q, n] = (
-                    a0 * table[k, 0, n]
-                    + a1 * table[k, 1, n]
-                    + b0 * table[k + 1, 0, n]
-                    + b1 * table[k + 1, 1, n]
-                )
+        unspline(sums[box], pivot, filtered)
+        radial_at_knots(knot, scales[box], step, table, radial)
         # One product for all (lm, l', n), of which those with l' = l are used: faster than the right ones alone.
         product = np.dot(filtered.T, radial)
-        lm = 0
-        for l in range(0, l_max + 1, l_step):
-            first = l // l_step * n_radial
-            for _ in range(2 * l + 1):
-                for n in range(n_radial):
-                    coefficients[lm, n] = product[lm, first + n]
-                lm += 1
+        pick_degrees(product, l_max, l_step, n_radial, coefficients)
         power_spectrum(coefficients, l_max, l_step, n_max, n_radials, radial_of, weights[box], out[box])
 
 
@@ -504,7 +531,7 @@ def covariance_weight(gamma, x, y, z, floor):
     if x < 0.0:
         x, y, z = -x, -y, -z
     i, j, k = int(x), math.floor(y), math.floor(z)
-    if i >= gamma.shape[0] - 1:
+    if i >= gamma.shape[0] - 1 or abs(y) >= gamma.shape[1] // 2 or abs(z) >= gamma.shape[2] // 2:
         return 1.0 / floor
     x, y, z = x - i, y - j, z - k
     if j < 0:
@@ -667,3 +694,47 @@ def add_piece_sums(
         add_splines(
             pairs, found, l_max, l_step, norm, count, turn, vector, spline, power, legendre, y_lm, sums[box]
         )  # fmt: skip
+
+
+@jit
+def contract_pieces(
+    sums, knot, rows, scales, gamma, to_lag, to_width, floor, directions, to_directions, back, table, step, l_max, l_step,
+    n_max, n_radials, radial_of, weights, out,
+):  # fmt: skip
+    """As `contract`, for the boxes `rows` (n,), of which piece k of the box is filled: the sums of full boxes are corrected.
+
+    At each knot the harmonics are added up in `directions` (n_directions, 3) (`to_directions` (n_all_lm, n_directions)),
+    corrected there by max(γ of the box, floor) / max(γ of the piece, floor) and turned into harmonics again (`back`
+    (n_directions, n_lm)). `sums` has harmonics of higher degree than the descriptor. gamma[k] and to_lag[k] are as in
+    `add_piece_histograms`; to_width[k] (3, 3) goes from Å to widths of the box.
+    """
+    n_radial = n_max * n_radials
+    n_lm, n_directions = back.shape[1], back.shape[0]
+    n_knots = sums.shape[1] // to_directions.shape[0]
+    filtered = np.empty((n_knots, to_directions.shape[0]), dtype=np.float32)
+    radial = np.empty((n_knots, table.shape[2]), dtype=np.float32)
+    pivot = np.empty(n_knots, dtype=np.float32)
+    coefficients = np.empty((n_lm, n_radial), dtype=np.float32)
+    pivots(pivot)
+    for k in range(rows.shape[0]):
+        box = rows[k]
+        unspline(sums[box], pivot, filtered)
+        radial_at_knots(knot, scales[box], step, table, radial)
+        density = np.dot(filtered, to_directions)
+        lag, part = to_lag[k], to_width[k]
+        for j in range(n_directions):
+            x, y, z = directions[j, 0], directions[j, 1], directions[j, 2]
+            lx = x * lag[0, 0] + y * lag[1, 0] + z * lag[2, 0]
+            ly = x * lag[0, 1] + y * lag[1, 1] + z * lag[2, 1]
+            lz = x * lag[0, 2] + y * lag[1, 2] + z * lag[2, 2]
+            px = abs(x * part[0, 0] + y * part[1, 0] + z * part[2, 0])
+            py = abs(x * part[0, 1] + y * part[1, 1] + z * part[2, 1])
+            pz = abs(x * part[0, 2] + y * part[1, 2] + z * part[2, 2])
+            for q in range(1, n_knots):
+                r = q * knot
+                whole = max(1.0 - r * px, 0.0) * max(1.0 - r * py, 0.0) * max(1.0 - r * pz, 0.0)
+                ratio = max(whole, floor) * covariance_weight(gamma[k], r * lx, r * ly, r * lz, floor)
+                density[q, j] *= np.float32(ratio)
+        product = np.dot(np.dot(density, back).T, radial)
+        pick_degrees(product, l_max, l_step, n_radial, coefficients)
+        power_spectrum(coefficients, l_max, l_step, n_max, n_radials, radial_of, weights[box], out[box])

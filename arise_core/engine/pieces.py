@@ -1,8 +1,14 @@
-"""Partly filled boxes: pairs weighed by the set covariance of the material in their own box, a few boxes at once."""
+"""Partly filled boxes: their pairs weighed by the set covariance of the material in each box.
+
+Boxes that are filled for the most part come from the sums of full boxes: harmonics of some more degrees tell where the
+pairs of each length point to, roughly, and each direction is corrected by the ratio of the covariances of box and
+material, which is close to 1. The others hold few atoms: their pairs are weighed one by one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from scipy import fft
@@ -13,12 +19,14 @@ from arise_core.descriptor.soap import SpeciesPair
 from arise_core.engine import loops
 from arise_core.engine.context import Context
 from arise_core.engine.fill import voxel_counts
-from arise_core.engine.tile import KNOT, TileEngine, joined, single_table
+from arise_core.engine.tile import KNOT, TileEngine, groups, single_table
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, transformed
 from arise_core.geometry.neighbors import ANY
 from arise_core.geometry.support import Support
 
+#: Degrees of harmonics beyond those of the descriptor by which boxes are corrected.
+MORE_DEGREES = 2
 #: Boxes that are worked on at once, and lags of all their covariances, at most.
 BATCH = 16
 BATCH_LAGS = 1_000_000
@@ -45,16 +53,8 @@ def batch_bytes(context: Context) -> int:
     return LAG_BYTES * n_lags * batch_size(n_lags)
 
 
-def batches(context: Context, boxes: IntArray, rows: IntArray) -> Iterator[IntArray]:
-    """Rows (n,) of the boxes of a tile (indices into the flattened grid), as many as are worked on at once."""
-    n = voxel_counts(context.grid, context.box_widths(boxes[rows]))
-    size = batch_size(int(np.prod(lags(n.max(axis=0, initial=1)))))
-    for first in range(0, len(rows), size):
-        yield rows[first : first + size]
-
-
-class PieceEngine:
-    """Sums over pairs for some partly filled boxes of a tile.
+class Pieces:
+    """The material in some partly filled boxes of a tile.
 
     Args:
         engine: of the tile.
@@ -62,33 +62,32 @@ class PieceEngine:
     """
 
     def __init__(self, engine: TileEngine, rows: IntArray) -> None:
-        self.engine = engine
-        self.rows = rows
         context, grid = engine.context, engine.context.grid
         assert context.support is not None  # else all boxes are full
+        self.engine, self.rows = engine, rows
         boxes = engine.tile.boxes(grid)[rows]
         widths = context.box_widths(boxes)
         n = voxel_counts(grid, widths)
         lower = np.stack(np.unravel_index(boxes, grid.shape), axis=1) * grid.step + grid.start
         self.gamma = covariances(voxels(context.support, grid.cell, np.maximum(lower, grid.low), widths, n))
-        self.to_lag = np.ascontiguousarray(inverse(grid.cell)[None] * (n / widths)[:, None, :])
-        self.index = np.stack(np.unravel_index(rows, engine.tile.shape), axis=1)
-        self.near = (engine.first <= self.index.max(axis=0)).all(axis=1)
-        self.near &= (engine.last >= self.index.min(axis=0)).all(axis=1)
+        to_fraction = inverse(grid.cell)[None]
+        self.to_width = np.ascontiguousarray(to_fraction / widths[:, None, :])
+        self.to_lag = np.ascontiguousarray(to_fraction * (n / widths)[:, None, :])
+
+    @classmethod
+    def batches(cls, engine: TileEngine, rows: IntArray) -> Iterator[Pieces]:
+        """As many boxes at once as are worked on at once, until nobody wants the rest any more."""
+        boxes = engine.tile.boxes(engine.context.grid)[rows]
+        n = voxel_counts(engine.context.grid, engine.context.box_widths(boxes))
+        size = batch_size(int(np.prod(lags(n.max(axis=0, initial=1)))))
+        for first in range(0, len(rows), size):
+            if engine.context.stopped.is_set():
+                return
+            yield cls(engine, rows[first : first + size])
 
     def features(self) -> Float32Array:
-        """Descriptors, (n, n_features); NaN where no species pair is left."""
-        engine, settings = self.engine, self.engine.context.settings
-        shape = (len(self.rows), len(settings.channels))
-        total = np.zeros((*shape, settings.channel_size), dtype=np.float32)
-        sums = np.zeros(shape, dtype=np.float32)
-        for pair in engine.pairs():
-            enough = engine.enough(pair)[self.rows]
-            if enough.any():
-                weights = engine.weights(pair)[self.rows]
-                weights[~self._add_pair(pair, enough, weights, total)] = 0.0
-                sums += weights
-        return joined(total, sums, settings)
+        """Descriptors, every pair evaluated, (n, n_features); NaN where no species pair is left."""
+        return self.engine.over_pairs(np.ones(len(self.rows), dtype=bool), self._add_pair, self.rows)
 
     def _add_pair(
         self, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array
@@ -123,14 +122,80 @@ class PieceEngine:
         scales[chosen] = density.scales(histograms[chosen])
         return scales
 
+    @cached_property
+    def _index(self) -> IntArray:
+        """Places of the boxes in the tile, (n, 3)."""
+        return np.stack(np.unravel_index(self.rows, self.engine.tile.shape), axis=1)
+
+    @cached_property
+    def _near(self) -> BoolArray:
+        """Which atoms of the tile lie in the part of it that the boxes span, (n_atoms,)."""
+        first, last = self._index.min(axis=0), self._index.max(axis=0)
+        return ((self.engine.first <= last) & (self.engine.last >= first)).all(axis=1)
+
     def _pair_arguments(self, alpha: int, beta: int) -> tuple[object, ...]:
         """What the loops over pairs of atoms of two species need of atoms and boxes."""
         engine = self.engine
-        a, b = (np.flatnonzero(self.near & ((engine.numbers == s) | (s == ANY))) for s in (alpha, beta))
+        a, b = (np.flatnonzero(self._near & ((engine.numbers == s) | (s == ANY))) for s in (alpha, beta))
         return (
             engine.positions[a], engine.first[a], engine.last[a], engine.positions[b], engine.first[b], engine.last[b],
-            alpha == beta, self.index, self.gamma, self.to_lag, engine.context.settings.floor,
+            alpha == beta, self._index, self.gamma, self.to_lag, engine.context.settings.floor,
         )  # fmt: skip
+
+
+def corrected_features(engine: TileEngine, chosen: BoolArray) -> Float32Array:
+    """Descriptors of the chosen boxes (n_boxes,) of a tile from the sums of full boxes, (n_boxes, n_features)."""
+    return engine.over_pairs(chosen, partial(_add_corrected, engine))
+
+
+def _add_corrected(
+    engine: TileEngine, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array
+) -> BoolArray:
+    """Add the descriptors of one pair of species to `total`; which boxes have one, (n_boxes,)."""
+    settings = engine.context.settings
+    scales = engine.scales(*pair, enough)
+    step = parity_step(*pair)
+    table = single_table(settings, step)
+    for group in groups(scales):
+        knot, sums = engine.sums(pair, scales[group], settings.l_max + MORE_DEGREES)
+        for pieces in Pieces.batches(engine, np.flatnonzero(group)):
+            loops.contract_pieces(
+                sums, knot, pieces.rows, scales, pieces.gamma, pieces.to_lag, pieces.to_width, settings.floor,
+                *sphere(settings.l_max, step), table, settings.reach / (len(table) - 1), settings.l_max, step,
+                settings.n_max, len(settings.radials), np.array(settings.radial_of), weights, total,
+            )  # fmt: skip
+    return np.isfinite(scales)
+
+
+@lru_cache(maxsize=8)
+def sphere(l_max: int, l_step: int) -> tuple[FloatArray, Float32Array, Float32Array]:
+    """Directions in which boxes are corrected, half of them where odd l vanish.
+
+    Returns:
+        The directions, (n, 3), harmonics there up to `MORE_DEGREES` more degrees, (n_all_lm, n), and what brings values
+        there back to harmonics up to `l_max`, (n, n_lm).
+    """
+    z, weight = np.polynomial.legendre.leggauss(l_max + 6)
+    if l_step == 2:
+        z, weight = z[z > 0], 2.0 * weight[z > 0]
+    n_angles = 2 * (l_max + 4)
+    angle = 2.0 * np.pi * np.arange(n_angles) / n_angles
+    across = np.sqrt(1.0 - z**2)[:, None]
+    vectors = np.stack(
+        [(across * np.cos(angle)).ravel(), (across * np.sin(angle)).ravel(), np.repeat(z, n_angles)]
+    )
+    harmonics = []
+    for top in (l_max + MORE_DEGREES, l_max):
+        y_lm = np.empty((n_harmonics(top, l_step), vectors.shape[1]))
+        room = np.empty((2, vectors.shape[1])), np.empty((top + 1, vectors.shape[1]))
+        loops.harmonics_of_many(vectors, vectors.shape[1], top, l_step, harmonics_norm(top), *room, y_lm)
+        harmonics.append(y_lm)
+    back = harmonics[1] * np.repeat(weight * 2.0 * np.pi / n_angles, n_angles)
+    return (
+        np.ascontiguousarray(vectors.T),
+        harmonics[0].astype(np.float32),
+        np.ascontiguousarray(back.T, dtype=np.float32),
+    )
 
 
 def voxels(
@@ -147,9 +212,10 @@ def voxels(
         widths: (n_boxes, 3).
         n: (n_boxes, 3), voxels of each box.
     """
-    node = np.diag(transformed(support.step, inverse(cell)))
+    to_fraction = inverse(cell)
+    node = np.diag(transformed(support.step, to_fraction))
     step = widths / n / node
-    first = (lower - transformed(support.origin, inverse(cell))) / node + 0.5 * step
+    first = (lower - transformed(support.origin, to_fraction)) / node + 0.5 * step
     found = np.zeros((len(n), *n.max(axis=0)), dtype=np.float32)
     loops.sample_support(support.padded, first, step, n, support.pbc, found)
     return found

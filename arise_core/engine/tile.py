@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -33,6 +33,10 @@ SEARCH_SPAN = SEARCH_RANGE[1] / SEARCH_RANGE[0]
 TILE_BOXES = 4096
 #: A grid with more boxes than this along an axis is cut there, so that threads and progress have several tiles.
 WHOLE = 12
+
+#: Adds the descriptors of one pair of species to those (n, n_channels, channel_size) of n boxes: of which boxes, their
+#: weights (n, n_channels) and what is added to; tells which boxes have one.
+AddPair = Callable[[SpeciesPair, BoolArray, FloatArray, Float32Array], BoolArray]
 
 
 @dataclass(frozen=True)
@@ -97,18 +101,13 @@ def single_table(settings: DescriptorSettings, l_step: int) -> Float32Array:
     return np.ascontiguousarray(table.reshape(*table.shape[:2], -1), dtype=np.float32)
 
 
-def joined(total: Float32Array, sums: Float32Array, settings: DescriptorSettings) -> Float32Array:
-    """Features (n_boxes, n_features) from weighted sums over pairs of species; NaN where no pair is left.
-
-    Args:
-        total: (n_boxes, n_channels, channel_size), changed in place.
-        sums: of the weights, (n_boxes, n_channels).
-        settings: of the descriptor.
-    """
-    shares = np.sqrt([c.share for c in settings.channels], dtype=np.float32)
-    total *= ((1.0 / np.where(sums > 0, sums, np.float32(1))) * shares)[:, :, None]
-    total[~sums.any(axis=1)] = np.nan
-    return total.reshape(len(total), -1)
+def groups(scales: FloatArray) -> Iterator[BoolArray]:
+    """Boxes of similar length scale, group after group, (n_boxes,); `scales` (n_boxes,) is NaN where there is none."""
+    todo = np.isfinite(scales)
+    while todo.any():
+        group = todo & (scales <= SCALE_RATIO * float(scales[todo].min()))
+        yield group
+        todo &= ~group
 
 
 class TileEngine:
@@ -177,18 +176,33 @@ class TileEngine:
         return u, numbers, np.stack([f for f, _ in ranges], 1), np.stack([la for _, la in ranges], 1)
 
     def features(self, chosen: BoolArray) -> Float32Array:
-        """Descriptors of the chosen boxes, (n_boxes, n_features); NaN where no species pair is left."""
+        """Descriptors of the chosen boxes, taken as full, (n_boxes, n_features); NaN where no species pair is left."""
+        return self.over_pairs(chosen, self._add_pair)
+
+    def over_pairs(
+        self, chosen: BoolArray, add: AddPair, rows: IntArray | slice = slice(None)
+    ) -> Float32Array:
+        """Descriptors of boxes, joined from those of the pairs of species, (n, n_features); NaN where no pair is left.
+
+        Args:
+            chosen: which boxes, (n,).
+            add: adds the descriptors of one pair of species.
+            rows: the n boxes that all this is about, of those of the tile.
+        """
         settings = self.context.settings
         shape = (len(chosen), len(settings.channels))
         total = np.zeros((*shape, settings.channel_size), dtype=np.float32)
         sums = np.zeros(shape, dtype=np.float32)
         for pair in self.pairs():
-            enough = chosen & self.enough(pair)
+            enough = chosen & self.enough(pair)[rows]
             if enough.any():
-                weights = self.weights(pair)
-                weights[~self._add_pair(pair, enough, weights, total)] = 0.0
+                weights = self.weights(pair)[rows]
+                weights[~add(pair, enough, weights, total)] = 0.0
                 sums += weights
-        return joined(total, sums, settings)
+        shares = np.sqrt([c.share for c in settings.channels], dtype=np.float32)
+        total *= ((1.0 / np.where(sums > 0, sums, np.float32(1))) * shares)[:, :, None]
+        total[~sums.any(axis=1)] = np.nan
+        return total.reshape(len(chosen), -1)
 
     def pairs(self) -> list[SpeciesPair]:
         """The pairs of species in the tile, and any with any where the settings want that."""
@@ -229,28 +243,38 @@ class TileEngine:
         scales = self.scales(*pair, enough)
         found = np.isfinite(scales)
         step = parity_step(*pair)
-        n_lm = n_harmonics(settings.l_max, step)
         table = single_table(settings, step)
-        todo = found.copy()
-        while todo.any():
-            smallest = float(scales[todo].min())
-            group = todo & (scales <= SCALE_RATIO * smallest)
-            limit = settings.reach * float(scales[group].max())
-            knot = KNOT * smallest
-            n_knots = int(np.ceil(limit / knot)) + 3
-            sums = np.zeros((len(enough), n_knots * n_lm), dtype=np.float32)
-            loops.add_sums(
-                *self._pair_arguments(*pair, limit), knot, settings.l_max, step, n_lm,
-                harmonics_norm(settings.l_max), sums,
-            )  # fmt: skip
-            loops.accumulate(sums, self.tile.shape)
+        for group in groups(scales):
+            knot, sums = self.sums(pair, scales[group], settings.l_max)
             loops.contract(
                 sums, knot, scales, group, table, settings.reach / (len(table) - 1),
                 settings.l_max, step, settings.n_max, len(settings.radials), np.array(settings.radial_of),
                 weights, total,
             )  # fmt: skip
-            todo &= ~group
         return found
+
+    def sums(self, pair: SpeciesPair, scales: FloatArray, l_max: int) -> tuple[float, Float32Array]:
+        """Sums over the pairs of two species in all boxes of the tile, taken as full.
+
+        Args:
+            pair: the species.
+            scales: of the boxes that are of interest, Å; from the smallest to the largest there are knots for.
+            l_max: highest degree of the harmonics.
+
+        Returns:
+            Distance of the knots, Å, and sums (n_boxes, n_knots * n_lm).
+        """
+        step = parity_step(*pair)
+        n_lm = n_harmonics(l_max, step)
+        limit = self.context.settings.reach * float(scales.max())
+        knot = KNOT * float(scales.min())
+        n_knots = int(np.ceil(limit / knot)) + 3
+        sums = np.zeros((int(np.prod(self.tile.shape)), n_knots * n_lm), dtype=np.float32)
+        loops.add_sums(
+            *self._pair_arguments(*pair, limit), knot, l_max, step, n_lm, harmonics_norm(l_max), sums
+        )
+        loops.accumulate(sums, self.tile.shape)
+        return knot, sums
 
     def scales(self, alpha: int, beta: int, chosen: BoolArray) -> FloatArray:
         """Length scale of a species pair in each chosen box, (n_boxes,), Å; NaN elsewhere and without pairs."""
