@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Event
 
 import numpy as np
 
 from arise_core.descriptor.covariance import BoxWindow, Covariance, NoWindow, Window
 from arise_core.descriptor.soap import Survey, survey
-from arise_core.engine.fill import FULL, MAP_VOXELS, MOST, filled_share, material_inside
+from arise_core.engine.fill import FULL, MAP_VOXELS, MOST, filled_share, material_inside, node_places
 from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.support import Support, support
@@ -44,6 +45,12 @@ class Context:
         order = np.argsort(grid.fractional[:, 0], kind="stable")
         widths = tuple(grid.clipped_width(k) for k in range(3))
         return cls(grid, settings, found, material, filled, order, widths)
+
+    @cached_property
+    def nodes(self) -> tuple[FloatArray, FloatArray]:
+        """Where the nodes of the support are, see `node_places`."""
+        assert self.support is not None  # else there is none
+        return node_places(self.grid, self.support)
 
     def is_full(self, boxes: IntArray) -> BoolArray:
         """Which boxes (indices into the flattened grid) are taken as full of material, of the shape of `boxes`."""

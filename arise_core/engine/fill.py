@@ -9,7 +9,7 @@ from scipy import sparse
 
 from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import FloatArray, IntArray
-from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
+from arise_core.geometry.cell import perpendicular_heights, transformed
 from arise_core.geometry.support import SURFACE, Support
 
 #: A box is taken as full from this share of its volume (less what is cut off by flat borders).
@@ -39,8 +39,7 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
     """
     shares = []
     spacing = grid.spacing / perpendicular_heights(grid.cell)
-    to_nodes = np.diag(transformed(material.step, inverse(grid.cell)))
-    first = transformed(material.origin, inverse(grid.cell))
+    first, to_nodes = node_places(grid, material)
     for k in range(3):
         lower = np.maximum(grid.start[k] + grid.step[k] * np.arange(grid.shape[k]), grid.low[k])
         upper = lower + grid.clipped_width(k)
@@ -91,9 +90,16 @@ def _overlaps(
     return overlap
 
 
+def node_places(grid: BoxGrid, material: Support) -> tuple[FloatArray, FloatArray]:
+    """Place of the first node of a support and distances of nodes along the cell vectors, fractions, (3,) each."""
+    return transformed(material.origin, grid.to_fraction), np.diag(
+        transformed(material.step, grid.to_fraction)
+    )
+
+
 def voxel_counts(grid: BoxGrid, widths: FloatArray) -> IntArray:
     """Voxels along each axis of boxes with some (clipped) widths (n, 3), fractions; (n, 3)."""
-    exact = widths / np.linalg.norm(inverse(grid.cell), axis=0) / (BOX_VOXEL * grid.spacing)
+    exact = widths / np.linalg.norm(grid.to_fraction, axis=0) / (BOX_VOXEL * grid.spacing)
     exact /= np.maximum(1.0, np.cbrt(exact.prod(axis=1) / BOX_VOXELS))[:, None]
     return np.maximum(np.round(exact).astype(np.int64), 4)
 

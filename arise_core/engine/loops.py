@@ -346,7 +346,7 @@ def unspline(sums, pivot, filtered):
 
 @jit_inline
 def radial_at_knots(knot, scale, step, table, radial):
-    """Radial functions at the knots q * `knot` Å into `radial` (n_knots, n_l * n_radial); nodes are `step` * `scale` Å apart."""
+    """Radial functions at the knots q * `knot` Å into `radial` (n_knots, n_l * n_radial); see `contract`."""
     last = table.shape[0] - 1
     radial[:] = 0.0
     for q in range(1, radial.shape[0]):
@@ -360,10 +360,7 @@ def radial_at_knots(knot, scale, step, table, radial):
         b0, b1 = np.float32(t * t * (3.0 - 2.0 * t)), np.float32(-t * t * s)
         for n in range(radial.shape[1]):
             radial[q, n] = (
-                a0 * table[k, 0, n]
-                + a1 * table[k, 1, n]
-                + b0 * table[k + 1, 0, n]
-                + b1 * table[k + 1, 1, n]
+                a0 * table[k, 0, n] + a1 * table[k, 1, n] + b0 * table[k + 1, 0, n] + b1 * table[k + 1, 1, n]
             )
 
 
@@ -515,11 +512,12 @@ def members(points, first, last, index, inside):
     """Copy the points (n, 3) whose ranges of boxes hold box `index` (3,) into `inside` (n, 3); their number."""
     found = 0
     for i in range(points.shape[0]):
-        if first[i, 0] <= index[0] <= last[i, 0] and first[i, 1] <= index[1] <= last[i, 1]:
-            if first[i, 2] <= index[2] <= last[i, 2]:
-                for k in range(3):
-                    inside[found, k] = points[i, k]
-                found += 1
+        here = True
+        for k in range(3):
+            here = here and first[i, k] <= index[k] <= last[i, k]
+            inside[found, k] = points[i, k]
+        if here:
+            found += 1
     return found
 
 
@@ -646,8 +644,8 @@ def add_piece_sums(
 ):  # fmt: skip
     """Add radial splines times harmonics of every pair of a box closer than `reach` d to its `sums`, float32.
 
-    As `add_piece_histograms`; `scales` (n_boxes,) are the length scales d, Å, 0 where a box is left out, and knots lie at
-    k * `knot` d. `room` pairs are held at once.
+    As `add_piece_histograms`; `scales` (n_boxes,) are the length scales d, Å, 0 where a box is left out, and knots
+    lie at k * `knot` d. `room` pairs are held at once.
     """
     inside_a, inside_b = np.empty((a.shape[0], 3)), np.empty((b.shape[0], 3))
     pairs = np.empty((room, 5))
@@ -698,15 +696,16 @@ def add_piece_sums(
 
 @jit
 def contract_pieces(
-    sums, knot, rows, scales, gamma, to_lag, to_width, floor, directions, to_directions, back, table, step, l_max, l_step,
-    n_max, n_radials, radial_of, weights, out,
+    sums, knot, rows, scales, gamma, to_lag, to_width, floor, directions, to_directions, back, table, step, l_max,
+    l_step, n_max, n_radials, radial_of, weights, out,
 ):  # fmt: skip
-    """As `contract`, for the boxes `rows` (n,), of which piece k of the box is filled: the sums of full boxes are corrected.
+    """As `contract`, for the boxes `rows` (n,) that are filled in part: sums of full boxes are corrected.
 
-    At each knot the harmonics are added up in `directions` (n_directions, 3) (`to_directions` (n_all_lm, n_directions)),
-    corrected there by max(γ of the box, floor) / max(γ of the piece, floor) and turned into harmonics again (`back`
-    (n_directions, n_lm)). `sums` has harmonics of higher degree than the descriptor. gamma[k] and to_lag[k] are as in
-    `add_piece_histograms`; to_width[k] (3, 3) goes from Å to widths of the box.
+    At each knot the harmonics are added up in `directions` (n_directions, 3), corrected there by max(γ of the box,
+    floor) / max(γ of the material in it, floor), and turned into harmonics again. `sums` has harmonics of higher degree
+    than the descriptor: `to_directions` (n_all_lm, n_directions) has their values, `back` (n_directions, n_lm) brings
+    values back. gamma[k] and to_lag[k] are as in `add_piece_histograms`; to_width[k] (3, 3) goes from Å to widths of
+    the box.
     """
     n_radial = n_max * n_radials
     n_lm, n_directions = back.shape[1], back.shape[0]

@@ -21,9 +21,7 @@ from arise_core.engine.context import Context
 from arise_core.engine.fill import voxel_counts
 from arise_core.engine.tile import KNOT, TileEngine, groups, single_table
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from arise_core.geometry.cell import inverse, transformed
 from arise_core.geometry.neighbors import ANY
-from arise_core.geometry.support import Support
 
 #: Degrees of harmonics beyond those of the descriptor by which boxes are corrected.
 MORE_DEGREES = 2
@@ -63,16 +61,14 @@ class Pieces:
 
     def __init__(self, engine: TileEngine, rows: IntArray) -> None:
         context, grid = engine.context, engine.context.grid
-        assert context.support is not None  # else all boxes are full
         self.engine, self.rows = engine, rows
         boxes = engine.tile.boxes(grid)[rows]
         widths = context.box_widths(boxes)
         n = voxel_counts(grid, widths)
         lower = np.stack(np.unravel_index(boxes, grid.shape), axis=1) * grid.step + grid.start
-        self.gamma = covariances(voxels(context.support, grid.cell, np.maximum(lower, grid.low), widths, n))
-        to_fraction = inverse(grid.cell)[None]
-        self.to_width = np.ascontiguousarray(to_fraction / widths[:, None, :])
-        self.to_lag = np.ascontiguousarray(to_fraction * (n / widths)[:, None, :])
+        self.gamma = covariances(voxels(context, np.maximum(lower, grid.low), widths, n))
+        self.to_width = np.ascontiguousarray(grid.to_fraction / widths[:, None, :])
+        self.to_lag = np.ascontiguousarray(grid.to_fraction * (n / widths)[:, None, :])
 
     @classmethod
     def batches(cls, engine: TileEngine, rows: IntArray) -> Iterator[Pieces]:
@@ -198,26 +194,23 @@ def sphere(l_max: int, l_step: int) -> tuple[FloatArray, Float32Array, Float32Ar
     )
 
 
-def voxels(
-    support: Support, cell: FloatArray, lower: FloatArray, widths: FloatArray, n: IntArray
-) -> Float32Array:
-    """The support inside some boxes, on voxels that fill each box, (n_boxes, ...); 0 beyond its own number of voxels.
+def voxels(context: Context, lower: FloatArray, widths: FloatArray, n: IntArray) -> Float32Array:
+    """The material inside some boxes, on voxels that fill each box, (n_boxes, ...); 0 beyond its own number of voxels.
 
     A box in which none is found counts as full.
 
     Args:
-        support: of the whole structure; its nodes lie along the cell vectors.
-        cell: (3, 3), Å.
+        context: of a structure that is not full.
         lower: (n_boxes, 3), lower faces, fractions.
         widths: (n_boxes, 3).
         n: (n_boxes, 3), voxels of each box.
     """
-    to_fraction = inverse(cell)
-    node = np.diag(transformed(support.step, to_fraction))
+    assert context.support is not None  # else all boxes are full
+    origin, node = context.nodes
     step = widths / n / node
-    first = (lower - transformed(support.origin, to_fraction)) / node + 0.5 * step
+    first = (lower - origin) / node + 0.5 * step
     found = np.zeros((len(n), *n.max(axis=0)), dtype=np.float32)
-    loops.sample_support(support.padded, first, step, n, support.pbc, found)
+    loops.sample_support(context.support.padded, first, step, n, context.support.pbc, found)
     return found
 
 

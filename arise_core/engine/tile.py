@@ -19,7 +19,7 @@ from arise_core.engine.grid import BoxGrid
 from arise_core.errors import InputError
 from arise_core.geometry import loops as geometry_loops
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from arise_core.geometry.cell import inverse, transformed
+from arise_core.geometry.cell import transformed
 from arise_core.geometry.neighbors import ANY, fewer_bins
 from arise_core.settings import DescriptorSettings
 
@@ -302,6 +302,6 @@ class TileEngine:
         geometry_loops.bin_points(points, origin, size, shape, order, start)
         return (
             self.positions[a], self.first[a], self.last[a], points, self.first[b], self.last[b], alpha == beta, limit,
-            origin, size, shape, order, start, inverse(self.context.grid.cell),
+            origin, size, shape, order, start, self.context.grid.to_fraction,
             self.ends, self.widths, self.context.settings.floor, self.tile.shape,
         )  # fmt: skip
