@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import sparse
+from scipy import fft, sparse
 
 from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import FloatArray, IntArray
@@ -24,6 +24,11 @@ DIP = 0.2
 OVERLAPS = 4_000_000
 #: Voxels in a partly filled box, at most.
 BOX_VOXELS = 2_000_000
+#: Partly filled boxes that are worked on at once, lags of all their set covariances at most, and bytes a lag (voxels,
+#: spectra and covariances).
+BATCH = 16
+BATCH_LAGS = 1_000_000
+LAG_BYTES = 16
 #: Voxels of the support of a whole structure, at most.
 MAP_VOXELS = 16_000_000
 #: Edge of the voxels in a partly filled box, atomic spacings.
@@ -102,6 +107,23 @@ def voxel_counts(grid: BoxGrid, widths: FloatArray) -> IntArray:
     exact = widths / np.linalg.norm(grid.to_fraction, axis=0) / (BOX_VOXEL * grid.spacing)
     exact /= np.maximum(1.0, np.cbrt(exact.prod(axis=1) / BOX_VOXELS))[:, None]
     return np.maximum(np.round(exact).astype(np.int64), 4)
+
+
+def lags(n: IntArray) -> tuple[int, int, int]:
+    """Lags along each axis that hold the set covariance of boxes of up to `n` (3,) voxels without going round."""
+    shape = [int(fft.next_fast_len(int(2 * n[k]), real=(k == 2))) for k in range(3)]
+    return shape[0], shape[1], shape[2]
+
+
+def batch_size(n: IntArray) -> int:
+    """How many partly filled boxes of up to `n` (3,) voxels are worked on at once."""
+    return max(1, min(BATCH, BATCH_LAGS // math.prod(lags(n))))
+
+
+def batch_bytes(grid: BoxGrid) -> int:
+    """Memory of the partly filled boxes of a grid that are worked on at once, bytes."""
+    n = voxel_counts(grid, grid.width[None])[0]
+    return LAG_BYTES * math.prod(lags(n)) * batch_size(n)
 
 
 def material_inside(grid: BoxGrid, material: Support, box: int, width: FloatArray) -> Support:

@@ -18,37 +18,13 @@ from arise_core.descriptor.radial import harmonics_norm, n_harmonics, parity_ste
 from arise_core.descriptor.soap import SpeciesPair
 from arise_core.engine import loops
 from arise_core.engine.context import Context
-from arise_core.engine.fill import voxel_counts
-from arise_core.engine.tile import KNOT, TileEngine, groups, single_table
+from arise_core.engine.fill import batch_size, lags, voxel_counts
+from arise_core.engine.tile import KNOT, MORE_DEGREES, TileEngine, groups, single_table
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.neighbors import ANY
 
-#: Degrees of harmonics beyond those of the descriptor by which boxes are corrected.
-MORE_DEGREES = 2
-#: Boxes that are worked on at once, and lags of all their covariances, at most.
-BATCH = 16
-BATCH_LAGS = 1_000_000
-#: Bytes a lag: voxels, spectrum and covariance.
-LAG_BYTES = 16
 #: Pairs of a box that are held at once.
 ROOM = 8192
-
-
-def lags(n: IntArray) -> tuple[int, int, int]:
-    """Lags along each axis that hold the covariance of boxes with up to `n` voxels (3,) without going round."""
-    shape = [int(fft.next_fast_len(int(2 * n[k]), real=(k == 2))) for k in range(3)]
-    return shape[0], shape[1], shape[2]
-
-
-def batch_size(n_lags: int) -> int:
-    """Boxes in a batch whose covariances have as many lags each."""
-    return max(1, min(BATCH, BATCH_LAGS // n_lags))
-
-
-def batch_bytes(context: Context) -> int:
-    """Memory that a batch of partly filled boxes takes at most, bytes."""
-    n_lags = int(np.prod(lags(voxel_counts(context.grid, context.grid.width[None])[0])))
-    return LAG_BYTES * n_lags * batch_size(n_lags)
 
 
 class Pieces:
@@ -75,7 +51,7 @@ class Pieces:
         """As many boxes at once as are worked on at once, until nobody wants the rest any more."""
         boxes = engine.tile.boxes(engine.context.grid)[rows]
         n = voxel_counts(engine.context.grid, engine.context.box_widths(boxes))
-        size = batch_size(int(np.prod(lags(n.max(axis=0, initial=1)))))
+        size = batch_size(n.max(axis=0, initial=1))
         for first in range(0, len(rows), size):
             if engine.context.stopped.is_set():
                 return

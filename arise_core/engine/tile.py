@@ -15,6 +15,7 @@ from arise_core.descriptor.radial import harmonics_norm, n_harmonics, parity_ste
 from arise_core.descriptor.soap import SpeciesPair, pair_weights
 from arise_core.engine import loops
 from arise_core.engine.context import Context
+from arise_core.engine.fill import batch_bytes
 from arise_core.engine.grid import BoxGrid
 from arise_core.errors import InputError
 from arise_core.geometry import loops as geometry_loops
@@ -25,6 +26,8 @@ from arise_core.settings import DescriptorSettings
 
 #: Spacing of the radial splines in units of the smallest length scale in a tile.
 KNOT = 0.125
+#: Degrees of harmonics beyond those of the descriptor by which partly filled boxes are corrected; see `pieces`.
+MORE_DEGREES = 2
 #: Boxes of a tile with length scales within this ratio share one radial histogram.
 SCALE_RATIO = 1.5
 #: Ratio of the ends of the search range where all atoms have neighbours at one distance.
@@ -77,14 +80,17 @@ def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
         ValueError: not even one fits.
     """
     settings = context.settings
+    l_max = settings.l_max if context.support is None else settings.l_max + MORE_DEGREES
     bytes_per_box = 0.0
     for (alpha, beta), (low, high) in context.survey.ranges.items():
         # The largest length scale is at the upper end of the search range, the finest knots at the lower.
         n_knots = settings.reach / KNOT * min(high / low / SEARCH_SPAN, SCALE_RATIO) + 3
-        n_lm = n_harmonics(settings.l_max, parity_step(alpha, beta))
+        n_lm = n_harmonics(l_max, parity_step(alpha, beta))
         bytes_per_box = max(bytes_per_box, 4 * n_knots * n_lm)
     bytes_per_box += 16 * settings.n_features
     tile = bytes_per_box * max(math.prod(tile.shape) for tile in tiles)
+    if context.support is not None:
+        tile += batch_bytes(context.grid)
     limit = context.grid.settings.memory_limit * 2**30
     if tile > limit:
         raise InputError(
