@@ -20,8 +20,8 @@ from arise_core.geometry.cell import transformed
 from arise_core.runtime import threads
 from arise_core.settings import DescriptorSettings
 
-#: Mostly filled boxes are described all at once if they are at least this share of their tile.
-FEW = 0.1
+#: Mostly filled boxes are described all at once if a point of their tile lies in at least so many of them, on average.
+SHARED = 50.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
         return BoxDescriptors(boxes, engine.features(full), n_atoms)
     features = np.full((len(boxes), context.settings.n_features), np.nan, dtype=np.float32)
     most = enough & ~full & context.is_mostly_full(boxes)
-    if most.sum() < FEW * len(boxes):
+    if most.mean() * np.prod(context.grid.width / context.grid.step) < SHARED:
         most[:] = False
     for chosen, describe in ((full, TileEngine.features), (most, corrected_features)):
         if chosen.any():

@@ -80,9 +80,11 @@ def cosines(a, b):
     return (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
 
 
+@pytest.mark.parametrize("shared", [0.0, np.inf])
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_partly_filled_boxes_are_exact(name):
-    """Against every pair of every box by itself, 60 of them."""
+def test_partly_filled_boxes_are_exact(name, shared, monkeypatch):
+    """Both ways, against every pair of every box by itself, 60 of them."""
+    monkeypatch.setattr(box_module, "SHARED", shared)
     grid = laid(name)
     context = Context.of(grid, SETTINGS)
     found = describe_boxes(grid, SETTINGS)
@@ -129,12 +131,13 @@ def test_both_ways_are_taken(monkeypatch):
 
     monkeypatch.setattr(box_module, "corrected_features", corrected)
     monkeypatch.setattr(box_module, "Pieces", Counted)
+    monkeypatch.setattr(box_module, "SHARED", 0.0)
     share = Context.of(grid, SETTINGS).filled
     describe_boxes(grid, SETTINGS)
     most = int(((share >= MOST) & (share < FULL)).sum())
     assert ways == {"corrected": most, "pieces": int((share < MOST).sum())}
     assert min(ways.values()) > 0
-    monkeypatch.setattr(box_module, "FEW", 1.1)
+    monkeypatch.setattr(box_module, "SHARED", np.inf)
     describe_boxes(grid, SETTINGS)
     assert ways == {"corrected": most, "pieces": 2 * int((share < MOST).sum()) + most}
 
@@ -203,10 +206,10 @@ def test_the_sphere_brings_harmonics_back(l_step):
 def test_threads_and_memory_change_nothing():
     """Bit for bit, with boxes of all kinds."""
     results = []
-    for count, memory in ((1, 4.0), (2, 4.0), (3, 0.1)):
+    for count, memory in ((1, 4.0), (2, 4.0), (3, 0.2)):
         threads.set_count(count)
         try:
-            grid = box_grid(foam(), MapSettings(box_size=10.0, stride=3.0, memory_limit=memory))
+            grid = box_grid(foam(), MapSettings(box_size=10.0, stride=2.2, memory_limit=memory))
             results.append(describe_boxes(grid, SETTINGS))
         finally:
             threads.set_count(None)
