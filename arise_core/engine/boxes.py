@@ -12,7 +12,7 @@ import numpy as np
 from arise_core.descriptor.soap import describe_piece
 from arise_core.engine.context import Context
 from arise_core.engine.grid import BoxGrid
-from arise_core.engine.pieces import Pieces, corrected_features
+from arise_core.engine.pieces import MANY, Pieces, corrected_features
 from arise_core.engine.tile import Tile, TileEngine, make_tiles, tiles_in_memory
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
@@ -90,7 +90,7 @@ def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
     if full.all():
         return BoxDescriptors(boxes, engine.features(full), n_atoms)
     features = np.full((len(boxes), context.settings.n_features), np.nan, dtype=np.float32)
-    most = enough & ~full & context.is_mostly_full(boxes)
+    most = (n_atoms >= MANY) & ~full & context.is_mostly_full(boxes)
     if most.mean() * np.prod(context.grid.width / context.grid.step) < SHARED:
         most[:] = False
     for chosen, describe in ((full, TileEngine.features), (most, corrected_features)):

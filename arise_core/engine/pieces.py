@@ -23,6 +23,8 @@ from arise_core.engine.tile import KNOT, MORE_DEGREES, TileEngine, groups, singl
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.neighbors import ANY
 
+#: Atoms in a box, at least, whose pairs are told from their harmonics well enough (of two species: geometric mean).
+MANY = 64
 #: Pairs of a box that are held at once.
 ROOM = 8192
 
@@ -59,9 +61,9 @@ class Pieces:
 
     def features(self) -> Float32Array:
         """Descriptors, every pair evaluated, (n, n_features); NaN where no species pair is left."""
-        return self.engine.over_pairs(np.ones(len(self.rows), dtype=bool), self._add_pair, self.rows)
+        return self.engine.over_pairs(np.ones(len(self.rows), dtype=bool), self.add_pair, self.rows)
 
-    def _add_pair(
+    def add_pair(
         self, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array
     ) -> BoolArray:
         """Add the descriptors of one pair of species to `total`; which boxes have one, (n,)."""
@@ -125,7 +127,10 @@ def _add_corrected(
 ) -> BoolArray:
     """Add the descriptors of one pair of species to `total`; which boxes have one, (n_boxes,)."""
     settings = engine.context.settings
-    scales = engine.scales(*pair, enough)
+    alpha, beta = (engine.n_species_atoms.get(s, engine.n_atoms) for s in pair)
+    many = enough & (alpha * beta >= MANY**2)
+    scales = engine.scales(*pair, many) if many.any() else np.full(len(many), np.nan)
+    found = np.isfinite(scales)
     step = parity_step(*pair)
     table = single_table(settings, step)
     for group in groups(scales):
@@ -136,7 +141,12 @@ def _add_corrected(
                 *sphere(settings.l_max, step), table, settings.reach / (len(table) - 1), settings.l_max, step,
                 settings.n_max, len(settings.radials), np.array(settings.radial_of), weights, total,
             )  # fmt: skip
-    return np.isfinite(scales)
+    for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~many)):
+        rows = pieces.rows
+        part = np.zeros((len(rows), *total.shape[1:]), dtype=np.float32)
+        found[rows] = pieces.add_pair(pair, enough[rows], weights[rows], part)
+        total[rows] += part
+    return found
 
 
 @lru_cache(maxsize=8)
