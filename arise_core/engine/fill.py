@@ -26,13 +26,14 @@ OVERLAPS = 4_000_000
 BOX_VOXELS = 2_000_000
 #: Partly filled boxes that are worked on at once, lags of all their set covariances at most, and bytes a lag (voxels,
 #: spectra and covariances).
-BATCH = 16
-BATCH_LAGS = 1_000_000
+BATCH = 32
+BATCH_LAGS = 400_000
 LAG_BYTES = 16
 #: Voxels of the support of a whole structure, at most.
 MAP_VOXELS = 16_000_000
-#: Edge of the voxels in a partly filled box, atomic spacings.
-BOX_VOXEL = 0.5
+#: Edge of the voxels in a partly filled box, atomic spacings; the second where sums of full boxes are corrected.
+BOX_VOXEL = 0.4
+COARSE_VOXEL = 0.5
 
 
 def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
@@ -102,9 +103,15 @@ def node_places(grid: BoxGrid, material: Support) -> tuple[FloatArray, FloatArra
     )
 
 
-def voxel_counts(grid: BoxGrid, widths: FloatArray) -> IntArray:
-    """Voxels along each axis of boxes with some (clipped) widths (n, 3), fractions; (n, 3)."""
-    exact = widths / np.linalg.norm(grid.to_fraction, axis=0) / (BOX_VOXEL * grid.spacing)
+def voxel_counts(grid: BoxGrid, widths: FloatArray, voxel: float = BOX_VOXEL) -> IntArray:
+    """Voxels along each axis of boxes with some (clipped) widths, (n, 3).
+
+    Args:
+        grid: of boxes.
+        widths: (n, 3), fractions.
+        voxel: their edge, atomic spacings.
+    """
+    exact = widths / np.linalg.norm(grid.to_fraction, axis=0) / (voxel * grid.spacing)
     exact /= np.maximum(1.0, np.cbrt(exact.prod(axis=1) / BOX_VOXELS))[:, None]
     return np.maximum(np.round(exact).astype(np.int64), 4)
 

@@ -18,7 +18,7 @@ from arise_core.descriptor.radial import harmonics_norm, n_harmonics, parity_ste
 from arise_core.descriptor.soap import SpeciesPair
 from arise_core.engine import loops
 from arise_core.engine.context import Context
-from arise_core.engine.fill import batch_size, lags, voxel_counts
+from arise_core.engine.fill import BOX_VOXEL, COARSE_VOXEL, batch_size, lags, voxel_counts
 from arise_core.engine.tile import KNOT, MORE_DEGREES, TileEngine, groups, single_table
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.neighbors import ANY
@@ -35,29 +35,30 @@ class Pieces:
     Args:
         engine: of the tile.
         rows: (n,), the boxes, as numbered in the tile.
+        voxel: edge of the voxels that the material is looked at with, atomic spacings.
     """
 
-    def __init__(self, engine: TileEngine, rows: IntArray) -> None:
+    def __init__(self, engine: TileEngine, rows: IntArray, voxel: float = BOX_VOXEL) -> None:
         context, grid = engine.context, engine.context.grid
         self.engine, self.rows = engine, rows
         boxes = engine.tile.boxes(grid)[rows]
         widths = context.box_widths(boxes)
-        n = voxel_counts(grid, widths)
+        n = voxel_counts(grid, widths, voxel)
         lower = np.stack(np.unravel_index(boxes, grid.shape), axis=1) * grid.step + grid.start
         self.gamma = covariances(voxels(context, np.maximum(lower, grid.low), widths, n))
         self.to_width = np.ascontiguousarray(grid.to_fraction / widths[:, None, :])
         self.to_lag = np.ascontiguousarray(grid.to_fraction * (n / widths)[:, None, :])
 
     @classmethod
-    def batches(cls, engine: TileEngine, rows: IntArray) -> Iterator[Pieces]:
+    def batches(cls, engine: TileEngine, rows: IntArray, voxel: float = BOX_VOXEL) -> Iterator[Pieces]:
         """As many boxes at once as are worked on at once, until nobody wants the rest any more."""
         boxes = engine.tile.boxes(engine.context.grid)[rows]
-        n = voxel_counts(engine.context.grid, engine.context.box_widths(boxes))
+        n = voxel_counts(engine.context.grid, engine.context.box_widths(boxes), voxel)
         size = batch_size(n.max(axis=0, initial=1))
         for first in range(0, len(rows), size):
             if engine.context.stopped.is_set():
                 return
-            yield cls(engine, rows[first : first + size])
+            yield cls(engine, rows[first : first + size], voxel)
 
     def features(self) -> Float32Array:
         """Descriptors, every pair evaluated, (n, n_features); NaN where no species pair is left."""
@@ -135,7 +136,7 @@ def _add_corrected(
     table = single_table(settings, step)
     for group in groups(scales):
         knot, sums = engine.sums(pair, scales[group], settings.l_max + MORE_DEGREES)
-        for pieces in Pieces.batches(engine, np.flatnonzero(group)):
+        for pieces in Pieces.batches(engine, np.flatnonzero(group), COARSE_VOXEL):
             loops.contract_pieces(
                 sums, knot, pieces.rows, scales, pieces.gamma, pieces.to_lag, pieces.to_width, settings.floor,
                 *sphere(settings.l_max, step), table, settings.reach / (len(table) - 1), settings.l_max, step,
