@@ -66,7 +66,7 @@ class Context:
 
     def width(self, box: int) -> FloatArray:
         """Clipped width of a box, (3,), fractions."""
-        return self.box_widths(np.array([box]))[0]
+        return np.asarray(self.box_widths(np.array([box]))[0])
 
     def box_widths(self, boxes: IntArray) -> FloatArray:
         """Clipped widths of some boxes (n,), (n, 3), fractions."""

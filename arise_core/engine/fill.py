@@ -113,7 +113,7 @@ def voxel_counts(grid: BoxGrid, widths: FloatArray, voxel: float = BOX_VOXEL) ->
     """
     exact = widths / np.linalg.norm(grid.to_fraction, axis=0) / (voxel * grid.spacing)
     exact /= np.maximum(1.0, np.cbrt(exact.prod(axis=1) / BOX_VOXELS))[:, None]
-    return np.maximum(np.round(exact).astype(np.int64), 4)
+    return np.asarray(np.maximum(np.round(exact).astype(np.int64), 4))
 
 
 def lags(n: IntArray) -> tuple[int, int, int]:

@@ -106,7 +106,7 @@ class Pieces:
     def _near(self) -> BoolArray:
         """Which atoms of the tile lie in the part of it that the boxes span, (n_atoms,)."""
         first, last = self._index.min(axis=0), self._index.max(axis=0)
-        return ((self.engine.first <= last) & (self.engine.last >= first)).all(axis=1)
+        return np.asarray(((self.engine.first <= last) & (self.engine.last >= first)).all(axis=1))
 
     def _pair_arguments(self, alpha: int, beta: int) -> tuple[object, ...]:
         """What the loops over pairs of atoms of two species need of atoms and boxes."""
