@@ -46,7 +46,7 @@ def foam(given: Given) -> arise.Structure:
     moves = whole.positions[:, None] - pores
     moves -= edge * np.round(moves / edge)
     keep = (np.linalg.norm(moves, axis=2) > PORE).all(axis=1)
-    return arise.Structure(whole.positions[keep], whole.numbers[keep], whole.cell, True)
+    return arise.Structure(whole.positions[keep], whole.numbers[keep], whole.cell, whole.pbc)
 
 
 def cube(given: Given) -> arise.Structure:
