@@ -1,4 +1,4 @@
-"""Descriptors of all boxes of a grid: the engine for full boxes, evaluation box by box for the others."""
+"""Descriptors of all boxes of a grid, tile after tile."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ import numpy as np
 from arise_core.descriptor.soap import describe_piece
 from arise_core.engine.context import Context
 from arise_core.engine.grid import BoxGrid
+from arise_core.engine.pieces import MANY, Pieces, corrected_features
 from arise_core.engine.tile import Tile, TileEngine, make_tiles, tiles_in_memory
 from arise_core.errors import InputError, check_type
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import transformed
 from arise_core.runtime import threads
 from arise_core.settings import DescriptorSettings
+
+#: Mostly filled boxes are described all at once if a point of their tile lies in at least so many of them, on average.
+SHARED = 50.0
 
 
 @dataclass(frozen=True)
@@ -79,21 +83,23 @@ def iterate_boxes(
 
 
 def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
-    """All boxes of a tile: full ones by the engine, partly filled ones by themselves."""
+    """All boxes of a tile: full and mostly full ones each all at once, the others a few at once."""
     boxes = tile.boxes(context.grid)
     engine = TileEngine(context, tile)
     n_atoms = engine.n_atoms
     enough = n_atoms >= context.grid.settings.min_atoms
     full = enough & context.is_full(boxes)
-    features = np.full((len(boxes), context.settings.n_features), np.nan, dtype=np.float32)
     if full.all():
-        features = engine.features(full)
-    elif full.any():
-        features[full] = engine.features(full)[full]
-    for k in np.flatnonzero(enough & ~full):
-        if context.stopped.is_set():
-            break
-        features[k] = describe_box(context, int(boxes[k]), engine.members(int(k)))[0]
+        return BoxDescriptors(boxes, engine.features(full), n_atoms)
+    features = np.full((len(boxes), context.settings.n_features), np.nan, dtype=np.float32)
+    most = (n_atoms >= MANY) & ~full & context.is_mostly_full(boxes)
+    if most.mean() * np.prod(context.grid.width / context.grid.step) < SHARED:
+        most[:] = False
+    for chosen, describe in ((full, TileEngine.features), (most, corrected_features)):
+        if chosen.any():
+            features[chosen] = describe(engine, chosen)[chosen]
+    for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~full & ~most)):
+        features[pieces.rows] = pieces.features()
     return BoxDescriptors(boxes, features, n_atoms)
 
 
@@ -109,18 +115,10 @@ def describe_one_by_one(context: Context, tile: Tile) -> BoxDescriptors:
     return BoxDescriptors(boxes, features, n_atoms)
 
 
-def describe_box(
-    context: Context, box: int, members: tuple[FloatArray, IntArray] | None = None
-) -> tuple[FloatArray, int]:
-    """Descriptor and number of atoms of one box, every pair evaluated.
-
-    Args:
-        context: of the grid.
-        box: index into the flattened grid.
-        members: `grid.members(box)`, in any order, if the caller has them.
-    """
+def describe_box(context: Context, box: int) -> tuple[FloatArray, int]:
+    """Descriptor and number of atoms of one box (index into the flattened grid), every pair evaluated."""
     settings, grid = context.settings, context.grid
-    u, numbers = members or grid.members(box)
+    u, numbers = grid.members(box)
     if len(u) < grid.settings.min_atoms:
         return np.full(settings.n_features, np.nan), len(u)
     features = describe_piece(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Event
 
 import numpy as np
 
 from arise_core.descriptor.covariance import BoxWindow, Covariance, NoWindow, Window
 from arise_core.descriptor.soap import Survey, survey
-from arise_core.engine.fill import FULL, MAP_VOXELS, filled_share, material_inside
+from arise_core.engine.fill import FULL, MAP_VOXELS, MOST, filled_share, material_inside, node_places
 from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.support import Support, support
@@ -45,16 +46,32 @@ class Context:
         widths = tuple(grid.clipped_width(k) for k in range(3))
         return cls(grid, settings, found, material, filled, order, widths)
 
+    @cached_property
+    def nodes(self) -> tuple[FloatArray, FloatArray]:
+        """Where the nodes of the support are, see `node_places`."""
+        assert self.support is not None  # else there is none
+        return node_places(self.grid, self.support)
+
     def is_full(self, boxes: IntArray) -> BoolArray:
         """Which boxes (indices into the flattened grid) are taken as full of material, of the shape of `boxes`."""
         if self.filled is None:
             return np.ones(np.shape(boxes), dtype=bool)
         return np.asarray(self.filled.ravel()[boxes] >= FULL)
 
+    def is_mostly_full(self, boxes: IntArray) -> BoolArray:
+        """Which boxes are full, or so full that sums of full boxes can be corrected, of the shape of `boxes`."""
+        if self.filled is None:
+            return np.ones(np.shape(boxes), dtype=bool)
+        return np.asarray(self.filled.ravel()[boxes] >= MOST)
+
     def width(self, box: int) -> FloatArray:
         """Clipped width of a box, (3,), fractions."""
-        index = np.unravel_index(box, self.grid.shape)
-        return np.array([self.widths[k][index[k]] for k in range(3)])
+        return np.asarray(self.box_widths(np.array([box]))[0])
+
+    def box_widths(self, boxes: IntArray) -> FloatArray:
+        """Clipped widths of some boxes (n,), (n, 3), fractions."""
+        index = np.unravel_index(boxes, self.grid.shape)
+        return np.stack([self.widths[k][index[k]] for k in range(3)], axis=1)
 
     def window(self, box: int) -> Window:
         """The window of a box: its flat faces, or the material inside if that is not all of it."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import sparse
+from scipy import fft, sparse
 
 from arise_core.engine.grid import BoxGrid
-from arise_core.geometry.arrays import FloatArray
-from arise_core.geometry.cell import inverse, perpendicular_heights, transformed
+from arise_core.geometry.arrays import FloatArray, IntArray
+from arise_core.geometry.cell import perpendicular_heights, transformed
 from arise_core.geometry.support import SURFACE, Support
 
 #: A box is taken as full from this share of its volume (less what is cut off by flat borders).
 FULL = 0.97
+#: From this share on, the sums of a full box are corrected for what is missing; see `pieces`.
+MOST = 0.6
 #: A layer thinner than a box counts as full inside if at least this share of its thickness is material.
 THIN_LAYER = 0.75
 #: The support dips between the atoms of a flat face: thickness of what it lacks there, atomic spacings.
@@ -22,10 +24,16 @@ DIP = 0.2
 OVERLAPS = 4_000_000
 #: Voxels in a partly filled box, at most.
 BOX_VOXELS = 2_000_000
+#: Partly filled boxes that are worked on at once, lags of all their set covariances at most, and bytes a lag (voxels,
+#: spectra and covariances).
+BATCH = 32
+BATCH_LAGS = 400_000
+LAG_BYTES = 16
 #: Voxels of the support of a whole structure, at most.
 MAP_VOXELS = 16_000_000
-#: Edge of the voxels in a partly filled box, atomic spacings.
+#: Edge of the voxels in a partly filled box, atomic spacings; the second where sums of full boxes are corrected.
 BOX_VOXEL = 0.4
+COARSE_VOXEL = 0.5
 
 
 def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
@@ -37,8 +45,7 @@ def filled_share(grid: BoxGrid, material: Support) -> FloatArray:
     """
     shares = []
     spacing = grid.spacing / perpendicular_heights(grid.cell)
-    to_nodes = np.diag(transformed(material.step, inverse(grid.cell)))
-    first = transformed(material.origin, inverse(grid.cell))
+    first, to_nodes = node_places(grid, material)
     for k in range(3):
         lower = np.maximum(grid.start[k] + grid.step[k] * np.arange(grid.shape[k]), grid.low[k])
         upper = lower + grid.clipped_width(k)
@@ -89,6 +96,43 @@ def _overlaps(
     return overlap
 
 
+def node_places(grid: BoxGrid, material: Support) -> tuple[FloatArray, FloatArray]:
+    """Place of the first node of a support and distances of nodes along the cell vectors, fractions, (3,) each."""
+    return transformed(material.origin, grid.to_fraction), np.diag(
+        transformed(material.step, grid.to_fraction)
+    )
+
+
+def voxel_counts(grid: BoxGrid, widths: FloatArray, voxel: float = BOX_VOXEL) -> IntArray:
+    """Voxels along each axis of boxes with some (clipped) widths, (n, 3).
+
+    Args:
+        grid: of boxes.
+        widths: (n, 3), fractions.
+        voxel: their edge, atomic spacings.
+    """
+    exact = widths / np.linalg.norm(grid.to_fraction, axis=0) / (voxel * grid.spacing)
+    exact /= np.maximum(1.0, np.cbrt(exact.prod(axis=1) / BOX_VOXELS))[:, None]
+    return np.asarray(np.maximum(np.round(exact).astype(np.int64), 4))
+
+
+def lags(n: IntArray) -> tuple[int, int, int]:
+    """Lags along each axis that hold the set covariance of boxes of up to `n` (3,) voxels without going round."""
+    shape = [int(fft.next_fast_len(int(2 * n[k]), real=(k == 2))) for k in range(3)]
+    return shape[0], shape[1], shape[2]
+
+
+def batch_size(n: IntArray) -> int:
+    """How many partly filled boxes of up to `n` (3,) voxels are worked on at once."""
+    return max(1, min(BATCH, BATCH_LAGS // math.prod(lags(n))))
+
+
+def batch_bytes(grid: BoxGrid) -> int:
+    """Memory of the partly filled boxes of a grid that are worked on at once, bytes."""
+    n = voxel_counts(grid, grid.width[None])[0]
+    return LAG_BYTES * math.prod(lags(n)) * batch_size(n)
+
+
 def material_inside(grid: BoxGrid, material: Support, box: int, width: FloatArray) -> Support:
     """The support inside a box, on a grid of its own whose cells fill the (clipped) box.
 
@@ -100,10 +144,7 @@ def material_inside(grid: BoxGrid, material: Support, box: int, width: FloatArra
     """
     index = np.array(np.unravel_index(box, grid.shape))
     lower = np.maximum(grid.start + index * grid.step, grid.low)
-    edges = width / np.linalg.norm(inverse(grid.cell), axis=0)
-    exact = edges / (BOX_VOXEL * grid.spacing)
-    exact /= max(1.0, float(np.cbrt(np.prod(exact) / BOX_VOXELS)))
-    n = np.maximum(np.round(exact).astype(int), 4)
+    n = voxel_counts(grid, width[None])[0]
     axes = [lower[k] + width[k] * (np.arange(n[k]) + 0.5) / n[k] for k in range(3)]
     u = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     inside = material.at(transformed(u, grid.cell)).reshape(tuple(n))

@@ -63,9 +63,14 @@ class BoxGrid:
         return self.material.body
 
     @cached_property
+    def to_fraction(self) -> FloatArray:
+        """From Å to coordinates u, (3, 3): u = position @ to_fraction."""
+        return inverse(self.cell)
+
+    @cached_property
     def fractional(self) -> FloatArray:
         """Coordinates u of the atoms, wrapped into [0, 1) along periodic axes, (n_atoms, 3)."""
-        u = transformed(self.material.positions, inverse(self.cell))
+        u = transformed(self.material.positions, self.to_fraction)
         return np.asarray(np.where(self.pbc & (u >= 1.0), 0.0, np.where(self.pbc, np.maximum(u, 0.0), u)))
 
     @property
@@ -109,7 +114,7 @@ class BoxGrid:
         return self._from_body(self.material.atoms)
 
     def _from_body(self, points: FloatArray) -> FloatArray:
-        u = transformed(points, inverse(self.cell))
+        u = transformed(points, self.to_fraction)
         return np.asarray((u - self.start - self.width / 2) / self.step)
 
     @property

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from arise_core.runtime.compilation import jit
+from arise_core.runtime.compilation import jit, jit_inline
 
 
 @jit
@@ -314,6 +314,68 @@ def accumulate(sums, tile):
                 flat[k] += flat[k - ny * nz * row]
 
 
+@jit_inline
+def pivots(pivot):
+    """Pivots (n_knots,) of the system that makes spline coefficients of values at knots.
+
+    A function with values f at the knots is the spline with coefficients S^-1 f, S = tridiag(1, 4, 1) / 6.
+    """
+    pivot[0] = 1.5
+    for q in range(1, pivot.shape[0]):
+        pivot[q] = 1.0 / (4.0 / 6.0 - pivot[q - 1] / 36.0)
+
+
+@jit_inline
+def unspline(sums, pivot, filtered):
+    """S^-1 of the sums (n_knots * n_lm,) of a box over knots into `filtered` (n_knots, n_lm)."""
+    sixth = np.float32(1.0 / 6.0)
+    n_knots, n_lm = filtered.shape
+    for m in range(n_lm):
+        filtered[0, m] = sums[m]
+    for q in range(1, n_knots):
+        ratio = pivot[q - 1] * sixth
+        for m in range(n_lm):
+            filtered[q, m] = sums[q * n_lm + m] - ratio * filtered[q - 1, m]
+    for m in range(n_lm):
+        filtered[n_knots - 1, m] *= pivot[n_knots - 1]
+    for q in range(n_knots - 2, -1, -1):
+        p = pivot[q]
+        for m in range(n_lm):
+            filtered[q, m] = (filtered[q, m] - filtered[q + 1, m] * sixth) * p
+
+
+@jit_inline
+def radial_at_knots(knot, scale, step, table, radial):
+    """Radial functions at the knots q * `knot` Å into `radial` (n_knots, n_l * n_radial); see `contract`."""
+    last = table.shape[0] - 1
+    radial[:] = 0.0
+    for q in range(1, radial.shape[0]):
+        x = q * knot / scale / step
+        k = int(x)
+        if k >= last:
+            break
+        t = x - k
+        s = 1.0 - t
+        a0, a1 = np.float32((1.0 + 2.0 * t) * s * s), np.float32(t * s * s)
+        b0, b1 = np.float32(t * t * (3.0 - 2.0 * t)), np.float32(-t * t * s)
+        for n in range(radial.shape[1]):
+            radial[q, n] = (
+                a0 * table[k, 0, n] + a1 * table[k, 1, n] + b0 * table[k + 1, 0, n] + b1 * table[k + 1, 1, n]
+            )
+
+
+@jit_inline
+def pick_degrees(product, l_max, l_step, n_radial, coefficients):
+    """Of products (n_lm, n_l * n_radial) of harmonics with radial functions of all degrees those of their own."""
+    lm = 0
+    for l in range(0, l_max + 1, l_step):
+        first = l // l_step * n_radial
+        for _ in range(2 * l + 1):
+            for n in range(n_radial):
+                coefficients[lm, n] = product[lm, first + n]
+            lm += 1
+
+
 @jit
 def contract(
     sums, knot, scales, chosen, table, step, l_max, l_step, n_max, n_radials, radial_of, weights, out,
@@ -334,53 +396,15 @@ def contract(
     radial = np.empty((n_knots, n_all), dtype=np.float32)
     pivot = np.empty(n_knots, dtype=np.float32)
     coefficients = np.empty((n_lm, n_radial), dtype=np.float32)
-    last = table.shape[0] - 1
-    sixth = np.float32(1.0 / 6.0)
-    # A function with values f at the knots is the spline with coefficients S^-1 f, S = tridiag(1, 4, 1) / 6.
-    pivot[0] = 1.5
-    for q in range(1, n_knots):
-        pivot[q] = 1.0 / (4.0 / 6.0 - pivot[q - 1] / 36.0)
+    pivots(pivot)
     for box in range(sums.shape[0]):
         if not chosen[box]:
             continue
-        for m in range(n_lm):
-            filtered[0, m] = sums[box, m]
-        for q in range(1, n_knots):
-            ratio = pivot[q - 1] * sixth
-            for m in range(n_lm):
-                filtered[q, m] = sums[box, q * n_lm + m] - ratio * filtered[q - 1, m]
-        for m in range(n_lm):
-            filtered[n_knots - 1, m] *= pivot[n_knots - 1]
-        for q in range(n_knots - 2, -1, -1):
-            p = pivot[q]
-            for m in range(n_lm):
-                filtered[q, m] = (filtered[q, m] - filtered[q + 1, m] * sixth) * p
-        radial[:] = 0.0
-        for q in range(1, n_knots):
-            x = q * knot / scales[box] / step
-            k = int(x)
-            if k >= last:
-                break
-            t = x - k
-            s = 1.0 - t
-            a0, a1 = np.float32((1.0 + 2.0 * t) * s * s), np.float32(t * s * s)
-            b0, b1 = np.float32(t * t * (3.0 - 2.0 * t)), np.float32(-t * t * s)
-            for n in range(n_all):
-                radial[q, n] = (
-                    a0 * table[k, 0, n]
-                    + a1 * table[k, 1, n]
-                    + b0 * table[k + 1, 0, n]
-                    + b1 * table[k + 1, 1, n]
-                )
+        unspline(sums[box], pivot, filtered)
+        radial_at_knots(knot, scales[box], step, table, radial)
         # One product for all (lm, l', n), of which those with l' = l are used: faster than the right ones alone.
         product = np.dot(filtered.T, radial)
-        lm = 0
-        for l in range(0, l_max + 1, l_step):
-            first = l // l_step * n_radial
-            for _ in range(2 * l + 1):
-                for n in range(n_radial):
-                    coefficients[lm, n] = product[lm, first + n]
-                lm += 1
+        pick_degrees(product, l_max, l_step, n_radial, coefficients)
         power_spectrum(coefficients, l_max, l_step, n_max, n_radials, radial_of, weights[box], out[box])
 
 
@@ -428,3 +452,288 @@ def add_counts(first, last, tile, counts):
         for axis in range(3):
             box[2 * axis], box[2 * axis + 1] = first[i, axis], last[i, axis]
         add_corners(one, 1, flat, 0, tile, 1, box)
+
+
+# --- boxes that are filled in part: each has a set covariance of its own, so pairs are weighed box by box -------
+
+
+@jit
+def sample_support(padded, first, step, n, wrap, voxels):
+    """Read an indicator off at the centres of the voxels of some boxes, linearly; 1 everywhere where all are 0.
+
+    `padded` (m0, m1, m2): nodes with one more at each end. Voxel (i, j, k) of box b, one of `n` (n_boxes, 3), lies at
+    the node coordinates first[b] + (i, j, k) * step[b], which go round along axes with `wrap`. Fills `voxels`
+    (n_boxes, ...), which holds zeros.
+    """
+    node = np.empty((3, max(voxels.shape[1:])), dtype=np.int64)
+    share = np.empty(node.shape)
+    for box in range(voxels.shape[0]):
+        for axis in range(3):
+            nodes = padded.shape[axis] - 2
+            for i in range(n[box, axis]):
+                q = first[box, axis] + i * step[box, axis]
+                if wrap[axis]:
+                    q -= math.floor(q / nodes) * nodes
+                    q = q if q < nodes else 0.0
+                q += 1.0
+                k = math.floor(q)
+                if 0 <= k <= nodes:
+                    node[axis, i], share[axis, i] = k, q - k
+                else:
+                    node[axis, i] = -1
+        total = 0.0
+        for i in range(n[box, 0]):
+            x = node[0, i]
+            for j in range(n[box, 1]):
+                y = node[1, j]
+                if x < 0 or y < 0:
+                    continue
+                w11 = share[0, i] * share[1, j]
+                w10, w01 = share[0, i] - w11, share[1, j] - w11
+                w00 = 1.0 - w11 - w10 - w01
+                for k in range(n[box, 2]):
+                    z = node[2, k]
+                    if z < 0:
+                        continue
+                    t = share[2, k]
+                    low = w00 * padded[x, y, z] + w01 * padded[x, y + 1, z]
+                    low += w10 * padded[x + 1, y, z] + w11 * padded[x + 1, y + 1, z]
+                    high = w00 * padded[x, y, z + 1] + w01 * padded[x, y + 1, z + 1]
+                    high += w10 * padded[x + 1, y, z + 1] + w11 * padded[x + 1, y + 1, z + 1]
+                    value = (1.0 - t) * low + t * high
+                    voxels[box, i, j, k] = value
+                    total += value
+        if total == 0.0:
+            voxels[box, : n[box, 0], : n[box, 1], : n[box, 2]] = 1.0
+
+
+@jit_inline
+def members(points, first, last, index, inside):
+    """Copy the points (n, 3) whose ranges of boxes hold box `index` (3,) into `inside` (n, 3); their number."""
+    found = 0
+    for i in range(points.shape[0]):
+        here = True
+        for k in range(3):
+            here = here and first[i, k] <= index[k] <= last[i, k]
+            inside[found, k] = points[i, k]
+        if here:
+            found += 1
+    return found
+
+
+@jit_inline
+def covariance_weight(gamma, x, y, z, floor):
+    """1 / max(γ / γ(0), floor) at the lag (x, y, z), voxels; `gamma` (n0 + 1, p1, p2) has the lags 0 ... n0 along x,
+    those along y and z go round.
+    """
+    if x < 0.0:
+        x, y, z = -x, -y, -z
+    i, j, k = int(x), math.floor(y), math.floor(z)
+    if i >= gamma.shape[0] - 1 or abs(y) >= gamma.shape[1] // 2 or abs(z) >= gamma.shape[2] // 2:
+        return 1.0 / floor
+    x, y, z = x - i, y - j, z - k
+    if j < 0:
+        j += gamma.shape[1]
+    if k < 0:
+        k += gamma.shape[2]
+    j1 = j + 1 if j + 1 < gamma.shape[1] else 0
+    k1 = k + 1 if k + 1 < gamma.shape[2] else 0
+    low = (1.0 - y) * ((1.0 - z) * gamma[i, j, k] + z * gamma[i, j, k1])
+    low += y * ((1.0 - z) * gamma[i, j1, k] + z * gamma[i, j1, k1])
+    high = (1.0 - y) * ((1.0 - z) * gamma[i + 1, j, k] + z * gamma[i + 1, j, k1])
+    high += y * ((1.0 - z) * gamma[i + 1, j1, k] + z * gamma[i + 1, j1, k1])
+    return 1.0 / max(((1.0 - x) * low + x * high) / gamma[0, 0, 0], floor)
+
+
+@jit
+def add_piece_histograms(
+    a, a_first, a_last, b, b_first, b_last, same, index, gamma, to_lag, floor, chosen, limit, log_start, log_step, sums,
+):  # fmt: skip
+    """Add w / r³ of every pair of a chosen box closer than `limit` to its bins of ln r, `sums` (n_boxes, n_bins).
+
+    Points `a` (n, 3) Å see points `b`; `*_first`, `*_last` (n, 3) are the ranges of boxes that hold them. Box k has the
+    place index[k] (3,), the covariance gamma[k] (see `covariance_weight`) and to_lag[k] (3, 3), from Å to its voxels.
+    """
+    inside_a, inside_b = np.empty((a.shape[0], 3)), np.empty((b.shape[0], 3))
+    n_bins = sums.shape[1]
+    for box in range(sums.shape[0]):
+        if not chosen[box]:
+            continue
+        lag = to_lag[box]
+        n_a = members(a, a_first, a_last, index[box], inside_a)
+        n_b = members(b, b_first, b_last, index[box], inside_b)
+        for i in range(n_a):
+            for j in range(i + 1 if same else 0, n_b):
+                dx, dy, dz = (
+                    inside_b[j, 0] - inside_a[i, 0],
+                    inside_b[j, 1] - inside_a[i, 1],
+                    inside_b[j, 2] - inside_a[i, 2],
+                )
+                r2 = dx * dx + dy * dy + dz * dz
+                if r2 >= limit * limit or r2 == 0.0:
+                    continue
+                at = (0.5 * math.log(r2) - log_start) / log_step
+                k = math.floor(at)
+                if k < 0 or k >= n_bins - 1:
+                    continue
+                t = at - k
+                w = covariance_weight(
+                    gamma[box],
+                    dx * lag[0, 0] + dy * lag[1, 0] + dz * lag[2, 0],
+                    dx * lag[0, 1] + dy * lag[1, 1] + dz * lag[2, 1],
+                    dx * lag[0, 2] + dy * lag[1, 2] + dz * lag[2, 2],
+                    floor,
+                ) / (r2 * math.sqrt(r2))
+                sums[box, k] += w * (1.0 - t)
+                sums[box, k + 1] += w * t
+
+
+@jit
+def add_splines(pairs, found, l_max, l_step, norm, count, turn, vector, spline, power, legendre, y_lm, row):
+    """Add splines times harmonics of the first `found` of `pairs` (n, 5) to `row` (n_knots * n_lm,), float32.
+
+    A pair has a unit vector, its length in knots and its weight. They are taken in the order of length, as many at
+    once as there is room (the last axis of `vector`, `spline`, `power`, `legendre` and `y_lm`).
+    """
+    room = vector.shape[1]
+    n_lm = y_lm.shape[0]
+    count[:] = 0
+    for p in range(found):
+        count[int(pairs[p, 3]) + 1] += 1
+    for k in range(count.shape[0] - 1):
+        count[k + 1] += count[k]
+    for p in range(found):
+        k = int(pairs[p, 3])
+        turn[count[k]] = p
+        count[k] += 1
+    begin = 0
+    for k in range(count.shape[0] - 1):
+        first = max(k - 1, 0)  # of four knots
+        while begin < count[k]:
+            n = min(count[k] - begin, room)
+            for q in range(n):
+                p = turn[begin + q]
+                vector[0, q], vector[1, q], vector[2, q] = pairs[p, 0], pairs[p, 1], pairs[p, 2]
+                t = pairs[p, 3] - (first + 1)
+                s = 1.0 - t
+                w = pairs[p, 4] / 6.0
+                spline[0, q], spline[3, q] = w * s * s * s, w * t * t * t
+                spline[1, q] = w * (4.0 - 6.0 * t * t + 3.0 * t * t * t)
+                spline[2, q] = w * (4.0 - 6.0 * s * s + 3.0 * s * s * s)
+            harmonics_of_many(vector, n, l_max, l_step, norm, power, legendre, y_lm)
+            at = first * n_lm
+            for m in range(n_lm):
+                s0, s1, s2, s3 = 0.0, 0.0, 0.0, 0.0
+                for q in range(n):
+                    y = y_lm[m, q]
+                    s0 += spline[0, q] * y
+                    s1 += spline[1, q] * y
+                    s2 += spline[2, q] * y
+                    s3 += spline[3, q] * y
+                row[at + m] += s0
+                row[at + n_lm + m] += s1
+                row[at + 2 * n_lm + m] += s2
+                row[at + 3 * n_lm + m] += s3
+            begin += n
+
+
+@jit
+def add_piece_sums(
+    a, a_first, a_last, b, b_first, b_last, same, index, gamma, to_lag, floor, scales, reach, knot, l_max, l_step, n_lm,
+    norm, room, sums,
+):  # fmt: skip
+    """Add radial splines times harmonics of every pair of a box closer than `reach` d to its `sums`, float32.
+
+    As `add_piece_histograms`; `scales` (n_boxes,) are the length scales d, Å, 0 where a box is left out, and knots
+    lie at k * `knot` d. `room` pairs are held at once.
+    """
+    inside_a, inside_b = np.empty((a.shape[0], 3)), np.empty((b.shape[0], 3))
+    pairs = np.empty((room, 5))
+    turn = np.empty(room, dtype=np.int64)
+    few = 256
+    count = np.empty(sums.shape[1] // n_lm + 1, dtype=np.int64)
+    vector, spline, power = np.empty((3, few)), np.empty((4, few)), np.empty((2, few))
+    legendre, y_lm = np.empty((l_max + 1, few)), np.empty((n_lm, few))
+    for box in range(sums.shape[0]):
+        if not scales[box] > 0.0:
+            continue
+        lag = to_lag[box]
+        square = (reach * scales[box]) ** 2
+        per_knot = 1.0 / (knot * scales[box])
+        n_a = members(a, a_first, a_last, index[box], inside_a)
+        n_b = members(b, b_first, b_last, index[box], inside_b)
+        found = 0
+        for i in range(n_a):
+            for j in range(i + 1 if same else 0, n_b):
+                dx, dy, dz = (
+                    inside_b[j, 0] - inside_a[i, 0],
+                    inside_b[j, 1] - inside_a[i, 1],
+                    inside_b[j, 2] - inside_a[i, 2],
+                )
+                r2 = dx * dx + dy * dy + dz * dz
+                if r2 >= square or r2 == 0.0:
+                    continue
+                if found == room:
+                    add_splines(
+                        pairs, found, l_max, l_step, norm, count, turn, vector, spline, power, legendre, y_lm, sums[box]
+                    )  # fmt: skip
+                    found = 0
+                r = math.sqrt(r2)
+                pairs[found, 0], pairs[found, 1], pairs[found, 2] = dx / r, dy / r, dz / r
+                pairs[found, 3] = r * per_knot
+                pairs[found, 4] = covariance_weight(
+                    gamma[box],
+                    dx * lag[0, 0] + dy * lag[1, 0] + dz * lag[2, 0],
+                    dx * lag[0, 1] + dy * lag[1, 1] + dz * lag[2, 1],
+                    dx * lag[0, 2] + dy * lag[1, 2] + dz * lag[2, 2],
+                    floor,
+                )
+                found += 1
+        add_splines(
+            pairs, found, l_max, l_step, norm, count, turn, vector, spline, power, legendre, y_lm, sums[box]
+        )  # fmt: skip
+
+
+@jit
+def contract_pieces(
+    sums, knot, rows, scales, gamma, to_lag, to_width, floor, directions, to_directions, back, table, step, l_max,
+    l_step, n_max, n_radials, radial_of, weights, out,
+):  # fmt: skip
+    """As `contract`, for the boxes `rows` (n,) that are filled in part: sums of full boxes are corrected.
+
+    At each knot the harmonics are added up in `directions` (n_directions, 3), corrected there by max(γ of the box,
+    floor) / max(γ of the material in it, floor), and turned into harmonics again. `sums` has harmonics of higher degree
+    than the descriptor: `to_directions` (n_all_lm, n_directions) has their values, `back` (n_directions, n_lm) brings
+    values back. gamma[k] and to_lag[k] are as in `add_piece_histograms`; to_width[k] (3, 3) goes from Å to widths of
+    the box.
+    """
+    n_radial = n_max * n_radials
+    n_lm, n_directions = back.shape[1], back.shape[0]
+    n_knots = sums.shape[1] // to_directions.shape[0]
+    filtered = np.empty((n_knots, to_directions.shape[0]), dtype=np.float32)
+    radial = np.empty((n_knots, table.shape[2]), dtype=np.float32)
+    pivot = np.empty(n_knots, dtype=np.float32)
+    coefficients = np.empty((n_lm, n_radial), dtype=np.float32)
+    pivots(pivot)
+    for k in range(rows.shape[0]):
+        box = rows[k]
+        unspline(sums[box], pivot, filtered)
+        radial_at_knots(knot, scales[box], step, table, radial)
+        density = np.dot(filtered, to_directions)
+        lag, part = to_lag[k], to_width[k]
+        for j in range(n_directions):
+            x, y, z = directions[j, 0], directions[j, 1], directions[j, 2]
+            lx = x * lag[0, 0] + y * lag[1, 0] + z * lag[2, 0]
+            ly = x * lag[0, 1] + y * lag[1, 1] + z * lag[2, 1]
+            lz = x * lag[0, 2] + y * lag[1, 2] + z * lag[2, 2]
+            px = abs(x * part[0, 0] + y * part[1, 0] + z * part[2, 0])
+            py = abs(x * part[0, 1] + y * part[1, 1] + z * part[2, 1])
+            pz = abs(x * part[0, 2] + y * part[1, 2] + z * part[2, 2])
+            for q in range(1, n_knots):
+                r = q * knot
+                whole = max(1.0 - r * px, 0.0) * max(1.0 - r * py, 0.0) * max(1.0 - r * pz, 0.0)
+                ratio = max(whole, floor) * covariance_weight(gamma[k], r * lx, r * ly, r * lz, floor)
+                density[q, j] *= np.float32(ratio)
+        product = np.dot(np.dot(density, back).T, radial)
+        pick_degrees(product, l_max, l_step, n_radial, coefficients)
+        power_spectrum(coefficients, l_max, l_step, n_max, n_radials, radial_of, weights[box], out[box])

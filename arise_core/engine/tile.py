@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -15,16 +15,19 @@ from arise_core.descriptor.radial import harmonics_norm, n_harmonics, parity_ste
 from arise_core.descriptor.soap import SpeciesPair, pair_weights
 from arise_core.engine import loops
 from arise_core.engine.context import Context
+from arise_core.engine.fill import batch_bytes
 from arise_core.engine.grid import BoxGrid
 from arise_core.errors import InputError
 from arise_core.geometry import loops as geometry_loops
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
-from arise_core.geometry.cell import inverse, transformed
+from arise_core.geometry.cell import transformed
 from arise_core.geometry.neighbors import ANY, fewer_bins
 from arise_core.settings import DescriptorSettings
 
 #: Spacing of the radial splines in units of the smallest length scale in a tile.
 KNOT = 0.125
+#: Degrees of harmonics beyond those of the descriptor by which partly filled boxes are corrected; see `pieces`.
+MORE_DEGREES = 2
 #: Boxes of a tile with length scales within this ratio share one radial histogram.
 SCALE_RATIO = 1.5
 #: Ratio of the ends of the search range where all atoms have neighbours at one distance.
@@ -33,6 +36,10 @@ SEARCH_SPAN = SEARCH_RANGE[1] / SEARCH_RANGE[0]
 TILE_BOXES = 4096
 #: A grid with more boxes than this along an axis is cut there, so that threads and progress have several tiles.
 WHOLE = 12
+
+#: Adds the descriptors of one pair of species to those (n, n_channels, channel_size) of n boxes: of which boxes, their
+#: weights (n, n_channels) and what is added to; tells which boxes have one.
+AddPair = Callable[[SpeciesPair, BoolArray, FloatArray, Float32Array], BoolArray]
 
 
 @dataclass(frozen=True)
@@ -73,14 +80,17 @@ def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
         ValueError: not even one fits.
     """
     settings = context.settings
+    l_max = settings.l_max if context.support is None else settings.l_max + MORE_DEGREES
     bytes_per_box = 0.0
     for (alpha, beta), (low, high) in context.survey.ranges.items():
         # The largest length scale is at the upper end of the search range, the finest knots at the lower.
         n_knots = settings.reach / KNOT * min(high / low / SEARCH_SPAN, SCALE_RATIO) + 3
-        n_lm = n_harmonics(settings.l_max, parity_step(alpha, beta))
+        n_lm = n_harmonics(l_max, parity_step(alpha, beta))
         bytes_per_box = max(bytes_per_box, 4 * n_knots * n_lm)
     bytes_per_box += 16 * settings.n_features
     tile = bytes_per_box * max(math.prod(tile.shape) for tile in tiles)
+    if context.support is not None:
+        tile += batch_bytes(context.grid)
     limit = context.grid.settings.memory_limit * 2**30
     if tile > limit:
         raise InputError(
@@ -91,10 +101,19 @@ def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
 
 
 @lru_cache(maxsize=8)
-def _single_table(settings: DescriptorSettings, l_step: int) -> Float32Array:
+def single_table(settings: DescriptorSettings, l_step: int) -> Float32Array:
     """`radial_table` in single precision, its last two axes as one."""
     table = radial_table(settings, l_step)
     return np.ascontiguousarray(table.reshape(*table.shape[:2], -1), dtype=np.float32)
+
+
+def groups(scales: FloatArray) -> Iterator[BoolArray]:
+    """Boxes of similar length scale, group after group, (n_boxes,); `scales` (n_boxes,) is NaN where there is none."""
+    todo = np.isfinite(scales)
+    while todo.any():
+        group = todo & (scales <= SCALE_RATIO * float(scales[todo].min()))
+        yield group
+        todo &= ~group
 
 
 class TileEngine:
@@ -109,12 +128,6 @@ class TileEngine:
         self.positions = transformed(self.u, grid.cell)
         self.n_species_atoms = {int(s): self._count(self.numbers == s) for s in np.unique(self.numbers)}
         self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(np.prod(tile.shape), dtype=np.int64))
-
-    def members(self, k: int) -> tuple[FloatArray, IntArray]:
-        """Coordinates u (m, 3) and atomic numbers (m,) of the atoms and images in box k of the tile."""
-        index = np.unravel_index(k, self.tile.shape)
-        inside = ((self.first <= index) & (self.last >= index)).all(axis=1)
-        return self.u[inside], self.numbers[inside]
 
     def _runs(self) -> tuple[IntArray, FloatArray]:
         """Last box of the run of equal width that each box of the tile belongs to, and the widths, (3, n) each."""
@@ -169,29 +182,41 @@ class TileEngine:
         return u, numbers, np.stack([f for f, _ in ranges], 1), np.stack([la for _, la in ranges], 1)
 
     def features(self, chosen: BoolArray) -> Float32Array:
-        """Descriptors of the chosen boxes, (n_boxes, n_features); NaN where no species pair is left."""
+        """Descriptors of the chosen boxes, taken as full, (n_boxes, n_features); NaN where no species pair is left."""
+        return self.over_pairs(chosen, self._add_pair)
+
+    def over_pairs(
+        self, chosen: BoolArray, add: AddPair, rows: IntArray | slice = slice(None)
+    ) -> Float32Array:
+        """Descriptors of boxes, joined from those of the pairs of species, (n, n_features); NaN where no pair is left.
+
+        Args:
+            chosen: which boxes, (n,).
+            add: adds the descriptors of one pair of species.
+            rows: the n boxes that all this is about, of those of the tile.
+        """
         settings = self.context.settings
         shape = (len(chosen), len(settings.channels))
         total = np.zeros((*shape, settings.channel_size), dtype=np.float32)
         sums = np.zeros(shape, dtype=np.float32)
-        for pair in self._pairs():
-            enough = chosen & self._enough(pair)
+        for pair in self.pairs():
+            enough = chosen & self.enough(pair)[rows]
             if enough.any():
-                weights = self._weights(pair)
-                weights[~self._add_pair(pair, enough, weights, total)] = 0.0
+                weights = self.weights(pair)[rows]
+                weights[~add(pair, enough, weights, total)] = 0.0
                 sums += weights
         shares = np.sqrt([c.share for c in settings.channels], dtype=np.float32)
         total *= ((1.0 / np.where(sums > 0, sums, np.float32(1))) * shares)[:, :, None]
         total[~sums.any(axis=1)] = np.nan
         return total.reshape(len(chosen), -1)
 
-    def _pairs(self) -> list[SpeciesPair]:
+    def pairs(self) -> list[SpeciesPair]:
         """The pairs of species in the tile, and any with any where the settings want that."""
         species = sorted(self.n_species_atoms)
         pairs = [(alpha, beta) for i, alpha in enumerate(species) for beta in species[i:]]
         return [pair for pair in [*pairs, (ANY, ANY)] if pair in self.context.survey.ranges]
 
-    def _enough(self, pair: SpeciesPair) -> BoolArray:
+    def enough(self, pair: SpeciesPair) -> BoolArray:
         """Which boxes have enough atoms of both species, (n_boxes,)."""
         if pair == (ANY, ANY):
             return ~self._alone
@@ -204,7 +229,7 @@ class TileEngine:
         """Which boxes hold atoms of one species only, (n_boxes,)."""
         return np.asarray(sum(n > 0 for n in self.n_species_atoms.values()) == 1)
 
-    def _weights(self, pair: SpeciesPair) -> FloatArray:
+    def weights(self, pair: SpeciesPair) -> FloatArray:
         """Weight of a pair of species in each box and channel, (n_boxes, n_channels)."""
         n_atoms = np.maximum(self.n_atoms, 1)
         alpha, beta = (self.n_species_atoms.get(s, self.n_atoms) / n_atoms for s in pair)
@@ -224,28 +249,38 @@ class TileEngine:
         scales = self.scales(*pair, enough)
         found = np.isfinite(scales)
         step = parity_step(*pair)
-        n_lm = n_harmonics(settings.l_max, step)
-        table = _single_table(settings, step)
-        todo = found.copy()
-        while todo.any():
-            smallest = float(scales[todo].min())
-            group = todo & (scales <= SCALE_RATIO * smallest)
-            limit = settings.reach * float(scales[group].max())
-            knot = KNOT * smallest
-            n_knots = int(np.ceil(limit / knot)) + 3
-            sums = np.zeros((len(enough), n_knots * n_lm), dtype=np.float32)
-            loops.add_sums(
-                *self._pair_arguments(*pair, limit), knot, settings.l_max, step, n_lm,
-                harmonics_norm(settings.l_max), sums,
-            )  # fmt: skip
-            loops.accumulate(sums, self.tile.shape)
+        table = single_table(settings, step)
+        for group in groups(scales):
+            knot, sums = self.sums(pair, scales[group], settings.l_max)
             loops.contract(
                 sums, knot, scales, group, table, settings.reach / (len(table) - 1),
                 settings.l_max, step, settings.n_max, len(settings.radials), np.array(settings.radial_of),
                 weights, total,
             )  # fmt: skip
-            todo &= ~group
         return found
+
+    def sums(self, pair: SpeciesPair, scales: FloatArray, l_max: int) -> tuple[float, Float32Array]:
+        """Sums over the pairs of two species in all boxes of the tile, taken as full.
+
+        Args:
+            pair: the species.
+            scales: of the boxes that are of interest, Å; from the smallest to the largest there are knots for.
+            l_max: highest degree of the harmonics.
+
+        Returns:
+            Distance of the knots, Å, and sums (n_boxes, n_knots * n_lm).
+        """
+        step = parity_step(*pair)
+        n_lm = n_harmonics(l_max, step)
+        limit = self.context.settings.reach * float(scales.max())
+        knot = KNOT * float(scales.min())
+        n_knots = int(np.ceil(limit / knot)) + 3
+        sums = np.zeros((int(np.prod(self.tile.shape)), n_knots * n_lm), dtype=np.float32)
+        loops.add_sums(
+            *self._pair_arguments(*pair, limit), knot, l_max, step, n_lm, harmonics_norm(l_max), sums
+        )
+        loops.accumulate(sums, self.tile.shape)
+        return knot, sums
 
     def scales(self, alpha: int, beta: int, chosen: BoolArray) -> FloatArray:
         """Length scale of a species pair in each chosen box, (n_boxes,), Å; NaN elsewhere and without pairs."""
@@ -273,6 +308,6 @@ class TileEngine:
         geometry_loops.bin_points(points, origin, size, shape, order, start)
         return (
             self.positions[a], self.first[a], self.last[a], points, self.first[b], self.last[b], alpha == beta, limit,
-            origin, size, shape, order, start, inverse(self.context.grid.cell),
+            origin, size, shape, order, start, self.context.grid.to_fraction,
             self.ends, self.widths, self.context.settings.floor, self.tile.shape,
         )  # fmt: skip

@@ -40,7 +40,7 @@ class Support:
     pbc: BoolArray  # (3,), directions along which the grid repeats
 
     @cached_property
-    def _padded(self) -> Float32Array:
+    def padded(self) -> Float32Array:
         """The indicator with one more node at each end: the image of the other end, or 0 at open borders."""
         padded = np.pad(self.inside, 1, mode="wrap")
         for k in np.flatnonzero(~self.pbc):
@@ -54,7 +54,7 @@ class Support:
         """Indicator at points (n, 3) Å, interpolated linearly; 0 outside an open grid, (n,)."""
         q = transformed(points - self.origin, inverse(self.step))
         q = np.where(self.pbc, q % np.array(self.inside.shape), q) + 1
-        return np.asarray(map_coordinates(self._padded, q.T, order=1, mode="constant", cval=0.0))
+        return np.asarray(map_coordinates(self.padded, q.T, order=1, mode="constant", cval=0.0))
 
     @property
     def full(self) -> bool:

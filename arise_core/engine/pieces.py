@@ -1,0 +1,216 @@
+"""Partly filled boxes: their pairs weighed by the set covariance of the material in each box.
+
+Boxes that are filled for the most part come from the sums of full boxes: harmonics of some more degrees tell where the
+pairs of each length point to, roughly, and each direction is corrected by the ratio of the covariances of box and
+material, which is close to 1. The others hold few atoms: their pairs are weighed one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property, lru_cache, partial
+
+import numpy as np
+from scipy import fft
+
+from arise_core.descriptor.lengthscale import LOG_STEP, PairDensity
+from arise_core.descriptor.radial import harmonics_norm, n_harmonics, parity_step
+from arise_core.descriptor.soap import SpeciesPair
+from arise_core.engine import loops
+from arise_core.engine.context import Context
+from arise_core.engine.fill import BOX_VOXEL, COARSE_VOXEL, batch_size, lags, voxel_counts
+from arise_core.engine.tile import KNOT, MORE_DEGREES, TileEngine, groups, single_table
+from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from arise_core.geometry.neighbors import ANY
+
+#: Atoms in a box, at least, whose pairs are told from their harmonics well enough (of two species: geometric mean).
+MANY = 64
+#: Pairs of a box that are held at once.
+ROOM = 8192
+
+
+class Pieces:
+    """The material in some partly filled boxes of a tile.
+
+    Args:
+        engine: of the tile.
+        rows: (n,), the boxes, as numbered in the tile.
+        voxel: edge of the voxels that the material is looked at with, atomic spacings.
+    """
+
+    def __init__(self, engine: TileEngine, rows: IntArray, voxel: float = BOX_VOXEL) -> None:
+        context, grid = engine.context, engine.context.grid
+        self.engine, self.rows = engine, rows
+        boxes = engine.tile.boxes(grid)[rows]
+        widths = context.box_widths(boxes)
+        n = voxel_counts(grid, widths, voxel)
+        lower = np.stack(np.unravel_index(boxes, grid.shape), axis=1) * grid.step + grid.start
+        self.gamma = covariances(voxels(context, np.maximum(lower, grid.low), widths, n))
+        self.to_width = np.ascontiguousarray(grid.to_fraction / widths[:, None, :])
+        self.to_lag = np.ascontiguousarray(grid.to_fraction * (n / widths)[:, None, :])
+
+    @classmethod
+    def batches(cls, engine: TileEngine, rows: IntArray, voxel: float = BOX_VOXEL) -> Iterator[Pieces]:
+        """As many boxes at once as are worked on at once, until nobody wants the rest any more."""
+        boxes = engine.tile.boxes(engine.context.grid)[rows]
+        n = voxel_counts(engine.context.grid, engine.context.box_widths(boxes), voxel)
+        size = batch_size(n.max(axis=0, initial=1))
+        for first in range(0, len(rows), size):
+            if engine.context.stopped.is_set():
+                return
+            yield cls(engine, rows[first : first + size], voxel)
+
+    def features(self) -> Float32Array:
+        """Descriptors, every pair evaluated, (n, n_features); NaN where no species pair is left."""
+        return self.engine.over_pairs(np.ones(len(self.rows), dtype=bool), self.add_pair, self.rows)
+
+    def add_pair(
+        self, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array
+    ) -> BoolArray:
+        """Add the descriptors of one pair of species to `total`; which boxes have one, (n,)."""
+        settings = self.engine.context.settings
+        scales = self.scales(*pair, enough)
+        found = np.isfinite(scales)
+        step = parity_step(*pair)
+        n_lm = n_harmonics(settings.l_max, step)
+        table = single_table(settings, step)
+        n_knots = int(np.ceil(settings.reach / KNOT)) + 3
+        sums = np.zeros((len(self.rows), n_knots * n_lm), dtype=np.float32)
+        loops.add_piece_sums(
+            *self._pair_arguments(*pair), np.where(found, scales, 0.0), settings.reach, KNOT, settings.l_max, step,
+            n_lm, harmonics_norm(settings.l_max), ROOM, sums,
+        )  # fmt: skip
+        loops.contract(
+            sums, KNOT, np.ones(len(sums)), found, table, settings.reach / (len(table) - 1),
+            settings.l_max, step, settings.n_max, len(settings.radials), np.array(settings.radial_of), weights, total,
+        )  # fmt: skip
+        return found
+
+    def scales(self, alpha: int, beta: int, chosen: BoolArray) -> FloatArray:
+        """Length scale of a species pair in each chosen box, (n,), Å; NaN elsewhere and without pairs."""
+        density = PairDensity(*self.engine.context.survey.ranges[alpha, beta])
+        histograms = np.zeros((len(chosen), density.n_bins))
+        loops.add_piece_histograms(
+            *self._pair_arguments(alpha, beta), chosen, density.limit, density.log_start, LOG_STEP, histograms
+        )
+        scales = np.full(len(chosen), np.nan)
+        scales[chosen] = density.scales(histograms[chosen])
+        return scales
+
+    @cached_property
+    def _index(self) -> IntArray:
+        """Places of the boxes in the tile, (n, 3)."""
+        return np.stack(np.unravel_index(self.rows, self.engine.tile.shape), axis=1)
+
+    @cached_property
+    def _near(self) -> BoolArray:
+        """Which atoms of the tile lie in the part of it that the boxes span, (n_atoms,)."""
+        first, last = self._index.min(axis=0), self._index.max(axis=0)
+        return np.asarray(((self.engine.first <= last) & (self.engine.last >= first)).all(axis=1))
+
+    def _pair_arguments(self, alpha: int, beta: int) -> tuple[object, ...]:
+        """What the loops over pairs of atoms of two species need of atoms and boxes."""
+        engine = self.engine
+        a, b = (np.flatnonzero(self._near & ((engine.numbers == s) | (s == ANY))) for s in (alpha, beta))
+        return (
+            engine.positions[a], engine.first[a], engine.last[a], engine.positions[b], engine.first[b], engine.last[b],
+            alpha == beta, self._index, self.gamma, self.to_lag, engine.context.settings.floor,
+        )  # fmt: skip
+
+
+def corrected_features(engine: TileEngine, chosen: BoolArray) -> Float32Array:
+    """Descriptors of the chosen boxes (n_boxes,) of a tile from the sums of full boxes, (n_boxes, n_features)."""
+    return engine.over_pairs(chosen, partial(_add_corrected, engine))
+
+
+def _add_corrected(
+    engine: TileEngine, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array
+) -> BoolArray:
+    """Add the descriptors of one pair of species to `total`; which boxes have one, (n_boxes,)."""
+    settings = engine.context.settings
+    alpha, beta = (engine.n_species_atoms.get(s, engine.n_atoms) for s in pair)
+    many = enough & (alpha * beta >= MANY**2)
+    scales = engine.scales(*pair, many) if many.any() else np.full(len(many), np.nan)
+    found = np.isfinite(scales)
+    step = parity_step(*pair)
+    table = single_table(settings, step)
+    for group in groups(scales):
+        knot, sums = engine.sums(pair, scales[group], settings.l_max + MORE_DEGREES)
+        for pieces in Pieces.batches(engine, np.flatnonzero(group), COARSE_VOXEL):
+            loops.contract_pieces(
+                sums, knot, pieces.rows, scales, pieces.gamma, pieces.to_lag, pieces.to_width, settings.floor,
+                *sphere(settings.l_max, step), table, settings.reach / (len(table) - 1), settings.l_max, step,
+                settings.n_max, len(settings.radials), np.array(settings.radial_of), weights, total,
+            )  # fmt: skip
+    for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~many)):
+        rows = pieces.rows
+        part = np.zeros((len(rows), *total.shape[1:]), dtype=np.float32)
+        found[rows] = pieces.add_pair(pair, enough[rows], weights[rows], part)
+        total[rows] += part
+    return found
+
+
+@lru_cache(maxsize=8)
+def sphere(l_max: int, l_step: int) -> tuple[FloatArray, Float32Array, Float32Array]:
+    """Directions in which boxes are corrected, half of them where odd l vanish.
+
+    Returns:
+        The directions, (n, 3), harmonics there up to `MORE_DEGREES` more degrees, (n_all_lm, n), and what brings values
+        there back to harmonics up to `l_max`, (n, n_lm).
+    """
+    z, weight = np.polynomial.legendre.leggauss(l_max + 6)
+    if l_step == 2:
+        z, weight = z[z > 0], 2.0 * weight[z > 0]
+    n_angles = 2 * (l_max + 4)
+    angle = 2.0 * np.pi * np.arange(n_angles) / n_angles
+    across = np.sqrt(1.0 - z**2)[:, None]
+    vectors = np.stack(
+        [(across * np.cos(angle)).ravel(), (across * np.sin(angle)).ravel(), np.repeat(z, n_angles)]
+    )
+    harmonics = []
+    for top in (l_max + MORE_DEGREES, l_max):
+        y_lm = np.empty((n_harmonics(top, l_step), vectors.shape[1]))
+        room = np.empty((2, vectors.shape[1])), np.empty((top + 1, vectors.shape[1]))
+        loops.harmonics_of_many(vectors, vectors.shape[1], top, l_step, harmonics_norm(top), *room, y_lm)
+        harmonics.append(y_lm)
+    back = harmonics[1] * np.repeat(weight * 2.0 * np.pi / n_angles, n_angles)
+    return (
+        np.ascontiguousarray(vectors.T),
+        harmonics[0].astype(np.float32),
+        np.ascontiguousarray(back.T, dtype=np.float32),
+    )
+
+
+def voxels(context: Context, lower: FloatArray, widths: FloatArray, n: IntArray) -> Float32Array:
+    """The material inside some boxes, on voxels that fill each box, (n_boxes, ...); 0 beyond its own number of voxels.
+
+    A box in which none is found counts as full.
+
+    Args:
+        context: of a structure that is not full.
+        lower: (n_boxes, 3), lower faces, fractions.
+        widths: (n_boxes, 3).
+        n: (n_boxes, 3), voxels of each box.
+    """
+    assert context.support is not None  # else all boxes are full
+    origin, node = context.nodes
+    step = widths / n / node
+    first = (lower - origin) / node + 0.5 * step
+    found = np.zeros((len(n), *n.max(axis=0)), dtype=np.float32)
+    loops.sample_support(context.support.padded, first, step, n, context.support.pbc, found)
+    return found
+
+
+def covariances(inside: Float32Array) -> Float32Array:
+    """|W ∩ (W + r)| of indicators (n_boxes, n0, n1, n2) at all lags r, (n_boxes, n0 + 1, p1, p2), voxels.
+
+    Lags along the first axis are 0 ... n0, the others are those of -r; along the other axes they go round.
+    """
+    n = np.array(inside.shape[1:])
+    p0, p1, p2 = lags(n)
+    spectrum = fft.rfft(inside, p2, axis=3)
+    spectrum = fft.fft(spectrum, p1, axis=2, overwrite_x=True)
+    spectrum = fft.fft(spectrum, p0, axis=1, overwrite_x=True)
+    power = spectrum.real**2 + spectrum.imag**2
+    half = fft.ifft(power, axis=1)[:, : n[0] + 1]
+    return np.ascontiguousarray(fft.irfft(fft.ifft(half, axis=2), p2, axis=3))

@@ -1,0 +1,258 @@
+"""Partly filled boxes: voxels and covariances of a few at once, pairs one by one, sums of full boxes corrected."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import arise_core as arise
+from arise_core.descriptor.covariance import Covariance
+from arise_core.descriptor.soap import _piece_vectors, pair_scale
+from arise_core.engine import boxes as box_module
+from arise_core.engine import pieces as piece_module
+from arise_core.engine.boxes import describe_box, describe_boxes, iterate_boxes
+from arise_core.engine.context import Context
+from arise_core.engine.fill import FULL, MOST, batch_bytes, material_inside
+from arise_core.engine.grid import box_grid
+from arise_core.engine.pieces import MANY, Pieces, corrected_features, covariances, sphere
+from arise_core.engine.tile import MORE_DEGREES, Tile, TileEngine, make_tiles, tiles_in_memory
+from arise_core.geometry import builders
+from arise_core.geometry.support import Support
+from arise_core.runtime import threads
+from arise_core.settings import DescriptorSettings, MapSettings
+from tests.conftest import conventional, shaken
+from tests.doors.systems import ball, bulk
+
+SETTINGS = DescriptorSettings.weighted()
+
+
+def crystal(name):
+    return arise.build(arise.prototype(name))
+
+
+def foam():
+    """Thermal bcc in a skewed cell with three voids."""
+    s = shaken(builders.repeat(crystal("bcc"), (13, 12, 12)), 0.08)
+    centres = np.array([[0.2, 0.3, 0.4], [0.7, 0.6, 0.1], [0.5, 0.9, 0.8]])
+    u = s.positions @ np.linalg.inv(s.cell)
+    moves = u[:, None] - centres
+    distance = np.linalg.norm((moves - np.round(moves)) @ s.cell, axis=2)
+    keep = (distance > 7.5).all(axis=1)
+    return arise.Structure(s.positions[keep], s.numbers[keep], s.cell, True)
+
+
+def grains():
+    """Two grains of compounds in an open slab, oblique faces."""
+    names = ("rock salt", "CsCl")
+    rng = np.random.default_rng(4)
+    found = builders.polycrystal([crystal(n) for n in names], (30.0, 28.0, 15.0), rng=rng)
+    return shaken(found, 0.05)
+
+
+def cube():
+    """An open cube of thermal fcc: its faces are flat, but not quite."""
+    s = shaken(builders.repeat(conventional(crystal("fcc")), (7, 7, 7)), 0.1)
+    return arise.Structure(s.positions, s.numbers)
+
+
+SYSTEMS = {  # structure, box size, stride, padding
+    "foam": (foam, 12.0, 4.0, "half"),
+    "grains": (grains, 13.0, 4.0, "half"),
+    "cube": (cube, 13.0, 4.0, "half"),
+    "ball": (lambda: ball("fcc", 14.0), 11.0, 3.0, "full"),
+}
+
+
+def laid(name):
+    build, box_size, stride, padding = SYSTEMS[name]
+    return box_grid(build(), MapSettings(box_size=box_size, stride=stride, padding=padding))
+
+
+def partly_filled(context, tile):
+    """Engine of a tile, and which of its boxes are filled in part."""
+    engine = TileEngine(context, tile)
+    boxes = tile.boxes(context.grid)
+    return engine, boxes, (engine.n_atoms >= context.grid.settings.min_atoms) & ~context.is_full(boxes)
+
+
+def cosines(a, b):
+    return (a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+
+
+@pytest.mark.parametrize("shared", [0.0, np.inf])
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_partly_filled_boxes_are_exact(name, shared, monkeypatch):
+    """Both ways, against every pair of every box by itself, 60 of them."""
+    monkeypatch.setattr(box_module, "SHARED", shared)
+    grid = laid(name)
+    context = Context.of(grid, SETTINGS)
+    found = describe_boxes(grid, SETTINGS)
+    partly = (found.n_atoms >= grid.settings.min_atoms) & ~context.is_full(np.arange(len(grid)))
+    picked = np.random.default_rng(0).permutation(np.flatnonzero(partly))[:60]
+    assert len(picked) > 20
+    direct = np.array([describe_box(context, int(k))[0] for k in picked])
+    own = found.features[picked].astype(np.float64)
+    assert cosines(direct, own).min() > 0.9999
+    assert np.abs(np.linalg.norm(own, axis=1) / np.linalg.norm(direct, axis=1) - 1).max() < 1e-3
+
+
+@pytest.mark.parametrize("name", ["foam", "cube", "grains"])
+def test_corrected_sums_are_those_of_pairs_one_by_one(name):
+    grid = laid(name)
+    context = Context.of(grid, SETTINGS)
+    compared = 0
+    for tile in make_tiles(grid):
+        engine, boxes, chosen = partly_filled(context, tile)
+        chosen &= context.is_mostly_full(boxes)
+        rows = np.flatnonzero(chosen)[:40]
+        if len(rows) == 0:
+            continue
+        one_by_one = np.concatenate([p.features() for p in Pieces.batches(engine, rows)])
+        corrected = corrected_features(engine, chosen)[rows]
+        assert cosines(corrected.astype(float), one_by_one.astype(float)).min() > 0.9999
+        compared += len(rows)
+    assert compared > 20
+
+
+def test_both_ways_are_taken(monkeypatch):
+    """Mostly filled boxes all at once where there are enough of them, the others a few at once."""
+    grid = laid("foam")
+    ways = {"corrected": 0, "pieces": 0}
+
+    def corrected(engine, chosen):
+        ways["corrected"] += int(chosen.sum())
+        return corrected_features(engine, chosen)
+
+    class Counted(Pieces):
+        def features(self):
+            ways["pieces"] += len(self.rows)
+            return super().features()
+
+    monkeypatch.setattr(box_module, "corrected_features", corrected)
+    monkeypatch.setattr(box_module, "Pieces", Counted)
+    monkeypatch.setattr(box_module, "SHARED", 0.0)
+    share = Context.of(grid, SETTINGS).filled.ravel()
+    n_atoms = describe_boxes(grid, SETTINGS).n_atoms
+    partly = (share < FULL) & (n_atoms >= grid.settings.min_atoms)
+    most = int((partly & (share >= MOST) & (n_atoms >= MANY)).sum())
+    assert ways == {"corrected": most, "pieces": int(partly.sum()) - most}
+    assert min(ways.values()) > 0
+    monkeypatch.setattr(box_module, "SHARED", np.inf)
+    describe_boxes(grid, SETTINGS)
+    assert ways == {"corrected": most, "pieces": 2 * int(partly.sum()) - most}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_voxels_and_covariances_are_those_of_one_box(name):
+    """Also of boxes of different widths in one batch: weights of random displacements of its atoms."""
+    grid = laid(name)
+    context = Context.of(grid, SETTINGS)
+    tile = next(iter(make_tiles(grid)))
+    engine, boxes, chosen = partly_filled(context, tile)
+    rows = np.random.default_rng(1).permutation(np.flatnonzero(chosen))[:12]
+    for pieces in Pieces.batches(engine, rows):
+        for k, row in enumerate(pieces.rows):
+            box = int(boxes[row])
+            inside = material_inside(grid, context.support, box, context.width(box))
+            window = Covariance(inside, SETTINGS.floor, np.inf)
+            u = grid.members(box)[0] @ grid.cell
+            vectors = (u[:, None] - u[None, :]).reshape(-1, 3)
+            lag = vectors @ pieces.to_lag[k]
+            gamma = pieces.gamma[k] / pieces.gamma[k][0, 0, 0]
+            weights = [piece_module.loops.covariance_weight(gamma, *x, SETTINGS.floor) for x in lag[::7]]
+            assert np.allclose(weights, window.weights(vectors)[::7], rtol=2e-4)
+
+
+def test_a_box_without_material_counts_as_full():
+    """Atoms at the very surface may lie in a box in which no voxel's centre is inside."""
+    grid = laid("ball")
+    context = Context.of(grid, SETTINGS)
+    nothing = Support(
+        np.zeros_like(context.support.inside),
+        context.support.step,
+        context.support.origin,
+        context.support.pbc,
+    )
+    context = Context(
+        grid, SETTINGS, context.survey, nothing, context.filled, context.sorted_by_x, context.widths
+    )
+    engine, _, chosen = partly_filled(context, next(iter(make_tiles(grid))))
+    rows = np.flatnonzero(chosen)[:8]
+    for pieces in Pieces.batches(engine, rows):
+        n = np.round(pieces.to_lag[0] @ np.linalg.inv(pieces.to_width[0])).diagonal().astype(int)
+        gamma = pieces.gamma[0] / pieces.gamma[0][0, 0, 0]
+        expected = (1 - 2 / n[0]) * (1 - 1 / n[1]) * (1 - 3 / n[2])
+        assert gamma[2, 1, -3] == pytest.approx(expected, rel=1e-5)
+
+
+def test_covariances_of_random_voxels():
+    inside = np.random.default_rng(0).random((3, 5, 4, 6)).astype(np.float32)
+    found = covariances(inside)
+    for x, y, z in ((0, 0, 0), (2, -1, 3), (4, 3, -5), (5, 0, 0), (1, -3, 0)):
+        moved = np.zeros((3, 15, 12, 18), dtype=np.float32)
+        moved[:, 5 - x : 10 - x, 4 - y : 8 - y, 6 - z : 12 - z] = inside
+        expected = (moved[:, 5:10, 4:8, 6:12] * inside).sum(axis=(1, 2, 3))
+        assert np.allclose(found[:, x, y, z], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("l_step", [1, 2])
+def test_the_sphere_brings_harmonics_back(l_step):
+    directions, to_directions, back = sphere(6, l_step)
+    assert np.allclose(np.linalg.norm(directions, axis=1), 1.0)
+    assert np.allclose(to_directions @ back, np.eye(len(to_directions), back.shape[1]), atol=1e-5)
+    assert len(to_directions) == sum(2 * k + 1 for k in range(0, 6 + MORE_DEGREES + 1, l_step))
+
+
+def test_threads_and_memory_change_nothing():
+    """Bit for bit, with boxes of all kinds."""
+    results = []
+    for count, memory in ((1, 4.0), (2, 4.0), (3, 0.2)):
+        threads.set_count(count)
+        try:
+            grid = box_grid(foam(), MapSettings(box_size=10.0, stride=2.2, memory_limit=memory))
+            results.append(describe_boxes(grid, SETTINGS))
+        finally:
+            threads.set_count(None)
+    assert len(list(make_tiles(grid))) > 1
+    for other in results[1:]:
+        assert np.array_equal(results[0].features, other.features, equal_nan=True)
+
+
+def test_length_scales_of_pieces():
+    grid = laid("ball")
+    context = Context.of(grid, SETTINGS)
+    tile = next(iter(make_tiles(grid)))
+    engine, boxes, chosen = partly_filled(context, tile)
+    ((pair, limits),) = context.survey.ranges.items()
+    for pieces in Pieces.batches(engine, np.flatnonzero(chosen)[:24]):
+        found = pieces.scales(*pair, np.ones(len(pieces.rows), dtype=bool))
+        for k, row in enumerate(pieces.rows):
+            box = int(boxes[row])
+            x = np.ascontiguousarray(grid.members(box)[0] @ grid.cell)
+            vectors = partial(_piece_vectors, x, x, True)
+            expected = pair_scale(vectors, context.window(box), *limits)
+            assert found[k] == pytest.approx(expected, rel=1e-4, nan_ok=True)
+
+
+def test_pieces_that_nobody_wants_are_not_described():
+    grid = laid("ball")
+    context = Context.of(grid, SETTINGS)
+    engine, _, chosen = partly_filled(context, next(iter(make_tiles(grid))))
+    batches = Pieces.batches(engine, np.flatnonzero(chosen))
+    next(batches)
+    context.stopped.set()
+    assert list(batches) == []
+
+
+def test_memory_of_pieces_is_counted():
+    solid, porous = bulk("fcc", 9), foam()
+    for structure, extra in ((solid, False), (porous, True)):
+        grid = box_grid(structure, MapSettings(box_size=10.0, stride=3.0, memory_limit=1.0))
+        context = Context.of(grid, SETTINGS)
+        assert (context.support is not None) == extra
+    tiles = [Tile((0, 0, 0), (1, 1, 1))]
+    limit = batch_bytes(grid) / 2**30
+    tight = box_grid(porous, MapSettings(box_size=10.0, stride=3.0, memory_limit=limit))
+    with pytest.raises(ValueError, match="`memory_limit` .* is too small"):
+        tiles_in_memory(Context.of(tight, SETTINGS), tiles)
+    assert sum(len(part.boxes) for part in iterate_boxes(grid, SETTINGS)) == len(grid)
