@@ -1,0 +1,248 @@
+"""The crystal of a noisy region: its primitive cell, its symmetry, and how well it fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from arise_core.crystals.standard import MAX_ATOMS, standard_form
+from arise_core.crystals.symmetry import Symmetrised, symmetrised
+from arise_core.errors import InputError
+from arise_core.explore.averages import NEAR, Average, averaged, supercell
+from arise_core.explore.pieces import MOST, Piece, cut_piece
+from arise_core.explore.translations import basis, refined, translations
+from arise_core.geometry.arrays import IntArray
+from arise_core.geometry.material import Material
+from arise_core.geometry.structure import Structure
+from arise_core.progress import Job, Progress, Step, run, silent
+
+#: Atoms of a region that a cell can be found in, and cells that it must be averaged over.
+ATOMS = 40
+CELLS = 4
+#: Least share of the atoms that fit, and how far the number of atoms in a cell may be from what the density says.
+FITTING = 0.7
+CROWDING = (0.7, 1.35)
+#: Tolerances that symmetry is looked for with, as multiples of the standard error of a site, and at most as a share of
+#: the distance of nearest neighbours.
+TOLERANCES = tuple(np.geomspace(0.5, 24, 18))
+WIDEST = 0.35
+#: A symmetry holds if the sites move by no more than this many of their standard errors, root mean square, and the cell
+#: by no more than this share (boxes of simulations are strained a little).
+ERRORS = 1.6
+STRAIN = 0.006
+#: Sites that symmetry makes one are different where their means are apart by so many of their standard errors, and by
+#: this share of the distance of nearest neighbours.
+APART = 1.6
+APART_LEAST = 0.02
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Site:
+    """Equivalent atoms of a crystal.
+
+    Args:
+        number: atomic number.
+        wyckoff: multiplicity in the conventional cell and letter, such as "8a".
+        symmetry: point group of the site.
+        count: atoms in the primitive cell.
+        purity: share of the atoms there that are of this element.
+    """
+
+    number: int
+    wyckoff: str
+    symmetry: str
+    count: int
+    purity: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RebuiltCell:
+    """The crystal that a region is made of.
+
+    Args:
+        structure: reduced primitive cell with exact symmetry.
+        group: number of its space group.
+        symbol: international symbol, such as "Fd-3m".
+        sites: equivalent atoms.
+        residual: root of the mean square distance of the atoms from their sites, Å.
+        share: of the atoms of the region that fit, near a site and of its element.
+        error: standard error of a mean site before it was made symmetric, root mean square along an axis, Å.
+        shift: root of the mean square distance that the sites were moved by symmetry, Å.
+        atoms: how many were averaged.
+        spacing: distance of nearest neighbours in the region, Å.
+        elements: False if the cell was found only without asking for elements (a solid solution).
+    """
+
+    structure: Structure
+    group: int
+    symbol: str
+    sites: tuple[Site, ...]
+    residual: float
+    share: float
+    error: float
+    shift: float
+    atoms: int
+    spacing: float
+    elements: bool
+
+    def __repr__(self) -> str:
+        return (
+            f"RebuiltCell({len(self.structure)} atoms, {self.symbol} ({self.group}), {100 * self.share:.0f} % of "
+            f"{self.atoms} atoms fit, {self.residual:.2f} Å off their sites)"
+        )
+
+
+@dataclass(frozen=True)
+class NoCell:
+    """Why no crystal was found. False where a truth is asked for."""
+
+    reason: str
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def rebuild_cell(
+    structure: Structure | Material,
+    atoms: IntArray | None = None,
+    *,
+    most: int = MOST,
+    progress: Progress = silent,
+) -> RebuiltCell | NoCell:
+    """The primitive cell of the crystal that a region is made of, averaged over its noise.
+
+    Vectors that take atoms to atoms of the same element span the lattice; atoms folded into its cell are averaged;
+    the cell is doubled if that splits sites by more than chance; spglib finds the symmetry within what chance allows.
+
+    Args:
+        structure: of the whole.
+        atoms: indices of the atoms of the region; None: all.
+        most: atoms that are looked at, the nearest to the middle of the region.
+        progress: called with each step.
+
+    Raises:
+        ValueError: `atoms` is no list of indices of atoms.
+    """
+    return run(rebuild_steps(structure, atoms, most=most), progress)
+
+
+def rebuild_steps(
+    structure: Structure | Material, atoms: IntArray | None = None, *, most: int = MOST
+) -> Job[RebuiltCell | NoCell]:
+    """`rebuild_cell` as a job."""
+    if most < ATOMS:
+        raise InputError(f"`most` must be at least {ATOMS}, got {most}")
+    piece = cut_piece(Material.of(structure), atoms, most)
+    if len(piece) < ATOMS:
+        return NoCell(f"the region has {len(piece)} atoms; a cell needs {ATOMS}")
+    reasons: list[str] = []
+    for k, elements in enumerate((True, False)):
+        if not elements and len(piece.trees) == 1:
+            break
+        yield Step(0.5 * k, "looking for periods")
+        average = _average(piece, elements)
+        yield Step(0.5 * k + 0.3, "looking for symmetry")
+        found = _finished(average, elements) if isinstance(average, Average) else average
+        if isinstance(found, RebuiltCell):
+            yield Step(1.0, "cell found")
+            return found
+        reasons.append(found.reason)
+    return NoCell(reasons[0])
+
+
+def _average(piece: Piece, elements: bool) -> Average | NoCell:
+    """The mean cell, or why there is none."""
+    found = translations(piece, elements=elements)
+    if len(found) == 0:
+        return NoCell("no vector takes the atoms to others: the region does not repeat")
+    cell = basis(found)
+    if cell is None:
+        return NoCell(
+            f"the {len(found)} vectors that take atoms to others do not span space: a layer, or too few atoms"
+        )
+    average = averaged(piece, refined(cell, found, NEAR * piece.spacing))
+    if average is None:
+        return NoCell("no site of the cell is occupied in most cells")
+    cells = len(piece) / len(average)
+    if cells < CELLS:
+        return NoCell(f"the region holds only {cells:.1f} cells of {len(average)} atoms; {CELLS} are needed")
+    fitting = (average.fits if elements else average.site >= 0).mean()
+    if fitting < FITTING:
+        return NoCell(f"only {100 * fitting:.0f} % of the atoms fit the cell that was found")
+    if not CROWDING[0] < average.crowding < CROWDING[1]:
+        return NoCell(
+            f"the cell that was found has {len(average)} atoms, the density says {len(average) / average.crowding:.1f}"
+        )
+    return _doubled(average)
+
+
+def _doubled(average: Average) -> Average:
+    """The cell doubled along all vectors if copies of its sites are apart by more than chance; else as it is."""
+    n_sites, counts = len(average), (2, 2, 2)
+    if len(average.piece) * average.piece.independent < 8 * n_sites * CELLS or 8 * n_sites > MAX_ATOMS:
+        return average
+    double = supercell(average, counts)
+    start = average.sites[np.arange(len(double)) % n_sites]
+    shifts = np.stack(np.meshgrid(*(np.arange(2),) * 3, indexing="ij"), axis=-1).reshape(-1, 3) @ average.cell
+    apart = double.sites - start - np.repeat(shifts, n_sites, axis=0)
+    chance = np.sqrt(3 * (double.errors**2).mean())
+    off = float(np.sqrt((apart**2).sum(axis=1).mean()))
+    return double if off > APART * chance and off > APART_LEAST * average.piece.spacing else average
+
+
+def _finished(average: Average, elements: bool) -> RebuiltCell | NoCell:
+    """The mean cell with its symmetry, in its standard form."""
+    found = _symmetric(average)
+    if found is None:
+        return NoCell("spglib finds no symmetry, not even the period")
+    cell = standard_form(found.structure)
+    return RebuiltCell(
+        structure=cell,
+        group=found.group,
+        symbol=found.symbol,
+        sites=_sites_of(average, found, len(cell)),
+        residual=average.residual,
+        share=average.share,
+        error=float(np.sqrt((average.errors**2).mean())),
+        shift=found.shift,
+        atoms=len(average.piece),
+        spacing=average.piece.spacing,
+        elements=elements,
+    )
+
+
+def _symmetric(average: Average) -> Symmetrised | None:
+    """The highest symmetry that the errors of the sites allow."""
+    error = float(np.sqrt((average.errors**2).mean()))
+    allowed = ERRORS * np.sqrt(3) * error
+    best: Symmetrised | None = None
+    for factor in TOLERANCES:
+        tolerance = factor * max(error, 1e-4)
+        if best is not None and tolerance > WIDEST * average.piece.spacing:
+            break
+        found = symmetrised(average.structure, tolerance)
+        if found is None or found.shift > allowed + 1e-4 or found.strain > STRAIN:
+            continue
+        if best is None or found.operations > best.operations:
+            best = found
+    return best
+
+
+def _sites_of(average: Average, found: Symmetrised, n_atoms: int) -> tuple[Site, ...]:
+    """The orbits; `n_atoms` is the number of atoms of the primitive cell."""
+    sites = []
+    for orbit in np.unique(found.orbits):
+        own = np.flatnonzero(found.orbits == orbit)
+        there = np.isin(average.site, own)
+        number = int(found.structure.numbers[orbit])
+        sites.append(
+            Site(
+                number=number,
+                wyckoff=f"{len(own) * found.conventional // len(average)}{found.wyckoff[orbit]}",
+                symmetry=found.site_symmetry[orbit].replace(".", ""),
+                count=len(own) * n_atoms // len(average),
+                purity=float((average.piece.numbers[there] == number).mean()),
+            )
+        )
+    return tuple(sorted(sites, key=lambda s: (s.count, s.number)))
