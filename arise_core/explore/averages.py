@@ -33,7 +33,8 @@ class Average:
         site: (n_atoms,), site of each atom of the piece, -1 for those that are near none.
         steps: (n_atoms, 3), the cell that each atom is in.
         offsets: (n_atoms, 3), Å, from its site; NaN without one.
-        fits: (n_atoms,), atoms near a site and of its element.
+        fits: (n_atoms,), atoms near a site, and of its element unless elements are not asked for.
+        elements: whether they are.
         piece: that was averaged.
     """
 
@@ -44,6 +45,7 @@ class Average:
     steps: IntArray
     offsets: FloatArray
     fits: BoolArray
+    elements: bool
     piece: Piece
 
     def __len__(self) -> int:
@@ -53,11 +55,6 @@ class Average:
     def structure(self) -> Structure:
         """The cell as a periodic structure."""
         return Structure(self.sites, self.numbers, self.cell, True)
-
-    @property
-    def share(self) -> float:
-        """Of the atoms that fit."""
-        return float(self.fits.mean())
 
     @cached_property
     def residual(self) -> float:
@@ -76,12 +73,13 @@ class Average:
         return len(self) / (abs(volume(self.cell)) * self.piece.density)
 
 
-def averaged(piece: Piece, cell: FloatArray) -> Average | None:
+def averaged(piece: Piece, cell: FloatArray, *, elements: bool = True) -> Average | None:
     """The mean cell of a piece, cell and sites fitted to the atoms together; None if no site is occupied.
 
     Args:
         piece: of a crystal.
         cell: (3, 3), Å, of its lattice, good for a few cells around the middle.
+        elements: atoms fit only if they are of the element that their site has.
     """
     radii = np.linalg.norm(piece.positions, axis=1)
     first = min(piece.radius, 1.5 * float(np.linalg.norm(cell, axis=1).max()) + 2 * piece.spacing)
@@ -93,7 +91,7 @@ def averaged(piece: Piece, cell: FloatArray) -> Average | None:
         near = radii <= reach
         for _ in range(ROUNDS):
             cell, sites = _fitted(piece.positions[near], cell, sites, tolerance)
-    return _read(piece, cell, sites, tolerance)
+    return _read(piece, cell, sites, tolerance, elements)
 
 
 def supercell(average: Average, counts: tuple[int, int, int]) -> Average:
@@ -113,7 +111,7 @@ def supercell(average: Average, counts: tuple[int, int, int]) -> Average:
         if own.any():
             sites[k] = places[own].mean(axis=0)
             numbers[k] = _majority(average.piece.numbers[own])
-    return _labelled(average.piece, cell, sites, numbers, site, steps)
+    return _labelled(average.piece, cell, sites, numbers, site, steps, average.elements)
 
 
 def _nearest(
@@ -159,7 +157,9 @@ def _fitted(
     return cell, sites
 
 
-def _read(piece: Piece, cell: FloatArray, sites: FloatArray, tolerance: float) -> Average | None:
+def _read(
+    piece: Piece, cell: FloatArray, sites: FloatArray, tolerance: float, elements: bool
+) -> Average | None:
     """Sites that are occupied, and what each atom of the piece has to do with them."""
     for _ in range(2):
         site, steps, offsets = _nearest(piece.positions, cell, sites)
@@ -172,16 +172,24 @@ def _read(piece: Piece, cell: FloatArray, sites: FloatArray, tolerance: float) -
     if len(sites) == 0 or counts.max() == 0:
         return None
     numbers = np.array([_majority(piece.numbers[site == k]) for k in range(len(sites))])
-    return _labelled(piece, cell, sites, numbers, site, steps)
+    return _labelled(piece, cell, sites, numbers, site, steps, elements)
 
 
 def _labelled(
-    piece: Piece, cell: FloatArray, sites: FloatArray, numbers: IntArray, site: IntArray, steps: IntArray
+    piece: Piece,
+    cell: FloatArray,
+    sites: FloatArray,
+    numbers: IntArray,
+    site: IntArray,
+    steps: IntArray,
+    elements: bool,
 ) -> Average:
     offsets = piece.positions - steps @ cell - sites[site]
     offsets[site < 0] = np.nan
-    fits = (site >= 0) & (numbers[site] == piece.numbers)
-    return Average(cell, sites, numbers, site, steps, offsets, fits, piece)
+    fits = site >= 0
+    if elements:
+        fits &= numbers[site] == piece.numbers
+    return Average(cell, sites, numbers, site, steps, offsets, fits, elements, piece)
 
 
 def _majority(numbers: IntArray) -> int:

@@ -98,6 +98,10 @@ class Piece:
         usual = 4 / 3 * np.pi * reach**3 * self.density
         return (counts >= FULL * usual).reshape(shape), edge, low
 
+    def of(self, chosen: IntArray) -> Piece:
+        """The piece of some of its atoms; indices ascending."""
+        return Piece(self.positions[chosen], self.numbers[chosen], self.index[chosen])
+
     def inside(self, points: FloatArray) -> BoolArray:
         """Whether points (n, 3) Å have atoms all around them, (n,)."""
         voxels, edge, low = self._inside

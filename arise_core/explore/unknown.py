@@ -12,17 +12,22 @@ from arise_core.errors import InputError
 from arise_core.explore.averages import NEAR, Average, averaged, supercell
 from arise_core.explore.pieces import MOST, Piece, cut_piece
 from arise_core.explore.translations import basis, refined, translations
-from arise_core.geometry.arrays import IntArray
+from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.progress import Job, Progress, Step, run, silent
+from arise_core.settings import SYMPREC
 
 #: Atoms of a region that a cell can be found in, and cells that it must be averaged over.
 ATOMS = 40
 CELLS = 4
 #: Least share of the atoms that fit, and how far the number of atoms in a cell may be from what the density says.
-FITTING = 0.7
+FITTING = 0.5
 CROWDING = (0.7, 1.35)
+#: Parts of the piece that are tried, shares of its atoms around its middle: a region may have others at its border.
+PARTS = (1.0, 0.4)
+#: Atoms are left out where fewer of this many neighbours fit than this share.
+NEIGHBOURS, ORDERED = 15, 0.75
 #: Tolerances that symmetry is looked for with, as multiples of the standard error of a site, and at most as a share of
 #: the distance of nearest neighbours.
 TOLERANCES = tuple(np.geomspace(0.5, 24, 18))
@@ -137,13 +142,16 @@ def rebuild_steps(
     if len(piece) < ATOMS:
         return NoCell(f"the region has {len(piece)} atoms; a cell needs {ATOMS}")
     reasons: list[str] = []
-    for k, elements in enumerate((True, False)):
-        if not elements and len(piece.trees) == 1:
-            break
-        yield Step(0.5 * k, "looking for periods")
-        average = _average(piece, elements)
-        yield Step(0.5 * k + 0.3, "looking for symmetry")
-        found = _finished(average, elements) if isinstance(average, Average) else average
+    kinds = (True,) if len(piece.trees) == 1 else (True, False)
+    tries = [(elements, share) for elements in kinds for share in PARTS if share * len(piece) >= ATOMS]
+    for k, (elements, share) in enumerate(tries):
+        yield Step(k / len(tries), "looking for periods")
+        average = _average(piece, share, elements)
+        if isinstance(average, NoCell):
+            reasons.append(average.reason)
+            continue
+        yield Step((k + 0.7) / len(tries), "looking for symmetry")
+        found = _finished(average, piece)
         if isinstance(found, RebuiltCell):
             yield Step(1.0, "cell found")
             return found
@@ -151,47 +159,86 @@ def rebuild_steps(
     return NoCell(reasons[0])
 
 
-def _average(piece: Piece, elements: bool) -> Average | NoCell:
-    """The mean cell, or why there is none."""
+def _average(piece: Piece, share: float, elements: bool) -> Average | NoCell:
+    """The mean cell of a share of the piece around its middle, and of what fits it beyond; or why there is none."""
+    core = piece.of(np.arange(round(share * len(piece))))
+    first = _first_average(core, elements, _lattice(core, elements))
+    if isinstance(first, NoCell):
+        return first
+    if share < 1:
+        first = averaged(piece, first.cell, elements=elements) or first
+    ordered = _ordered(first)
+    if ATOMS <= len(ordered) < len(first.piece):  # without what is no crystal, periods are sharper
+        core = first.piece.of(ordered)
+        again = _first_average(core, elements, _lattice(core, elements))
+        first = again if isinstance(again, Average) else first
+    fitting = first.fits.sum() / len(piece)
+    if fitting < FITTING:
+        return NoCell(f"only {100 * fitting:.0f} % of the atoms fit the cell that was found")
+    return _enlarged(first)
+
+
+def _lattice(piece: Piece, elements: bool) -> FloatArray | NoCell:
     found = translations(piece, elements=elements)
     if len(found) == 0:
         return NoCell("no vector takes the atoms to others: the region does not repeat")
     cell = basis(found)
     if cell is None:
         return NoCell(
-            f"the {len(found)} vectors that take atoms to others do not span space: a layer, or too few atoms"
+            f"the {len(found)} vectors that take atoms to others do not span space: too few atoms, or a layer"
         )
-    average = averaged(piece, refined(cell, found, NEAR * piece.spacing))
+    return refined(cell, found, NEAR * piece.spacing)
+
+
+def _first_average(piece: Piece, elements: bool, cell: FloatArray | NoCell) -> Average | NoCell:
+    """The mean of what repeats with a cell, or why there is none."""
+    average = averaged(piece, cell, elements=elements) if not isinstance(cell, NoCell) else cell
+    if isinstance(average, NoCell):
+        return average
     if average is None:
         return NoCell("no site of the cell is occupied in most cells")
     cells = len(piece) / len(average)
     if cells < CELLS:
         return NoCell(f"the region holds only {cells:.1f} cells of {len(average)} atoms; {CELLS} are needed")
-    fitting = (average.fits if elements else average.site >= 0).mean()
-    if fitting < FITTING:
-        return NoCell(f"only {100 * fitting:.0f} % of the atoms fit the cell that was found")
     if not CROWDING[0] < average.crowding < CROWDING[1]:
         return NoCell(
             f"the cell that was found has {len(average)} atoms, the density says {len(average) / average.crowding:.1f}"
         )
-    return _doubled(average)
+    return average
 
 
-def _doubled(average: Average) -> Average:
-    """The cell doubled along all vectors if copies of its sites are apart by more than chance; else as it is."""
-    n_sites, counts = len(average), (2, 2, 2)
-    if len(average.piece) * average.piece.independent < 8 * n_sites * CELLS or 8 * n_sites > MAX_ATOMS:
-        return average
-    double = supercell(average, counts)
-    start = average.sites[np.arange(len(double)) % n_sites]
-    shifts = np.stack(np.meshgrid(*(np.arange(2),) * 3, indexing="ij"), axis=-1).reshape(-1, 3) @ average.cell
-    apart = double.sites - start - np.repeat(shifts, n_sites, axis=0)
-    chance = np.sqrt(3 * (double.errors**2).mean())
-    off = float(np.sqrt((apart**2).sum(axis=1).mean()))
-    return double if off > APART * chance and off > APART_LEAST * average.piece.spacing else average
+def _ordered(average: Average) -> IntArray:
+    """Atoms among neighbours that fit, ascending."""
+    piece = average.piece
+    _, near = piece.tree.query(piece.positions, k=min(NEIGHBOURS, len(piece)))
+    return np.flatnonzero(average.fits[near].mean(axis=1) >= ORDERED)
 
 
-def _finished(average: Average, elements: bool) -> RebuiltCell | NoCell:
+def _enlarged(average: Average) -> Average:
+    """The cell doubled or tripled along all vectors if copies of its sites are apart by more than chance.
+
+    Distortions that are smaller than the noise show only so, in the means over many cells.
+    """
+    n_sites = len(average)
+    for n in (2, 3):
+        copies = n**3
+        if (
+            len(average.piece) * average.piece.independent < copies * n_sites * CELLS
+            or copies * n_sites > MAX_ATOMS
+        ):
+            break
+        large = supercell(average, (n, n, n))
+        steps = np.stack(np.meshgrid(*(np.arange(n),) * 3, indexing="ij"), axis=-1).reshape(-1, 3)
+        start = (steps @ average.cell)[:, None] + average.sites[None]
+        apart = large.sites - start.reshape(-1, 3)
+        chance = np.sqrt(3 * (large.errors**2).mean())
+        off = float(np.sqrt((apart**2).sum(axis=1).mean()))
+        if off > APART * chance and off > APART_LEAST * average.piece.spacing:
+            return large
+    return average
+
+
+def _finished(average: Average, piece: Piece) -> RebuiltCell | NoCell:
     """The mean cell with its symmetry, in its standard form."""
     found = _symmetric(average)
     if found is None:
@@ -203,26 +250,26 @@ def _finished(average: Average, elements: bool) -> RebuiltCell | NoCell:
         symbol=found.symbol,
         sites=_sites_of(average, found, len(cell)),
         residual=average.residual,
-        share=average.share,
+        share=float(average.fits.sum() / len(piece)),
         error=float(np.sqrt((average.errors**2).mean())),
         shift=found.shift,
-        atoms=len(average.piece),
-        spacing=average.piece.spacing,
-        elements=elements,
+        atoms=len(piece),
+        spacing=piece.spacing,
+        elements=average.elements,
     )
 
 
 def _symmetric(average: Average) -> Symmetrised | None:
     """The highest symmetry that the errors of the sites allow."""
     error = float(np.sqrt((average.errors**2).mean()))
-    allowed = ERRORS * np.sqrt(3) * error
+    allowed = max(ERRORS * np.sqrt(3) * error, SYMPREC / 4)
     best: Symmetrised | None = None
     for factor in TOLERANCES:
-        tolerance = factor * max(error, 1e-4)
+        tolerance = factor * max(error, SYMPREC / 4)
         if best is not None and tolerance > WIDEST * average.piece.spacing:
             break
         found = symmetrised(average.structure, tolerance)
-        if found is None or found.shift > allowed + 1e-4 or found.strain > STRAIN:
+        if found is None or found.shift > allowed or found.strain > STRAIN:
             continue
         if best is None or found.operations > best.operations:
             best = found
