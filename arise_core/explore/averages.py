@@ -62,10 +62,32 @@ class Average:
         return float(np.sqrt((self.offsets[self.fits] ** 2).sum(axis=1).mean()))
 
     @cached_property
-    def errors(self) -> FloatArray:
-        """Standard errors of the sites along each axis, (n_sites,), Å."""
-        counts = np.bincount(self.site[self.fits], minlength=len(self)) * self.piece.independent
-        return np.asarray(self.residual / np.sqrt(3 * np.maximum(counts, 1)))
+    def error(self) -> float:
+        """Standard error of a site along an axis, root mean square over the sites, Å.
+
+        The larger of two: that of independent atoms, and that which the means of eight parts of the piece show, where
+        waves displace many atoms alike.
+        """
+        counts = np.bincount(self.site[self.fits], minlength=len(self))
+        alone = self.residual * np.sqrt((1 / np.maximum(counts * self.piece.independent, 1)).mean() / 3)
+        return float(max(alone, self._error_of_parts(counts)))
+
+    def _error_of_parts(self, counts: IntArray) -> float:
+        """From the means of the sites in the octants around the middle, relative to that of the octant."""
+        octant = (self.piece.positions > 0) @ np.array([1, 2, 4])
+        key = (octant * len(self) + self.site)[self.fits]
+        sums = np.stack([np.bincount(key, x, 8 * len(self)) for x in self.offsets[self.fits].T], axis=1)
+        own = np.bincount(key, minlength=8 * len(self)).reshape(8, -1, 1)
+        sums = sums.reshape(8, -1, 3)
+        drift = sums.sum(axis=1, keepdims=True) / np.maximum(own.sum(axis=1, keepdims=True), 1)
+        pulls = (sums - own * drift) / np.maximum(counts[:, None], 1)
+        return float(np.sqrt((pulls**2).sum(axis=0).mean() * 8 / 7))
+
+    @cached_property
+    def purity(self) -> float:
+        """Share of the atoms near sites that are of their element."""
+        near = self.site >= 0
+        return float((self.numbers[self.site[near]] == self.piece.numbers[near]).mean())
 
     @cached_property
     def crowding(self) -> float:

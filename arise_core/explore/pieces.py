@@ -102,6 +102,26 @@ class Piece:
         """The piece of some of its atoms; indices ascending."""
         return Piece(self.positions[chosen], self.numbers[chosen], self.index[chosen])
 
+    def around(self, atom: int) -> Piece:
+        """The same atoms with another one in the middle."""
+        moved = self.positions - self.positions[atom]
+        order = np.argsort(np.linalg.norm(moved, axis=1), kind="stable")
+        return Piece(moved[order], self.numbers[order], self.index[order])
+
+    def places(self, count: int) -> list[int]:
+        """Atoms far from each other, the middle first; deep inside if they can be."""
+        deep = np.flatnonzero(self.inside(self.positions))
+        chosen = [0]
+        if len(deep) == 0:
+            return chosen
+        apart = np.linalg.norm(self.positions[deep], axis=1)
+        while len(chosen) < min(count, len(deep)):
+            chosen.append(int(deep[np.argmax(apart)]))
+            apart = np.minimum(
+                apart, np.linalg.norm(self.positions[deep] - self.positions[chosen[-1]], axis=1)
+            )
+        return chosen
+
     def inside(self, points: FloatArray) -> BoolArray:
         """Whether points (n, 3) Å have atoms all around them, (n,)."""
         voxels, edge, low = self._inside

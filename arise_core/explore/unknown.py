@@ -20,14 +20,17 @@ from arise_core.settings import SYMPREC
 
 #: Atoms of a region that a cell can be found in, and cells that it must be averaged over.
 ATOMS = 40
-CELLS = 4
+CELLS = 10
 #: Least share of the atoms that fit, and how far the number of atoms in a cell may be from what the density says.
 FITTING = 0.5
 CROWDING = (0.7, 1.35)
-#: Parts of the piece that are tried, shares of its atoms around its middle: a region may have others at its border.
-PARTS = (1.0, 0.4)
+#: Where the whole does not repeat, parts may: share of the atoms of a part, places that they are taken from.
+PART = 0.25
+PLACES = 4
 #: Atoms are left out where fewer of this many neighbours fit than this share.
 NEIGHBOURS, ORDERED = 15, 0.75
+#: A solution: fewer of the atoms are of the element of their site.
+PURE = 0.8
 #: Tolerances that symmetry is looked for with, as multiples of the standard error of a site, and at most as a share of
 #: the distance of nearest neighbours.
 TOLERANCES = tuple(np.geomspace(0.5, 24, 18))
@@ -76,7 +79,7 @@ class RebuiltCell:
         shift: root of the mean square distance that the sites were moved by symmetry, Å.
         atoms: how many were averaged.
         spacing: distance of nearest neighbours in the region, Å.
-        elements: False if the cell was found only without asking for elements (a solid solution).
+        elements: False for a solid solution: elements are mixed on the sites, each has that of most of its atoms.
     """
 
     structure: Structure
@@ -142,11 +145,10 @@ def rebuild_steps(
     if len(piece) < ATOMS:
         return NoCell(f"the region has {len(piece)} atoms; a cell needs {ATOMS}")
     reasons: list[str] = []
-    kinds = (True,) if len(piece.trees) == 1 else (True, False)
-    tries = [(elements, share) for elements in kinds for share in PARTS if share * len(piece) >= ATOMS]
-    for k, (elements, share) in enumerate(tries):
+    tries = _tries(piece)
+    for k, (elements, middle, count) in enumerate(tries):
         yield Step(k / len(tries), "looking for periods")
-        average = _average(piece, share, elements)
+        average = _average(piece.around(middle) if middle else piece, count, elements)
         if isinstance(average, NoCell):
             reasons.append(average.reason)
             continue
@@ -159,22 +161,38 @@ def rebuild_steps(
     return NoCell(reasons[0])
 
 
-def _average(piece: Piece, share: float, elements: bool) -> Average | NoCell:
-    """The mean cell of a share of the piece around its middle, and of what fits it beyond; or why there is none."""
-    core = piece.of(np.arange(round(share * len(piece))))
+def _tries(piece: Piece) -> list[tuple[bool, int, int]]:
+    """Whether elements count, middle and number of atoms of the parts in which periods are looked for, in turn."""
+    few = max(ATOMS, round(PART * len(piece)))
+    parts = [(0, len(piece))]
+    if few < len(piece):
+        parts += [(middle, few) for middle in piece.places(PLACES)]
+    kinds = (True,) if len(piece.trees) == 1 else (True, False)
+    return [(elements, middle, count) for elements in kinds for middle, count in parts]
+
+
+def _average(piece: Piece, count: int, elements: bool) -> Average | NoCell:
+    """The mean cell of the atoms around the middle and of what fits it beyond; or why there is none.
+
+    Args:
+        piece: of the region.
+        count: atoms around the middle in which periods are looked for.
+        elements: atoms repeat only if they are of one element.
+    """
+    core = piece.of(np.arange(count))
     first = _first_average(core, elements, _lattice(core, elements))
     if isinstance(first, NoCell):
         return first
-    if share < 1:
+    fitting = first.fits.mean()
+    if fitting < FITTING:
+        return NoCell(f"only {100 * fitting:.0f} % of the atoms fit the cell that was found")
+    if count < len(piece):
         first = averaged(piece, first.cell, elements=elements) or first
     ordered = _ordered(first)
     if ATOMS <= len(ordered) < len(first.piece):  # without what is no crystal, periods are sharper
         core = first.piece.of(ordered)
         again = _first_average(core, elements, _lattice(core, elements))
         first = again if isinstance(again, Average) else first
-    fitting = first.fits.sum() / len(piece)
-    if fitting < FITTING:
-        return NoCell(f"only {100 * fitting:.0f} % of the atoms fit the cell that was found")
     return _enlarged(first)
 
 
@@ -231,7 +249,7 @@ def _enlarged(average: Average) -> Average:
         steps = np.stack(np.meshgrid(*(np.arange(n),) * 3, indexing="ij"), axis=-1).reshape(-1, 3)
         start = (steps @ average.cell)[:, None] + average.sites[None]
         apart = large.sites - start.reshape(-1, 3)
-        chance = np.sqrt(3 * (large.errors**2).mean())
+        chance = np.sqrt(3) * large.error
         off = float(np.sqrt((apart**2).sum(axis=1).mean()))
         if off > APART * chance and off > APART_LEAST * average.piece.spacing:
             return large
@@ -244,24 +262,25 @@ def _finished(average: Average, piece: Piece) -> RebuiltCell | NoCell:
     if found is None:
         return NoCell("spglib finds no symmetry, not even the period")
     cell = standard_form(found.structure)
+    elements = average.elements and average.purity >= PURE
     return RebuiltCell(
         structure=cell,
         group=found.group,
         symbol=found.symbol,
         sites=_sites_of(average, found, len(cell)),
         residual=average.residual,
-        share=float(average.fits.sum() / len(piece)),
-        error=float(np.sqrt((average.errors**2).mean())),
+        share=float((average.fits if elements else average.site >= 0).sum() / len(piece)),
+        error=average.error,
         shift=found.shift,
         atoms=len(piece),
         spacing=piece.spacing,
-        elements=average.elements,
+        elements=elements,
     )
 
 
 def _symmetric(average: Average) -> Symmetrised | None:
     """The highest symmetry that the errors of the sites allow."""
-    error = float(np.sqrt((average.errors**2).mean()))
+    error = average.error
     allowed = max(ERRORS * np.sqrt(3) * error, SYMPREC / 4)
     best: Symmetrised | None = None
     for factor in TOLERANCES:
