@@ -6,8 +6,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import ase
 import ase.cell
 import ase.io
+import ase.io.formats
 import numpy as np
 
 from arise_core.crystals.occupancy import sites_of
@@ -16,6 +18,7 @@ from arise_core.errors import InputError, MissingFileError
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
+from arise_core.runtime.files import write_atomically
 
 #: A class is made of one period of a crystal; larger cells are simulations, not crystal structures.
 MAX_ATOMS = 300
@@ -54,6 +57,23 @@ def read_structure(path: Path) -> Structure:
     except InputError as error:
         raise InputError(f"structure file {str(path)!r}: {error}") from error
     return structure
+
+
+def write_structure(structure: Structure, path: Path) -> None:
+    """Write a structure as a file that `read_structure` reads, in the format that the end of its name tells.
+
+    Raises:
+        ValueError: no format of `ase.io` has this end.
+        OSError: the system does not let it.
+    """
+    atoms = ase.Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
+    try:
+        form = ase.io.formats.filetype(str(path), read=False)
+    except ase.io.formats.UnknownFileTypeError as error:
+        raise InputError(
+            f"`path` must end as a format that ASE writes, such as .cif or .xyz, got {str(path)!r}"
+        ) from error
+    write_atomically(path, lambda place: ase.io.write(place, atoms, format=form))
 
 
 def standard_form(structure: Structure) -> Structure:

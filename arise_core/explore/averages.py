@@ -54,7 +54,7 @@ class Average:
     @cached_property
     def structure(self) -> Structure:
         """The cell as a periodic structure."""
-        return Structure(self.sites, self.numbers, self.cell, True)
+        return Structure(self.sites, self.numbers, self.cell, np.ones(3, dtype=bool))
 
     @cached_property
     def residual(self) -> float:
@@ -232,7 +232,7 @@ def _sites(positions: FloatArray, cell: FloatArray, tolerance: float, density: f
 
     crowd = np.array([((offsets(f, fractional) ** 2).sum(axis=1) < tolerance**2).sum() for f in fractional])
     left = np.ones(len(x), dtype=bool)
-    sites = []
+    sites: list[FloatArray] = []
     while left.any():
         seed = int(np.argmax(np.where(left, crowd, 0)))
         middle = fractional[seed]

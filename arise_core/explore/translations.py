@@ -16,10 +16,11 @@ from arise_core.geometry.cell import unskewed, volume
 NEAR = 0.35
 #: Vectors no longer than this share of the radius of the piece are looked at.
 LONGEST = 1.4
-#: Atoms that candidates start from, of each element; atoms that vectors are tried at, first and then; pairs they need.
+#: Atoms that candidates start from, of each element; atoms that vectors are tried at, first and then, and how many of
+#: these must lie so that the vector ends inside the piece.
 SEEDS = 4
 FIRST, THEN = 60, 500
-PAIRS = 30
+ENOUGH_FIRST, ENOUGH = 6, 30
 #: Share of the atoms that a vector must take to others: of the first tried, and of all.
 PROMISING, LEAST = 0.5, 0.6
 #: A vector of the lattice takes almost as many atoms to others as the best one, and almost as closely: shares.
@@ -56,8 +57,8 @@ def translations(piece: Piece, *, elements: bool = True) -> Translations:
         piece: of a crystal.
         elements: atoms have to be taken to atoms of the same element.
     """
-    found = _tried(piece, _candidates(piece, elements), FIRST, elements)
-    found = _tried(piece, found.of(np.flatnonzero(found.shares >= PROMISING)).vectors, THEN, elements)
+    found = _tried(piece, _candidates(piece, elements), FIRST, ENOUGH_FIRST, elements)
+    found = _tried(piece, found.of(np.flatnonzero(found.shares >= PROMISING)).vectors, THEN, ENOUGH, elements)
     found = _merged(found, NEAR * piece.spacing)
     if len(found) == 0:
         return found
@@ -109,7 +110,7 @@ def _candidates(piece: Piece, elements: bool) -> FloatArray:
     return np.asarray(found * signs[np.arange(len(found)), first][:, None])
 
 
-def _tried(piece: Piece, vectors: FloatArray, count: int, elements: bool) -> Translations:
+def _tried(piece: Piece, vectors: FloatArray, count: int, enough: int, elements: bool) -> Translations:
     """How well vectors take atoms to others; the vectors are moved to where those are on average."""
     radius = NEAR * piece.spacing
     points, sample = _sample(piece, count)
@@ -131,11 +132,11 @@ def _tried(piece: Piece, vectors: FloatArray, count: int, elements: bool) -> Tra
         for k in range(3):
             total[:, k] += np.bincount(which[there], offsets[:, k], len(vectors))
         square += np.bincount(which[there], (offsets**2).sum(axis=1), len(vectors))
-    enough = hit + miss >= min(PAIRS, count / 4)
-    hit, miss, total, square = hit[enough], miss[enough], total[enough], square[enough]
+    tried = hit + miss >= min(enough, len(sample) / 4)
+    vectors, hit, miss, total, square = vectors[tried], hit[tried], miss[tried], total[tried], square[tried]
     mean = total / np.maximum(hit, 1)[:, None]
     blurs = square / np.maximum(hit, 1) - (mean**2).sum(axis=1)
-    return _sorted(vectors[enough] + mean, hit / np.maximum(hit + miss, 1), blurs)
+    return _sorted(vectors + mean, hit / np.maximum(hit + miss, 1), blurs)
 
 
 def _sample(piece: Piece, count: int) -> tuple[FloatArray, IntArray]:

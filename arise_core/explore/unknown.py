@@ -21,8 +21,10 @@ from arise_core.settings import SYMPREC
 #: Atoms of a region that a cell can be found in, and cells that it must be averaged over.
 ATOMS = 40
 CELLS = 10
-#: Least share of the atoms that fit, and how far the number of atoms in a cell may be from what the density says.
+#: Least share of the atoms that fit, in the region and in a part of it, and how far the number of atoms in a cell may be
+#: from what the density says.
 FITTING = 0.5
+FITTING_PART = 0.8
 CROWDING = (0.7, 1.35)
 #: Where the whole does not repeat, parts may: share of the atoms of a part, places that they are taken from.
 PART = 0.25
@@ -35,10 +37,13 @@ PURE = 0.8
 #: the distance of nearest neighbours.
 TOLERANCES = tuple(np.geomspace(0.5, 24, 18))
 WIDEST = 0.35
-#: A symmetry holds if the sites move by no more than this many of their standard errors, root mean square, and the cell
-#: by no more than this share (boxes of simulations are strained a little).
-ERRORS = 1.6
+#: A symmetry holds if the sites move by no more than this many of their standard errors, root mean square, and so many
+#: divided by √(number of sites) more, as few sites may all lie far off by chance; and if lengths of the cell change
+#: by no more than this share (boxes of simulations are strained a little) plus what moves the border of the piece by
+#: this share of the noise (waves strain it for a moment).
+ERRORS, FEW_SITES = 1.5, 1.5
 STRAIN = 0.006
+STRAIN_OF_NOISE = 0.4
 #: Sites that symmetry makes one are different where their means are apart by so many of their standard errors, and by
 #: this share of the distance of nearest neighbours.
 APART = 1.6
@@ -103,7 +108,11 @@ class RebuiltCell:
 
 @dataclass(frozen=True)
 class NoCell:
-    """Why no crystal was found. False where a truth is asked for."""
+    """Why no crystal was found. False where a truth is asked for.
+
+    Args:
+        reason: in words.
+    """
 
     reason: str
 
@@ -184,7 +193,7 @@ def _average(piece: Piece, count: int, elements: bool) -> Average | NoCell:
     if isinstance(first, NoCell):
         return first
     fitting = first.fits.mean()
-    if fitting < FITTING:
+    if fitting < (FITTING if count == len(piece) else FITTING_PART):
         return NoCell(f"only {100 * fitting:.0f} % of the atoms fit the cell that was found")
     if count < len(piece):
         first = averaged(piece, first.cell, elements=elements) or first
@@ -281,14 +290,15 @@ def _finished(average: Average, piece: Piece) -> RebuiltCell | NoCell:
 def _symmetric(average: Average) -> Symmetrised | None:
     """The highest symmetry that the errors of the sites allow."""
     error = average.error
-    allowed = max(ERRORS * np.sqrt(3) * error, SYMPREC / 4)
+    allowed = max((ERRORS + FEW_SITES / np.sqrt(len(average))) * np.sqrt(3) * error, SYMPREC / 4)
+    strain = STRAIN + STRAIN_OF_NOISE * average.residual / average.piece.radius
     best: Symmetrised | None = None
     for factor in TOLERANCES:
         tolerance = factor * max(error, SYMPREC / 4)
         if best is not None and tolerance > WIDEST * average.piece.spacing:
             break
         found = symmetrised(average.structure, tolerance)
-        if found is None or found.shift > allowed or found.strain > STRAIN:
+        if found is None or found.shift > allowed or found.strain > strain:
             continue
         if best is None or found.operations > best.operations:
             best = found

@@ -87,8 +87,8 @@ def same_cell(found: Structure, ideal: Structure) -> bool:
 
 def parameters(cell: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sorted lengths, Å, and sorted angles, degrees, of the Niggli-reduced cell."""
-    from ase.geometry import cell_to_cellpar
     from ase.cell import Cell
+    from ase.geometry import cell_to_cellpar
 
     reduced, _ = Cell(cell).niggli_reduce(eps=1e-3)
     values = np.asarray(cell_to_cellpar(reduced))
