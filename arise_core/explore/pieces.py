@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -187,20 +188,55 @@ def _repeated(body: Structure, index: IntArray) -> tuple[FloatArray, IntArray, I
     return cell.positions, cell.numbers, np.tile(index, int(counts.prod()))
 
 
+@dataclass(frozen=True, eq=False)
+class Bonds:
+    """Pairs of neighbours, each both ways.
+
+    Args:
+        atom, other: (n,), indices.
+        shifts: (n, 3), Å, from the place of `other` to that of its image beside `atom`.
+        distances: (n,), Å.
+    """
+
+    atom: IntArray
+    other: IntArray
+    shifts: FloatArray
+    distances: FloatArray
+
+    def graph(self, n_atoms: int) -> Any:
+        """Which atoms are neighbours, a sparse matrix (n_atoms, n_atoms)."""
+        return coo_matrix(
+            (np.ones(len(self.atom)), (self.atom, self.other)), shape=(n_atoms, n_atoms)
+        ).tocsr()
+
+
+def bonds(positions: FloatArray, cell: FloatArray, pbc: BoolArray, reach: float) -> Bonds:
+    """Pairs of atoms up to `reach` (Å) apart, periodic images included.
+
+    Args:
+        positions: (n_atoms, 3), Å, inside the cell along its periodic directions.
+        cell: (3, 3), Å, complete.
+        pbc: (3,), periodic directions.
+        reach: Å.
+    """
+    cloud = images(positions, cell, pbc, reach)
+    tree = cKDTree(positions)
+    pairs = cKDTree(cloud.positions).sparse_distance_matrix(tree, reach, output_type="coo_matrix")
+    other = cloud.index[pairs.row]
+    return Bonds(pairs.col, other, cloud.positions[pairs.row] - positions[other], pairs.data)
+
+
 def _unwrapped(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> FloatArray:
     """Atoms of a region moved by cell vectors so that it hangs together, as far as it can."""
-    tree = cKDTree(positions)
     neighbours = min(9, len(positions))
-    reach = 1.5 * float(np.median(tree.query(positions, k=[neighbours])[0]))
-    cloud = images(positions, cell, pbc, reach)
-    pairs = cKDTree(cloud.positions).sparse_distance_matrix(tree, reach, output_type="coo_matrix")
-    other, atom = cloud.index[pairs.row], pairs.col
-    shifts = cloud.positions[pairs.row] - positions[other]
-    nearest_last = np.argsort(-pairs.data, kind="stable")  # so that the nearest image stays
-    steps = {(int(atom[k]), int(other[k])): shifts[k] for k in nearest_last}
-    graph = coo_matrix((np.ones(len(atom)), (atom, other)), shape=(len(positions),) * 2).tocsr()
+    reach = 1.5 * float(np.median(cKDTree(positions).query(positions, k=[neighbours])[0]))
+    found = bonds(positions, cell, pbc, reach)
+    nearest_last = np.argsort(-found.distances, kind="stable")  # so that the nearest image stays
+    steps = {(int(found.atom[k]), int(found.other[k])): found.shifts[k] for k in nearest_last}
+    graph = found.graph(len(positions))
     total = np.zeros_like(positions)
-    for part in range((labels := connected_components(graph, directed=False)[1]).max() + 1):
+    _, labels = connected_components(graph, directed=False)
+    for part in range(labels.max() + 1):
         order, before = breadth_first_order(graph, int(np.flatnonzero(labels == part)[0]))
         for k in order[1:]:
             total[k] = total[before[k]] + steps[int(before[k]), int(k)]

@@ -21,7 +21,7 @@ from arise_core.settings import SYMPREC
 #: Atoms of a region that a cell can be found in, and cells that it must be averaged over.
 ATOMS = 40
 CELLS = 10
-#: Least share of the atoms that fit, in the region and in a part of it, and how far the number of atoms in a cell may be
+#: Least share of the atoms that fit, in the region and in a part of it; how far the number of atoms in a cell may be
 #: from what the density says.
 FITTING = 0.5
 FITTING_PART = 0.8
