@@ -32,7 +32,8 @@ def unknown_regions(
     Args:
         found: what was recognised of the structure.
         structure: the same as was recognised.
-        doubt: mutual information or doubt of the rejection from which an atom counts too, bit; None: rejected ones only.
+        doubt: mutual information, or doubt of the rejection, from which an atom counts too, bit; None: rejected ones
+            only.
         min_atoms: smaller regions are left out.
 
     Returns:

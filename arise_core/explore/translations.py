@@ -11,8 +11,8 @@ from arise_core.explore.pieces import Piece
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.cell import unskewed, volume
 
-#: An atom is where it is expected within this share of the distance of nearest neighbours (5 % noise: 2.4 σ of the
-#: difference of two atoms along each axis).
+#: An atom is where it is expected within this share of the distance of nearest neighbours (4.9 standard deviations of the
+#: difference of two atoms along an axis with 5 % noise, 2.5 with 10 %).
 NEAR = 0.35
 #: Vectors no longer than this share of the radius of the piece are looked at.
 LONGEST = 1.4
@@ -35,11 +35,13 @@ class Translations:
     Args:
         vectors: (n, 3), Å.
         shares: (n,), of the atoms that have one of the same element there.
+        errors: (n,), standard errors of the shares.
         blurs: (n,), mean square distance from there, Å².
     """
 
     vectors: FloatArray
     shares: FloatArray
+    errors: FloatArray
     blurs: FloatArray
 
     def __len__(self) -> int:
@@ -47,7 +49,9 @@ class Translations:
 
     def of(self, chosen: IntArray) -> Translations:
         """Some of them."""
-        return Translations(self.vectors[chosen], self.shares[chosen], self.blurs[chosen])
+        return Translations(
+            self.vectors[chosen], self.shares[chosen], self.errors[chosen], self.blurs[chosen]
+        )
 
 
 def translations(piece: Piece, *, elements: bool = True) -> Translations:
@@ -62,7 +66,7 @@ def translations(piece: Piece, *, elements: bool = True) -> Translations:
     found = _merged(found, NEAR * piece.spacing)
     if len(found) == 0:
         return found
-    best = found.shares.max()
+    best = (found.shares - found.errors).max()
     close = found.shares >= max(LEAST, best - BEHIND)
     if close.any():
         close &= found.blurs <= BLURRED * np.median(np.sort(found.blurs[close])[: max(3, close.sum() // 3)])
@@ -136,18 +140,16 @@ def _tried(piece: Piece, vectors: FloatArray, count: int, enough: int, elements:
     vectors, hit, miss, total, square = vectors[tried], hit[tried], miss[tried], total[tried], square[tried]
     mean = total / np.maximum(hit, 1)[:, None]
     blurs = square / np.maximum(hit, 1) - (mean**2).sum(axis=1)
-    return _sorted(vectors + mean, hit / np.maximum(hit + miss, 1), blurs)
+    pairs = np.maximum(hit + miss, 1)
+    errors = np.sqrt((hit + 0.5) * (miss + 0.5) / pairs**3)
+    order = np.argsort(np.linalg.norm(vectors + mean, axis=1), kind="stable")
+    return Translations(vectors + mean, hit / pairs, errors, blurs).of(order)
 
 
 def _sample(piece: Piece, count: int) -> tuple[FloatArray, IntArray]:
     """Atoms spread over the piece."""
     chosen = np.unique(np.linspace(0, len(piece) - 1, min(count, len(piece))).astype(int))
     return piece.positions[chosen], chosen
-
-
-def _sorted(vectors: FloatArray, shares: FloatArray, blurs: FloatArray) -> Translations:
-    order = np.argsort(np.linalg.norm(vectors, axis=1), kind="stable")
-    return Translations(vectors[order], shares[order], blurs[order])
 
 
 def _merged(found: Translations, radius: float) -> Translations:

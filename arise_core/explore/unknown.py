@@ -26,6 +26,9 @@ CELLS = 10
 FITTING = 0.5
 FITTING_PART = 0.8
 CROWDING = (0.7, 1.35)
+#: A cell is in doubt if less than this share fits, or its longest period is longer than this share of the radius.
+SURE = 0.75
+WIDE = 1.0
 #: Where the whole does not repeat, parts may: share of the atoms of a part, places that they are taken from.
 PART = 0.25
 PLACES = 4
@@ -84,6 +87,7 @@ class RebuiltCell:
         shift: root of the mean square distance that the sites were moved by symmetry, Å.
         atoms: how many were averaged.
         spacing: distance of nearest neighbours in the region, Å.
+        radius: of what was averaged, Å.
         elements: False for a solid solution: elements are mixed on the sites, each has that of most of its atoms.
     """
 
@@ -97,7 +101,24 @@ class RebuiltCell:
     shift: float
     atoms: int
     spacing: float
+    radius: float
     elements: bool
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the cell may be wrong, a sentence each; none if nothing speaks against it."""
+        found = []
+        if self.share < SURE:
+            found.append(f"only {100 * self.share:.0f} % of the atoms fit")
+        longest = float(np.linalg.norm(self.structure.cell, axis=1).max())
+        if longest > WIDE * self.radius:
+            found.append(
+                f"the longest period is {longest:.1f} Å, what was averaged is {2 * self.radius:.1f} Å wide: a longer "
+                "one would not be seen"
+            )
+        if self.group == 1 and len(self.structure) > 1:
+            found.append("no symmetry but the periods was found")
+        return tuple(found)
 
     def __repr__(self) -> str:
         return (
@@ -283,6 +304,7 @@ def _finished(average: Average, piece: Piece) -> RebuiltCell | NoCell:
         shift=found.shift,
         atoms=len(piece),
         spacing=piece.spacing,
+        radius=average.piece.radius,
         elements=elements,
     )
 
