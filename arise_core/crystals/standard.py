@@ -67,13 +67,12 @@ def write_structure(structure: Structure, path: Path) -> None:
         OSError: the system does not let it.
     """
     atoms = ase.Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
-    try:
-        form = ase.io.formats.filetype(str(path), read=False)
-    except ase.io.formats.UnknownFileTypeError as error:
+    form = ase.io.formats.ioformats.get(ase.io.formats.filetype(str(path), read=False))
+    if form is None or not form.can_write:
         raise InputError(
             f"`path` must end as a format that ASE writes, such as .cif or .xyz, got {str(path)!r}"
-        ) from error
-    write_atomically(path, lambda place: ase.io.write(place, atoms, format=form))
+        )
+    write_atomically(path, lambda place: ase.io.write(place, atoms, format=form.name))
 
 
 def standard_form(structure: Structure) -> Structure:

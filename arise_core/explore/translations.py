@@ -11,8 +11,8 @@ from arise_core.explore.pieces import Piece
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.cell import unskewed, volume
 
-#: An atom is where it is expected within this share of the distance of nearest neighbours (4.9 standard deviations of the
-#: difference of two atoms along an axis with 5 % noise, 2.5 with 10 %).
+#: An atom is where it is expected within this share of the distance of nearest neighbours: with 5 % noise 4.9 standard
+#: deviations of the difference of two atoms along an axis, with 10 % 2.5.
 NEAR = 0.35
 #: Vectors no longer than this share of the radius of the piece are looked at.
 LONGEST = 1.4

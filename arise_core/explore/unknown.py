@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from arise_core.crystals.standard import MAX_ATOMS, standard_form
-from arise_core.crystals.symmetry import Symmetrised, symmetrised
+from arise_core.crystals.symmetry import Symmetrised, primitive, symmetrised
 from arise_core.errors import InputError
 from arise_core.explore.averages import NEAR, Average, averaged, supercell
 from arise_core.explore.pieces import MOST, Piece, cut_piece
@@ -223,7 +223,7 @@ def _average(piece: Piece, count: int, elements: bool) -> Average | NoCell:
         core = first.piece.of(ordered)
         again = _first_average(core, elements, _lattice(core, elements))
         first = again if isinstance(again, Average) else first
-    return _enlarged(first)
+    return _primitive(_enlarged(first))
 
 
 def _lattice(piece: Piece, elements: bool) -> FloatArray | NoCell:
@@ -284,6 +284,18 @@ def _enlarged(average: Average) -> Average:
         if off > APART * chance and off > APART_LEAST * average.piece.spacing:
             return large
     return average
+
+
+def _primitive(average: Average) -> Average:
+    """The mean of the primitive cell, whose errors are smaller, if the cell is larger than that."""
+    found = _symmetric(average)
+    if found is None:
+        return average
+    cell, _, numbers = primitive(found.structure, idealise=False)
+    if len(numbers) == len(average):
+        return average
+    again = averaged(average.piece, cell, elements=average.elements)
+    return again if again is not None and len(again) == len(numbers) else average
 
 
 def _finished(average: Average, piece: Piece) -> RebuiltCell | NoCell:
