@@ -16,6 +16,7 @@ from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.progress import Job, Progress, Step, run, silent
+from arise_core.runtime import threads
 from arise_core.settings import SYMPREC
 
 #: Atoms of a region that a cell can be found in, and cells that it must be averaged over.
@@ -178,12 +179,14 @@ def rebuild_steps(
     tries = _tries(piece)
     for k, (elements, middle, count) in enumerate(tries):
         yield Step(k / len(tries), "looking for periods")
-        average = _average(piece.around(middle) if middle else piece, count, elements)
+        with threads.one_blas_thread():
+            average = _average(piece.around(middle) if middle else piece, count, elements)
         if isinstance(average, NoCell):
             reasons.append(average.reason)
             continue
         yield Step((k + 0.7) / len(tries), "looking for symmetry")
-        found = _finished(average, piece)
+        with threads.one_blas_thread():
+            found = _finished(average, piece)
         if isinstance(found, RebuiltCell):
             yield Step(1.0, "cell found")
             return found
