@@ -294,7 +294,10 @@ def _primitive(average: Average) -> Average:
     found = _symmetric(average)
     if found is None:
         return average
-    cell, _, numbers = primitive(found.structure, idealise=False)
+    try:
+        cell, _, numbers = primitive(found.structure, idealise=False)
+    except InputError:  # spglib finds none at its usual tolerance
+        return average
     if len(numbers) == len(average):
         return average
     again = averaged(average.piece, cell, elements=average.elements)
@@ -306,7 +309,10 @@ def _finished(average: Average, piece: Piece) -> RebuiltCell | NoCell:
     found = _symmetric(average)
     if found is None:
         return NoCell("spglib finds no symmetry, not even the period")
-    cell = standard_form(found.structure)
+    try:
+        cell = standard_form(found.structure)
+    except InputError as error:  # more atoms than a class may have, or beyond spglib
+        return NoCell(str(error))
     elements = average.elements and average.purity >= PURE
     return RebuiltCell(
         structure=cell,
