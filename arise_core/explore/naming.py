@@ -21,8 +21,8 @@ from arise_core.recognition.comparison import similarity_steps
 from arise_core.settings import LAYER
 
 #: Crystals of the same space group and orbits are of one type within this distance of their normalised descriptors.
-#: Rebuilt from atoms with 5 % noise, 59 of 60 crystals are at most 0.014 from themselves, one 0.041: its first shell has
-#: two distances, and the descriptor's unit of length is now the one, now the other.
+#: Rebuilt from atoms with 5 % noise, 59 of 60 crystals are at most 0.014 from themselves, one 0.041: its first shell
+#: has two distances, and the descriptor's unit of length is now the one, now the other.
 CLOSE = 0.05
 #: Relatives that are listed.
 LISTED = 5
