@@ -172,8 +172,8 @@ def main(arguments: list[str] | None = None) -> None:
         "Made by `python -m benchmarks.name_unknown`. Balls cut out of crystals that are none of the 108 classes, "
         "turned at random, each coordinate displaced by a normally distributed number whose standard deviation is "
         "the given share of the nearest-neighbour distance. Right: space group, composition, lengths (2 %) and angles "
-        "(1.5°) of the reduced primitive cell. Named: the crystal's own entry among the 110 bulk crystals of the tables. No setting "
-        "differs between rows.",
+        "(1.5°) of the reduced primitive cell. Named: the crystal's own entry among the 110 bulk crystals of the "
+        "tables. No setting differs between rows.",
         summary(found),
         "## What went wrong",
         failures(found),
