@@ -32,6 +32,7 @@ BENCHMARKS = {
     "overhead": "--repeats 1 --cells 8 --million 20",
     "screening": "--structures 96 --passes 20 --cells 6",
     "unknown": "--passes 200 --known 40",
+    "name_unknown": "--short",
     "samples": "--quick",
 }
 #: Where their figures go; those of the docs are made by the long form, `python -m benchmarks.NAME`.

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from arise_core.engine.boxes import describe_boxes
     from arise_core.engine.grid import BoxGrid, automatic_box_size, box_grid
     from arise_core.errors import ModelError
+    from arise_core.explore.naming import Name, name_crystal
+    from arise_core.explore.regions import unknown_regions
+    from arise_core.explore.unknown import NoCell, RebuiltCell, rebuild_cell
     from arise_core.geometry.structure import Structure
     from arise_core.model.model import Model
     from arise_core.model.prediction import Prediction
@@ -32,9 +35,12 @@ _PLACES = {
     "MapSettings": "settings",
     "Model": "model.model",
     "ModelError": "errors",
+    "Name": "explore.naming",
+    "NoCell": "explore.unknown",
     "PointValues": "recognition.maps",
     "Prediction": "model.prediction",
     "Prototype": "crystals.table",
+    "RebuiltCell": "explore.unknown",
     "SamplingSettings": "settings",
     "StridedMap": "recognition.maps",
     "Structure": "geometry.structure",
@@ -47,9 +53,12 @@ _PLACES = {
     "known_models": "model.zoo",
     "load_model": "model.zoo",
     "map_steps": "recognition.maps",
+    "name_crystal": "explore.naming",
     "prototype": "crystals.table",
     "prototypes": "crystals.table",
+    "rebuild_cell": "explore.unknown",
     "strided_map": "recognition.maps",
+    "unknown_regions": "explore.regions",
 }
 
 __all__ = [
@@ -58,9 +67,12 @@ __all__ = [
     "MapSettings",
     "Model",
     "ModelError",
+    "Name",
+    "NoCell",
     "PointValues",
     "Prediction",
     "Prototype",
+    "RebuiltCell",
     "SamplingSettings",
     "StridedMap",
     "Structure",
@@ -73,9 +85,12 @@ __all__ = [
     "known_models",
     "load_model",
     "map_steps",
+    "name_crystal",
     "prototype",
     "prototypes",
+    "rebuild_cell",
     "strided_map",
+    "unknown_regions",
 ]
 
 _lookup = public_names(__name__, _PLACES)

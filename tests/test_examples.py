@@ -69,6 +69,18 @@ def test_the_first_lines_say_what_one_should_see(script):
     assert f"python examples/{script.name}" in text
 
 
+def test_name_unknown(run):
+    out, text = run("name_unknown")
+    fcc, rejected = re.search(r"Al: fcc ([\d.]+) %.*\nMgCu2: rejected ([\d.]+) %", text).groups()
+    assert float(fcc) > 90
+    assert float(rejected) > 75
+    assert "RebuiltCell(6 atoms, Fd-3m (227)" in text
+    assert "this is Laves C15, MgCu2: " in text
+    atoms = ase.io.read(out / "unknown.cif")
+    assert atoms.get_chemical_formula() == "Cu4Mg2"
+    assert atoms.get_volume() == pytest.approx(7.02**3 / 4, rel=0.01)
+
+
 def test_superalloy_precipitate(run):
     out, text = run("superalloy_precipitate")
     found, built, volume = re.search(

@@ -9,6 +9,7 @@ from typing import Any
 
 import ase.cell
 import ase.io
+import ase.io.formats
 import numpy as np
 from ase import Atoms
 
@@ -19,6 +20,7 @@ from arise_core.errors import InputError, MissingFileError
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
+from arise_core.runtime.files import write_atomically
 
 #: A class is made of one period of a crystal; larger cells are simulations, not crystal structures.
 MAX_ATOMS = 300
@@ -74,6 +76,22 @@ def check_ordered(path: Path, atoms: Atoms) -> None:
             f"structure file {str(path)!r}: sites are partly occupied ({sites.shown()}); a class needs an ordered "
             "crystal"
         )
+
+
+def write_structure(structure: Structure, path: Path) -> None:
+    """Write a structure as a file that `read_structure` reads, in the format that the end of its name tells.
+
+    Raises:
+        ValueError: no format of `ase.io` has this end.
+        OSError: the system does not let it.
+    """
+    atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
+    form = ase.io.formats.ioformats.get(ase.io.formats.filetype(str(path), read=False))
+    if form is None or not form.can_write:
+        raise InputError(
+            f"`path` must end as a format that ASE writes, such as .cif or .xyz, got {str(path)!r}"
+        )
+    write_atomically(path, lambda place: ase.io.write(place, atoms, format=form.name))
 
 
 def standard_form(structure: Structure) -> Structure:

@@ -150,6 +150,81 @@ def primitive(structure: Structure, *, idealise: bool) -> tuple[FloatArray, Floa
     )
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Symmetrised:
+    """A crystal that was made to have the symmetry that it has within a tolerance.
+
+    Args:
+        structure: with exact symmetry, in the given cell and orientation.
+        group: number of the space group.
+        symbol: its international symbol.
+        wyckoff: (n_atoms,), letters of the sites.
+        site_symmetry: (n_atoms,), point groups of the sites.
+        orbits: (n_atoms,), the first of the atoms that are equivalent.
+        conventional: atoms of the conventional cell.
+        operations: operations of the given cell, its own translations included.
+        shift: root of the mean square distance that the atoms moved, Å.
+        strain: largest change of a length with the cell, as a share.
+    """
+
+    structure: Structure
+    group: int
+    symbol: str
+    wyckoff: tuple[str, ...]
+    site_symmetry: tuple[str, ...]
+    orbits: IntArray
+    conventional: int
+    operations: int
+    shift: float
+    strain: float
+
+
+def symmetrised(structure: Structure, symprec: float) -> Symmetrised | None:
+    """A crystal averaged over the operations that spglib finds; None if it finds none.
+
+    Args:
+        structure: periodic in all directions.
+        symprec: tolerance of positions, Å.
+    """
+    found = _asked(spglib.get_symmetry_dataset, structure, symprec=symprec)
+    if found is None:
+        return None
+    rotations = np.asarray(found.rotations, dtype=np.float64)
+    old = structure.complete_cell
+    # A rotation W of coordinates (columns) leaves the metric as it is: Wᵀ G W = G.
+    metric = np.einsum("nji,jk,nkl->il", rotations, old @ old.T, rotations) / len(rotations)
+    new = np.linalg.cholesky(metric)
+    left, _, right = np.linalg.svd(new.T @ old)
+    new = new @ (left @ right)  # turned to where the old cell is
+    x = transformed(structure.positions, inverse(old))
+    total = np.zeros_like(x)
+    for rotation, translation in zip(rotations, found.translations, strict=True):
+        image = x @ rotation.T + translation
+        away = image[:, None] - x[None]
+        away -= np.round(away)
+        square = ((away @ new) ** 2).sum(axis=2)
+        square[structure.numbers[:, None] != structure.numbers[None]] = np.inf
+        to = np.argmin(square, axis=1)
+        if len(np.unique(to)) < len(x):
+            return None
+        total[to] += away[np.arange(len(x)), to]
+    move = total / len(rotations)
+    apart = (move - move.mean(axis=0)) @ new
+    change = np.linalg.svd(inverse(old) @ new, compute_uv=False)
+    return Symmetrised(
+        structure=Structure(transformed(x + move, new), structure.numbers, new, structure.pbc),
+        group=int(found.number),
+        symbol=str(found.international),
+        wyckoff=tuple(found.wyckoffs),
+        site_symmetry=tuple(found.site_symmetry_symbols),
+        orbits=np.asarray(found.crystallographic_orbits, np.int64),
+        conventional=len(found.std_types),
+        operations=len(rotations),
+        shift=float(np.sqrt((apart**2).sum(axis=1).mean())),
+        strain=float(np.abs(change - 1).max()),
+    )
+
+
 def _asked(function: Callable[..., Any], structure: Structure, **options: Any) -> Any:
     """What spglib finds for a structure; None if it finds nothing."""
     with _spglib():

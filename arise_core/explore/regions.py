@@ -1,0 +1,61 @@
+"""Where a map knows no class: connected regions of atoms that are rejected or in doubt."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.sparse.csgraph import connected_components
+
+from arise_core.errors import InputError
+from arise_core.explore.pieces import bonds
+from arise_core.explore.unknown import ATOMS
+from arise_core.geometry.arrays import IntArray
+from arise_core.geometry.material import Material
+from arise_core.geometry.neighbors import wrapped_points
+from arise_core.geometry.structure import Structure
+from arise_core.recognition.result import Recognition
+
+#: Doubt about the class or about the rejection from which an atom counts as unknown, bit.
+DOUBT = 0.5
+#: Atoms of a region are no further apart than this many atomic spacings.
+REACH = 1.4
+
+
+def unknown_regions(
+    found: Recognition,
+    structure: Structure | Material,
+    *,
+    doubt: float | None = DOUBT,
+    min_atoms: int = ATOMS,
+) -> list[IntArray]:
+    """Connected regions of atoms that are none of the classes, or may be none, the largest first.
+
+    Args:
+        found: what was recognised of the structure.
+        structure: the same as was recognised.
+        doubt: mutual information, or doubt of the rejection, from which an atom counts too, bit; None: rejected ones
+            only.
+        min_atoms: smaller regions are left out.
+
+    Returns:
+        Indices of the atoms of each region, ascending.
+
+    Raises:
+        ValueError: a structure of another number of atoms.
+    """
+    material = Material.of(structure)
+    if len(found) != len(material):
+        raise InputError(f"`structure` must have the {len(found)} atoms of `found`, got {len(material)}")
+    unknown = found.atom_rejected.copy()
+    if doubt is not None:
+        unknown |= found.atoms.mutual_information > doubt
+        unknown |= found.atom_rejection_uncertainty > doubt
+    chosen = np.flatnonzero(unknown & material.in_body)
+    if len(chosen) == 0:
+        return []
+    body = material.body
+    places = wrapped_points(material.atoms[chosen], body.complete_cell, body.pbc)
+    near = bonds(places, body.complete_cell, body.pbc, REACH * material.spacing)
+    _, labels = connected_components(near.graph(len(chosen)), directed=False)
+    counts = np.bincount(labels)
+    order = np.argsort(-counts, kind="stable")
+    return [chosen[labels == k] for k in order if counts[k] >= min_atoms]

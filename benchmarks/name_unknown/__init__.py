@@ -1,0 +1,1 @@
+"""How well the crystal of noisy atoms is rebuilt and named."""
