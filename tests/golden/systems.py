@@ -155,6 +155,7 @@ SYSTEMS: dict[str, System] = {
         "boxes", lambda: with_pbc(cell_of("fcc", (5, 5, 9)), [False, False, True]), FIRST
     ),
     "boxes of grains": System("boxes", grains, {**FIRST, "stride": 7.0}),
+    "boxes of grains, close": System("boxes", grains, {**FIRST, "stride": 2.5}),
     "map fcc": System("map", lambda: cell_of("fcc", (9, 9, 9), 0.12), {"stride": 8.0}),
     "map melt": System("map", lambda: shaken(cell_of("fcc", (8, 8, 8)), 0.5), {"stride": 9.0}),
     "map alloy": System("map", lambda: alloy("fcc", (8, 8, 8), (28, 13, 24)), {"stride": 9.0}),
