@@ -3,12 +3,21 @@
 import errno
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 import typer
 
 from arise_cli.main import ends_cleanly
 from arise_core.errors import MemoryLimitError
+
+
+@pytest.fixture(autouse=True)
+def _interruptible() -> Iterator[None]:
+    """SIGINT as in a terminal: shells ignore it in what they start in the background, and tests may run there."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before if before is not None else signal.default_int_handler)
 
 
 def ended(error: BaseException | signal.Signals, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
