@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from arise_core.engine.boxes import describe_boxes
     from arise_core.engine.grid import BoxGrid, automatic_box_size, box_grid
     from arise_core.errors import ModelError
+    from arise_core.explore.clusters import Clusters, find_clusters
+    from arise_core.explore.embedding import Embedding, embed
+    from arise_core.explore.job import exploration, exploration_steps
     from arise_core.explore.naming import Name, name_crystal
     from arise_core.explore.regions import unknown_regions
+    from arise_core.explore.representations import Representations, represent
+    from arise_core.explore.result import Exploration
     from arise_core.explore.unknown import NoCell, RebuiltCell, rebuild_cell
     from arise_core.geometry.structure import Structure
     from arise_core.model.model import Model
@@ -26,12 +31,16 @@ if TYPE_CHECKING:
     from arise_core.model.zoo import known_models, load_model
     from arise_core.recognition.maps import PointValues, StridedMap, map_steps, strided_map
     from arise_core.recognition.whole import classify
-    from arise_core.settings import DescriptorSettings, MapSettings, SamplingSettings
+    from arise_core.settings import DescriptorSettings, ExploreSettings, MapSettings, SamplingSettings
 
 # Loaded on first use: importing the core takes no second and starts no thread. No module has the name of a function.
 _PLACES = {
     "BoxGrid": "engine.grid",
+    "Clusters": "explore.clusters",
     "DescriptorSettings": "settings",
+    "Embedding": "explore.embedding",
+    "Exploration": "explore.result",
+    "ExploreSettings": "settings",
     "MapSettings": "settings",
     "Model": "model.model",
     "ModelError": "errors",
@@ -41,6 +50,7 @@ _PLACES = {
     "Prediction": "model.prediction",
     "Prototype": "crystals.table",
     "RebuiltCell": "explore.unknown",
+    "Representations": "explore.representations",
     "SamplingSettings": "settings",
     "StridedMap": "recognition.maps",
     "Structure": "geometry.structure",
@@ -50,6 +60,10 @@ _PLACES = {
     "classify": "recognition.whole",
     "describe": "descriptor.soap",
     "describe_boxes": "engine.boxes",
+    "embed": "explore.embedding",
+    "exploration": "explore.job",
+    "exploration_steps": "explore.job",
+    "find_clusters": "explore.clusters",
     "known_models": "model.zoo",
     "load_model": "model.zoo",
     "map_steps": "recognition.maps",
@@ -57,13 +71,18 @@ _PLACES = {
     "prototype": "crystals.table",
     "prototypes": "crystals.table",
     "rebuild_cell": "explore.unknown",
+    "represent": "explore.representations",
     "strided_map": "recognition.maps",
     "unknown_regions": "explore.regions",
 }
 
 __all__ = [
     "BoxGrid",
+    "Clusters",
     "DescriptorSettings",
+    "Embedding",
+    "Exploration",
+    "ExploreSettings",
     "MapSettings",
     "Model",
     "ModelError",
@@ -73,6 +92,7 @@ __all__ = [
     "Prediction",
     "Prototype",
     "RebuiltCell",
+    "Representations",
     "SamplingSettings",
     "StridedMap",
     "Structure",
@@ -82,6 +102,10 @@ __all__ = [
     "classify",
     "describe",
     "describe_boxes",
+    "embed",
+    "exploration",
+    "exploration_steps",
+    "find_clusters",
     "known_models",
     "load_model",
     "map_steps",
@@ -89,6 +113,7 @@ __all__ = [
     "prototype",
     "prototypes",
     "rebuild_cell",
+    "represent",
     "strided_map",
     "unknown_regions",
 ]

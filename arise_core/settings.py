@@ -588,3 +588,71 @@ TIME_LIMIT = 1800.0
 TOP = 5
 #: Hidden layer whose activations are compared: the second, as in Leitherer et al. (2021), Figure 3d.
 LAYER = 1
+
+
+#: GiB of representations that are kept in memory.
+KEPT = 2.0
+#: Minimum cluster sizes that are tried, as in Leitherer et al. (2021), Methods.
+CLUSTER_SIZES = (25, 50, 100, 250, 500, 1000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExploreSettings:
+    """How the network's representations of boxes or structures are clustered and laid out on a plane.
+
+    Args:
+        layer: hidden layer, 0 for the first; negative numbers count from the last.
+        components: principal components on which clusters and the plane are found; None: all the numbers of the layer.
+        min_cluster_size: boxes that a cluster needs; "auto": the suggestion of a scan over `CLUSTER_SIZES`.
+        min_samples: neighbours by which HDBSCAN measures density; None: as many as `min_cluster_size`.
+        soft: what HDBSCAN leaves out goes to the cluster of its largest membership.
+        membership: with `soft`, what has less of every cluster stays an outlier.
+        embed: whether boxes are laid out on a plane (UMAP).
+        n_neighbors: over which the plane keeps distances; more show the whole, fewer details.
+        min_dist: smallest distance of points on the plane.
+        embed_seed: of the plane's random numbers.
+
+    Raises:
+        InputError: a value out of range.
+    """
+
+    layer: int = option(LAYER, label="Hidden layer", text="0 the first, -1 the last")
+    components: int | None = option(
+        None, label="Principal components", low=1, none=0,
+        text="on which clusters and the plane are found; 0: all numbers of the layer",
+    )  # fmt: skip
+    min_cluster_size: int | Literal["auto"] = option(
+        "auto", label="Smallest cluster", low=2, words=("auto",),
+        text="boxes that a cluster needs; auto: the suggestion of a scan",
+    )  # fmt: skip
+    min_samples: int | None = option(
+        None, label="Samples of the density", low=1, none=0,
+        text="neighbours by which density is measured; 0: as many as the smallest cluster",
+    )  # fmt: skip
+    soft: bool = option(
+        False, label="Soft clusters", text="outliers go to the cluster of their largest membership"
+    )
+    membership: float = option(
+        0.1, label="Least membership", low=0.0,
+        text="soft clusters: what has less of every cluster stays an outlier",
+    )  # fmt: skip
+    embed: bool = option(True, label="Lay out on a plane", text="a map of similarity, by UMAP")
+    n_neighbors: int = option(
+        50, label="Neighbours on the plane", low=2, text="over which the plane keeps distances"
+    )
+    min_dist: float = option(
+        0.1, label="Least distance on the plane", low=0.0, text="smallest distance of points, up to 1"
+    )
+    embed_seed: int = option(0, label="Seed of the plane", low=0, text="of the plane's random numbers")
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        for name in ("components", "min_cluster_size", "min_samples"):
+            value = getattr(self, name)
+            if isinstance(value, float):  # numbers that words may stand for come as floats from the doors
+                if value != int(value):
+                    raise InputError(f"`{name}` must be a whole number, got {value}")
+                object.__setattr__(self, name, int(value))
+        for name in ("membership", "min_dist"):
+            if getattr(self, name) > 1:
+                raise InputError(f"`{name}` must be in [0, 1], got {getattr(self, name)}")

@@ -82,6 +82,33 @@ def iterate_boxes(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def gather_boxes(
+    grid: BoxGrid, settings: DescriptorSettings, size: int
+) -> Iterator[tuple[int, BoxDescriptors | None]]:
+    """`iterate_boxes` in batches: after each tile how many boxes are done, and those waiting if they are a batch.
+
+    Args:
+        grid: from `box_grid`.
+        settings: of the descriptor.
+        size: boxes of a batch, at least; only the last one may have fewer.
+    """
+    waiting: list[BoxDescriptors] = []
+    done = 0
+    for found in iterate_boxes(grid, settings):
+        waiting.append(found)
+        done += len(found.boxes)
+        if sum(len(part.boxes) for part in waiting) < size and done < len(grid):
+            yield done, None
+            continue
+        batch = BoxDescriptors(
+            np.concatenate([part.boxes for part in waiting]),
+            np.concatenate([part.features for part in waiting]),
+            np.concatenate([part.n_atoms for part in waiting]),
+        )
+        waiting.clear()
+        yield done, batch
+
+
 def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
     """All boxes of a tile: full and mostly full ones each all at once, the others a few at once."""
     boxes = tile.boxes(context.grid)

@@ -1,1 +1,1 @@
-"""What a network's representations tell beyond its classes: clusters, maps, and what the unknown is."""
+"""What the network shows without labels: clusters, a plane where alike things lie together, what an unknown region is."""

@@ -97,12 +97,16 @@ def displace(structure: Structure, delta: float, rng: Generator) -> Structure:
     return Structure(moved, structure.numbers, structure.cell, structure.pbc)
 
 
-def remove_atoms(structure: Structure, share: float, rng: Generator) -> Structure:
-    """The structure without a random `share` of its atoms (rounded; at least one atom stays)."""
+def kept_atoms(n: int, share: float, rng: Generator) -> IntArray:
+    """Which of n atoms stay where a random `share` of them is taken away (rounded; at least one stays), ascending."""
     if not 0 <= share < 1:
         raise InputError(f"`share` must be in [0, 1), got {share}")
-    n = len(structure)
-    keep = np.sort(rng.permutation(n)[: max(1, n - round(share * n))])
+    return np.sort(rng.permutation(n)[: max(1, n - round(share * n))])
+
+
+def remove_atoms(structure: Structure, share: float, rng: Generator) -> Structure:
+    """The structure without a random `share` of its atoms (rounded; at least one atom stays)."""
+    keep = kept_atoms(len(structure), share, rng)
     return Structure(structure.positions[keep], structure.numbers[keep], structure.cell, structure.pbc)
 
 
@@ -451,6 +455,22 @@ def polycrystal(
     Raises:
         ValueError: no grain, or seeds and rotations of another number than grains.
     """
+    return voronoi_grains(grains, size, seeds=seeds, rotations=rotations, pbc=pbc, closest=closest, rng=rng)[
+        0
+    ]
+
+
+def voronoi_grains(
+    grains: Sequence[Structure],
+    size: Sequence[float],
+    *,
+    seeds: FloatArray | None = None,
+    rotations: Sequence[FloatArray] | None = None,
+    pbc: bool | Sequence[bool] = False,
+    closest: float = 0.7,
+    rng: Generator,
+) -> tuple[Structure, IntArray]:
+    """`polycrystal`, and which of the grains each atom is of, (n_atoms,)."""
     n = len(grains)
     if n == 0:
         raise InputError("`grains` is empty")
@@ -480,4 +500,5 @@ def polycrystal(
     v -= wrap * np.round(v / np.where(periodic, box, 1.0))
     near = np.linalg.norm(v, axis=1) < closest * 0.5 * (d[pairs[:, 0]] + d[pairs[:, 1]])
     keep = _one_of_each(len(x), pairs[near])
-    return Structure(x[keep], z[keep], np.diag(box), periodic)
+    grain = np.repeat(np.arange(n), [len(part) for part in positions])
+    return Structure(x[keep], z[keep], np.diag(box), periodic), grain[keep]

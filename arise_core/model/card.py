@@ -154,7 +154,7 @@ def _card(data: dict[str, Any]) -> Card:
     """The card that JSON data are, every entry checked: kind, and bounds far beyond those of any sensible model."""
     network, training = _object(data["network"], "network"), _object(data["training"], "training")
     rows = _list(data["classes"], "classes", 2, MAX_CLASSES)
-    classes = ClassTable(_class(_object(row, "classes"), f"classes[{k}]") for k, row in enumerate(rows))
+    classes = ClassTable(class_of(_object(row, "classes"), f"classes[{k}]") for k, row in enumerate(rows))
     labels = [c.label for c in classes]
     if len(set(labels)) != len(labels):
         raise InputError("the model's card must list at least two classes with different labels")
@@ -176,7 +176,12 @@ def _card(data: dict[str, Any]) -> Card:
     )
 
 
-def _class(row: dict[str, Any], where: str) -> ClassInfo:
+def class_of(row: dict[str, Any], where: str) -> ClassInfo:
+    """The class of a row of a card; `where` it stands is for messages.
+
+    Raises:
+        InputError: an entry that does not fit.
+    """
     info = ClassInfo(**{**row, "colour": _colour(row["colour"], where)})
     for name in ("label", "name", "identifier", "material_type"):
         _text(getattr(info, name), f"{where}.{name}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arise_core.engine.boxes import iterate_boxes
+from arise_core.engine.boxes import BoxDescriptors, gather_boxes
 from arise_core.engine.grid import BoxGrid, box_grid, refuse_empty
 from arise_core.errors import FileError, InputError, check_type
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
@@ -172,6 +172,17 @@ class StridedMap:
             self._weigh(chosen.reshape(*self.shape, -1), at, out)
         return out
 
+    def means_at_atoms(self, values: Float32Array) -> Float32Array:
+        """Values of the boxes (n_boxes, k), linear between their centres, at the atoms, (n_atoms, k).
+
+        Boxes with NaN are left out; NaN where all boxes around have it.
+        """
+        at = self.grid.atom_coordinates
+        out = np.empty((len(at), values.shape[1]), dtype=np.float32)
+        if values.shape[1]:
+            self._interpolate(np.ascontiguousarray(values).reshape(*self.shape, -1), at, out)
+        return out
+
     def _interpolate(self, values: Float32Array, at: FloatArray, out: Float32Array) -> None:
         """As `loops.interpolate`; NaN for points whose coordinates are NaN."""
         nowhere = np.asarray(np.isnan(at).any(axis=1))
@@ -220,7 +231,16 @@ class StridedMap:
 
     def nearest(self, points: FloatArray) -> IntArray:
         """Index of the box whose centre is nearest in grid coordinates, (n,)."""
-        at = np.round(self.coordinates(points)).astype(np.int64)
+        return self._nearest(self.coordinates(points))
+
+    def nearest_to_atoms(self) -> IntArray:
+        """`nearest` to the atoms that the map was made of, (n_atoms,); -1 for those that are far from all boxes."""
+        at = self.grid.atom_coordinates
+        nowhere = np.asarray(np.isnan(at).any(axis=1))
+        return np.where(nowhere, MISSING, self._nearest(np.where(nowhere[:, None], 0.0, at)))
+
+    def _nearest(self, coordinates: FloatArray) -> IntArray:
+        at = np.round(coordinates).astype(np.int64)
         shape = np.array(self.shape)
         at = np.where(self.grid.pbc, at % shape, np.clip(at, 0, shape - 1))
         return np.asarray(np.ravel_multi_index(tuple(at.T), self.shape))
@@ -320,20 +340,12 @@ def strided_map(
 strided_map.__signature__ = with_options(strided_map, MapSettings, SamplingSettings, tolerance=MAP_TOLERANCE)  # type: ignore[attr-defined]
 
 
-def map_steps(
-    structure: Structure | Material,
-    model: Model,
-    settings: MapSettings,
-    sampling: SamplingSettings,
-    reject_threshold: Threshold = "card",
-) -> Job[StridedMap]:
-    """`strided_map` as a job: yields the share of the work done, returns the map.
+def checked_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
+    """The boxes of a structure, which is refused if a map cannot be made of it.
 
-    Closing the generator stops the work; no thread is left running.
+    Raises:
+        InputError: overlapping atoms, or more species than a map takes.
     """
-    check_model(model)
-    check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
-    check_threshold(reject_threshold)
     material = Material.of(structure)
     material.check_overlaps()
     grid = box_grid(material, settings)
@@ -342,35 +354,55 @@ def map_steps(
             f"`numbers` has {len(grid.structure.species)} species, a map takes at most {MAX_SPECIES}: pairs of species "
             "grow as their square. Give alike ones one element, or take `mode` 'whole'"
         )
+    return grid
+
+
+def map_steps(
+    structure: Structure | Material,
+    model: Model,
+    settings: MapSettings,
+    sampling: SamplingSettings,
+    reject_threshold: Threshold = "card",
+    seen: Callable[[BoxDescriptors], object] | None = None,
+) -> Job[StridedMap]:
+    """`strided_map` as a job: yields the share of the work done, returns the map.
+
+    Closing the generator stops the work; no thread is left running.
+
+    Args:
+        structure, model, settings, sampling, reject_threshold: see `strided_map`.
+        seen: called with each batch of descriptors, which the map does not keep.
+    """
+    check_model(model)
+    check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
+    check_threshold(reject_threshold)
+    grid = checked_grid(structure, settings)
     refuse_empty(grid, len(model.classes))
     n = len(grid)
     n_atoms = np.zeros(n, dtype=np.int64)
     order: list[IntArray] = []
     parts: list[Prediction] = []
-    waiting: list[tuple[IntArray, Float32Array]] = []
     described = predicted = 0
 
     def share() -> float:
         return DESCRIPTOR_SHARE * described / n + (1 - DESCRIPTOR_SHARE) * predicted / n
 
-    for found in iterate_boxes(grid, model.descriptor):
-        n_atoms[found.boxes] = found.n_atoms
-        waiting.append((found.boxes, found.features))
-        described += len(found.boxes)
+    for described, batch in gather_boxes(grid, model.descriptor, BATCH):
         yield Step(share(), "descriptors of boxes")
-        if sum(len(b) for b, _ in waiting) < BATCH and described < n:
+        if batch is None:
             continue
-        order.append(np.concatenate([b for b, _ in waiting]))
-        features = np.concatenate([f for _, f in waiting])
-        waiting.clear()
+        n_atoms[batch.boxes] = batch.n_atoms
+        order.append(batch.boxes)
+        if seen is not None:
+            seen(batch)
         before, predicted = share(), described
-        job = model.predict_steps(features, sampling, reject_threshold=reject_threshold)
+        job = model.predict_steps(batch.features, sampling, reject_threshold=reject_threshold)
         parts.append((yield from part(job, before, share())))
     yield Step(1.0)
     back = np.empty(n, dtype=np.int64)
     back[np.concatenate(order)] = np.arange(n)
     prediction = concatenate(parts).take(back)
-    if material.flat:
+    if grid.material.flat:
         prediction = prediction.without_bulk(slice(None))
     if not prediction.valid.any():
         warnings.warn(

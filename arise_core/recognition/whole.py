@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -62,8 +62,15 @@ def classify_steps(
     sampling: SamplingSettings,
     min_atoms: int = MapSettings.min_atoms,
     reject_threshold: Threshold = "card",
+    seen: Callable[[FloatArray], object] | None = None,
 ) -> Job[Prediction]:
-    """`classify` as a job: yields the share of the work done, returns the prediction."""
+    """`classify` as a job: yields the share of the work done, returns the prediction.
+
+    Args:
+        structures, model, min_atoms, reject_threshold: see `classify`.
+        sampling: of the network.
+        seen: called with the descriptors, which the prediction does not keep.
+    """
     check_model(model)
     check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
     check_type("structures", structures, (Structure, Material, Iterable), "a Structure or several")
@@ -79,6 +86,8 @@ def classify_steps(
         materials.append(Material.of(structure))
         materials[k].check_overlaps(f"structure {k}: " if len(several) > 1 else "")
     features = yield from part(describe_wholes(materials, model, min_atoms), 0.0, DESCRIPTOR_SHARE)
+    if seen is not None:
+        seen(features)
     job = model.predict_steps(features, sampling, reject_threshold=reject_threshold)
     prediction = yield from part(job, DESCRIPTOR_SHARE, 1.0)
     prediction = prediction.without_bulk([k for k, material in enumerate(materials) if material.flat])

@@ -1,0 +1,329 @@
+"""Clusters of representations by HDBSCAN, hard and soft, and which smallest size of a cluster to take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from arise_core.errors import InputError
+from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray, Reals
+from arise_core.progress import Job, Progress, Step, run, silent
+from arise_core.runtime.threads import one_blas_thread
+from arise_core.settings import CLUSTER_SIZES, ExploreSettings
+
+#: Label of what is in no cluster.
+OUTLIER = -1
+#: Largest difference between rows that are all alike, as a share of the length of the longest.
+ALIKE = 1e-4
+#: Of smallest sizes whose relative validity is less than the best by no more than this, the largest is suggested.
+AS_GOOD = 0.05
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What HDBSCAN finds with one smallest size of a cluster."""
+
+    min_cluster_size: int
+    n_clusters: int
+    outlier_share: float  # of the rows with a representation
+    persistence: float  # mean over clusters, 0 to 1: how long each lives in the tree; NaN without clusters
+    validity: (
+        float  # relative validity, -1 to 1 (DBCV along the spanning tree); NaN with less than two clusters
+    )
+
+
+@dataclass(frozen=True, repr=False)
+class Clusters:
+    """Which rows belong together. Clusters are numbered by size, 0 the largest."""
+
+    labels: IntArray  # (n,), -1: an outlier, or no representation
+    valid: BoolArray  # (n,), rows with a representation
+    strength: (
+        Float32Array  # (n,), 0 to 1: how far inside its cluster; 0 for outliers, NaN without representation
+    )
+    membership: (
+        Float32Array  # (n, n_clusters), soft: of each cluster, by HDBSCAN; else the strength in the own one
+    )
+    persistence: FloatArray  # (n_clusters,), how long each lives in the tree of clusters, 0 to 1
+    nodes: IntArray  # (n_clusters,), node of each in the tree
+    tree: (
+        FloatArray  # (m, 4), condensed tree: parent, child, λ, size of the child; rows of `valid` come first
+    )
+    min_cluster_size: int
+    soft: bool
+    trials: tuple[Trial, ...] = ()  # of the scan, if there was one
+    note: str = ""  # why there are no clusters, or one
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __repr__(self) -> str:
+        text = f"{self.n_clusters} clusters of {len(self)}, {self.outlier_share:.1%} outliers"
+        return f"<Clusters: {text}{f' ({self.note})' if self.note else ''}>"
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters."""
+        return int(self.membership.shape[1])
+
+    @property
+    def sizes(self) -> IntArray:
+        """Rows in each cluster, (n_clusters,)."""
+        return np.bincount(self.labels[self.labels >= 0], minlength=self.n_clusters)
+
+    @property
+    def outliers(self) -> BoolArray:
+        """Rows with a representation that are in no cluster, (n,)."""
+        return np.asarray(self.valid & (self.labels == OUTLIER))
+
+    @property
+    def outlier_share(self) -> float:
+        """Share of outliers among the rows with a representation; 0 if there are none."""
+        return float(self.outliers.sum() / max(1, self.valid.sum()))
+
+
+def find_clusters(
+    vectors: Reals, settings: ExploreSettings | None = None, *, progress: Progress = silent
+) -> Clusters:
+    """Clusters of representations.
+
+    HDBSCAN (McInnes, Healy, Astels 2017) on Euclidean distances, as in Leitherer et al. (2021), Methods. With
+    `min_cluster_size="auto"` the sizes of `CLUSTER_SIZES` are tried and `suggested` picks one. Rows that are all alike
+    are one cluster; rows with NaN are in none.
+
+    Args:
+        vectors: (n, width), of `Representations.of` for example.
+        settings: default `ExploreSettings()`.
+        progress: called with the share of the work done.
+
+    Raises:
+        InputError: no table of numbers.
+    """
+    return run(cluster_steps(vectors, settings or ExploreSettings()), progress)
+
+
+def cluster_steps(vectors: Reals, settings: ExploreSettings) -> Job[Clusters]:
+    """`find_clusters` as a job: yields the share of the work done, returns the clusters."""
+    valid, x = known(vectors)
+    if all_alike(x):
+        return _one(valid, settings)
+    x = reduced(x, settings.components)
+    trials: tuple[Trial, ...] = ()
+    size, start = settings.min_cluster_size, 0.0
+    if isinstance(size, str):
+        sizes = tuple(k for k in CLUSTER_SIZES if 2 * k <= len(x))
+        if not sizes:
+            return _none(valid, settings, CLUSTER_SIZES[0])
+        start = 0.8
+        trials = yield from _scan(x, sizes, settings.min_samples, start)
+        size = suggested(trials)
+    if len(x) < max(size, settings.min_samples or 0):
+        return _none(valid, settings, size)
+    yield Step(start, f"clusters of at least {size}")
+    found = _fitted(x, size, settings.min_samples, soft=settings.soft)
+    yield Step(start + (1 - start) / 2, "memberships")
+    return replace(_clusters(valid, found, size, settings), trials=trials)
+
+
+def scan(
+    vectors: Reals,
+    sizes: Sequence[int] = CLUSTER_SIZES,
+    settings: ExploreSettings | None = None,
+    *,
+    progress: Progress = silent,
+) -> tuple[Trial, ...]:
+    """What HDBSCAN finds with several smallest sizes of a cluster; those above half the rows are left out.
+
+    Args:
+        vectors: (n, width); rows with NaN are left out.
+        sizes: smallest sizes of a cluster.
+        settings: `components` and `min_samples` are used.
+        progress: called with the share of the work done.
+
+    Raises:
+        InputError: a size below 2, or no table of numbers.
+    """
+    chosen = settings or ExploreSettings()
+    if any(k < 2 for k in sizes):
+        raise InputError(f"`sizes` must be at least 2, got {list(sizes)}")
+    _, x = known(vectors)
+    if all_alike(x):
+        return ()
+    fits = tuple(k for k in sizes if 2 * k <= len(x))
+    return run(_scan(reduced(x, chosen.components), fits, chosen.min_samples, 1.0), progress)
+
+
+def suggested(trials: Sequence[Trial]) -> int:
+    """The smallest size of a cluster to take.
+
+    The rule: of the sizes that find at least two clusters, those are good whose relative validity is within 0.05 of the
+    best; the largest of the good ones is taken, which leaves the fewest clusters. If none finds two, the smallest.
+
+    Raises:
+        InputError: no trial.
+    """
+    if not trials:
+        raise InputError("`trials` is empty")
+    several = [t for t in trials if t.n_clusters > 1 and np.isfinite(t.validity)]
+    if not several:
+        return min(t.min_cluster_size for t in trials)
+    best = max(t.validity for t in several)
+    return max(t.min_cluster_size for t in several if t.validity >= best - AS_GOOD)
+
+
+def known(vectors: Reals) -> tuple[BoolArray, FloatArray]:
+    """Rows without NaN, (n,), and their numbers in double precision.
+
+    Raises:
+        InputError: no table of numbers.
+    """
+    values = np.asarray(vectors)
+    if values.ndim != 2 or values.dtype.kind != "f" or values.shape[1] == 0:
+        raise InputError(f"`vectors` must be numbers of shape (n, width), got {values.dtype} {values.shape}")
+    valid = np.asarray(np.isfinite(values).all(axis=1))
+    return valid, values[valid].astype(np.float64)
+
+
+def all_alike(x: FloatArray) -> bool:
+    """Whether all rows are the same but for rounding; no row counts as none."""
+    if len(x) == 0:
+        return False
+    length = float(np.sqrt((x**2).sum(axis=1).max()))
+    return bool(np.abs(x - x[0]).max() <= ALIKE * length)
+
+
+def reduced(x: FloatArray, components: int | None) -> FloatArray:
+    """The first principal components of rows, (n, components); the rows themselves for None or if they have no more."""
+    if components is None or components >= min(x.shape):
+        return x
+    from sklearn.decomposition import PCA
+
+    with one_blas_thread():
+        return np.asarray(PCA(components, svd_solver="covariance_eigh").fit_transform(x))
+
+
+# --- HDBSCAN ------------------------------------------------------------------------------------------------------
+
+
+def _fitted(
+    x: FloatArray, size: int, samples: int | None, *, soft: bool = False, validity: bool = False
+) -> Any:
+    """HDBSCAN in this process and thread: its other processes would be forks."""
+    from hdbscan import HDBSCAN
+
+    model = HDBSCAN(
+        min_cluster_size=size, min_samples=samples, core_dist_n_jobs=1, gen_min_span_tree=validity,
+        prediction_data=soft,
+    )  # fmt: skip
+    with one_blas_thread():
+        return model.fit(x)
+
+
+def _scan(x: FloatArray, sizes: Sequence[int], samples: int | None, share: float) -> Job[tuple[Trial, ...]]:
+    trials = []
+    for k, size in enumerate(sizes):
+        yield Step(share * k / len(sizes), f"clusters of at least {size}")
+        found = _fitted(x, size, samples, validity=True)
+        n_clusters = len(found.cluster_persistence_)
+        trials.append(
+            Trial(
+                min_cluster_size=size,
+                n_clusters=n_clusters,
+                outlier_share=float((found.labels_ == OUTLIER).mean()),
+                persistence=float(np.mean(found.cluster_persistence_)) if n_clusters else float("nan"),
+                validity=float(found.relative_validity_) if n_clusters > 1 else float("nan"),
+            )
+        )
+    return tuple(trials)
+
+
+def _clusters(valid: BoolArray, found: Any, size: int, settings: ExploreSettings) -> Clusters:
+    """What HDBSCAN found, at all rows, numbered by size."""
+    labels = np.asarray(found.labels_, dtype=np.int64)
+    strength = np.asarray(found.probabilities_, dtype=np.float64)
+    n_clusters = len(found.cluster_persistence_)
+    membership = _memberships(found, labels, strength, n_clusters, settings.soft)
+    if settings.soft and n_clusters > 1:
+        best = membership.argmax(axis=1)
+        strength = membership[np.arange(len(best)), best]
+        labels = np.where(strength >= settings.membership, best, OUTLIER)
+        strength = np.where(labels == OUTLIER, 0.0, strength)
+    sizes = np.bincount(labels[labels >= 0], minlength=n_clusters)
+    order = np.argsort(-sizes, kind="stable")
+    rank = np.empty(n_clusters + 1, dtype=np.int64)
+    rank[order], rank[OUTLIER] = np.arange(n_clusters), OUTLIER
+    tree = found.condensed_tree_.to_numpy()
+    nodes = np.array(sorted(found.condensed_tree_._select_clusters()), dtype=np.int64)
+    return Clusters(
+        labels=_spread(rank[labels], valid, OUTLIER),
+        valid=valid,
+        strength=_spread(strength.astype(np.float32), valid, np.nan),
+        membership=_spread(membership[:, order].astype(np.float32), valid, np.nan),
+        persistence=np.asarray(found.cluster_persistence_, dtype=np.float64)[order],
+        nodes=nodes[order],
+        tree=np.column_stack([tree[name] for name in ("parent", "child", "lambda_val", "child_size")]).astype(float),
+        min_cluster_size=size,
+        soft=settings.soft,
+        note="" if n_clusters else f"no {size} of them lie closer together than the others",
+    )  # fmt: skip
+
+
+def _memberships(
+    found: Any, labels: IntArray, strength: FloatArray, n_clusters: int, soft: bool
+) -> FloatArray:
+    """Membership of each row in each cluster, (n, n_clusters)."""
+    if soft and n_clusters > 1:
+        from hdbscan import all_points_membership_vectors
+
+        return np.asarray(np.nan_to_num(all_points_membership_vectors(found)))
+    inside = np.flatnonzero(labels >= 0)
+    membership = np.zeros((len(labels), n_clusters))
+    membership[inside, labels[inside]] = strength[inside]
+    return membership
+
+
+def _one(valid: BoolArray, settings: ExploreSettings) -> Clusters:
+    """All rows are alike: one cluster."""
+    size = settings.min_cluster_size
+    ones = np.ones(int(valid.sum()), dtype=np.float32)
+    return Clusters(
+        labels=_spread(np.zeros(len(ones), dtype=np.int64), valid, OUTLIER),
+        valid=valid,
+        strength=_spread(ones, valid, np.nan),
+        membership=_spread(ones[:, None], valid, np.nan),
+        persistence=np.ones(1),
+        nodes=np.zeros(1, dtype=np.int64),
+        tree=np.empty((0, 4)),
+        min_cluster_size=len(ones) if isinstance(size, str) else size,
+        soft=settings.soft,
+        note="all are alike",
+    )
+
+
+def _none(valid: BoolArray, settings: ExploreSettings, size: int) -> Clusters:
+    """Too few rows for a cluster."""
+    n = int(valid.sum())
+    return Clusters(
+        labels=np.full(len(valid), OUTLIER, dtype=np.int64),
+        valid=valid,
+        strength=_spread(np.zeros(n, dtype=np.float32), valid, np.nan),
+        membership=np.empty((len(valid), 0), dtype=np.float32),
+        persistence=np.empty(0),
+        nodes=np.empty(0, dtype=np.int64),
+        tree=np.empty((0, 4)),
+        min_cluster_size=size,
+        soft=settings.soft,
+        note=f"{n} with a representation are too few for clusters of at least {size}"
+        if n
+        else "none has a representation",
+    )
+
+
+def _spread(values: Any, valid: BoolArray, empty: Any) -> Any:
+    """Values of the rows with a representation among all, the others `empty`."""
+    out = np.full((len(valid), *values.shape[1:]), empty, dtype=values.dtype)
+    out[valid] = values
+    return out

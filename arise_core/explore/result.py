@@ -1,0 +1,232 @@
+"""What was explored: representations, clusters and the plane, with the predictions, of boxes or structures."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arise_core.engine.grid import box_grid
+from arise_core.errors import FileError, InputError
+from arise_core.explore.clusters import OUTLIER, Clusters, Trial
+from arise_core.explore.embedding import Embedding
+from arise_core.explore.storage import read_arrays, write_arrays
+from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
+from arise_core.geometry.material import Material
+from arise_core.geometry.structure import Structure
+from arise_core.model.card import class_of
+from arise_core.model.classes import ClassTable
+from arise_core.model.prediction import ROWS, Prediction
+from arise_core.recognition.maps import StridedMap
+from arise_core.settings import ExploreSettings, MapSettings
+
+KIND = "exploration"
+#: Classes named of each cluster.
+MAIN = 3
+
+
+@dataclass(frozen=True)
+class Group:
+    """One cluster, or the outliers (cluster -1), in a few numbers."""
+
+    cluster: int
+    size: int  # boxes or structures
+    share: float  # of those with a representation
+    classes: tuple[
+        tuple[str, float], ...
+    ]  # most frequent classes by short name and their share, rejected ones too
+    mutual_information: float  # mean, bit
+    persistence: float  # NaN for outliers
+
+
+@dataclass(frozen=True, repr=False)
+class Exploration:
+    """What the representations of boxes of a map, or of several structures, show. A row a box or structure."""
+
+    prediction: Prediction
+    vectors: Float32Array  # (n, width), of the layer; NaN for boxes without a prediction
+    layer: int  # 0 is the first hidden layer
+    clusters: Clusters
+    embedding: Embedding | None  # None if it was not asked for
+    settings: ExploreSettings
+    model_name: str
+    field: StridedMap | None = None  # whose boxes the rows are; None for several structures
+
+    def __len__(self) -> int:
+        return len(self.prediction)
+
+    def __repr__(self) -> str:
+        rows = "boxes" if self.field is not None else "structures"
+        return f"<Exploration of {len(self)} {rows} by layer {self.layer} of {self.model_name!r}: {self.clusters!r}>"
+
+    @property
+    def labels(self) -> IntArray:
+        """Cluster of each row, 0 the largest, (n,); -1 for outliers and rows without a representation."""
+        return self.clusters.labels
+
+    @property
+    def points(self) -> Float32Array:
+        """Places on the plane, (n, 2), without unit; NaN where there is none."""
+        return (
+            np.full((len(self), 2), np.nan, np.float32) if self.embedding is None else self.embedding.points
+        )
+
+    def groups(self) -> list[Group]:
+        """Each cluster, the largest first, and the outliers last if there are any."""
+        known = max(1, int(self.clusters.valid.sum()))
+        numbers = [*range(self.clusters.n_clusters), *([OUTLIER] if self.clusters.outliers.any() else [])]
+        return [self._group(k, known) for k in numbers]
+
+    def _group(self, cluster: int, known: int) -> Group:
+        rows = np.flatnonzero(self.clusters.valid & (self.labels == cluster))
+        p = self.prediction
+        index = p.index[rows]
+        counts = np.bincount(index[index >= 0], minlength=len(p.classes))
+        first = np.argsort(-counts, kind="stable")[:MAIN]
+        named = tuple((p.classes.short[k], float(counts[k] / len(rows))) for k in first if counts[k])
+        doubt = p.mutual_information[rows]
+        doubt = doubt[np.isfinite(doubt)]
+        return Group(
+            cluster=cluster,
+            size=len(rows),
+            share=len(rows) / known,
+            classes=named,
+            mutual_information=float(doubt.mean()) if len(doubt) else float("nan"),
+            persistence=float(self.clusters.persistence[cluster]) if cluster >= 0 else float("nan"),
+        )
+
+    # --- in space ---------------------------------------------------------------------------------------------
+
+    def _map(self) -> StridedMap:
+        if self.field is None:
+            raise InputError("`field` is None: several structures were explored, which have no boxes")
+        return self.field
+
+    def labels_at_atoms(self) -> IntArray:
+        """Cluster at each atom, (n_atoms,); -1 for outliers and atoms without boxes.
+
+        Read off as classes are: linear between the centres of boxes, the cluster with the largest share; outliers are
+        one more. Of atoms between two clusters none is an outlier.
+
+        Raises:
+            InputError: several structures were explored.
+        """
+        return self._shares_at_atoms()[0]
+
+    def strength_at_atoms(self) -> FloatArray:
+        """Share of the boxes around each atom that are of its cluster (or outliers, as it), (n_atoms,), 0 to 1; NaN
+        without boxes.
+        """
+        return self._shares_at_atoms()[1]
+
+    def _shares_at_atoms(self) -> tuple[IntArray, FloatArray]:
+        field = self._map()
+        n = self.clusters.n_clusters
+        of_boxes = np.full((len(self), n + 1), np.nan, dtype=np.float32)
+        of_boxes[self.clusters.valid] = 0.0
+        rows = np.flatnonzero(self.clusters.valid)
+        of_boxes[rows, self.labels[rows] % (n + 1)] = 1.0  # the last column is of outliers
+        shares = field.means_at_atoms(of_boxes)
+        there = np.isfinite(shares[:, 0])
+        best = np.nan_to_num(shares, nan=-1.0).argmax(axis=1)
+        labels = np.where(there & (best < n), best, OUTLIER)
+        return labels, np.where(there, shares[np.arange(len(best)), best], np.nan)
+
+    def box_of_atoms(self) -> IntArray:
+        """Index of the box whose centre is nearest to each atom, (n_atoms,); -1 for atoms far from all boxes.
+
+        Raises:
+            InputError: several structures were explored.
+        """
+        return self._map().nearest_to_atoms()
+
+    # --- files --------------------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write all of it to a .npz file, in one step: plain arrays and JSON, no pickle.
+
+        Raises:
+            FileError: another end than .npz, or the system does not let it.
+        """
+        p, c = self.prediction, self.clusters
+        arrays: dict[str, Any] = {"vectors": self.vectors, **{f"prediction_{k}": getattr(p, k) for k in ROWS}}
+        arrays.update({f"clusters_{k}": getattr(c, k) for k in CLUSTER_ARRAYS})
+        facts: dict[str, Any] = {
+            "kind": KIND,
+            "model": self.model_name,
+            "layer": self.layer,
+            "settings": asdict(self.settings),
+            "classes": [{**vars(info), "colour": list(info.colour)} for info in p.classes],
+            "reject_threshold": p.reject_threshold,
+            "min_cluster_size": c.min_cluster_size,
+            "soft": c.soft,
+            "trials": [asdict(t) for t in c.trials],
+            "note": c.note,
+        }
+        if self.embedding is not None:
+            arrays["points"] = self.embedding.points
+            facts["embedding_note"] = self.embedding.note
+        if self.field is not None:
+            arrays.update(_map_arrays(self.field))
+            facts["map"] = asdict(self.field.grid.settings)
+        write_arrays(Path(path), arrays, facts)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Exploration:
+        """Read what `save` wrote.
+
+        Raises:
+            FileError: no such file, damaged, or none of an exploration.
+        """
+        arrays, facts = read_arrays(Path(path), KIND)
+        try:
+            return _exploration(arrays, facts)
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            raise FileError(f"file {str(path)!r} holds no whole exploration: {error}") from error
+
+
+CLUSTER_ARRAYS = ("labels", "valid", "strength", "membership", "persistence", "nodes", "tree")
+
+
+def _map_arrays(field: StridedMap) -> dict[str, Any]:
+    structure = field.grid.material.structure
+    return {
+        "positions": structure.positions,
+        "numbers": structure.numbers,
+        "cell": structure.cell,
+        "pbc": structure.pbc,
+        "offset": field.grid.offset,
+        "n_atoms": field.n_atoms,
+    }
+
+
+def _exploration(arrays: dict[str, Any], facts: dict[str, Any]) -> Exploration:
+    settings = ExploreSettings(**facts["settings"])
+    classes = ClassTable(class_of(row, f"classes {k}") for k, row in enumerate(facts["classes"]))
+    prediction = Prediction(
+        classes=classes,
+        reject_threshold=facts["reject_threshold"],
+        **{k: arrays[f"prediction_{k}"] for k in ROWS},
+    )
+    clusters = Clusters(
+        **{k: arrays[f"clusters_{k}"] for k in CLUSTER_ARRAYS},
+        min_cluster_size=int(facts["min_cluster_size"]),
+        soft=bool(facts["soft"]),
+        trials=tuple(Trial(**row) for row in facts["trials"]),
+        note=str(facts["note"]),
+    )
+    vectors, embedding, field = arrays["vectors"], None, None
+    if "points" in arrays:
+        embedding = Embedding(arrays["points"], vectors, settings, str(facts["embedding_note"]))
+    if "map" in facts:
+        structure = Structure(arrays["positions"], arrays["numbers"], arrays["cell"], arrays["pbc"])
+        grid = replace(box_grid(Material.of(structure), MapSettings(**facts["map"])), offset=arrays["offset"])
+        field = StridedMap(grid, prediction, arrays["n_atoms"], str(facts["model"]))
+    lengths = {len(a) for a in (vectors, prediction, clusters, *([embedding] if embedding else []))}
+    if len(lengths) != 1 or (field is not None and len(field) not in lengths):
+        raise ValueError("its parts are of different lengths")
+    return Exploration(
+        prediction, vectors, int(facts["layer"]), clusters, embedding, settings, str(facts["model"]), field
+    )
