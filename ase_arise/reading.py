@@ -26,7 +26,7 @@ from ase.utils import string2index
 from arise_core.crystals.symmetric_cif import complete_source, lists_no_operations
 from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
-from ase_arise.large_cif import read_large
+from ase_arise.cif_sites import SenselessError, read_large
 from ase_arise.named import frames_of, is_symbol_missing
 from ase_arise.plain import ENDS, SUFFIXES, content_of, open_plain, skip
 
@@ -91,6 +91,7 @@ class Frame:
     atoms: Atoms | None
     error: str = ""
     cut: bool = False  # the file ends within it, behind whole ones
+    final: bool = False  # no other reader is to try
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -156,7 +157,12 @@ def read_frames(name: str, reader: Reader, behind: int = 0) -> Iterator[Frame]:
     if not reader.only_other:
         try:
             for k, frame in enumerate(_by_ase(path, reader, chosen)):
-                if k == 0 and frame.atoms is None and not frame.cut and reader.other is not None:
+                if (
+                    k == 0
+                    and frame.atoms is None
+                    and not (frame.cut or frame.final)
+                    and reader.other is not None
+                ):
                     tried = frame.error
                     break
                 yield frame
@@ -231,7 +237,7 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         kept = f"; {number} whole frames before it are kept" if number > 0 else ""
         cut = kind == "traj" and number > 0
         reason = f"ASE's reader of {kind or 'databases'}: {_reason(error)}{kept if cut else ''}"
-        yield Frame(max(number, 0), None, reason, cut=cut)
+        yield Frame(max(number, 0), None, reason, cut=cut, final=isinstance(error, SenselessError))
         return
     if number == begin == 0 and kind not in ("",):
         yield Frame(0, None, f"ASE's reader of {kind} finds no structure in it")

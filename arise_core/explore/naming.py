@@ -13,9 +13,10 @@ from arise_core.crystals.crystal import Crystal, fingerprint, prototype_crystals
 from arise_core.crystals.elements import SYMBOLS
 from arise_core.crystals.others import other_crystals
 from arise_core.crystals.symmetry import symmetry
+from arise_core.errors import check_type
 from arise_core.explore.unknown import RebuiltCell
 from arise_core.geometry.arrays import FloatArray
-from arise_core.model.model import Model
+from arise_core.model.model import Model, check_model
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.recognition.comparison import similarity_steps
 from arise_core.settings import LAYER
@@ -115,6 +116,11 @@ def name_crystal(
 
 def name_steps(found: RebuiltCell, model: Model | None = None, others: Sequence[Crystal] = ()) -> Job[Name]:
     """`name_crystal` as a job."""
+    check_type("found", found, RebuiltCell, "a RebuiltCell, as `rebuild_cell` gives it")
+    if model is not None:
+        check_model(model)
+    for other in others:
+        check_type("others", other, Crystal, "several Crystals")
     yield Step(0.0, "comparing with the tables")
     own, kind = fingerprint(found.structure), symmetry(found.structure)
     rows = [*_table(), *((c, False, c.fingerprint, symmetry(c.unit)) for c in others)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from arise_core.errors import InputError
+from arise_core.errors import InputError, check_type
 from arise_core.explore.pieces import bonds
 from arise_core.explore.unknown import ATOMS
 from arise_core.geometry.arrays import IntArray
@@ -13,6 +13,7 @@ from arise_core.geometry.material import Material
 from arise_core.geometry.neighbors import wrapped_points
 from arise_core.geometry.structure import Structure
 from arise_core.recognition.result import Recognition
+from arise_core.settings import check_number
 
 #: Doubt about the class or about the rejection from which an atom counts as unknown, bit.
 DOUBT = 0.5
@@ -42,6 +43,10 @@ def unknown_regions(
     Raises:
         ValueError: a structure of another number of atoms.
     """
+    check_type("found", found, Recognition, "a Recognition")
+    if doubt is not None:
+        doubt = check_number("doubt", doubt, low=0.0, unit="bit")
+    min_atoms = check_number("min_atoms", min_atoms, whole=True, low=1)
     material = Material.of(structure)
     if len(found) != len(material):
         raise InputError(f"`structure` must have the {len(found)} atoms of `found`, got {len(material)}")

@@ -17,7 +17,7 @@ from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
-from arise_core.settings import SYMPREC
+from arise_core.settings import SYMPREC, check_number
 
 #: Atoms of a region that a cell can be found in, and cells that it must be averaged over.
 ATOMS = 40
@@ -170,8 +170,7 @@ def rebuild_steps(
     structure: Structure | Material, atoms: IntArray | None = None, *, most: int = MOST
 ) -> Job[RebuiltCell | NoCell]:
     """`rebuild_cell` as a job."""
-    if most < ATOMS:
-        raise InputError(f"`most` must be at least {ATOMS}, got {most}")
+    most = check_number("most", most, whole=True, low=ATOMS)
     piece = cut_piece(Material.of(structure), atoms, most)
     if len(piece) < ATOMS:
         return NoCell(f"the region has {len(piece)} atoms; a cell needs {ATOMS}")

@@ -1,6 +1,8 @@
 """CIF files as programs write them: groups that readers do not look at, names that are no elements, unknown shares,
 thousands of atoms."""
 
+import re
+
 import ase.io
 import numpy as np
 import pytest
@@ -15,8 +17,8 @@ from arise_core.crystals.standard import read_structure
 from arise_core.crystals.symmetry import setting_operations, settings
 from arise_core.errors import InputError
 from ase_arise import classify
+from ase_arise.cif_sites import read_large
 from ase_arise.convert import frames
-from ase_arise.large_cif import read_large
 from ase_arise.reading import Reader, read_frames
 from ovito_arise import AriseModifier
 from tests.robustness.doors import through_command_line
@@ -169,6 +171,32 @@ def test_unknown_shares_are_full_sites(tmp_path, share):
     path.write_text(f"{CELL}_symmetry_space_group_name_H-M 'F m -3 m'\n{columns}Al1 Al 0 0 0 {share}\n")
     assert through_command_line(path).label == "fcc_Cu_A_cF4_225_a"
     assert classify(str(path), passes=16).names[0] == "fcc"
+
+
+# --- sites -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("sites", "said"),
+    [
+        ("Cu1 Cu 0 0 1e118\nCu2 Cu 0 0.5 0.5", "site 0 is at"),
+        ("Cu1 Cu 0 0 0\nCu2 Cu 0 0.5 123456789012345", "site 1 is at"),
+        ("Cu1 Cu 0 0 0\nNi1 Ni 0 1 0", "lie at one place, and both are full"),
+    ],
+)
+def test_sites_that_make_no_sense_are_refused(sites, said, tmp_path):
+    path = tmp_path / "file.cif"
+    lengths = "".join(f"_cell_length_{k} 3.6\n" for k in "abc")
+    angles = "".join(f"_cell_angle_{k} 90\n" for k in ("alpha", "beta", "gamma"))
+    columns = "".join(f"_atom_site_{k}\n" for k in ("label", "type_symbol", "fract_x", "fract_y", "fract_z"))
+    path.write_text(
+        f"data_x\n{lengths}{angles}_symmetry_space_group_name_H-M 'P 1'\nloop_\n{columns}{sites}\n"
+    )
+    done = CliRunner().invoke(app, ["classify", str(path), "--reader", "ase"])
+    assert done.exit_code == 1
+    assert said in done.stderr
+    with pytest.raises(InputError, match=re.escape(said)):
+        classify(str(path), passes=16)
 
 
 # --- large files ----------------------------------------------------------------------------------------------------

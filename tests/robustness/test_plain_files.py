@@ -138,8 +138,8 @@ def test_text_of_other_encodings_with_a_mark(tmp_path, name, encoding):
 def test_a_compressed_cif_file_that_leaves_its_operations_out_is_refused(tmp_path):
     text = (
         "data_x\n_cell_length_a 4\n_cell_length_b 4\n_cell_length_c 4\n_cell_angle_alpha 90\n_cell_angle_beta 90\n"
-        "_cell_angle_gamma 90\n_space_group_name_H-M_ref 'F m -3 m'\nloop_\n_atom_site_label\n_atom_site_fract_x\n"
-        "_atom_site_fract_y\n_atom_site_fract_z\nCu 0 0 0\n"
+        "_cell_angle_gamma 90\n_space_group_name_H-M_ref 'F m -3 m of old'\nloop_\n_atom_site_label\n"
+        "_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\nCu 0 0 0\n"
     )
     for name, content in (("a.cif", text.encode()), ("a.cif.gz", gzip.compress(text.encode()))):
         (tmp_path / name).write_bytes(content)

@@ -101,7 +101,11 @@ def at_work(group: int) -> list[int]:
     return out
 
 
-COMMAND = "import sys; from arise_cli.main import main; sys.argv[0] = 'arise'; main()"
+#: As from a terminal: shells have SIGINT ignored by what they start in the background, and tests may run there.
+COMMAND = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from arise_cli.main import main; sys.argv[0] = 'arise'; main()"
+)
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")

@@ -60,6 +60,11 @@ TABLE = [
     ("core", "DescriptorSettings", {}, "channels", ("x", 5, None, ["x"], ("x",))),
     ("core", "DescriptorSettings", {}, "window", ("x", 5, None)),
     ("core", "DescriptorSettings", {}, "length_scale", (5, None, [])),
+    ("core", "rebuild_cell", {}, "structure", NO_STRUCTURE),
+    ("core", "rebuild_cell", {"structure": "fcc"}, "atoms", (5, "x", THING, [1.5], [[0, 1]])),
+    ("core", "rebuild_cell", {"structure": "fcc"}, "most", NO_COUNT),
+    ("core", "name_crystal", {}, "found", (*NO_STRUCTURE, arise.NoCell("no periods"))),
+    ("core", "unknown_regions", {"structure": "fcc"}, "found", NO_STRUCTURE),
     ("ase", "classify", {"model": "model"}, "images", (5, None, THING)),
     ("ase", "classify", {"images": "atoms"}, "model", NO_MODEL),
     ("ase", "classify", {"images": "atoms", "model": "model"}, "types", (5, THING, ["Cu"])),
@@ -132,10 +137,11 @@ def test_wrong_kinds(package, name, others, argument, values, given, tmp_path):
 def test_every_public_function_is_in_the_table():
     """Those without arguments, and classes that others make, are not."""
     known = {("core", name) for name in arise.__all__} | {("ase", name) for name in ase_arise.__all__}
-    free = {
-        ("core", n)
-        for n in ("BoxGrid", "Model", "ModelError", "PointValues", "Prediction", "Prototype", "StridedMap")
-    } | {("core", "known_models"), ("core", "prototypes"), ("core", "map_steps"), ("ase", "Row")}
+    core = (
+        "BoxGrid", "Model", "ModelError", "Name", "NoCell", "PointValues", "Prediction", "Prototype", "RebuiltCell",
+        "StridedMap", "known_models", "prototypes", "map_steps",
+    )  # fmt: skip
+    free = {*(("core", n) for n in core), ("ase", "Row")}
     assert known - {(package, name) for package, name, *_ in TABLE} == free | {("ase", "StopSimulation")}
 
 

@@ -1,4 +1,8 @@
-"""Large CIF files without symmetry: ASE compares each site with all others in Python, minutes for 10,000 atoms."""
+"""Sites of CIF files: what makes no sense is refused, and large files without symmetry are read here.
+
+ASE compares each site with all others in Python, minutes for 10,000 atoms. It takes the first of two elements at one
+place, and what is left of 10¹¹⁸ after whole cells are taken off.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,12 @@ LARGE = 50_000
 SAME = 1e-3
 #: Sites that may lie where others are, and be looked at one by one. All of them are said to be full.
 MOST_SHARED = 1000
+#: Coordinates of sites, in cells or Å, that leave too few digits for distances.
+FARTHEST = 1e6
+
+
+class SenselessError(ValueError):
+    """What no reader can make sense of, although some would read it."""
 
 
 def read_large(source: str | io.StringIO) -> list[Atoms] | None:
@@ -28,16 +38,19 @@ def read_large(source: str | io.StringIO) -> list[Atoms] | None:
         source: name of a file, or its text, which is at its begin again afterwards.
 
     Raises:
-        ValueError: sites by the thousand lie where others are.
+        SenselessError: coordinates that leave no digits, or several elements at one place.
+        ValueError: in a large file, sites by the thousand where others are.
         Exception: whatever ASE raises.
     """
     size = Path(source).stat().st_size if isinstance(source, str) else len(source.getvalue())
-    if size < LARGE:
-        return None
-    found = []
     blocks = list(parse_cif(source))
     if not isinstance(source, str):
         source.seek(0)
+    for block in blocks:
+        _check_sites(block)
+    if size < LARGE:
+        return None
+    found = []
     for block in blocks:
         if not block.has_structure():
             continue
@@ -46,6 +59,38 @@ def read_large(source: str | io.StringIO) -> list[Atoms] | None:
             return None
         found.append(atoms)
     return found or None
+
+
+def _check_sites(block: CIFBlock) -> None:
+    """Refuse a block whose sites make no sense, as far as they can be understood.
+
+    Raises:
+        SenselessError: see `read_large`.
+    """
+    try:
+        if not block.has_structure():
+            return
+        symbols = block.get_symbols()
+        kind, values = block._get_site_coordinates()
+        sites = np.asarray(values, dtype=np.float64)
+    except (AttributeError, KeyError, TypeError, ValueError):  # ASE says what it does not like
+        return
+    far = np.flatnonzero((np.abs(sites) > FARTHEST).any(axis=1))
+    if len(far):
+        raise SenselessError(
+            f"site {far[0]} is at {sites[far[0]].tolist()}: above {FARTHEST:g} too few digits are left for distances"
+        )
+    if kind != "scaled" or len(sites) < 2 or len(symbols) != len(sites) or not np.isfinite(sites).all():
+        return
+    if not _all_filled(block):
+        return
+    tree = cKDTree(sites % 1.0, boxsize=1.0)
+    nearest, which = tree.query(sites % 1.0, k=[2], p=np.inf)
+    for i, (distance, j) in enumerate(zip(nearest[:, 0], which[:, 0], strict=True)):
+        if distance <= SAME and symbols[i] != symbols[j]:
+            raise SenselessError(
+                f"sites {i} ({symbols[i]}) and {j} ({symbols[j]}) lie at one place, and both are full"
+            )
 
 
 def _listed(block: CIFBlock) -> Atoms | None:
