@@ -156,15 +156,15 @@ class Output:
 
 
 def _json(records: list[Record]) -> str:
-    return json.dumps([_plain(r) for r in records], indent=1) + "\n"
+    return json.dumps([plain(r) for r in records], indent=1) + "\n"
 
 
-def _plain(value: Any) -> Any:
-    """NaN, which JSON has no word for, becomes null."""
+def plain(value: Any) -> Any:
+    """Records for JSON: NaN, which it has no word for, becomes null."""
     if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: plain(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
@@ -194,8 +194,8 @@ def _table(records: list[Record]) -> Table:
         table.add_column("Shares of the atoms")
     for r in records:
         best = ", ".join(f"{b['label']} {b['probability']:.1%}" for b in r["top"])
-        cells = [r["file"], str(r["n_atoms"]), r["label"], _number(r["confidence"]),
-                 _number(r["mutual_information"]), _number(r["rejection_uncertainty"]), best]  # fmt: skip
+        cells = [r["file"], str(r["n_atoms"]), r["label"], number(r["confidence"]),
+                 number(r["mutual_information"]), number(r["rejection_uncertainty"]), best]  # fmt: skip
         table.add_row(*cells, *([_shares(r["fractions"])] if local else []))
     return table
 
@@ -204,7 +204,8 @@ def _shares(shares: dict[str, float]) -> str:
     return ", ".join(f"{name} {share:.1%}" for name, share in shares.items())
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """A number with three digits, a dash for NaN."""
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
@@ -223,5 +224,5 @@ def matrix_table(names: list[str], matrix: FloatArray) -> Table:
     """A square matrix for the terminal, its columns numbered."""
     table = Table("", "", *(str(k + 1) for k in range(len(names))))
     for k, (name, row) in enumerate(zip(names, matrix, strict=True)):
-        table.add_row(str(k + 1), name, *(_number(float(v)) for v in row))
+        table.add_row(str(k + 1), name, *(number(float(v)) for v in row))
     return table

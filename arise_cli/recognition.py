@@ -87,7 +87,7 @@ def classify_files(
     output = Output.checked(as_json, as_csv, out, overwrite)
     read_by = chosen_reader(reader, kind)
     network = as_model(model)
-    found = _read(files, read_by, types, draw=settings["seed"] if draw else None)
+    found = read_structures(files, read_by, types, draw=settings["seed"] if draw else None)
     with bar("classify") as progress:
         prediction = classify([f.material for f in found], network, progress=progress, **settings)
     results = [Recognition.of_whole(prediction, k, len(f.material)) for k, f in enumerate(found)]
@@ -131,7 +131,7 @@ def map_file(
     options = RecognitionSettings.of({"mode": "local", **settings})
     read_by = chosen_reader(reader, kind)
     network = as_model(model)
-    found = _read([last_of(file)], read_by, types, draw=settings["seed"] if draw else None)
+    found = read_structures([last_of(file)], read_by, types, draw=settings["seed"] if draw else None)
     if out is not None and len(found) > 1:
         raise typer.BadParameter(f"takes one frame, {file!r} has {len(found)}", param_hint="--out")
     with bar("map") as progress:
@@ -180,7 +180,7 @@ def compare_files(
     network = as_model(model)
     check_layer(network, layer)
     seed = settings.pop("seed")
-    found = _read(structures, read_by, types, classes=True, draw=seed if draw else None)
+    found = read_structures(structures, read_by, types, classes=True, draw=seed if draw else None)
     names = [f.name for f in found]
     with bar("similarity") as progress:
         matrix = run(similarity_steps([f.material for f in found], network, layer, **settings), progress)
@@ -203,7 +203,7 @@ class Found:
     material: Material  # the one look at them
 
 
-def _read(
+def read_structures(
     files: Sequence[str], reader: Reader, types: str, *, classes: bool = False, draw: int | None = None
 ) -> list[Found]:
     """All frames of files, checked. What was assumed of them is said on the error stream, once for all frames.

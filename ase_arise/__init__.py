@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ase_arise.annotation import annotate, classify
     from ase_arise.calculator import AriseCalculator
     from ase_arise.convert import from_atoms
+    from ase_arise.exploring import exploration, write_clusters
     from ase_arise.observer import AriseObserver, Row, StopSimulation
     from ase_arise.occupancy import occupied
     from ase_arise.representations import similarity
@@ -27,6 +28,7 @@ _PLACES = {
     "StopSimulation": "observer",
     "annotate": "annotation",
     "classify": "annotation",
+    "exploration": "exploring",
     "from_atoms": "convert",
     "from_row": "storage",
     "occupied": "occupancy",
@@ -35,6 +37,7 @@ _PLACES = {
     "screen": "screening.run",
     "similarity": "representations",
     "write": "storage",
+    "write_clusters": "exploring",
 }
 
 __all__ = [
@@ -44,6 +47,7 @@ __all__ = [
     "StopSimulation",
     "annotate",
     "classify",
+    "exploration",
     "from_atoms",
     "from_row",
     "occupied",
@@ -52,6 +56,7 @@ __all__ = [
     "screen",
     "similarity",
     "write",
+    "write_clusters",
 ]
 
 

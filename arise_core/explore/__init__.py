@@ -1,1 +1,1 @@
-"""What the network shows without labels: clusters, a plane where alike things lie together, what an unknown region is."""
+"""What the network shows without labels: clusters, a plane where alike things lie near, what an unknown region is."""

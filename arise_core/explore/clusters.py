@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from arise_core.errors import InputError
+from arise_core.explore.rows import all_alike, known, reduced
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray, Reals
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime.threads import one_blas_thread
@@ -16,42 +17,43 @@ from arise_core.settings import CLUSTER_SIZES, ExploreSettings
 
 #: Label of what is in no cluster.
 OUTLIER = -1
-#: Largest difference between rows that are all alike, as a share of the length of the longest.
-ALIKE = 1e-4
-#: Of smallest sizes whose relative validity is less than the best by no more than this, the largest is suggested.
-AS_GOOD = 0.05
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What HDBSCAN finds with one smallest size of a cluster."""
+    """What HDBSCAN finds with one smallest size of a cluster.
+
+    The relative validity is the density-based one (DBCV) along the spanning tree, -1 to 1.
+    """
 
     min_cluster_size: int
     n_clusters: int
     outlier_share: float  # of the rows with a representation
-    persistence: float  # mean over clusters, 0 to 1: how long each lives in the tree; NaN without clusters
-    validity: (
-        float  # relative validity, -1 to 1 (DBCV along the spanning tree); NaN with less than two clusters
-    )
+    persistence: float  # mean over clusters, 0 to 1: how long each lives in the tree; NaN without
+    validity: float  # relative; NaN with less than two clusters
+
+    @property
+    def score(self) -> float:
+        """Mean persistence times the share of the rows that are in clusters, 0 to 1; 0 without clusters."""
+        return self.persistence * (1 - self.outlier_share) if self.n_clusters else 0.0
 
 
 @dataclass(frozen=True, repr=False)
 class Clusters:
-    """Which rows belong together. Clusters are numbered by size, 0 the largest."""
+    """Which rows belong together. Clusters are numbered by size, 0 the largest.
+
+    The membership of soft clusters is HDBSCAN's; else it is the strength in the row's own cluster, and 0 elsewhere.
+    The condensed tree has a row a branch: parent, child, λ, size of the child; its leaves are the valid rows, numbered
+    among themselves.
+    """
 
     labels: IntArray  # (n,), -1: an outlier, or no representation
     valid: BoolArray  # (n,), rows with a representation
-    strength: (
-        Float32Array  # (n,), 0 to 1: how far inside its cluster; 0 for outliers, NaN without representation
-    )
-    membership: (
-        Float32Array  # (n, n_clusters), soft: of each cluster, by HDBSCAN; else the strength in the own one
-    )
-    persistence: FloatArray  # (n_clusters,), how long each lives in the tree of clusters, 0 to 1
+    strength: Float32Array  # (n,), 0 at the rim to 1 inside; 0 for outliers, NaN if not valid
+    membership: Float32Array  # (n, n_clusters), 0 to 1, NaN if not valid
+    persistence: FloatArray  # (n_clusters,), how long each lives in the tree, 0 to 1
     nodes: IntArray  # (n_clusters,), node of each in the tree
-    tree: (
-        FloatArray  # (m, 4), condensed tree: parent, child, λ, size of the child; rows of `valid` come first
-    )
+    tree: FloatArray  # (m, 4)
     min_cluster_size: int
     soft: bool
     trials: tuple[Trial, ...] = ()  # of the scan, if there was one
@@ -159,50 +161,20 @@ def scan(
 def suggested(trials: Sequence[Trial]) -> int:
     """The smallest size of a cluster to take.
 
-    The rule: of the sizes that find at least two clusters, those are good whose relative validity is within 0.05 of the
-    best; the largest of the good ones is taken, which leaves the fewest clusters. If none finds two, the smallest.
+    The rule: the trial with the highest `score` of those that find at least two clusters tells how many clusters there
+    are; the smallest size that finds as many is taken, so that small ones are not lost elsewhere. If none finds two,
+    the smallest. The relative validity is reported and not used: it jumps between sizes that find the same clusters.
 
     Raises:
         InputError: no trial.
     """
     if not trials:
         raise InputError("`trials` is empty")
-    several = [t for t in trials if t.n_clusters > 1 and np.isfinite(t.validity)]
+    several = [t for t in trials if t.n_clusters > 1]
     if not several:
         return min(t.min_cluster_size for t in trials)
-    best = max(t.validity for t in several)
-    return max(t.min_cluster_size for t in several if t.validity >= best - AS_GOOD)
-
-
-def known(vectors: Reals) -> tuple[BoolArray, FloatArray]:
-    """Rows without NaN, (n,), and their numbers in double precision.
-
-    Raises:
-        InputError: no table of numbers.
-    """
-    values = np.asarray(vectors)
-    if values.ndim != 2 or values.dtype.kind != "f" or values.shape[1] == 0:
-        raise InputError(f"`vectors` must be numbers of shape (n, width), got {values.dtype} {values.shape}")
-    valid = np.asarray(np.isfinite(values).all(axis=1))
-    return valid, values[valid].astype(np.float64)
-
-
-def all_alike(x: FloatArray) -> bool:
-    """Whether all rows are the same but for rounding; no row counts as none."""
-    if len(x) == 0:
-        return False
-    length = float(np.sqrt((x**2).sum(axis=1).max()))
-    return bool(np.abs(x - x[0]).max() <= ALIKE * length)
-
-
-def reduced(x: FloatArray, components: int | None) -> FloatArray:
-    """The first principal components of rows, (n, components); the rows themselves for None or if they have no more."""
-    if components is None or components >= min(x.shape):
-        return x
-    from sklearn.decomposition import PCA
-
-    with one_blas_thread():
-        return np.asarray(PCA(components, svd_solver="covariance_eigh").fit_transform(x))
+    number = max(several, key=lambda t: t.score).n_clusters
+    return min(t.min_cluster_size for t in several if t.n_clusters == number)
 
 
 # --- HDBSCAN ------------------------------------------------------------------------------------------------------

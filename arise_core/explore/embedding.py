@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from arise_core.errors import InputError
-from arise_core.explore.clusters import all_alike, known
+from arise_core.explore.rows import Components, all_alike, known, reduced
 from arise_core.geometry.arrays import Float32Array, FloatArray, Reals
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime.threads import one_blas_thread
@@ -54,14 +56,20 @@ class Embedding:
         if self.note:
             out[valid] = 0.0 if np.isfinite(self.points).any() else np.nan
         elif len(x):
+            x = x if self._components is None else self._components.apply(x)
             with one_blas_thread(), _quiet():
                 out[valid] = self._fitted.transform(x.astype(np.float32))
         return out
 
     @cached_property
+    def _components(self) -> Components | None:
+        return Components.of(known(self.vectors)[1], self.settings.components)
+
+    @cached_property
     def _fitted(self) -> Any:
         """UMAP with the graph of these vectors, which is determined by them, and with these points."""
         valid, x = known(self.vectors)
+        x = x if self._components is None else self._components.apply(x)
         fitted = _umap(self.settings, len(x), n_epochs=0, init="random")
         with one_blas_thread(), _quiet():
             fitted.fit(x.astype(np.float32))
@@ -80,7 +88,7 @@ def embed(
 
     Args:
         vectors: (n, width), of `Representations.of` for example.
-        settings: `n_neighbors`, `min_dist` and `embed_seed` are used; default `ExploreSettings()`.
+        settings: `components`, `n_neighbors`, `min_dist` and `embed_seed` are used; default `ExploreSettings()`.
         progress: called with the share of the work done.
 
     Raises:
@@ -100,7 +108,7 @@ def embed_steps(vectors: Reals, settings: ExploreSettings) -> Job[Embedding]:
         points[valid] = 0.0
         return Embedding(points, kept, settings, "all are alike")
     yield Step(0.0, "plane")
-    points[valid] = _laid_out(x, settings)
+    points[valid] = _laid_out(reduced(x, settings.components), settings)
     yield Step(1.0)
     return Embedding(points, kept, settings)
 
@@ -120,10 +128,9 @@ def _umap(settings: ExploreSettings, n: int, **more: Any) -> Any:
     )  # fmt: skip
 
 
-class _quiet(warnings.catch_warnings):
+@contextmanager
+def _quiet() -> Iterator[None]:
     """Warnings of UMAP about graphs in several parts stay unsaid: grains are such parts."""
-
-    def __enter__(self) -> Any:
-        found = super().__enter__()
+    with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module="umap|sklearn")
-        return found
+        yield

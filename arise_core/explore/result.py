@@ -171,6 +171,7 @@ class Exploration:
         if self.field is not None:
             arrays.update(_map_arrays(self.field))
             facts["map"] = asdict(self.field.grid.settings)
+            facts["notes"] = list(self.field.grid.material.given_notes)
         write_arrays(Path(path), arrays, facts)
 
     @classmethod
@@ -191,13 +192,14 @@ CLUSTER_ARRAYS = ("labels", "valid", "strength", "membership", "persistence", "n
 
 
 def _map_arrays(field: StridedMap) -> dict[str, Any]:
-    structure = field.grid.material.structure
+    structure, kept = field.grid.material.structure, field.grid.material.kept
     return {
         "positions": structure.positions,
         "numbers": structure.numbers,
         "cell": structure.cell,
         "pbc": structure.pbc,
         "offset": field.grid.offset,
+        "kept": np.ones(len(structure), dtype=bool) if kept is None else kept,
         "n_atoms": field.n_atoms,
     }
 
@@ -222,7 +224,9 @@ def _exploration(arrays: dict[str, Any], facts: dict[str, Any]) -> Exploration:
         embedding = Embedding(arrays["points"], vectors, settings, str(facts["embedding_note"]))
     if "map" in facts:
         structure = Structure(arrays["positions"], arrays["numbers"], arrays["cell"], arrays["pbc"])
-        grid = replace(box_grid(Material.of(structure), MapSettings(**facts["map"])), offset=arrays["offset"])
+        kept = None if arrays["kept"].all() else arrays["kept"]
+        material = Material(structure, [str(note) for note in facts["notes"]], kept)
+        grid = replace(box_grid(material, MapSettings(**facts["map"])), offset=arrays["offset"])
         field = StridedMap(grid, prediction, arrays["n_atoms"], str(facts["model"]))
     lengths = {len(a) for a in (vectors, prediction, clusters, *([embedding] if embedding else []))}
     if len(lengths) != 1 or (field is not None and len(field) not in lengths):

@@ -14,7 +14,7 @@ GRAINS = ("fcc", "bcc", "hcp", "diamond")
 
 
 def four_grains(
-    size: tuple[float, float] = (92.0, 92.0),
+    size: tuple[float, float] = (98.0, 98.0),
     thickness: float = 16.0,
     distance: float = 2.556,
     missing: float = 0.0,

@@ -141,9 +141,7 @@ class _Fit:
         self.epoch = 0
         self.best: dict[str, Any] | None = None
         self.rows: list[dict[str, float]] = []
-        with (
-            _alone()
-        ):  # threads of torch that another process started are not there after a fork: waiting for them hangs
+        with _alone():  # after a fork, operations that wait for the threads of the first process would hang
             self.samples = x[train], y[train]
             self.held_out = x[validation], y[validation]
             torch.manual_seed(recipe.seed)

@@ -1,0 +1,156 @@
+"""`arise explore`: clusters of what the network sees in the boxes of a structure, or in several structures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from arise_cli.console import Record, bar, check_places, number, plain, print_table, say, say_written
+from arise_cli.options import (
+    Draw,
+    Format,
+    Json,
+    ModelOption,
+    Overwrite,
+    ReaderOption,
+    TypesOption,
+    check_suffix,
+    takes,
+)
+from arise_cli.readers import chosen_reader
+from arise_cli.recognition import read_structures
+from arise_core.settings import (
+    DEFAULT_MODEL,
+    MAP_TOLERANCE,
+    ExploreSettings,
+    MapSettings,
+    SamplingSettings,
+    map_sampling,
+    options_of,
+    split_options,
+)
+
+if TYPE_CHECKING:
+    from arise_core.explore.result import Exploration
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command("explore")(explore_file)
+
+
+@takes(ExploreSettings, MapSettings, SamplingSettings, tolerance=MAP_TOLERANCE)
+def explore_file(
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="File that ASE or OVITO reads: the boxes of its last frame, or of the one that `md.xyz@0` picks; "
+            "`md.xyz@:` takes several frames as wholes."
+        ),
+    ],
+    model: ModelOption = DEFAULT_MODEL,
+    as_json: Json = False,
+    out: Annotated[Path | None, typer.Option(help="Write everything that was found here (.npz).")] = None,
+    atoms_out: Annotated[
+        Path | None,
+        typer.Option("--atoms", help="Write the atoms with their clusters here (.xyz, .traj, ...)."),
+    ] = None,
+    draw: Draw = False,
+    types: TypesOption = "",
+    overwrite: Overwrite = False,
+    reader: ReaderOption = "auto",
+    kind: Format = "",
+    **settings: Any,
+) -> None:
+    """Cluster what the network sees in each box, without labels: regions that are alike. Prints the clusters."""
+    from arise_core.explore.job import exploration_steps
+    from arise_core.progress import run
+    from ase_arise.convert import as_model
+    from ase_arise.exploring import write_clusters
+    from ase_arise.reading import last_of
+    from ase_arise.storage import format_of, write
+
+    check_suffix(out, ".npz", "out")
+    if atoms_out is not None:
+        format_of(atoms_out)  # refuses what cannot be written
+    check_places([out, atoms_out], overwrite)
+    own, boxes, sampling = split_options(settings, tuple(options_of(ExploreSettings)))
+    chosen, map_settings = ExploreSettings(**own), MapSettings(**boxes)
+    read_by = chosen_reader(reader, kind)
+    network = as_model(model)
+    found = read_structures([last_of(file)], read_by, types, draw=settings["seed"] if draw else None)
+    materials = [f.material for f in found]
+    job = exploration_steps(
+        materials[0] if len(materials) == 1 else materials,
+        network,
+        chosen,
+        map_settings,
+        map_sampling(sampling),
+    )
+    with bar("explore") as progress:
+        result = run(job, progress)
+    if out is not None:
+        result.save(out)
+        say_written(out)
+    if atoms_out is not None:
+        write(atoms_out, write_clusters([f.atoms for f in found], result))
+        say_written(atoms_out)
+    if as_json:
+        say(json.dumps(plain(_record(file, result)), indent=1))
+        return
+    if result.clusters.trials:
+        print_table(_scan_table(result))
+    print_table(_groups_table(result))
+    for note in (result.clusters.note, "" if result.embedding is None else result.embedding.note):
+        if note:
+            say(note, error=True)
+
+
+def _record(file: str, result: Exploration) -> Record:
+    """All that is printed, in plain types."""
+    from dataclasses import asdict
+
+    groups = [
+        {**asdict(g), "classes": [{"label": name, "share": share} for name, share in g.classes]}
+        for g in result.groups()
+    ]
+    return {
+        "file": file,
+        "rows": len(result),
+        "kind": "boxes" if result.field is not None else "structures",
+        "layer": result.layer,
+        "min_cluster_size": result.clusters.min_cluster_size,
+        "note": result.clusters.note,
+        "trials": [{**asdict(t), "score": t.score} for t in result.clusters.trials],
+        "clusters": groups,
+    }
+
+
+def _scan_table(result: Exploration) -> Table:
+    table = Table("Smallest cluster", "Clusters", "Outliers", "Persistence", "Relative validity", "Score", "")
+    for t in result.clusters.trials:
+        taken = "taken" if t.min_cluster_size == result.clusters.min_cluster_size else ""
+        table.add_row(
+            str(t.min_cluster_size), str(t.n_clusters), f"{t.outlier_share:.1%}", number(t.persistence),
+            number(t.validity), number(t.score), taken,
+        )  # fmt: skip
+    return table
+
+
+def _groups_table(result: Exploration) -> Table:
+    rows = "Boxes" if result.field is not None else "Structures"
+    table = Table("Cluster", rows, "Share", "Main classes", "MI (bit)", "Persistence")
+    for g in result.groups():
+        table.add_row(
+            "outliers" if g.cluster < 0 else str(g.cluster),
+            str(g.size),
+            f"{g.share:.1%}",
+            ", ".join(f"{name} {share:.0%}" for name, share in g.classes),
+            number(g.mutual_information),
+            number(g.persistence),
+        )
+    return table
