@@ -23,7 +23,7 @@ def no_work(monkeypatch) -> None:
     def forbidden(*_, **__):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr(maps, "iterate_boxes", forbidden)
+    monkeypatch.setattr(maps, "gather_boxes", forbidden)
     monkeypatch.setattr(whole, "describe", forbidden)
 
 

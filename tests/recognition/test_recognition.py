@@ -193,7 +193,7 @@ def test_every_atom_twice(model, fcc):
 def test_bad_arguments_before_any_work(model, fcc, arguments, message, monkeypatch):
     from arise_core.recognition import maps
 
-    monkeypatch.setattr(maps, "iterate_boxes", lambda *a, **k: pytest.fail("work began"))
+    monkeypatch.setattr(maps, "gather_boxes", lambda *a, **k: pytest.fail("work began"))
     with pytest.raises(ValueError, match=message):
         arise.strided_map(fcc, model, **arguments)
 
