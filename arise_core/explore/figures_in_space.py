@@ -277,13 +277,12 @@ def legend(panel: Axes, kinds: Kinds, rows: IntArray) -> None:
 
     there = np.unique(kinds.of_rows[rows])
     marks = [
-        Line2D([], [], linestyle="", marker="s", color=kinds.colours[k], label=kinds.names[k])
-        if kinds.markers[k] in "o."
-        else Line2D(
-            [], [], linestyle="", marker=kinds.markers[k], color=kinds.colours[k], label=kinds.names[k]
+        Line2D(
+            [], [], linestyle="", color=kinds.colours[k], label=kinds.names[k],
+            marker="s" if kinds.markers[k] == "o" else kinds.markers[k],
         )
         for k in there[there >= 0]
-    ]
+    ]  # fmt: skip
     if marks:
         columns = 1 + len(marks) // 14
         panel.legend(

@@ -46,7 +46,7 @@ def kinds_of_clusters(clusters: Clusters) -> Kinds:
         np.asarray(of_rows),
         tuple(f"cluster {k}" for k in range(n)) + ("outliers",),
         tuple(COLOURS[k % len(COLOURS)] for k in range(n)) + (OUTLIERS,),
-        tuple(MARKERS[k // len(COLOURS) % len(MARKERS)] for k in range(n)) + (".",),
+        tuple(MARKERS[k // len(COLOURS) % len(MARKERS)] for k in range(n)) + ("o",),
     )
 
 
