@@ -7,6 +7,7 @@ import gzip
 import html
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from arise_core.crystals.elements import SYMBOLS
 from arise_core.errors import InputError, MissingPackageError
 from arise_core.explore.clusters import OUTLIER
-from arise_core.explore.palette import Kinds, kinds_of_classes
+from arise_core.explore.palette import COLOURS, OUTLIERS, Kinds, kinds_of_classes
 from arise_core.explore.result import Exploration
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.cell import transformed
@@ -31,11 +32,11 @@ PAGE_BOXES, NOTEBOOK_BOXES = 8000, 2000
 STEPS = 1000
 #: Which boxes are left out where there are too many: chosen at random with this seed.
 SEED = 0
-#: Palettes of chemiscope: their numbers of colours, and the first ten of them (tab10 of matplotlib).
-PALETTES = ((10, "tab10"), (20, "tab20"))
-TAB10 = (
-    "#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd", "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf",
-)  # fmt: skip
+#: Colours of numbers from -1 on, that of outliers first: those of pictures, in place of a palette of chemiscope.
+NUMBERED = (OUTLIERS, *COLOURS, "#000000", "#8c564b")
+PALETTE = re.compile(r"\btab10:(\w+)\(\[(?:\[[\d.]+,\[\d+,\d+,\d+\]\],?)+\]\)")
+#: The next larger palette of chemiscope, and its number of colours.
+LARGER = ("tab20", 20)
 
 
 def write_page(
@@ -123,13 +124,28 @@ def _chemiscope() -> Any:
 
 
 def _bundle() -> str:
-    """The whole of chemiscope's JavaScript, as its package brings it."""
+    """The whole of chemiscope's JavaScript, as its package brings it, but for the colours of one palette."""
     path = Path(_chemiscope().__file__).parent / "sphinx" / "static" / "chemiscope.min.js"
     if not path.is_file():
         raise MissingPackageError(
             f"a page needs {path.name} of chemiscope 1.1 or newer: pip install -U chemiscope"
         )
-    return path.read_text(encoding="utf-8").replace("</script", "<\\/script")
+    text, n = PALETTE.subn(_palette, path.read_text(encoding="utf-8").replace("</script", "<\\/script"))
+    if n != 1:
+        raise MissingPackageError(
+            "a page needs another chemiscope: its palette tab10 was not found in 1.1's form"
+        )
+    return text
+
+
+def _palette(found: re.Match[str]) -> str:
+    """`NUMBERED` in the place and form of a palette of chemiscope: where each colour begins and ends."""
+    n = len(NUMBERED)
+    stops = []
+    for k, colour in enumerate(NUMBERED):
+        rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        stops += [[k / n, rgb], [(k + 1) / n, rgb]]
+    return f"tab10:{found[1]}({json.dumps(stops, separators=(',', ':'))})"
 
 
 def _rows(found: Exploration, most: int) -> IntArray:
@@ -155,7 +171,8 @@ def _dataset(found: Exploration, rows: IntArray) -> dict[str, Any]:
 
     def numbers(values: Any, digits: int, unit: str, text: str) -> dict[str, Any]:
         rounded = np.round(np.asarray(values, dtype=np.float64), digits).tolist()
-        return {"target": "structure", "values": rounded, "units": unit, "description": text}
+        known = {"units": unit} if unit else {}
+        return {"target": "structure", "values": rounded, "description": text, **known}
 
     def words(values: Sequence[str], text: str) -> dict[str, Any]:
         return {"target": "structure", "values": [str(v) for v in values], "description": text}
@@ -182,7 +199,7 @@ def _dataset(found: Exploration, rows: IntArray) -> dict[str, Any]:
         "settings": {
             "target": "structure",
             "map": {"x": {"property": "UMAP 1"}, "y": {"property": "UMAP 2"}},
-            "structure": [{"unitCell": found.field is None, "bonds": False, "spaceFilling": True, "keepOrientation": True}],
+            "structure": [{"unitCell": found.field is None, "bonds": False, "keepOrientation": True}],
         },
     }  # fmt: skip
 
@@ -197,8 +214,8 @@ def _colours(found: Exploration, rows: IntArray) -> list[dict[str, Any]]:
     kinds: Kinds = kinds_of_classes([found.prediction])[0]
     doubt = found.prediction.mutual_information[rows]
     return [
-        {"name": "cluster", **_by_number("cluster number", OUTLIER, clusters, found.labels[rows])},
-        {"name": "class", **_by_number("class number", 0, list(kinds.names), kinds.of_rows[rows])},
+        {"name": "cluster", **_by_number("cluster number", clusters, found.labels[rows])},
+        {"name": "class", **_by_number("class number", ["none", *kinds.names], kinds.of_rows[rows])},
         {
             "name": "mutual information",
             "settings": {
@@ -210,17 +227,17 @@ def _colours(found: Exploration, rows: IntArray) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _by_number(name: str, first: int, names: list[str], values: IntArray) -> dict[str, Any]:
-    """A colour for each number from the first on; a scale where there are more numbers than colours."""
-    room = next((palette for palette in PALETTES if len(names) <= palette[0]), None)
-    if room is None:
-        settings = {"palette": "viridis", "min": float(first), "max": float(first + len(names) - 1)}
-    else:
-        settings = {"palette": room[1], "min": first - 0.5, "max": first + room[0] - 0.5}
-    there = set(values.tolist())
+def _by_number(name: str, names: list[str], values: IntArray) -> dict[str, Any]:
+    """A colour for each number from -1 on, of which `names` are the names; a scale where there are too many."""
     legend = []
-    if room is not None and room[0] == len(TAB10):
-        legend = [(text, TAB10[k]) for k, text in enumerate(names) if first + k in there]
+    if len(names) <= len(NUMBERED):
+        settings: dict[str, Any] = {"palette": "tab10", "min": -1.5, "max": len(NUMBERED) - 1.5}
+        there = set(values.tolist())
+        legend = [(text, NUMBERED[k]) for k, text in enumerate(names) if k - 1 in there]
+    elif len(names) <= LARGER[1]:
+        settings = {"palette": LARGER[0], "min": -1.5, "max": LARGER[1] - 1.5}
+    else:
+        settings = {"palette": "viridis", "min": -1.0, "max": len(names) - 2.0}
     return {"settings": {"property": name, **settings}, "legend": legend}
 
 
@@ -280,8 +297,8 @@ def _packed(
     """Atoms in few bytes: boxes overlap, so each place is kept once, and rows name places.
 
     Returns:
-        Places (m, 4), steps of 1/1000 Å and atomic number; the number of atoms of each row; the numbers of the places of
-        all rows, one row after the other, ascending, each less the one before; middles, Å; cells, Å, nine numbers or None.
+        Places (m, 4), steps of 1/1000 Å and atomic number; the number of atoms of each row; numbers of the places of
+        all rows, row after row, ascending, each less the one before; middles, Å; cells, Å, nine numbers or None.
     """
     sizes = np.array([len(row.numbers) for row in rows], dtype=np.int64)
     places = np.concatenate([np.round(row.positions * STEPS) for row in rows])
