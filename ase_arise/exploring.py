@@ -10,7 +10,7 @@ from ase import Atoms
 
 import arise_core as arise
 from arise_core.crystals.species import Types
-from arise_core.errors import InputError
+from arise_core.errors import InputError, check_type
 from arise_core.explore.clusters import OUTLIER
 from arise_core.geometry.material import Material
 from arise_core.progress import Progress, silent
@@ -70,6 +70,7 @@ def write_clusters(images: Atoms | Sequence[Atoms], found: arise.Exploration) ->
     Raises:
         InputError: another number of atoms or structures than were explored.
     """
+    check_type("found", found, arise.Exploration, "an Exploration")
     atoms = [images] if isinstance(images, Atoms) else list(images)
     if found.field is not None:
         material = found.field.grid.material

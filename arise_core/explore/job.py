@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from arise_core.engine.boxes import BoxDescriptors
-from arise_core.errors import InputError, InputTypeError
+from arise_core.errors import InputError
 from arise_core.explore.clusters import cluster_steps
 from arise_core.explore.embedding import embed_steps
-from arise_core.explore.representations import chosen_layers, represent_steps
+from arise_core.explore.representations import check_subject, chosen_layers, represent_steps
 from arise_core.explore.result import Exploration
 from arise_core.geometry.arrays import Float32Array
 from arise_core.geometry.material import Material
@@ -88,6 +88,7 @@ def exploration_steps(
 
     Closing it between steps stops the work; one fit of HDBSCAN or UMAP is one step.
     """
+    check_subject(subject)
     boxes, passes = map_settings or MapSettings(), sampling or map_sampling({})
     (layer,) = chosen_layers(model, settings.layer)
     field: StridedMap | None = None
@@ -162,10 +163,6 @@ def _classified(
     reject_threshold: Threshold,
 ) -> Job[tuple[Prediction, Float32Array]]:  # fmt: skip
     """Predictions and representations of structures as wholes."""
-    if not isinstance(structures, Sequence):
-        raise InputTypeError(
-            f"`subject` must be a structure, a map or a list of structures, got {type(structures).__name__}"
-        )
     found: list[Float32Array] = []
     job = classify_steps(
         structures, model, sampling, min_atoms, reject_threshold,

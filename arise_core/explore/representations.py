@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,21 +17,21 @@ from arise_core.errors import (
     ExistingFileError,
     FileError,
     InputError,
-    InputTypeError,
     MemoryLimitError,
     MissingPackageError,
+    check_type,
 )
 from arise_core.explore.storage import read_arrays, write_arrays
 from arise_core.geometry.arrays import Float32Array, IntArray, Reals
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
-from arise_core.model.model import Model
+from arise_core.model.model import Model, check_model
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.recognition.comparison import check_layer
 from arise_core.recognition.maps import BATCH, StridedMap, checked_grid
 from arise_core.recognition.whole import describe_wholes
 from arise_core.runtime.files import check_place, file_errors
-from arise_core.settings import KEPT, MapSettings
+from arise_core.settings import KEPT, MapSettings, check_number
 
 #: What representations are taken of: the boxes of one structure, or several structures as wholes.
 Subject = Structure | Material | BoxGrid | StridedMap | Sequence[Structure | Material]
@@ -139,6 +139,12 @@ def represent_steps(
     memory_limit: float = KEPT,
 ) -> Job[Representations]:
     """`represent` as a job: yields the share of the work done, returns the representations."""
+    check_subject(subject)
+    if map_settings is not None:
+        check_type("map_settings", map_settings, MapSettings, "MapSettings")
+    if store is not None:
+        check_type("store", store, (str, os.PathLike), "the name of a folder")
+    memory_limit = check_number("memory_limit", memory_limit, low=0.0, above=True, unit="GiB")
     settings = map_settings or MapSettings()
     chosen = chosen_layers(model, layers)
     if isinstance(subject, Structure | Material):
@@ -165,14 +171,27 @@ def represent_steps(
         return sink.finish()
 
 
+def check_subject(subject: object) -> None:
+    """Raise InputTypeError unless it is what representations can be taken of."""
+    wanted = "a structure, a grid, a map or a list of structures"
+    several = isinstance(subject, Sequence) and not isinstance(subject, str)
+    if not several:
+        check_type("subject", subject, (Structure, Material, BoxGrid, StridedMap), wanted)
+        return
+    for one in cast(Sequence[object], subject):
+        check_type("subject", one, (Structure, Material), wanted)
+
+
 def chosen_layers(model: Model, layers: Iterable[int] | int | None) -> tuple[int, ...]:
     """Numbers of hidden layers, ascending, from 0; None stands for all.
 
     Raises:
         InputError: the model has no such layer, or none is named.
     """
+    check_model(model)
     if layers is None:
         return tuple(range(model.n_layers))
+    check_type("layers", layers, (int, np.integer, Iterable), "a whole number or several")
     named = [layers] if isinstance(layers, int | np.integer) else list(layers)
     if not named:
         raise InputError("`layers` is empty")
@@ -182,15 +201,9 @@ def chosen_layers(model: Model, layers: Iterable[int] | int | None) -> tuple[int
 
 
 def _materials(subject: Sequence[Structure | Material]) -> list[Material]:
-    try:
-        given = list(subject)
-    except TypeError as error:
-        raise InputTypeError(
-            f"`subject` must be a structure, a grid, a map or a list of structures, got {type(subject).__name__}"
-        ) from error
-    if not given:
+    if not subject:
         raise InputError("`subject` is empty")
-    materials = [Material.of(structure) for structure in given]
+    materials = [Material.of(structure) for structure in subject]
     for k, material in enumerate(materials):
         material.check_overlaps(f"structure {k}: ")
     return materials

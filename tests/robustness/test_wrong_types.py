@@ -65,6 +65,23 @@ TABLE = [
     ("core", "rebuild_cell", {"structure": "fcc"}, "most", NO_COUNT),
     ("core", "name_crystal", {}, "found", (*NO_STRUCTURE, arise.NoCell("no periods"))),
     ("core", "unknown_regions", {"structure": "fcc"}, "found", NO_STRUCTURE),
+    ("core", "exploration", {"model": "model"}, "subject", (*NO_STRUCTURE, [5])),
+    ("core", "exploration", {"subject": "fcc"}, "model", (*NO_MODEL, "arise-108")),
+    ("core", "exploration", {"subject": "fcc", "model": "model"}, "layer", NO_COUNT),
+    ("core", "represent", {"model": "model"}, "subject", (*NO_STRUCTURE, [5])),
+    ("core", "represent", {"subject": "fcc"}, "model", (*NO_MODEL, "arise-108")),
+    ("core", "represent", {"subject": "fcc", "model": "model"}, "layers", (2.5, THING)),
+    ("core", "represent", {"subject": "fcc", "model": "model"}, "map_settings", (5, "x", THING)),
+    ("core", "represent", {"subject": "fcc", "model": "model"}, "store", NO_PLACE),
+    ("core", "represent", {"subject": "fcc", "model": "model"}, "memory_limit", (*NO_NUMBER, None)),
+    ("core", "find_clusters", {}, "vectors", (5, "x", THING, None, np.zeros(3))),
+    ("core", "embed", {}, "vectors", (5, "x", THING, None, np.zeros(3))),
+    *(("core", "ExploreSettings", {}, n, NO_COUNT) for n in ("layer", "n_neighbors", "embed_seed")),
+    *(("core", "ExploreSettings", {}, n, ("x", [], THING, 2.5, True)) for n in ("min_cluster_size", "min_samples")),
+    *(("core", "ExploreSettings", {}, n, (*NO_NUMBER, None)) for n in ("membership", "min_dist")),
+    ("ase", "exploration", {}, "images", (5, None, THING)),
+    ("ase", "exploration", {"images": "atoms"}, "model", NO_MODEL),
+    ("ase", "write_clusters", {"images": "atoms"}, "found", (5, None, THING)),
     ("ase", "classify", {"model": "model"}, "images", (5, None, THING)),
     ("ase", "classify", {"images": "atoms"}, "model", NO_MODEL),
     ("ase", "classify", {"images": "atoms", "model": "model"}, "types", (5, THING, ["Cu"])),
@@ -139,7 +156,8 @@ def test_every_public_function_is_in_the_table():
     known = {("core", name) for name in arise.__all__} | {("ase", name) for name in ase_arise.__all__}
     core = (
         "BoxGrid", "Model", "ModelError", "Name", "NoCell", "PointValues", "Prediction", "Prototype", "RebuiltCell",
-        "StridedMap", "known_models", "prototypes", "map_steps",
+        "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding", "Exploration",
+        "Representations", "exploration_steps",
     )  # fmt: skip
     free = {*(("core", n) for n in core), ("ase", "Row")}
     assert known - {(package, name) for package, name, *_ in TABLE} == free | {("ase", "StopSimulation")}

@@ -1,0 +1,327 @@
+"""A page for the browser: the plane of an exploration, linked to the atoms of each box; by chemiscope."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import io
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from arise_core.crystals.elements import SYMBOLS
+from arise_core.errors import InputError, MissingPackageError
+from arise_core.explore.clusters import OUTLIER
+from arise_core.explore.palette import COLOURS, OUTLIERS, Kinds, kinds_of_classes
+from arise_core.explore.result import Exploration
+from arise_core.geometry.arrays import FloatArray, IntArray
+from arise_core.geometry.cell import transformed
+from arise_core.geometry.material import Material
+from arise_core.geometry.structure import Structure
+from arise_core.runtime.files import write_atomically
+
+#: Boxes on a page, and in a notebook, where their atoms are kept in memory as text.
+PAGE_BOXES, NOTEBOOK_BOXES = 8000, 2000
+#: Steps of coordinates on a page, in one Å.
+STEPS = 1000
+#: Which boxes are left out where there are too many: chosen at random with this seed.
+SEED = 0
+#: Colours of numbers from -1 on, that of outliers first: those of pictures, in place of a palette of chemiscope.
+NUMBERED = (OUTLIERS, *COLOURS, "#000000", "#8c564b")
+PALETTE = re.compile(r"\btab10:(\w+)\(\[(?:\[[\d.]+,\[\d+,\d+,\d+\]\],?)+\]\)")
+#: The next larger palette of chemiscope, and its number of colours.
+LARGER = ("tab20", 20)
+
+
+def write_page(
+    found: Exploration,
+    path: str | Path,
+    *,
+    structures: Sequence[Structure | Material] | None = None,
+    most_boxes: int = PAGE_BOXES,
+) -> None:
+    """Write one HTML file that shows the plane and the atoms of the box that is clicked, without server or network.
+
+    Points are coloured by cluster, class or mutual information; places of the boxes in space can be put on the axes.
+
+    Args:
+        found: an exploration with its plane.
+        path: of the file, .html.
+        structures: what was explored, if it was several structures.
+        most_boxes: rows on the page at most; of more, so many are chosen at random, and the page says so.
+
+    Raises:
+        InputError: another end than .html, no plane, or `structures` are missing or of another number.
+        MissingPackageError: chemiscope is not installed.
+        FileError: the system does not let it.
+    """
+    if Path(path).suffix != ".html":
+        raise InputError(f"`path` must end in .html, got {str(path)!r}")
+    bundle = _bundle()
+    rows = _rows(found, most_boxes)
+    pool, sizes, steps, middles, cells = _packed(_atoms_of(found, rows, structures))
+    dataset = _dataset(found, rows)
+    dataset["structures"] = [{"size": int(n), "data": k} for k, n in enumerate(sizes)]
+    facts = {
+        "pool": len(pool), "steps": len(steps), "sizes": sizes.tolist(), "middles": middles, "cells": cells,
+        "symbols": SYMBOLS,
+    }  # fmt: skip
+    data = {"dataset": dataset, "atoms": facts, "colours": _colours(found, rows)}
+    raw = pool.astype("<i4").tobytes() + steps.astype("<i4").tobytes()
+    parts = {
+        "title": html.escape(_title(found)),
+        "text": html.escape(_text(found, rows)),
+        "data": json.dumps(data, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "atoms": base64.b64encode(gzip.compress(raw, 6, mtime=0)).decode(),
+        "chemiscope": bundle,
+    }
+    page = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
+    for name, text in parts.items():
+        page = page.replace("{{" + name + "}}", text)
+    write_atomically(Path(path), lambda place: place.write_text(page, encoding="utf-8"))
+
+
+def show(
+    found: Exploration,
+    *,
+    structures: Sequence[Structure | Material] | None = None,
+    most_boxes: int = NOTEBOOK_BOXES,
+) -> Any:
+    """The same in a notebook: chemiscope's widget, which Jupyter shows.
+
+    Args:
+        found: an exploration with its plane.
+        structures: what was explored, if it was several structures.
+        most_boxes: rows shown at most; of more, so many are chosen at random.
+
+    Raises:
+        InputError: no plane, or `structures` are missing or of another number.
+        MissingPackageError: chemiscope is not installed.
+    """
+    chemiscope = _chemiscope()
+    rows = _rows(found, most_boxes)
+    dataset = _dataset(found, rows)
+    dataset["structures"] = [_plain(atoms) for atoms in _atoms_of(found, rows, structures)]
+    dataset["settings"]["map"]["color"] = _colours(found, rows)[0]["settings"]
+    return chemiscope.show_input(io.StringIO(json.dumps(dataset)))
+
+
+# --- what chemiscope is told --------------------------------------------------------------------------------------
+
+
+def _chemiscope() -> Any:
+    try:
+        import chemiscope
+    except ImportError as error:
+        raise MissingPackageError("a page needs chemiscope: pip install 'ovito-arise[web]'") from error
+    return chemiscope
+
+
+def _bundle() -> str:
+    """The whole of chemiscope's JavaScript, as its package brings it, but for the colours of one palette."""
+    path = Path(_chemiscope().__file__).parent / "sphinx" / "static" / "chemiscope.min.js"
+    if not path.is_file():
+        raise MissingPackageError(
+            f"a page needs {path.name} of chemiscope 1.1 or newer: pip install -U chemiscope"
+        )
+    text, n = PALETTE.subn(_palette, path.read_text(encoding="utf-8").replace("</script", "<\\/script"))
+    if n != 1:
+        raise MissingPackageError(
+            "a page needs another chemiscope: its palette tab10 was not found in 1.1's form"
+        )
+    return text
+
+
+def _palette(found: re.Match[str]) -> str:
+    """`NUMBERED` in the place and form of a palette of chemiscope: where each colour begins and ends."""
+    n = len(NUMBERED)
+    stops = []
+    for k, colour in enumerate(NUMBERED):
+        rgb = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        stops += [[k / n, rgb], [(k + 1) / n, rgb]]
+    return f"tab10:{found[1]}({json.dumps(stops, separators=(',', ':'))})"
+
+
+def _rows(found: Exploration, most: int) -> IntArray:
+    """Rows that are shown: those on the plane, at most so many."""
+    if most < 1:
+        raise InputError(f"`most_boxes` must be at least 1, got {most!r}")
+    if found.embedding is None:
+        raise InputError("`found` has no plane: explore with `embed=True`")
+    rows = np.flatnonzero(np.isfinite(found.points).all(axis=1) & found.prediction.valid)
+    if len(rows) == 0:
+        raise InputError(f"`found` has no point on its plane: {found.embedding.note or 'no predictions'}")
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(SEED).choice(rows, most, replace=False))
+    return rows
+
+
+def _dataset(found: Exploration, rows: IntArray) -> dict[str, Any]:
+    """Properties of the rows and what is on the axes, without the structures."""
+    p = found.prediction
+    kinds = kinds_of_classes([p])[0]
+    labels = found.labels[rows]
+    named = np.where(p.rejected, kinds.names[-1], p.classes.short_of(p.index))[rows]
+
+    def numbers(values: Any, digits: int, unit: str, text: str) -> dict[str, Any]:
+        rounded = np.round(np.asarray(values, dtype=np.float64), digits).tolist()
+        known = {"units": unit} if unit else {}
+        return {"target": "structure", "values": rounded, "description": text, **known}
+
+    def words(values: Sequence[str], text: str) -> dict[str, Any]:
+        return {"target": "structure", "values": [str(v) for v in values], "description": text}
+
+    properties = {
+        "UMAP 1": numbers(found.points[rows, 0], 4, "", "place on the plane, without unit"),
+        "UMAP 2": numbers(found.points[rows, 1], 4, "", "place on the plane, without unit"),
+        "class": words(named, "most probable class"),
+        "class number": numbers(kinds.of_rows[rows], 0, "", "classes by how many rows they have"),
+        "probability": numbers(p.confidence[rows], 4, "", "of the most probable class"),
+        "cluster": words([_cluster(k) for k in labels], "cluster, 0 the largest"),
+        "cluster number": numbers(labels, 0, "", "cluster, 0 the largest; -1 an outlier"),
+        "mutual information": numbers(p.mutual_information[rows], 5, "bit", "doubt about the class"),
+        "number": numbers(rows, 0, "", "of the box in the grid, or of the structure"),
+    }
+    if found.field is not None:
+        centres = found.field.centers[rows]
+        properties.update(
+            {f"box {'xyz'[k]}": numbers(centres[:, k], 3, "Å", "centre of the box") for k in range(3)}
+        )
+    return {
+        "meta": {"name": _title(found), "description": _text(found, rows)},
+        "properties": properties,
+        "settings": {
+            "target": "structure",
+            "map": {"x": {"property": "UMAP 1"}, "y": {"property": "UMAP 2"}},
+            "structure": [{"unitCell": found.field is None, "bonds": False}],
+        },
+    }  # fmt: skip
+
+
+def _cluster(label: int) -> str:
+    return "outlier" if label == OUTLIER else f"cluster {label}"
+
+
+def _colours(found: Exploration, rows: IntArray) -> list[dict[str, Any]]:
+    """What the points can be coloured by: settings of chemiscope's map, and names and colours for a legend."""
+    clusters = [_cluster(k) for k in (OUTLIER, *range(found.clusters.n_clusters))]
+    kinds: Kinds = kinds_of_classes([found.prediction])[0]
+    doubt = found.prediction.mutual_information[rows]
+    return [
+        {"name": "cluster", **_by_number("cluster number", clusters, found.labels[rows])},
+        {"name": "class", **_by_number("class number", ["none", *kinds.names], kinds.of_rows[rows])},
+        {
+            "name": "mutual information",
+            "settings": {
+                "property": "mutual information", "palette": "cividis", "min": 0.0,
+                "max": float(max(0.1, doubt.max())),
+            },
+            "legend": [],
+        },
+    ]  # fmt: skip
+
+
+def _by_number(name: str, names: list[str], values: IntArray) -> dict[str, Any]:
+    """A colour for each number from -1 on, of which `names` are the names; a scale where there are too many."""
+    legend = []
+    if len(names) <= len(NUMBERED):
+        settings: dict[str, Any] = {"palette": "tab10", "min": -1.5, "max": len(NUMBERED) - 1.5}
+        there = set(values.tolist())
+        legend = [(text, NUMBERED[k]) for k, text in enumerate(names) if k - 1 in there]
+    elif len(names) <= LARGER[1]:
+        settings = {"palette": LARGER[0], "min": -1.5, "max": LARGER[1] - 1.5}
+    else:
+        settings = {"palette": "viridis", "min": -1.0, "max": len(names) - 2.0}
+    return {"settings": {"property": name, **settings}, "legend": legend}
+
+
+def _title(found: Exploration) -> str:
+    return f"ARISE: {len(found):,} {'boxes' if found.field is not None else 'structures'} explored"
+
+
+def _text(found: Exploration, rows: IntArray) -> str:
+    c = found.clusters
+    shown = "" if len(rows) == len(found) else f"{len(rows):,} of {len(found):,} are shown. "
+    return (
+        f"{shown}{c.n_clusters} clusters, {100 * c.outlier_share:.1f} % outliers, by hidden layer {found.layer} of "
+        f"{found.model_name}. Click a point to see its atoms."
+    )
+
+
+# --- atoms --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Atoms:
+    """What is shown of a row."""
+
+    positions: FloatArray  # (n, 3), Å
+    numbers: IntArray
+    middle: FloatArray  # (3,), Å, that is put at zero
+    cell: FloatArray | None
+
+
+def _atoms_of(
+    found: Exploration, rows: IntArray, structures: Sequence[Structure | Material] | None
+) -> list[_Atoms]:
+    if found.field is not None:
+        grid = found.field.grid
+        centres = grid.centers - grid.offset
+        out = []
+        for row in rows:
+            u, numbers = grid.members(int(row))
+            out.append(_Atoms(transformed(u, grid.cell), numbers, centres[row], None))
+        return out
+    if structures is None:
+        raise InputError("`structures` must be given: several structures were explored, which are not kept")
+    if len(structures) != len(found):
+        raise InputError(f"`structures` must be the {len(found)} that were explored, got {len(structures)}")
+    return [_whole(Material.of(structures[row]).structure) for row in rows]
+
+
+def _whole(structure: Structure) -> _Atoms:
+    cell = structure.cell if structure.pbc.all() else None
+    middle = np.zeros(3) if cell is not None else structure.positions.mean(axis=0)
+    return _Atoms(structure.positions, structure.numbers, middle, cell)
+
+
+def _packed(
+    rows: Sequence[_Atoms],
+) -> tuple[IntArray, IntArray, IntArray, list[list[float]], list[list[float] | None]]:
+    """Atoms in few bytes: boxes overlap, so each place is kept once, and rows name places.
+
+    Returns:
+        Places (m, 4), steps of 1/1000 Å and atomic number; the number of atoms of each row; numbers of the places of
+        all rows, row after row, ascending, each less the one before; middles, Å; cells, Å, nine numbers or None.
+    """
+    sizes = np.array([len(row.numbers) for row in rows], dtype=np.int64)
+    places = np.concatenate([np.round(row.positions * STEPS) for row in rows])
+    if np.abs(places).max(initial=0.0) >= 2**31:
+        raise InputError("positions beyond 2,000,000 Å do not fit on a page")
+    every = np.column_stack([places, np.concatenate([row.numbers for row in rows])]).astype(np.int32)
+    pool, which = np.unique(every, axis=0, return_inverse=True)
+    which = which.ravel()
+    steps = np.empty(len(which), dtype=np.int64)
+    for start, end in zip(np.cumsum(sizes) - sizes, np.cumsum(sizes), strict=True):
+        steps[start:end] = np.diff(np.sort(which[start:end]), prepend=0)
+    middles = [np.round(row.middle, 3).tolist() for row in rows]
+    cells = [None if row.cell is None else np.round(row.cell, 4).ravel().tolist() for row in rows]
+    return pool, sizes, steps, middles, cells
+
+
+def _plain(row: _Atoms) -> dict[str, Any]:
+    """A structure in words of chemiscope."""
+    x = np.round(row.positions - row.middle, 3)
+    out: dict[str, Any] = {
+        "size": len(x), "names": [SYMBOLS[z] for z in row.numbers], "x": x[:, 0].tolist(), "y": x[:, 1].tolist(),
+        "z": x[:, 2].tolist(),
+    }  # fmt: skip
+    if row.cell is not None:
+        out["cell"] = row.cell.ravel().tolist()
+    return out
