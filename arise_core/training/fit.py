@@ -137,13 +137,13 @@ class _Fit:
         train, validation = split(targets)
         x = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
         y = torch.from_numpy(np.asarray(targets, dtype=np.int64))
+        self.samples = x[train], y[train]
+        self.held_out = x[validation], y[validation]
         self.order = torch.Generator().manual_seed(recipe.seed)
         self.epoch = 0
         self.best: dict[str, Any] | None = None
         self.rows: list[dict[str, float]] = []
-        with _alone():  # threads of torch that another process started are not there after a fork: waiting for them hangs
-            self.samples = x[train], y[train]
-            self.held_out = x[validation], y[validation]
+        with _alone():
             torch.manual_seed(recipe.seed)
             self.network = (
                 start if start is not None else _new_network(features[train], n_classes, recipe.network)

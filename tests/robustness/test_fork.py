@@ -31,43 +31,6 @@ if __name__ == "__main__":
 """
 
 
-FIT = """
-import multiprocessing, warnings
-import numpy as np
-import torch
-from arise_core.training.fit import fit
-from arise_core.training.recipe import parse_recipe
-
-warnings.simplefilter("ignore", DeprecationWarning)
-RECIPE = parse_recipe(
-    {"name": "a", "classes": ["fcc", "bcc"], "network": {"inputs": "standardised", "hidden": [8]}, "fit": {"epochs": 1}}
-)
-
-def fitted(seed):
-    features = np.random.default_rng(seed).normal(size=(40_000, 20)).astype(np.float32)
-    return fit(features, np.arange(40_000) % 2, 2, RECIPE).accuracy
-
-if __name__ == "__main__":
-    torch.set_num_threads(2)
-    x = torch.ones(1_000_000)
-    float((x + x)[torch.arange(500_000)].sum())  # its threads are there
-    here = fitted(1)
-    with multiprocessing.get_context("fork").Pool(1) as pool:
-        print(pool.map(fitted, [1]) == [here])
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
-def test_training_in_a_process_forked_after_torch_ran_in_threads(tmp_path):
-    (tmp_path / "run.py").write_text(FIT)
-    done = subprocess.run(
-        [sys.executable, str(tmp_path / "run.py")], capture_output=True, text=True, timeout=300, check=False,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "True\n"
-
-
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_recognition_in_processes_of_the_user(tmp_path, method):
     (tmp_path / "run.py").write_text(SCRIPT)
