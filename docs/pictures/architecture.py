@@ -29,6 +29,7 @@ FLOORS = (
     ("ovito_arise, ase_arise", "doors: unwrap, call, wrap", "door"),
     ("benchmark", "how often it is right", "making"),
     ("training", "how a model is made", "making"),
+    ("explore", "what is alike", "flow"),
     ("recognition", "what is where", "flow"),
     ("model", "what a descriptor stands for", "flow"),
     ("crystals", "ideal crystals, symmetry", "flow"),
@@ -143,12 +144,13 @@ def boxes() -> list[str]:
     """The objects."""
     doors = "ovito_arise, ase_arise"
     return [
-        box("arise_cli", 300, 650, "arise classify · map · similarity · screen · train · benchmark · demo"),
+        box("arise_cli", 300, 650, "arise classify · map · explore · similarity · screen · train · benchmark · demo"),
         box(doors, 300, 300, "OVITO", "modifier, legend, grid files"),
         box(doors, 630, 320, "ASE", "annotate, calculator, observer, screening"),
         box("benchmark", 640, 310, "accuracy", "structures × methods → tables", colour=MODEL),
         box("training", 830, 120, "samples", "one file a kind", colour=MODEL),
         box("training", 640, 140, "fit, export", "by a recipe", colour=MODEL),
+        box("explore", 260, 170, "Exploration", "clusters, and a plane", "of representations"),
         box("recognition", 260, 130, "StridedMap", "boxes in space"),
         box("recognition", 440, 170, "Recognition", "whole and at each", "atom, by a Rule"),
         box("model", 260, 130, "Prediction", "a row a structure", "or box"),
@@ -190,6 +192,8 @@ def arrows() -> list[str]:
         arrow((325, upper("model")), (325, lower("recognition"))),
         arrow((390, middle("recognition")), (440, middle("recognition"))),
         arrow((390, above), (415, above), (415, below), (440, below)),
+        arrow((325, upper("recognition")), (325, lower("explore"))),
+        arrow((430, middle("explore")), (523, middle("explore"))),
         arrow((525, upper("recognition")), (525, edge)),
         said(534, middle("benchmark") + 5, "properties,"),
         said(534, middle("benchmark") + 22, "tables, files"),
