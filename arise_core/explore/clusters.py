@@ -161,9 +161,9 @@ def scan(
 def suggested(trials: Sequence[Trial]) -> int:
     """The smallest size of a cluster to take.
 
-    The rule: the trial with the highest `score` of those that find at least two clusters tells how many clusters there
-    are; the smallest size that finds as many is taken, so that small ones are not lost elsewhere. If none finds two,
-    the smallest. The relative validity is reported and not used: it jumps between sizes that find the same clusters.
+    The rule: the one with the highest `score` of those that find at least two clusters; of equal ones the smaller. If
+    none finds two, the smallest. The relative validity is reported and not used: it jumps between sizes that find the
+    same clusters.
 
     Raises:
         InputError: no trial.
@@ -173,8 +173,7 @@ def suggested(trials: Sequence[Trial]) -> int:
     several = [t for t in trials if t.n_clusters > 1]
     if not several:
         return min(t.min_cluster_size for t in trials)
-    number = max(several, key=lambda t: t.score).n_clusters
-    return min(t.min_cluster_size for t in several if t.n_clusters == number)
+    return max(several, key=lambda t: (t.score, -t.min_cluster_size)).min_cluster_size
 
 
 # --- HDBSCAN ------------------------------------------------------------------------------------------------------

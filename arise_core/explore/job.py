@@ -18,7 +18,7 @@ from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.model.model import Model
 from arise_core.model.prediction import Prediction
-from arise_core.progress import Job, Progress, part, run, silent
+from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.recognition.maps import StridedMap, map_steps
 from arise_core.recognition.whole import classify_steps
 from arise_core.settings import (
@@ -107,6 +107,7 @@ def exploration_steps(
     embedding = None
     if settings.embed:
         embedding = yield from part(embed_steps(vectors, settings), CLUSTERED, 1.0)
+    yield Step(1.0)
     return Exploration(prediction, vectors, layer, clusters, embedding, settings, model.name, field)
 
 

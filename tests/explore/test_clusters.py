@@ -83,10 +83,10 @@ def test_the_scan_tries_what_fits_and_suggests_by_its_rule():
     trials = scan(x)
     assert [t.min_cluster_size for t in trials] == [25, 50, 100]
     assert [t.n_clusters for t in trials][:2] == [3, 3]
-    assert suggested(trials) == 25
+    assert suggested(trials) == max(trials[:2], key=lambda t: t.score).min_cluster_size
     found = arise.find_clusters(x)
     assert [repr(t) for t in found.trials] == [repr(t) for t in trials]  # NaN is not equal to itself
-    assert found.min_cluster_size == 25
+    assert found.min_cluster_size == suggested(trials)
     assert found.labels[truth >= 0].tolist() == truth[truth >= 0].tolist()
 
 
@@ -97,8 +97,9 @@ def test_the_rule():
     many = trial(25, 44, 0.15, 0.08)
     four = [trial(k, 4, 0.15, p) for k, p in ((250, 0.4), (500, 0.45), (1000, 0.6))]
     two = trial(2000, 2, 0.5, 0.9)
-    assert suggested([many, *four]) == 250  # the smallest that finds as many as the best
-    assert suggested([many, *four, two]) == 250  # half of the rows left out count against the two
+    assert suggested([many, *four]) == 1000
+    assert suggested([many, *four, two]) == 1000  # half of the rows left out count against the two
+    assert suggested([trial(50, 4, 0.15, 0.6), *four]) == 50  # the smaller of equal ones
     assert suggested([many, trial(50, 1, 0.0, 1.0)]) == 25  # one cluster tells nothing
     assert suggested([trial(25, 0, 1.0, float("nan")), trial(50, 0, 1.0, float("nan"))]) == 25
     with pytest.raises(InputError, match="`trials` is empty"):

@@ -58,7 +58,7 @@ def test_outliers_and_doubt_lie_where_grains_meet(slab):
     inside = (to_others > HALF) & (to_border > HALF)
     meeting, border = to_others < 2, (to_border < 3) & (to_others > HALF)
     outliers, doubt = found.clusters.outliers, found.prediction.mutual_information
-    assert outliers[meeting].mean() > 0.25  # 0.8 and 0.6 with the paper's stride
+    assert outliers[meeting].mean() > 0.4
     assert outliers[inside].mean() < 0.02
     assert outliers[border].mean() >= outliers[inside].mean()
     assert doubt[meeting].mean() > 3 * doubt[inside].mean()
