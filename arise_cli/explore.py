@@ -59,6 +59,12 @@ def explore_file(
         Path | None,
         typer.Option("--atoms", help="Write the atoms with their clusters here (.xyz, .traj, ...)."),
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a page here (.html): the plane, linked to the atoms of each box. Needs chemiscope."
+        ),
+    ] = None,
     draw: Draw = False,
     types: TypesOption = "",
     overwrite: Overwrite = False,
@@ -68,6 +74,7 @@ def explore_file(
 ) -> None:
     """Cluster what the network sees in each box, without labels: regions that are alike. Prints the clusters."""
     from arise_core.explore.job import exploration_steps
+    from arise_core.explore.page import check_pages, write_page
     from arise_core.progress import run
     from ase_arise.convert import as_model
     from ase_arise.exploring import write_clusters
@@ -75,11 +82,14 @@ def explore_file(
     from ase_arise.storage import format_of, write
 
     check_suffix(out, ".npz", "out")
+    check_suffix(page, ".html", "page")
     if atoms_out is not None:
         format_of(atoms_out)  # refuses what cannot be written
-    check_places([out, atoms_out], overwrite)
+    check_places([out, atoms_out, page], overwrite)
     own, boxes, sampling = split_options(settings, tuple(options_of(ExploreSettings)))
     chosen, map_settings = ExploreSettings(**own), MapSettings(**boxes)
+    if page is not None:
+        check_pages(chosen)
     read_by = chosen_reader(reader, kind)
     network = as_model(model)
     found = read_structures([last_of(file)], read_by, types, draw=settings["seed"] if draw else None)
@@ -96,6 +106,9 @@ def explore_file(
     if out is not None:
         result.save(out)
         say_written(out)
+    if page is not None:
+        write_page(result, page, structures=materials if len(materials) > 1 else None)
+        say_written(page)
     if atoms_out is not None:
         write(atoms_out, write_clusters([f.atoms for f in found], result))
         say_written(atoms_out)

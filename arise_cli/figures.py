@@ -19,4 +19,6 @@ def draw(matrix: FloatArray, names: list[str], path: Path, layer: int) -> None:
     from arise_core.explore.figures import draw_similarity
 
     axes = draw_similarity(matrix, names, layer, ordered=False)
-    axes.figure.savefig(path, dpi=150, format="png", bbox_inches="tight")
+    figure = axes.get_figure(root=True)
+    assert figure is not None, "axes are of a figure"
+    figure.savefig(path, dpi=150, format="png", bbox_inches="tight")

@@ -8,7 +8,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from arise_core.geometry.cell import transformed
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.runtime.files import write_atomically
+from arise_core.settings import ExploreSettings
 
 #: Boxes on a page, and in a notebook, where their atoms are kept in memory as text.
 PAGE_BOXES, NOTEBOOK_BOXES = 8000, 2000
@@ -85,6 +86,18 @@ def write_page(
     for name, text in parts.items():
         page = page.replace("{{" + name + "}}", text)
     write_atomically(Path(path), lambda place: place.write_text(page, encoding="utf-8"))
+
+
+def check_pages(settings: ExploreSettings) -> None:
+    """See that a page can be written of what is explored with these settings, before the work.
+
+    Raises:
+        InputError: no plane is asked for.
+        MissingPackageError: chemiscope is not installed, or another one.
+    """
+    if not settings.embed:
+        raise InputError("`page` shows the plane: `embed` must be true")
+    _bundle()
 
 
 def show(
@@ -174,7 +187,7 @@ def _dataset(found: Exploration, rows: IntArray) -> dict[str, Any]:
         known = {"units": unit} if unit else {}
         return {"target": "structure", "values": rounded, "description": text, **known}
 
-    def words(values: Sequence[str], text: str) -> dict[str, Any]:
+    def words(values: Iterable[object], text: str) -> dict[str, Any]:
         return {"target": "structure", "values": [str(v) for v in values], "description": text}
 
     properties = {
@@ -310,9 +323,9 @@ def _packed(
     steps = np.empty(len(which), dtype=np.int64)
     for start, end in zip(np.cumsum(sizes) - sizes, np.cumsum(sizes), strict=True):
         steps[start:end] = np.diff(np.sort(which[start:end]), prepend=0)
-    middles = [np.round(row.middle, 3).tolist() for row in rows]
+    middles = [[float(x) for x in np.round(row.middle, 3)] for row in rows]
     cells = [None if row.cell is None else np.round(row.cell, 4).ravel().tolist() for row in rows]
-    return pool, sizes, steps, middles, cells
+    return np.asarray(pool), sizes, steps, middles, cells
 
 
 def _plain(row: _Atoms) -> dict[str, Any]:
