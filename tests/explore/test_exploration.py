@@ -171,7 +171,7 @@ def test_nothing_in_any_box(model):
     ("subject", "settings", "said"),
     [
         ([], {}, "`structures` is empty"),
-        (5, {}, "`subject` must be a structure, a map or a list"),
+        (5, {}, "`subject` must be a structure, a grid, a map or a list"),
         (None, {"stride": -1}, "`stride`"),
         (None, {"layer": 8}, "`layer` must be in"),
         (None, {"colour": 1}, "unknown argument 'colour'"),

@@ -111,7 +111,7 @@ def test_too_much_for_the_memory(grid, model):
             3,
             None,
             InputTypeError,
-            "`subject` must be a structure, a grid, a map or a list of structures, got int",
+            "`subject` must be a structure, a grid, a map or a list of structures, got 3",
         ),
         ([], [], InputError, "`layers` is empty"),
         ([], 9, InputError, "`layer` must be in"),
