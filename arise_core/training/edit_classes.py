@@ -27,6 +27,7 @@ from arise_core.model.model import Model
 from arise_core.model.network import DropoutMLP, build_network
 from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Progress, Step, part, run, silent
+from arise_core.runtime import threads
 from arise_core.runtime.files import fresh_folder, write_atomically
 from arise_core.runtime.ledger import package_version
 from arise_core.settings import DEFAULT_MODEL, SamplingSettings
@@ -345,6 +346,7 @@ def fine_tuning(base: Model, recipe: Recipe, settings: AddSettings, name: str) -
     return replace(recipe, name=name, seed=settings.seed, network=network, fit=optimisation, classes=())
 
 
+@threads.one_torch_thread()
 def grown(base: Model, n_new: int) -> DropoutMLP:
     """The model's network with `n_new` more classes, whose outputs start at the mean of the others'."""
     weights = base.weights()

@@ -126,9 +126,21 @@ def fit_steps(
     return work.fitted()
 
 
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One thread, and torch's generator is the caller's again at the end.
+
+    So sums are always the same. And after a fork, operations that wait for torch's threads, which the first process
+    has, would hang.
+    """
+    with threads.one_torch_thread(), threads.one_blas_thread(), torch.random.fork_rng(devices=[]):
+        yield
+
+
 class _Fit:
     """A network in training. Torch's generator is its own while it works; the caller's is left as it was."""
 
+    @_alone()
     def __init__(
         self, features: Reals, targets: IntArray, n_classes: int, recipe: Recipe, start: DropoutMLP | None
     ) -> None:
@@ -141,25 +153,24 @@ class _Fit:
         self.epoch = 0
         self.best: dict[str, Any] | None = None
         self.rows: list[dict[str, float]] = []
-        with _alone():  # after a fork, operations that wait for the threads of the first process would hang
-            self.samples = x[train], y[train]
-            self.held_out = x[validation], y[validation]
-            torch.manual_seed(recipe.seed)
-            self.network = (
-                start if start is not None else _new_network(features[train], n_classes, recipe.network)
-            )
-            self.random = torch.get_rng_state()
+        self.samples = x[train], y[train]
+        self.held_out = x[validation], y[validation]
+        torch.manual_seed(recipe.seed)
+        self.network = (
+            start if start is not None else _new_network(features[train], n_classes, recipe.network)
+        )
+        self.random = torch.get_rng_state()
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
         )
 
+    @_alone()
     def next_epoch(self) -> float:
         """One pass over the samples; the validation accuracy after it."""
         began = time.perf_counter()
-        with _alone():
-            torch.set_rng_state(self.random)
-            row = self._train() | self._validate()
-            self.random = torch.get_rng_state()
+        torch.set_rng_state(self.random)
+        row = self._train() | self._validate()
+        self.random = torch.get_rng_state()
         self.epoch += 1
         row = {"epoch": self.epoch, **row, "seconds": time.perf_counter() - began}
         self.rows.append(row)
@@ -216,6 +227,7 @@ class _Fit:
         }  # fmt: skip
         ledger.write(CHECKPOINT, partial(torch.save, content))
 
+    @_alone()
     def load(self, content: dict[str, Any], ledger: Ledger) -> None:
         """Go on from the contents of a checkpoint.
 
@@ -234,6 +246,7 @@ class _Fit:
         self.order.set_state(content["generator"])
         self.random = content["torch"]
 
+    @_alone()
     def fitted(self) -> Fitted:
         """The network with the weights that are kept."""
         best = self.best
@@ -243,13 +256,6 @@ class _Fit:
         return Fitted(
             self.network, int(best["epoch"]), float(best["accuracy"]), float(best["validation_accuracy"])
         )
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """One thread, so that sums are always the same; torch's generator is the caller's again at the end."""
-    with threads.one_torch_thread(), threads.one_blas_thread(), torch.random.fork_rng(devices=[]):
-        yield
 
 
 def _new_network(features: Reals, n_classes: int, settings: NetworkSettings) -> DropoutMLP:

@@ -261,7 +261,7 @@ def reject_rule(network: DropoutMLP, settings: NetworkSettings, features: Reals,
         return Reject("entropy", None)
     with threads.one_torch_thread(), torch.inference_mode():
         logits = network(torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32)))[:, -1]
-    score = torch.sigmoid(logits).numpy().astype(np.float64)
+        score = torch.sigmoid(logits).numpy().astype(np.float64)
     disordered = targets == TO_REJECT[DISORDERED]
     unknown = targets == TO_REJECT[UNKNOWN]
     wanted = np.quantile(score[disordered], settings.false_crystal_rate)

@@ -40,11 +40,11 @@ from arise_core.training.recipe import parse_recipe
 
 warnings.simplefilter("ignore", DeprecationWarning)
 NAMES = {"name": "a", "classes": ["fcc", "bcc"], "samples": {"kind": "perturbed"}}
-RECIPE = parse_recipe({**NAMES, "network": {"inputs": "standardised", "hidden": [8]}, "fit": {"epochs": 1}})
+RECIPE = parse_recipe({**NAMES, "network": {"inputs": "standardised", "hidden": [256, 512]}, "fit": {"epochs": 1}})
 
 def fitted(seed):
-    features = np.random.default_rng(seed).normal(size=(40_000, 20)).astype(np.float32)
-    return fit(features, np.arange(40_000) % 2, 2, RECIPE).accuracy
+    features = np.random.default_rng(seed).normal(size=(4_000, 300)).astype(np.float32)
+    return fit(features, np.arange(4_000) % 2, 2, RECIPE).accuracy
 
 if __name__ == "__main__":
     torch.set_num_threads(2)
