@@ -283,18 +283,18 @@ CHANGES: dict[str, Change] = {
     "cells": Change(
         "other cell of the lattice, supercell, any rotation", "whole crystal", in_other_cells, Found(1e-8, 0.0, 1e-6)
     ),
-    "map cell": Change("a skewed cell of the lattice", "map", map_in_another_cell, Found(np.nan, 0.25, 3.0)),
+    "map cell": Change("a skewed cell of the lattice", "map", map_in_another_cell, Found(np.nan, 0.12, 1.0)),
     "turn open": Change("any rotation", "whole open particle", whole_turned, Found(0.02, 0.0, 0.05)),
     "turn map": Change("any rotation", "map of an open particle", map_turned, Found(np.nan, 0.05, 1.0)),
     **{
         f"fraction {stride:g}": Change(
             f"moved by a quarter, half, three quarters of the stride of {stride:g} Å", MOVED,
-            lambda stride=stride: by_a_fraction(stride), Found(np.nan, bound, 5.0),
+            lambda stride=stride: by_a_fraction(stride), Found(np.nan, bound, 1.0),
         )
-        for stride, bound in ((6.0, 0.25), (4.0, 0.18), (2.0, 0.18))
+        for stride, bound in ((6.0, 0.12), (4.0, 0.09), (2.0, 0.09))
     },
     "fraction 4 sure": Change(
-        "the same with `between=\"sure\"`, 4 Å", MOVED, lambda: by_a_fraction(4.0, "sure"), Found(np.nan, 0.06, 5.0)
+        "the same with `between=\"sure\"`, 4 Å", MOVED, lambda: by_a_fraction(4.0, "sure"), Found(np.nan, 0.06, 1.0)
     ),
 }  # fmt: skip
 

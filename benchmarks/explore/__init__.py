@@ -1,0 +1,1 @@
+"""Time and memory of clusters and planes of many boxes."""
