@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 
@@ -70,7 +71,6 @@ def write_script(contents: Contents, file: Path) -> None:
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
         script = torch.jit.script(network)
-        write_atomically(
-            file,
-            lambda path: torch.jit.save(script, str(path), _extra_files={CARD_FILE: contents.card.to_json()}),
-        )
+        buffer = io.BytesIO()  # torch's own writer ends the process where a disk is full
+        torch.jit.save(script, buffer, _extra_files={CARD_FILE: contents.card.to_json()})
+    write_atomically(file, lambda path: path.write_bytes(buffer.getvalue()))

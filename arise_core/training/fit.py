@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -225,7 +226,9 @@ class _Fit:
             "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(),
             "generator": self.order.get_state(), "torch": self.random,
         }  # fmt: skip
-        ledger.write(CHECKPOINT, partial(torch.save, content))
+        buffer = io.BytesIO()  # torch's own writer may end the process where a disk is full
+        torch.save(content, buffer)
+        ledger.write(CHECKPOINT, lambda path: path.write_bytes(buffer.getvalue()))
 
     @_alone()
     def load(self, content: dict[str, Any], ledger: Ledger) -> None:

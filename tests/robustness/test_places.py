@@ -157,6 +157,41 @@ def test_libraries_that_do_not_say_why_they_fail_on_a_full_disk(tmp_path, monkey
     assert listing(tmp_path) == []
 
 
+EXPORT = """
+import resource, sys, tempfile
+from pathlib import Path
+from arise_core.model.contents import read_model
+from arise_core.training.export import export, write_script
+from tests.model.small import make_card, make_network
+
+network = make_network()
+folder = Path(sys.argv[1])
+export(network, make_card(network), folder / "whole")
+contents = read_model(folder / "whole" / "model.safetensors")
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+try:
+    write_script(contents, folder / "model.pt")
+except OSError as error:
+    print(type(error).__name__)
+print(sorted(p.name for p in folder.iterdir()))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of files")
+def test_a_model_that_finds_no_room_is_an_error_and_leaves_nothing(tmp_path):
+    """Torch's own writer would end the process."""
+    done = subprocess.run(
+        [sys.executable, "-c", EXPORT, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["FileError", "['whole']"]
+
+
 # --- one writer at a time -------------------------------------------------------------------------------------------
 
 HOLD = """
