@@ -199,7 +199,7 @@ def _dataset(found: Exploration, rows: IntArray) -> dict[str, Any]:
         "settings": {
             "target": "structure",
             "map": {"x": {"property": "UMAP 1"}, "y": {"property": "UMAP 2"}},
-            "structure": [{"unitCell": found.field is None, "bonds": False, "keepOrientation": True}],
+            "structure": [{"unitCell": found.field is None, "bonds": False}],
         },
     }  # fmt: skip
 
