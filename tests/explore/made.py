@@ -12,7 +12,6 @@ from arise_core.explore.result import Exploration
 from arise_core.geometry import builders
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
-from arise_core.model.classes import ClassTable
 from arise_core.model.prediction import Prediction
 from arise_core.recognition.maps import StridedMap
 from arise_core.settings import ExploreSettings, MapSettings
@@ -31,7 +30,7 @@ def crystal(times=(12, 12, 4), *, periodic=False):
 
 def prediction(index, information, valid, score=None):
     """One class for each row, for sure."""
-    classes = ClassTable.of(arise.load_model("arise-108").classes)
+    classes = arise.load_model("arise-108").class_info
     n = len(index)
     probabilities = np.zeros((n, len(classes)), dtype=np.float32)
     probabilities[np.arange(n), index] = 1.0
@@ -69,7 +68,7 @@ def exploration(groups=4, *, missing=0, stride=1.0, times=(12, 12, 4), periodic=
     valid = np.arange(len(grid)) >= missing
     if groups == 0:
         valid[:] = False
-    classes = ClassTable.of(arise.load_model("arise-108").classes)
+    classes = arise.load_model("arise-108").class_info
     index = np.array([classes.find(name) for name in CLASSES])[quarter]
     information = 0.5 * np.exp(-np.abs(x[:, :2]).min(axis=1))
     rng = np.random.default_rng(0)
