@@ -21,7 +21,7 @@ CORNERS = np.array([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0]])
 CLASSES = ("sc", "fcc", "bcc", "hcp")
 
 
-def crystal(times=(12, 12, 4), *, periodic=False):
+def crystal(times=(12, 12, 3), *, periodic=False):
     """A simple cubic crystal, 2.5 Å from atom to atom."""
     unit = Structure(np.zeros((1, 3)), np.array([29]), 2.5 * np.eye(3), np.ones(3, dtype=bool))
     found = builders.repeat(unit, times)
@@ -49,7 +49,7 @@ def prediction(index, information, valid, score=None):
     )
 
 
-def exploration(groups=4, *, missing=0, stride=1.0, times=(12, 12, 4), periodic=False, embed=True, size=20):
+def exploration(groups=4, *, missing=0, stride=1.0, times=(12, 12, 3), periodic=False, embed=True, size=20):
     """Boxes of a slab whose representations are apart by the quarter that they lie in.
 
     Args:
@@ -76,6 +76,8 @@ def exploration(groups=4, *, missing=0, stride=1.0, times=(12, 12, 4), periodic=
     points = np.where(valid[:, None], points, np.nan).astype(np.float32)
     settings = ExploreSettings(min_cluster_size=size, embed=embed)
     vectors = np.pad(points, ((0, 0), (0, 2))).astype(np.float32)
+    if groups == 1:
+        vectors[:] = 1.0  # all are alike
     vectors[~valid] = np.nan
     said = prediction(index, information, valid)
     field = StridedMap(grid, said, np.full(len(grid), 30), "made")

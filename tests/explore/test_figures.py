@@ -279,7 +279,7 @@ def test_a_map_without_predictions_is_shown_empty(empty, tmp_path):
 
 
 def test_one_cluster_is_shown(one, tmp_path):
-    assert one.clusters.n_clusters <= 1
+    assert one.clusters.n_clusters == 1
     for panel in (
         figures.draw_plane(one),
         figures.draw_tree(one.clusters),
