@@ -13,7 +13,7 @@ import numpy as np
 from arise_core.errors import InputError
 from arise_core.explore.clusters import Clusters
 from arise_core.explore.embedding import Embedding
-from arise_core.explore.figures_in_space import LEAST_INFORMATION, _panels, legend, new_axes
+from arise_core.explore.figures_in_space import LEAST_INFORMATION, legend, new_axes, panels_of, slice_of
 from arise_core.explore.palette import (
     ANGLE,
     COLOURS,
@@ -87,11 +87,11 @@ def draw_min_dists(found: Exploration, embeddings: Sequence[Embedding]) -> list[
             raise InputError(f"`embeddings` must have {len(found)} rows, got {len(embedding)} in number {k}")
     x = found.field.centers
     known = found.clusters.valid
-    a, b = _flat_axes(found.field.shape)
+    a, b = slice_of(found.field).axes
     middle = x[known].mean(axis=0) if known.any() else x.mean(axis=0)
     angle = np.degrees(np.arctan2(x[:, b] - middle[b], x[:, a] - middle[a]))
-    panels = _panels(1, 1 + len(embeddings))[0]
-    style: dict[str, Any] = {"cmap": ANGLE, "vmin": -180.0, "vmax": 180.0}
+    panels = panels_of(1, 1 + len(embeddings))[0]
+    style: dict[str, Any] = {"cmap": _cyclic(), "vmin": -180.0, "vmax": 180.0}
     points = _points(panels[0], x[known][:, [a, b]], c=angle[known], **style)
     panels[0].set_aspect("equal")
     panels[0].set_xlabel(f"{'xyz'[a]} (Å)")
@@ -250,11 +250,12 @@ def dendrogram_order(matrix: FloatArray) -> IntArray:
 # --- parts --------------------------------------------------------------------------------------------------------
 
 
-def _flat_axes(shape: tuple[int, int, int]) -> tuple[int, int]:
-    """The two axes of the grid that a slab lies along; the first two of a volume."""
-    across = next((k for k in (2, 1, 0) if shape[k] == 1), 2)
-    a, b = (k for k in (0, 1, 2) if k != across)
-    return a, b
+def _cyclic() -> Any:
+    """Colours of angles, the lightest dark enough for white paper."""
+    from matplotlib import colormaps
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(colormaps[ANGLE](np.linspace(0, 1, 256))[:, :3] * 0.8)
 
 
 def _points(panel: Axes, points: Reals, **style: Any) -> Any:

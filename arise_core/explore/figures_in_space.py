@@ -39,6 +39,7 @@ class Slice:
     """Boxes in one plane of a map."""
 
     rows: IntArray  # (na, nb), boxes of the flattened grid
+    axes: tuple[int, int]  # of the grid, that it lies along
     x: FloatArray  # (na + 1, nb + 1), Å, corners between the boxes
     y: FloatArray
     names: tuple[str, str]  # of the two axes
@@ -74,13 +75,15 @@ def slice_of(field: StridedMap, axis: int | None = None, at: int | None = None) 
     if height:  # the plane lies along two axes of space
         if n > 1:
             title = f"{'xyz'[axis]} = {field.centers[rows[0, 0], axis]:.1f} Å"
-        return Slice(rows, corners[..., a], corners[..., b], (f"{'xyz'[a]} (Å)", f"{'xyz'[b]} (Å)"), title)
+        return Slice(
+            rows, (a, b), corners[..., a], corners[..., b], (f"{'xyz'[a]} (Å)", f"{'xyz'[b]} (Å)"), title
+        )
     along = steps[a] / np.linalg.norm(steps[a])
     across = steps[b] - (steps[b] * along).sum() * along
     across /= np.linalg.norm(across)
     away = corners - corners[0, 0]
     names = (f"along {'abc'[a]} (Å)", f"across {'abc'[a]} (Å)")
-    return Slice(rows, (away * along).sum(axis=-1), (away * across).sum(axis=-1), names, title)
+    return Slice(rows, (a, b), (away * along).sum(axis=-1), (away * across).sum(axis=-1), names, title)
 
 
 def draw_probabilities(
@@ -105,7 +108,7 @@ def draw_probabilities(
     known = values[np.isfinite(values).all(axis=1)]
     mean = known.mean(axis=0) if len(known) else np.zeros(values.shape[1])
     shown = [k for k, share in p.classes.top(mean, top) if share >= 1e-3] or [0]
-    panels = _panels(1, len(shown))[0]
+    panels = panels_of(1, len(shown))[0]
     for k, panel in zip(shown, panels, strict=True):
         mesh = _mesh(panel, plane, p.probabilities[:, k], cmap=PROBABILITY, vmin=0.0, vmax=1.0)
         panel.set_title(p.classes.short[k])
@@ -129,7 +132,7 @@ def draw_mutual_information(
         InputError: no such axis or slice.
     """
     plane = slice_of(field, axis, at)
-    panel = axes or _panels(1, 1)[0][0]
+    panel = axes or panels_of(1, 1)[0][0]
     _information(panel, plane, field, _most(field, plane))
     _say_where(panel, plane)
     return panel
@@ -150,7 +153,7 @@ def draw_labels(
         InputError: no such axis or slice.
     """
     plane = slice_of(field, axis, at)
-    panel = axes or _panels(1, 1)[0][0]
+    panel = axes or panels_of(1, 1)[0][0]
     (kinds,) = kinds_of_classes([field.prediction])
     _labels(panel, plane, kinds)
     legend(panel, kinds, plane.rows.ravel())
@@ -175,7 +178,7 @@ def draw_clusters(
     if found.field is None:
         raise InputError("`found` must be of a map: several structures were explored, which have no boxes")
     plane = slice_of(found.field, axis, at)
-    panel = axes or _panels(1, 1)[0][0]
+    panel = axes or panels_of(1, 1)[0][0]
     kinds = kinds_of_clusters(found.clusters)
     _labels(panel, plane, kinds)
     legend(panel, kinds, plane.rows.ravel())
@@ -203,15 +206,13 @@ def draw_strides(
     kinds = kinds_of_classes([field.prediction for field in fields])
     planes = [slice_of(field, axis, at) for field in fields]
     most = max(_most(field, plane) for field, plane in zip(fields, planes, strict=True))
-    panels = _panels(2, len(fields))
+    panels = panels_of(2, len(fields))
     for k, (field, plane) in enumerate(zip(fields, planes, strict=True)):
         _labels(panels[0][k], plane, kinds[k])
-        a, b = (x for x in (0, 1, 2) if field.shape[x] > 1 or x < 2) if field.shape[2] == 1 else (0, 1)
-        stride = field.grid.stride[[a, b]]
+        stride = field.grid.stride[list(plane.axes)]
+        same = abs(stride[0] - stride[1]) < 0.05
         panels[0][k].set_title(
-            f"stride {stride[0]:.1f} Å"
-            if abs(stride[0] - stride[1]) < 0.05
-            else f"strides {stride[0]:.1f}, {stride[1]:.1f} Å"
+            f"stride {stride[0]:.1f} Å" if same else f"strides {stride[0]:.1f}, {stride[1]:.1f} Å"
         )
         mesh = _mesh(
             panels[1][k], plane, field.prediction.mutual_information, cmap=INFORMATION, vmin=0.0, vmax=most
@@ -219,14 +220,18 @@ def draw_strides(
     panels[1][0].figure.colorbar(mesh, ax=panels[1], label="mutual information (bit)", shrink=0.9)
     shown = np.concatenate([k.of_rows[p.rows.ravel()] for k, p in zip(kinds, planes, strict=True)])
     together = Kinds(shown, kinds[0].names, kinds[0].colours, kinds[0].markers)
-    legend(panels[0][-1], together, np.arange(len(shown)))
+    marks = _marks(together, np.arange(len(shown)))
+    if marks:
+        columns = min(len(marks), 1 + 2 * len(fields))
+        panels[0][0].figure.legend(handles=marks, loc="outside upper center", frameon=False, ncols=columns)
     return panels
 
 
 # --- parts --------------------------------------------------------------------------------------------------------
 
 
-def _panels(rows: int, columns: int) -> list[list[Axes]]:
+def panels_of(rows: int, columns: int) -> list[list[Axes]]:
+    """Axes of a new figure, row by row."""
     from matplotlib.figure import Figure
 
     size = (PANEL[0] * columns + 0.9, PANEL[1] * rows)
@@ -273,21 +278,26 @@ def _labels(panel: Axes, plane: Slice, kinds: Kinds) -> None:
 
 def legend(panel: Axes, kinds: Kinds, rows: IntArray) -> None:
     """Names of the kinds that some rows have, beside the panel."""
+    marks = _marks(kinds, rows)
+    if marks:
+        columns = 1 + len(marks) // 14
+        panel.legend(
+            handles=marks, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, ncols=columns
+        )
+
+
+def _marks(kinds: Kinds, rows: IntArray) -> list[Any]:
+    """What stands before the names of the kinds that some rows have."""
     from matplotlib.lines import Line2D
 
     there = np.unique(kinds.of_rows[rows])
-    marks = [
+    return [
         Line2D(
             [], [], linestyle="", color=kinds.colours[k], label=kinds.names[k],
             marker="s" if kinds.markers[k] == "o" else kinds.markers[k],
         )
         for k in there[there >= 0]
     ]  # fmt: skip
-    if marks:
-        columns = 1 + len(marks) // 14
-        panel.legend(
-            handles=marks, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, ncols=columns
-        )
 
 
 def _say_where(panel: Axes, plane: Slice) -> None:
