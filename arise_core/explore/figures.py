@@ -177,7 +177,7 @@ def draw_quantity(
     if not there.any():
         _say(panel, "no values")
         return panel
-    edges = np.histogram_bin_edges(values[there], bins)
+    edges = np.histogram_bin_edges(values[there], bins).tolist()
     for k in range(len(kinds)):
         own = values[there & (kinds.of_rows == k)]
         if len(own):

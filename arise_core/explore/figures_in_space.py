@@ -217,7 +217,10 @@ def draw_strides(
         mesh = _mesh(
             panels[1][k], plane, field.prediction.mutual_information, cmap=INFORMATION, vmin=0.0, vmax=most
         )
-    panels[1][0].figure.colorbar(mesh, ax=panels[1], label="mutual information (bit)", shrink=0.9)
+    every = panels[0] + panels[1]  # all give way to the scale, so that columns stay columns
+    panels[1][0].figure.colorbar(
+        mesh, ax=every, label="mutual information (bit)", shrink=0.42, anchor=(0.0, 0.06)
+    )
     shown = np.concatenate([k.of_rows[p.rows.ravel()] for k, p in zip(kinds, planes, strict=True)])
     together = Kinds(shown, kinds[0].names, kinds[0].colours, kinds[0].markers)
     marks = _marks(together, np.arange(len(shown)))

@@ -8,7 +8,7 @@ import html
 import io
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -174,7 +174,7 @@ def _dataset(found: Exploration, rows: IntArray) -> dict[str, Any]:
         known = {"units": unit} if unit else {}
         return {"target": "structure", "values": rounded, "description": text, **known}
 
-    def words(values: Sequence[str], text: str) -> dict[str, Any]:
+    def words(values: Iterable[Any], text: str) -> dict[str, Any]:
         return {"target": "structure", "values": [str(v) for v in values], "description": text}
 
     properties = {
@@ -304,7 +304,7 @@ def _packed(
     places = np.concatenate([np.round(row.positions * STEPS) for row in rows])
     if np.abs(places).max(initial=0.0) >= 2**31:
         raise InputError("positions beyond 2,000,000 Å do not fit on a page")
-    every = np.column_stack([places, np.concatenate([row.numbers for row in rows])]).astype(np.int32)
+    every = np.column_stack([places, np.concatenate([row.numbers for row in rows])]).astype(np.int64)
     pool, which = np.unique(every, axis=0, return_inverse=True)
     which = which.ravel()
     steps = np.empty(len(which), dtype=np.int64)
