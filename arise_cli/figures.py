@@ -19,4 +19,4 @@ def draw(matrix: FloatArray, names: list[str], path: Path, layer: int) -> None:
     from arise_core.explore.figures import draw_similarity
 
     axes = draw_similarity(matrix, names, layer, ordered=False)
-    axes.figure.savefig(path, dpi=150, format="png", bbox_inches="tight")
+    axes.get_figure(root=True).savefig(path, dpi=150, format="png", bbox_inches="tight")

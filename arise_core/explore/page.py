@@ -24,6 +24,7 @@ from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.cell import transformed
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
+from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.runtime.files import write_atomically
 
 #: Boxes on a page, and in a notebook, where their atoms are kept in memory as text.
@@ -45,6 +46,7 @@ def write_page(
     *,
     structures: Sequence[Structure | Material] | None = None,
     most_boxes: int = PAGE_BOXES,
+    progress: Progress = silent,
 ) -> None:
     """Write one HTML file that shows the plane and the atoms of the box that is clicked, without server or network.
 
@@ -55,17 +57,31 @@ def write_page(
         path: of the file, .html.
         structures: what was explored, if it was several structures.
         most_boxes: rows on the page at most; of more, so many are chosen at random, and the page says so.
+        progress: called with the share of the work done.
 
     Raises:
         InputError: another end than .html, no plane, or `structures` are missing or of another number.
         MissingPackageError: chemiscope is not installed.
         FileError: the system does not let it.
     """
+    run(page_steps(found, path, structures=structures, most_boxes=most_boxes), progress)
+
+
+def page_steps(
+    found: Exploration,
+    path: str | Path,
+    *,
+    structures: Sequence[Structure | Material] | None = None,
+    most_boxes: int = PAGE_BOXES,
+) -> Job[None]:
+    """`write_page` as a job: yields the share of the work done."""
     if Path(path).suffix != ".html":
         raise InputError(f"`path` must end in .html, got {str(path)!r}")
     bundle = _bundle()
     rows = _rows(found, most_boxes)
-    pool, sizes, steps, middles, cells = _packed(_atoms_of(found, rows, structures))
+    atoms = yield from part(_atoms_of(found, rows, structures), 0.0, 0.7)
+    yield Step(0.7, "writing the page")
+    pool, sizes, steps, middles, cells = _packed(atoms)
     dataset = _dataset(found, rows)
     dataset["structures"] = [{"size": int(n), "data": k} for k, n in enumerate(sizes)]
     facts = {
@@ -85,6 +101,7 @@ def write_page(
     for name, text in parts.items():
         page = page.replace("{{" + name + "}}", text)
     write_atomically(Path(path), lambda place: place.write_text(page, encoding="utf-8"))
+    yield Step(1.0)
 
 
 def show(
@@ -107,7 +124,7 @@ def show(
     chemiscope = _chemiscope()
     rows = _rows(found, most_boxes)
     dataset = _dataset(found, rows)
-    dataset["structures"] = [_plain(atoms) for atoms in _atoms_of(found, rows, structures)]
+    dataset["structures"] = [_plain(atoms) for atoms in run(_atoms_of(found, rows, structures))]
     dataset["settings"]["map"]["color"] = _colours(found, rows)[0]["settings"]
     return chemiscope.show_input(io.StringIO(json.dumps(dataset)))
 
@@ -269,12 +286,15 @@ class _Atoms:
 
 def _atoms_of(
     found: Exploration, rows: IntArray, structures: Sequence[Structure | Material] | None
-) -> list[_Atoms]:
+) -> Job[list[_Atoms]]:
+    """Atoms of boxes around their middle, or of whole structures."""
     if found.field is not None:
         grid = found.field.grid
         centres = grid.centers - grid.offset
         out = []
-        for row in rows:
+        for k, row in enumerate(rows):
+            if k % 100 == 0:
+                yield Step(k / len(rows), "atoms of the boxes")
             u, numbers = grid.members(int(row))
             out.append(_Atoms(transformed(u, grid.cell), numbers, centres[row], None))
         return out

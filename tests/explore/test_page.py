@@ -15,6 +15,7 @@ import pytest
 from arise_core.errors import InputError, MissingPackageError
 from arise_core.explore import page
 from arise_core.geometry.cell import transformed
+from arise_core.progress import run
 from tests.explore import made
 
 pytest.importorskip("chemiscope", reason="chemiscope is not installed (extra web)")
@@ -75,7 +76,7 @@ def test_each_box_has_its_atoms(slab, written):
 
 def test_images_of_atoms_are_shown_where_they_are():
     found = made.exploration(stride=4.0, times=(4, 4, 4), periodic=True)
-    atoms = page._atoms_of(found, np.arange(len(found)), None)
+    atoms = run(page._atoms_of(found, np.arange(len(found)), None))
     pool, sizes, steps, middles, _ = page._packed(atoms)
     start = 0
     for row, size in enumerate(sizes):
@@ -111,6 +112,14 @@ def test_eight_thousand_boxes_are_small(tmp_path):
     assert len(data["atoms"]["sizes"]) == 8000
     assert (tmp_path / "a.html").stat().st_size < 30e6
     assert f"8,000 of {len(found):,} are shown" in (tmp_path / "a.html").read_text(encoding="utf-8")
+
+
+def test_the_progress_grows_to_one(slab, tmp_path):
+    steps = []
+    page.write_page(slab, tmp_path / "a.html", progress=steps.append)
+    assert steps == sorted(steps)
+    assert steps[-1] == 1.0
+    assert any(step.message == "atoms of the boxes" for step in steps)
 
 
 def test_many_clusters_have_a_palette():
