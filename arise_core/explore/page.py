@@ -11,20 +11,22 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from arise_core.crystals.elements import SYMBOLS
 from arise_core.errors import InputError, MissingPackageError
-from arise_core.explore.clusters import OUTLIER
+from arise_core.explore.clusters import OUTLIER, Clusters
+from arise_core.explore.embedding import Embedding
 from arise_core.explore.palette import COLOURS, OUTLIERS, Kinds, kinds_of_classes
-from arise_core.explore.result import Exploration
-from arise_core.geometry.arrays import FloatArray, IntArray
+from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import transformed
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
+from arise_core.model.prediction import Prediction
 from arise_core.progress import Job, Progress, Step, part, run, silent
+from arise_core.recognition.maps import StridedMap
 from arise_core.runtime.files import write_atomically
 
 #: Boxes on a page, and in a notebook, where their atoms are kept in memory as text.
@@ -40,8 +42,54 @@ PALETTE = re.compile(r"\btab10:(\w+)\(\[(?:\[[\d.]+,\[\d+,\d+,\d+\]\],?)+\]\)")
 LARGER = ("tab20", 20)
 
 
+class Explored(Protocol):
+    """What a page shows of an `Exploration`, which itself knows the page."""
+
+    @property
+    def prediction(self) -> Prediction:
+        """A row a box or structure."""
+        ...
+
+    @property
+    def labels(self) -> IntArray:
+        """Cluster of each row, (n,)."""
+        ...
+
+    @property
+    def points(self) -> Float32Array:
+        """Places on the plane, (n, 2)."""
+        ...
+
+    @property
+    def clusters(self) -> Clusters:
+        """All of them."""
+        ...
+
+    @property
+    def embedding(self) -> Embedding | None:
+        """The plane."""
+        ...
+
+    @property
+    def field(self) -> StridedMap | None:
+        """Whose boxes the rows are; None for several structures."""
+        ...
+
+    @property
+    def layer(self) -> int:
+        """Hidden layer."""
+        ...
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
 def write_page(
-    found: Exploration,
+    found: Explored,
     path: str | Path,
     *,
     structures: Sequence[Structure | Material] | None = None,
@@ -68,7 +116,7 @@ def write_page(
 
 
 def page_steps(
-    found: Exploration,
+    found: Explored,
     path: str | Path,
     *,
     structures: Sequence[Structure | Material] | None = None,
@@ -105,7 +153,7 @@ def page_steps(
 
 
 def show(
-    found: Exploration,
+    found: Explored,
     *,
     structures: Sequence[Structure | Material] | None = None,
     most_boxes: int = NOTEBOOK_BOXES,
@@ -165,7 +213,7 @@ def _palette(found: re.Match[str]) -> str:
     return f"tab10:{found[1]}({json.dumps(stops, separators=(',', ':'))})"
 
 
-def _rows(found: Exploration, most: int) -> IntArray:
+def _rows(found: Explored, most: int) -> IntArray:
     """Rows that are shown: those on the plane, at most so many."""
     if most < 1:
         raise InputError(f"`most_boxes` must be at least 1, got {most!r}")
@@ -179,7 +227,7 @@ def _rows(found: Exploration, most: int) -> IntArray:
     return rows
 
 
-def _dataset(found: Exploration, rows: IntArray) -> dict[str, Any]:
+def _dataset(found: Explored, rows: IntArray) -> dict[str, Any]:
     """Properties of the rows and what is on the axes, without the structures."""
     p = found.prediction
     kinds = kinds_of_classes([p])[0]
@@ -225,7 +273,7 @@ def _cluster(label: int) -> str:
     return "outlier" if label == OUTLIER else f"cluster {label}"
 
 
-def _colours(found: Exploration, rows: IntArray) -> list[dict[str, Any]]:
+def _colours(found: Explored, rows: IntArray) -> list[dict[str, Any]]:
     """What the points can be coloured by: settings of chemiscope's map, and names and colours for a legend."""
     clusters = [_cluster(k) for k in (OUTLIER, *range(found.clusters.n_clusters))]
     kinds: Kinds = kinds_of_classes([found.prediction])[0]
@@ -258,11 +306,11 @@ def _by_number(name: str, names: list[str], values: IntArray) -> dict[str, Any]:
     return {"settings": {"property": name, **settings}, "legend": legend}
 
 
-def _title(found: Exploration) -> str:
+def _title(found: Explored) -> str:
     return f"ARISE: {len(found):,} {'boxes' if found.field is not None else 'structures'} explored"
 
 
-def _text(found: Exploration, rows: IntArray) -> str:
+def _text(found: Explored, rows: IntArray) -> str:
     c = found.clusters
     shown = "" if len(rows) == len(found) else f"{len(rows):,} of {len(found):,} are shown. "
     return (
@@ -285,7 +333,7 @@ class _Atoms:
 
 
 def _atoms_of(
-    found: Exploration, rows: IntArray, structures: Sequence[Structure | Material] | None
+    found: Explored, rows: IntArray, structures: Sequence[Structure | Material] | None
 ) -> Job[list[_Atoms]]:
     """Atoms of boxes around their middle, or of whole structures."""
     if found.field is not None:

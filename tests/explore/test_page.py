@@ -161,7 +161,7 @@ def test_what_cannot_be_shown_is_refused(slab, tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_notebook_shows_the_widget(slab):
-    widget = page.show(slab, most_boxes=40)
+    widget = slab.show(most_boxes=40)
     assert widget.settings["map"]["color"]["property"] == "cluster number"
     assert type(widget).__name__ == "ChemiscopeWidget"
 
