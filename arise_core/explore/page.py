@@ -125,7 +125,7 @@ def page_steps(
     """`write_page` as a job: yields the share of the work done."""
     if Path(path).suffix != ".html":
         raise InputError(f"`path` must end in .html, got {str(path)!r}")
-    bundle = _bundle()
+    bundle, ours = _bundle()
     rows = _rows(found, most_boxes)
     atoms = yield from part(_atoms_of(found, rows, structures), 0.0, 0.7)
     yield Step(0.7, "writing the page")
@@ -136,7 +136,8 @@ def page_steps(
         "pool": len(pool), "steps": len(steps), "sizes": sizes.tolist(), "middles": middles, "cells": cells,
         "symbols": SYMBOLS,
     }  # fmt: skip
-    data = {"dataset": dataset, "atoms": facts, "colours": _colours(found, rows)}
+    colours = [c if ours else {**c, "legend": []} for c in _colours(found, rows)]
+    data = {"dataset": dataset, "atoms": facts, "colours": colours}
     raw = pool.astype("<i4").tobytes() + steps.astype("<i4").tobytes()
     parts = {
         "title": html.escape(_title(found)),
@@ -188,19 +189,15 @@ def _chemiscope() -> Any:
     return chemiscope
 
 
-def _bundle() -> str:
-    """The whole of chemiscope's JavaScript, as its package brings it, but for the colours of one palette."""
+def _bundle() -> tuple[str, bool]:
+    """The JavaScript of chemiscope, as its package brings it, and whether our colours are in the place of a palette."""
     path = Path(_chemiscope().__file__).parent / "sphinx" / "static" / "chemiscope.min.js"
     if not path.is_file():
         raise MissingPackageError(
             f"a page needs {path.name} of chemiscope 1.1 or newer: pip install -U chemiscope"
         )
     text, n = PALETTE.subn(_palette, path.read_text(encoding="utf-8").replace("</script", "<\\/script"))
-    if n != 1:
-        raise MissingPackageError(
-            "a page needs another chemiscope: its palette tab10 was not found in 1.1's form"
-        )
-    return text
+    return text, n == 1
 
 
 def _palette(found: re.Match[str]) -> str:

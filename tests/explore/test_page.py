@@ -128,6 +128,13 @@ def test_many_clusters_have_a_palette():
     assert page._by_number("a", names * 3, np.arange(45))["settings"]["palette"] == "viridis"
 
 
+def test_another_chemiscope_keeps_its_colours(slab, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "PALETTE", re.compile("a palette that is not there"))
+    page.write_page(slab, tmp_path / "a.html")
+    data, _ = contents(tmp_path / "a.html")
+    assert [c["legend"] for c in data["colours"]] == [[], [], []]  # ours would be wrong
+
+
 def test_structures_are_shown_whole(tmp_path):
     found = made.exploration(stride=4.0)
     structures = [made.crystal((2, 2, k % 3 + 1), periodic=k % 2 == 0) for k in range(len(found))]
