@@ -308,9 +308,10 @@ def test_many_clusters_have_room(tmp_path):
     panel = figures.draw_plane(found)
     looks = {(to_hex(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes()) for c in panel.collections}
     assert len(looks) == len(panel.collections)  # no two clusters look the same
-    for panel in (panel, figures.draw_tree(clusters), figures.draw_quantity(found, points[:, 0], "a", "Å")):
-        seen(panel, tmp_path)  # a warning is an error: all fits
-        assert panel.get_position().width > 0.3
+    quantity = figures.draw_quantity(found, points[:, 0], "a", "Å")
+    for axes in (panel, figures.draw_tree(clusters), quantity):
+        seen(axes, tmp_path)  # a warning is an error: all fits
+        assert axes.get_position().width > 0.3
 
 
 def test_outliers_are_grey(slab):
