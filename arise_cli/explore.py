@@ -74,7 +74,7 @@ def explore_file(
 ) -> None:
     """Cluster what the network sees in each box, without labels: regions that are alike. Prints the clusters."""
     from arise_core.explore.job import exploration_steps
-    from arise_core.explore.page import check_pages, write_page
+    from arise_core.explore.page import check_pages, page_steps
     from arise_core.progress import run
     from ase_arise.convert import as_model
     from ase_arise.exploring import write_clusters
@@ -107,7 +107,8 @@ def explore_file(
         result.save(out)
         say_written(out)
     if page is not None:
-        write_page(result, page, structures=materials if len(materials) > 1 else None)
+        with bar("page") as progress:
+            run(page_steps(result, page, structures=materials if len(materials) > 1 else None), progress)
         say_written(page)
     if atoms_out is not None:
         write(atoms_out, write_clusters([f.atoms for f in found], result))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from arise_core.geometry.arrays import FloatArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def draw(matrix: FloatArray, names: list[str], path: Path, layer: int) -> None:
@@ -19,6 +23,4 @@ def draw(matrix: FloatArray, names: list[str], path: Path, layer: int) -> None:
     from arise_core.explore.figures import draw_similarity
 
     axes = draw_similarity(matrix, names, layer, ordered=False)
-    figure = axes.get_figure(root=True)
-    assert figure is not None, "axes are of a figure"
-    figure.savefig(path, dpi=150, format="png", bbox_inches="tight")
+    cast("Figure", axes.get_figure(root=True)).savefig(path, dpi=150, format="png", bbox_inches="tight")

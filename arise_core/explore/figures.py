@@ -13,7 +13,14 @@ import numpy as np
 from arise_core.errors import InputError
 from arise_core.explore.clusters import Clusters
 from arise_core.explore.embedding import Embedding
-from arise_core.explore.figures_in_space import LEAST_INFORMATION, legend, new_axes, panels_of, slice_of
+from arise_core.explore.figures_in_space import (
+    LEAST_INFORMATION,
+    beside,
+    legend,
+    new_axes,
+    panels_of,
+    slice_of,
+)
 from arise_core.explore.palette import (
     ANGLE,
     COLOURS,
@@ -51,8 +58,8 @@ def draw_plane(found: Exploration, by: By = "cluster", *, axes: Axes | None = No
     """
     if by not in get_args(By):
         raise InputError(f"`by` must be one of {', '.join(get_args(By))}, got {by!r}")
-    panel = axes or new_axes()
     if by == "mutual information":
+        panel = axes or new_axes()
         values = found.prediction.mutual_information
         there = np.isfinite(found.points).all(axis=1) & np.isfinite(values)
         order = np.flatnonzero(there)[np.argsort(values[there], kind="stable")]  # doubt lies on top
@@ -63,6 +70,7 @@ def draw_plane(found: Exploration, by: By = "cluster", *, axes: Axes | None = No
         kinds = (
             kinds_of_clusters(found.clusters) if by == "cluster" else kinds_of_classes([found.prediction])[0]
         )
+        panel = axes or new_axes(3.8 + beside(kinds))
         _kinds(panel, found.points, kinds)
     _plane(panel, found.points, _why(found))
     return panel
@@ -169,10 +177,10 @@ def draw_quantity(
     values = np.asarray(values, dtype=np.float64)
     if values.shape != (len(found),):
         raise InputError(f"`values` must have shape ({len(found)},), got {values.shape}")
-    panel = axes or new_axes()
+    kinds = kinds_of_clusters(found.clusters)
+    panel = axes or new_axes(7.2, max(3.4, 0.2 * len(kinds) + 0.4))
     panel.set_xlabel(f"{name} ({unit})")
     panel.set_ylabel("share of the cluster (%)")
-    kinds = kinds_of_clusters(found.clusters)
     there = np.isfinite(values) & (kinds.of_rows >= 0)
     if not there.any():
         _say(panel, "no values")
@@ -186,7 +194,7 @@ def draw_quantity(
             line = "-" if k < len(COLOURS) else "--"
             panel.hist(own, edges, histtype="stepfilled", alpha=0.25, **style)
             panel.hist(own, edges, histtype="step", linewidth=1.5, linestyle=line, label=label, **style)
-    panel.legend(frameon=False, fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    panel.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     return panel
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 #: Width and height of a panel, inches; resolution of meshes, and of what is saved as PNG, dots an inch.
 PANEL = (3.6, 3.2)
 DPI = 200
+#: Names in a column of a legend, and its width, inches.
+LONGEST, COLUMN = 14, 1.7
 #: A mutual information scale ends here at least, bit: what is certain everywhere shows no noise.
 LEAST_INFORMATION = 0.1
 
@@ -153,8 +155,8 @@ def draw_labels(
         InputError: no such axis or slice.
     """
     plane = slice_of(field, axis, at)
-    panel = axes or panels_of(1, 1)[0][0]
     (kinds,) = kinds_of_classes([field.prediction])
+    panel = axes or new_axes(PANEL[0] + beside(kinds), PANEL[1])
     _labels(panel, plane, kinds)
     legend(panel, kinds, plane.rows.ravel())
     _say_where(panel, plane)
@@ -178,8 +180,8 @@ def draw_clusters(
     if found.field is None:
         raise InputError("`found` must be of a map: several structures were explored, which have no boxes")
     plane = slice_of(found.field, axis, at)
-    panel = axes or panels_of(1, 1)[0][0]
     kinds = kinds_of_clusters(found.clusters)
+    panel = axes or new_axes(PANEL[0] + beside(kinds), PANEL[1])
     _labels(panel, plane, kinds)
     legend(panel, kinds, plane.rows.ravel())
     _say_where(panel, plane)
@@ -217,7 +219,10 @@ def draw_strides(
         mesh = _mesh(
             panels[1][k], plane, field.prediction.mutual_information, cmap=INFORMATION, vmin=0.0, vmax=most
         )
-    panels[1][0].figure.colorbar(mesh, ax=panels[1], label="mutual information (bit)", shrink=0.9)
+    every = panels[0] + panels[1]  # all give way to the scale, so that columns stay columns
+    panels[1][0].figure.colorbar(
+        mesh, ax=every, label="mutual information (bit)", shrink=0.42, anchor=(0.0, 0.06)
+    )
     shown = np.concatenate([k.of_rows[p.rows.ravel()] for k, p in zip(kinds, planes, strict=True)])
     together = Kinds(shown, kinds[0].names, kinds[0].colours, kinds[0].markers)
     marks = _marks(together, np.arange(len(shown)))
@@ -276,11 +281,16 @@ def _labels(panel: Axes, plane: Slice, kinds: Kinds) -> None:
     _mesh(panel, plane, values, cmap=ListedColormap(kinds.colours), norm=norm)
 
 
+def beside(kinds: Kinds) -> float:
+    """Width that a legend takes, inches."""
+    return COLUMN * -(-len(kinds) // LONGEST)
+
+
 def legend(panel: Axes, kinds: Kinds, rows: IntArray) -> None:
     """Names of the kinds that some rows have, beside the panel."""
     marks = _marks(kinds, rows)
     if marks:
-        columns = 1 + len(marks) // 14
+        columns = -(-len(marks) // LONGEST)
         panel.legend(
             handles=marks, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, ncols=columns
         )

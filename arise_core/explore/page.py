@@ -11,19 +11,22 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from arise_core.crystals.elements import SYMBOLS
 from arise_core.errors import InputError, MissingPackageError
-from arise_core.explore.clusters import OUTLIER
+from arise_core.explore.clusters import OUTLIER, Clusters
+from arise_core.explore.embedding import Embedding
 from arise_core.explore.palette import COLOURS, OUTLIERS, Kinds, kinds_of_classes
-from arise_core.explore.result import Exploration
-from arise_core.geometry.arrays import FloatArray, IntArray
+from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import transformed
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
+from arise_core.model.prediction import Prediction
+from arise_core.progress import Job, Progress, Step, part, run, silent
+from arise_core.recognition.maps import StridedMap
 from arise_core.runtime.files import write_atomically
 from arise_core.settings import ExploreSettings
 
@@ -40,12 +43,59 @@ PALETTE = re.compile(r"\btab10:(\w+)\(\[(?:\[[\d.]+,\[\d+,\d+,\d+\]\],?)+\]\)")
 LARGER = ("tab20", 20)
 
 
+class Explored(Protocol):
+    """What a page shows of an `Exploration`, which itself knows the page."""
+
+    @property
+    def prediction(self) -> Prediction:
+        """A row a box or structure."""
+        ...
+
+    @property
+    def labels(self) -> IntArray:
+        """Cluster of each row, (n,)."""
+        ...
+
+    @property
+    def points(self) -> Float32Array:
+        """Places on the plane, (n, 2)."""
+        ...
+
+    @property
+    def clusters(self) -> Clusters:
+        """All of them."""
+        ...
+
+    @property
+    def embedding(self) -> Embedding | None:
+        """The plane."""
+        ...
+
+    @property
+    def field(self) -> StridedMap | None:
+        """Whose boxes the rows are; None for several structures."""
+        ...
+
+    @property
+    def layer(self) -> int:
+        """Hidden layer."""
+        ...
+
+    @property
+    def model_name(self) -> str:
+        """Name of the model."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
 def write_page(
-    found: Exploration,
+    found: Explored,
     path: str | Path,
     *,
     structures: Sequence[Structure | Material] | None = None,
     most_boxes: int = PAGE_BOXES,
+    progress: Progress = silent,
 ) -> None:
     """Write one HTML file that shows the plane and the atoms of the box that is clicked, without server or network.
 
@@ -56,24 +106,39 @@ def write_page(
         path: of the file, .html.
         structures: what was explored, if it was several structures.
         most_boxes: rows on the page at most; of more, so many are chosen at random, and the page says so.
+        progress: called with the share of the work done.
 
     Raises:
         InputError: another end than .html, no plane, or `structures` are missing or of another number.
         MissingPackageError: chemiscope is not installed.
         FileError: the system does not let it.
     """
+    run(page_steps(found, path, structures=structures, most_boxes=most_boxes), progress)
+
+
+def page_steps(
+    found: Explored,
+    path: str | Path,
+    *,
+    structures: Sequence[Structure | Material] | None = None,
+    most_boxes: int = PAGE_BOXES,
+) -> Job[None]:
+    """`write_page` as a job: yields the share of the work done."""
     if Path(path).suffix != ".html":
         raise InputError(f"`path` must end in .html, got {str(path)!r}")
-    bundle = _bundle()
+    bundle, ours = _bundle()
     rows = _rows(found, most_boxes)
-    pool, sizes, steps, middles, cells = _packed(_atoms_of(found, rows, structures))
+    atoms = yield from part(_atoms_of(found, rows, structures), 0.0, 0.7)
+    yield Step(0.7, "writing the page")
+    pool, sizes, steps, middles, cells = _packed(atoms)
     dataset = _dataset(found, rows)
     dataset["structures"] = [{"size": int(n), "data": k} for k, n in enumerate(sizes)]
     facts = {
         "pool": len(pool), "steps": len(steps), "sizes": sizes.tolist(), "middles": middles, "cells": cells,
         "symbols": SYMBOLS,
     }  # fmt: skip
-    data = {"dataset": dataset, "atoms": facts, "colours": _colours(found, rows)}
+    colours = [c if ours else {**c, "legend": []} for c in _colours(found, rows)]
+    data = {"dataset": dataset, "atoms": facts, "colours": colours}
     raw = pool.astype("<i4").tobytes() + steps.astype("<i4").tobytes()
     parts = {
         "title": html.escape(_title(found)),
@@ -86,6 +151,7 @@ def write_page(
     for name, text in parts.items():
         page = page.replace("{{" + name + "}}", text)
     write_atomically(Path(path), lambda place: place.write_text(page, encoding="utf-8"))
+    yield Step(1.0)
 
 
 def check_pages(settings: ExploreSettings) -> None:
@@ -93,7 +159,7 @@ def check_pages(settings: ExploreSettings) -> None:
 
     Raises:
         InputError: no plane is asked for.
-        MissingPackageError: chemiscope is not installed, or another one.
+        MissingPackageError: chemiscope is not installed, or an older one.
     """
     if not settings.embed:
         raise InputError("`page` shows the plane: `embed` must be true")
@@ -101,7 +167,7 @@ def check_pages(settings: ExploreSettings) -> None:
 
 
 def show(
-    found: Exploration,
+    found: Explored,
     *,
     structures: Sequence[Structure | Material] | None = None,
     most_boxes: int = NOTEBOOK_BOXES,
@@ -120,7 +186,7 @@ def show(
     chemiscope = _chemiscope()
     rows = _rows(found, most_boxes)
     dataset = _dataset(found, rows)
-    dataset["structures"] = [_plain(atoms) for atoms in _atoms_of(found, rows, structures)]
+    dataset["structures"] = [_plain(atoms) for atoms in run(_atoms_of(found, rows, structures))]
     dataset["settings"]["map"]["color"] = _colours(found, rows)[0]["settings"]
     return chemiscope.show_input(io.StringIO(json.dumps(dataset)))
 
@@ -136,19 +202,15 @@ def _chemiscope() -> Any:
     return chemiscope
 
 
-def _bundle() -> str:
-    """The whole of chemiscope's JavaScript, as its package brings it, but for the colours of one palette."""
+def _bundle() -> tuple[str, bool]:
+    """The JavaScript of chemiscope, as its package brings it, and whether our colours are in the place of a palette."""
     path = Path(_chemiscope().__file__).parent / "sphinx" / "static" / "chemiscope.min.js"
     if not path.is_file():
         raise MissingPackageError(
             f"a page needs {path.name} of chemiscope 1.1 or newer: pip install -U chemiscope"
         )
     text, n = PALETTE.subn(_palette, path.read_text(encoding="utf-8").replace("</script", "<\\/script"))
-    if n != 1:
-        raise MissingPackageError(
-            "a page needs another chemiscope: its palette tab10 was not found in 1.1's form"
-        )
-    return text
+    return text, n == 1
 
 
 def _palette(found: re.Match[str]) -> str:
@@ -161,7 +223,7 @@ def _palette(found: re.Match[str]) -> str:
     return f"tab10:{found[1]}({json.dumps(stops, separators=(',', ':'))})"
 
 
-def _rows(found: Exploration, most: int) -> IntArray:
+def _rows(found: Explored, most: int) -> IntArray:
     """Rows that are shown: those on the plane, at most so many."""
     if most < 1:
         raise InputError(f"`most_boxes` must be at least 1, got {most!r}")
@@ -175,7 +237,7 @@ def _rows(found: Exploration, most: int) -> IntArray:
     return rows
 
 
-def _dataset(found: Exploration, rows: IntArray) -> dict[str, Any]:
+def _dataset(found: Explored, rows: IntArray) -> dict[str, Any]:
     """Properties of the rows and what is on the axes, without the structures."""
     p = found.prediction
     kinds = kinds_of_classes([p])[0]
@@ -187,7 +249,7 @@ def _dataset(found: Exploration, rows: IntArray) -> dict[str, Any]:
         known = {"units": unit} if unit else {}
         return {"target": "structure", "values": rounded, "description": text, **known}
 
-    def words(values: Iterable[object], text: str) -> dict[str, Any]:
+    def words(values: Iterable[Any], text: str) -> dict[str, Any]:
         return {"target": "structure", "values": [str(v) for v in values], "description": text}
 
     properties = {
@@ -221,7 +283,7 @@ def _cluster(label: int) -> str:
     return "outlier" if label == OUTLIER else f"cluster {label}"
 
 
-def _colours(found: Exploration, rows: IntArray) -> list[dict[str, Any]]:
+def _colours(found: Explored, rows: IntArray) -> list[dict[str, Any]]:
     """What the points can be coloured by: settings of chemiscope's map, and names and colours for a legend."""
     clusters = [_cluster(k) for k in (OUTLIER, *range(found.clusters.n_clusters))]
     kinds: Kinds = kinds_of_classes([found.prediction])[0]
@@ -254,11 +316,11 @@ def _by_number(name: str, names: list[str], values: IntArray) -> dict[str, Any]:
     return {"settings": {"property": name, **settings}, "legend": legend}
 
 
-def _title(found: Exploration) -> str:
+def _title(found: Explored) -> str:
     return f"ARISE: {len(found):,} {'boxes' if found.field is not None else 'structures'} explored"
 
 
-def _text(found: Exploration, rows: IntArray) -> str:
+def _text(found: Explored, rows: IntArray) -> str:
     c = found.clusters
     shown = "" if len(rows) == len(found) else f"{len(rows):,} of {len(found):,} are shown. "
     return (
@@ -281,13 +343,16 @@ class _Atoms:
 
 
 def _atoms_of(
-    found: Exploration, rows: IntArray, structures: Sequence[Structure | Material] | None
-) -> list[_Atoms]:
+    found: Explored, rows: IntArray, structures: Sequence[Structure | Material] | None
+) -> Job[list[_Atoms]]:
+    """Atoms of boxes around their middle, or of whole structures."""
     if found.field is not None:
         grid = found.field.grid
         centres = grid.centers - grid.offset
         out = []
-        for row in rows:
+        for k, row in enumerate(rows):
+            if k % 100 == 0:
+                yield Step(k / len(rows), "atoms of the boxes")
             u, numbers = grid.members(int(row))
             out.append(_Atoms(transformed(u, grid.cell), numbers, centres[row], None))
         return out
@@ -317,15 +382,15 @@ def _packed(
     places = np.concatenate([np.round(row.positions * STEPS) for row in rows])
     if np.abs(places).max(initial=0.0) >= 2**31:
         raise InputError("positions beyond 2,000,000 Å do not fit on a page")
-    every = np.column_stack([places, np.concatenate([row.numbers for row in rows])]).astype(np.int32)
+    every = np.column_stack([places, np.concatenate([row.numbers for row in rows])]).astype(np.int64)
     pool, which = np.unique(every, axis=0, return_inverse=True)
     which = which.ravel()
     steps = np.empty(len(which), dtype=np.int64)
     for start, end in zip(np.cumsum(sizes) - sizes, np.cumsum(sizes), strict=True):
         steps[start:end] = np.diff(np.sort(which[start:end]), prepend=0)
-    middles = [[float(x) for x in np.round(row.middle, 3)] for row in rows]
+    middles = [np.round(row.middle, 3).tolist() for row in rows]
     cells = [None if row.cell is None else np.round(row.cell, 4).ravel().tolist() for row in rows]
-    return np.asarray(pool), sizes, steps, middles, cells
+    return pool, sizes, steps, middles, cells
 
 
 def _plain(row: _Atoms) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from arise_core.model.prediction import Prediction
 #: Okabe and Ito (2008); told apart with red-, green- and blue-blind eyes.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442")
 #: Markers on the plane: after seven clusters colours begin again with the next.
-MARKERS = ("o", "^", "s", "D", "v", "P", "X")
+MARKERS = ("o", "^", "D", "v", "P", "X")
 #: Outliers; classes that have no colour of their own; what is none of the classes.
 OUTLIERS, OTHERS, REJECTED = "#bbbbbb", "#888888", "#333333"
 #: Maps of probabilities, of mutual information, of angles.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from arise_core.engine.grid import box_grid
 from arise_core.errors import FileError, InputError
+from arise_core.explore import page
 from arise_core.explore.clusters import OUTLIER, Clusters, Trial
 from arise_core.explore.embedding import Embedding
 from arise_core.explore.storage import read_arrays, write_arrays
@@ -141,6 +143,26 @@ class Exploration:
             InputError: several structures were explored.
         """
         return self._map().nearest_to_atoms()
+
+    # --- to look at ---------------------------------------------------------------------------------------------
+
+    def show(
+        self,
+        *,
+        structures: Sequence[Structure | Material] | None = None,
+        most_boxes: int = page.NOTEBOOK_BOXES,
+    ) -> Any:
+        """The plane linked to the atoms of each row, as a widget of chemiscope that a notebook shows.
+
+        Args:
+            structures: what was explored, if it was several structures.
+            most_boxes: rows shown at most; of more, so many are chosen at random.
+
+        Raises:
+            InputError: no plane, or `structures` are missing or of another number.
+            MissingPackageError: chemiscope is not installed.
+        """
+        return page.show(self, structures=structures, most_boxes=most_boxes)
 
     # --- files --------------------------------------------------------------------------------------------------
 

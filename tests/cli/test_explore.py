@@ -91,3 +91,18 @@ def test_refused(arise, grains, given, code, said):
     found, _, err = arise("explore", grains, *given, *QUICK)
     assert found == code
     assert said in err
+
+
+def test_a_page(arise, grains, crystals, tmp_path):
+    pytest.importorskip("chemiscope", reason="chemiscope is not installed (extra web)")
+    page = tmp_path / "page.html"
+    code, _, err = arise("explore", grains, "--page", page, *QUICK)
+    assert code == 0, err
+    assert f"wrote {page}" in err
+    assert "boxes explored" in page.read_text(encoding="utf-8")
+    for more, said in ((["--no-embed"], "`page` shows the plane: `embed` must be true"), ([], "exists")):
+        code, _, err = arise(
+            "explore", grains, "--page", page, *more, *QUICK, *(["--overwrite"] if more else [])
+        )
+        assert code in (1, 2)
+        assert said in err

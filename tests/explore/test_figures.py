@@ -15,6 +15,7 @@ from arise_core.explore import figures, figures_in_space
 from arise_core.explore.clusters import find_clusters
 from arise_core.explore.embedding import Embedding
 from arise_core.explore.palette import COLOURS, EMPTY, OTHERS, OUTLIERS, REJECTED, kinds_of_classes
+from arise_core.explore.result import Exploration
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.recognition.maps import StridedMap
@@ -292,6 +293,25 @@ def test_one_cluster_is_shown(one, tmp_path):
 def test_the_plane_says_that_it_was_not_asked_for(tmp_path):
     panel = figures.draw_plane(made.exploration(embed=False))
     assert panel.texts[0].get_text() == "no plane was asked for"
+
+
+def test_many_clusters_have_room(tmp_path):
+    n = 40
+    rng = np.random.default_rng(0)
+    middles = np.stack(np.meshgrid(range(8), range(5)), axis=-1).reshape(-1, 2) * 10.0
+    points = (np.repeat(middles, 20, axis=0) + rng.normal(0, 0.3, (20 * n, 2))).astype(np.float32)
+    clusters = find_clusters(points, ExploreSettings(min_cluster_size=10, min_samples=5))
+    assert clusters.n_clusters >= n - 5
+    settings = ExploreSettings()
+    said = made.prediction(np.zeros(20 * n, dtype=int), np.zeros(20 * n), np.ones(20 * n, dtype=bool))
+    found = Exploration(said, points, 2, clusters, Embedding(points, points, settings), settings, "made")
+    panel = figures.draw_plane(found)
+    looks = {(to_hex(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes()) for c in panel.collections}
+    assert len(looks) == len(panel.collections)  # no two clusters look the same
+    quantity = figures.draw_quantity(found, points[:, 0], "a", "Å")
+    for axes in (panel, figures.draw_tree(clusters), quantity):
+        seen(axes, tmp_path)  # a warning is an error: all fits
+        assert axes.get_position().width > 0.3
 
 
 def test_outliers_are_grey(slab):

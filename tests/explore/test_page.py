@@ -15,6 +15,7 @@ import pytest
 from arise_core.errors import InputError, MissingPackageError
 from arise_core.explore import page
 from arise_core.geometry.cell import transformed
+from arise_core.progress import run
 from tests.explore import made
 
 pytest.importorskip("chemiscope", reason="chemiscope is not installed (extra web)")
@@ -75,7 +76,7 @@ def test_each_box_has_its_atoms(slab, written):
 
 def test_images_of_atoms_are_shown_where_they_are():
     found = made.exploration(stride=4.0, times=(4, 4, 4), periodic=True)
-    atoms = page._atoms_of(found, np.arange(len(found)), None)
+    atoms = run(page._atoms_of(found, np.arange(len(found)), None))
     pool, sizes, steps, middles, _ = page._packed(atoms)
     start = 0
     for row, size in enumerate(sizes):
@@ -113,10 +114,25 @@ def test_eight_thousand_boxes_are_small(tmp_path):
     assert f"8,000 of {len(found):,} are shown" in (tmp_path / "a.html").read_text(encoding="utf-8")
 
 
+def test_the_progress_grows_to_one(slab, tmp_path):
+    steps = []
+    page.write_page(slab, tmp_path / "a.html", progress=steps.append)
+    assert steps == sorted(steps)
+    assert steps[-1] == 1.0
+    assert any(step.message == "atoms of the boxes" for step in steps)
+
+
 def test_many_clusters_have_a_palette():
     names = [f"cluster {k}" for k in range(15)]
     assert page._by_number("a", names, np.arange(15))["settings"]["palette"] == "tab20"
     assert page._by_number("a", names * 3, np.arange(45))["settings"]["palette"] == "viridis"
+
+
+def test_another_chemiscope_keeps_its_colours(slab, tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "PALETTE", re.compile("a palette that is not there"))
+    page.write_page(slab, tmp_path / "a.html")
+    data, _ = contents(tmp_path / "a.html")
+    assert [c["legend"] for c in data["colours"]] == [[], [], []]  # ours would be wrong
 
 
 def test_structures_are_shown_whole(tmp_path):
@@ -152,7 +168,7 @@ def test_what_cannot_be_shown_is_refused(slab, tmp_path, monkeypatch):
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_notebook_shows_the_widget(slab):
-    widget = page.show(slab, most_boxes=40)
+    widget = slab.show(most_boxes=40)
     assert widget.settings["map"]["color"]["property"] == "cluster number"
     assert type(widget).__name__ == "ChemiscopeWidget"
 
