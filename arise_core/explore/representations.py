@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -33,6 +33,8 @@ from arise_core.recognition.whole import describe_wholes
 from arise_core.runtime.files import check_place, file_errors
 from arise_core.settings import KEPT, MapSettings, check_number
 
+#: Of its files.
+KIND = "representations"
 #: What representations are taken of: the boxes of one structure, or several structures as wholes.
 Subject = Structure | Material | BoxGrid | StridedMap | Sequence[Structure | Material]
 #: Structures that are described before they go through the network.
@@ -92,11 +94,27 @@ class Representations:
         if Path(path).is_dir():
             return _opened(Path(path))
         arrays, facts = read_arrays(Path(path), KIND)
-        layers = tuple(sorted(int(name.removeprefix("layer_")) for name in arrays if name != "rows"))
-        return cls(layers, tuple(arrays[f"layer_{k}"] for k in layers), arrays["rows"], str(facts["model"]))
+        try:
+            layers = tuple(sorted(int(name.removeprefix("layer_")) for name in arrays if name != "rows"))
+            return _checked(layers, tuple(arrays[f"layer_{k}"] for k in layers), arrays["rows"], facts)
+        except (KeyError, ValueError) as error:
+            raise FileError(f"file {str(path)!r} holds no whole representations: {error}") from error
 
 
-KIND = "representations"
+def _checked(
+    layers: tuple[int, ...], arrays: tuple[Any, ...], rows: IntArray, facts: Mapping[str, Any]
+) -> Representations:
+    """What was read, if it fits together.
+
+    :raises ValueError: it does not.
+    """
+    n = len(rows)
+    if rows.dtype.kind != "i" or not np.array_equal(np.sort(rows), np.arange(n)):
+        raise ValueError("`rows` does not have each number once")
+    for layer, array in zip(layers, arrays, strict=True):
+        if len(array.shape) != 2 or array.shape[0] != n or array.dtype != np.float32:
+            raise ValueError(f"layer {layer} is {array.dtype} {array.shape}, not float32 ({n}, width)")
+    return Representations(layers, arrays, rows, str(facts["model"]))
 
 
 def represent(
@@ -323,6 +341,6 @@ def _opened(path: Path) -> Representations:
         layers = tuple(int(k) for k in facts["layers"])
         arrays = tuple(group[f"layer_{k}"] for k in layers)
         rows = np.asarray(group["rows"][:])
-        return Representations(layers, arrays, rows, str(facts["model"]))
+        return _checked(layers, arrays, rows, facts)
     except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
         raise FileError(f"folder {str(path)!r} is no store of representations: {error}") from error

@@ -253,6 +253,8 @@ def _exploration(arrays: dict[str, Any], facts: dict[str, Any]) -> Exploration:
     lengths = {len(a) for a in (vectors, prediction, clusters, *([embedding] if embedding else []))}
     if len(lengths) != 1 or (field is not None and len(field) not in lengths):
         raise ValueError("its parts are of different lengths")
+    if not ((clusters.labels >= OUTLIER) & (clusters.labels < clusters.n_clusters)).all():
+        raise ValueError("a label is no cluster")
     return Exploration(
         prediction, vectors, int(facts["layer"]), clusters, embedding, settings, str(facts["model"]), field
     )

@@ -7,6 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 import arise_core as arise
 from arise_core.errors import FileError, InputError
 from arise_core.explore.job import explored_again
+from arise_core.explore.storage import read_arrays, write_arrays
 from arise_core.geometry import builders
 from arise_core.geometry.grains import GRAINS, four_grains
 from arise_core.progress import run
@@ -125,6 +126,16 @@ def test_saved_and_loaded(small, tmp_path):
     assert np.array_equal(again.field.centers, small.field.centers)
     new = small.vectors[small.clusters.valid][:3] + np.float32(1e-3)
     assert np.array_equal(again.embedding.place(new), small.embedding.place(new))
+    for name, value, said in (
+        ("clusters_labels", small.labels + 50, "a label is no cluster"),
+        ("vectors", small.vectors[1:], "its parts are of different lengths"),
+        ("n_atoms", None, "n_atoms"),
+    ):
+        arrays, facts = read_arrays(path, "exploration")
+        arrays = {k: v for k, v in ({**arrays, name: value}).items() if v is not None}
+        write_arrays(tmp_path / "damaged.npz", arrays, facts)
+        with pytest.raises(FileError, match=f"holds no whole exploration: .*{said}"):
+            arise.Exploration.load(tmp_path / "damaged.npz")
     arise.Representations((0,), (small.vectors,), np.arange(len(small)), "m").save(path)
     with pytest.raises(FileError, match="holds no exploration"):
         arise.Exploration.load(path)

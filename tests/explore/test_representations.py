@@ -7,6 +7,7 @@ import arise_core as arise
 from arise_core.engine.boxes import describe_boxes
 from arise_core.errors import ExistingFileError, FileError, InputError, InputTypeError, MemoryLimitError
 from arise_core.explore.representations import StoreCollector
+from arise_core.explore.storage import write_arrays
 from arise_core.geometry import builders
 
 BOXES = arise.MapSettings(box_size=12.0, stride=6.0)
@@ -65,6 +66,14 @@ def test_saved_and_loaded(tmp_path, kept):
     (tmp_path / "b.npz").write_bytes(b"PK nothing")
     with pytest.raises(FileError, match="is no file of this package"):
         arise.Representations.load(tmp_path / "b.npz")
+    for rows, said in (
+        (kept.rows * 0, "does not have each number once"),
+        (kept.rows[:-1], "layer 0 is float32"),
+    ):
+        arrays = {"rows": rows, **{f"layer_{k}": kept.of(k) for k in kept.layers}}
+        write_arrays(tmp_path / "c.npz", arrays, {"kind": "representations", "model": "m"})
+        with pytest.raises(FileError, match=said):
+            arise.Representations.load(tmp_path / "c.npz")
     with pytest.raises(FileError, match="must end in .npz"):
         kept.save(tmp_path / "a.txt")
 
