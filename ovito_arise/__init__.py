@@ -1,4 +1,4 @@
-"""ARISE in OVITO: a modifier that identifies crystal structures, and a legend of the classes it found."""
+"""ARISE in OVITO: modifiers that identify crystal structures and find regions, and a legend of the classes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from arise_core.runtime.lazy import public_names
 if TYPE_CHECKING:
     from ovito_arise.legend import AriseLegend
     from ovito_arise.modifier import AriseModifier
+    from ovito_arise.regions import AriseRegions
 
 # Loaded on first use: the command line imports this package at every start.
-_PLACES = {"AriseLegend": "legend", "AriseModifier": "modifier"}
+_PLACES = {"AriseLegend": "legend", "AriseModifier": "modifier", "AriseRegions": "regions"}
 
-__all__ = ["AriseLegend", "AriseModifier"]
+__all__ = ["AriseLegend", "AriseModifier", "AriseRegions"]
 
 _lookup = public_names(__name__, _PLACES)
 

@@ -2,57 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 from ovito.data import DataCollection
-from ovito.pipeline import ModifierInterface
 from ovito.traits import OvitoObject
 from ovito.vis import VoxelGridVis
-from traits.api import Bool, Enum, Instance, Range, Str
+from traits.api import Bool, Enum, Instance, Range
 
 import arise_core as arise
-from arise_core.crystals.species import parse_types
-from arise_core.engine.grid import AUTOMATIC_STRIDE
 from arise_core.errors import WorkError
-from arise_core.geometry.material import Material
 from arise_core.model.prediction import Rule
-from arise_core.model.zoo import shared_model
 from arise_core.recognition.result import Recognition, recognise_steps
-from arise_core.settings import (
-    DEFAULT_MODEL,
-    MAP_TOLERANCE,
-    MapSettings,
-    RecognitionSettings,
-    SamplingSettings,
-    options_of,
-)
+from arise_core.settings import MapSettings, RecognitionSettings
 from ovito_arise import outputs
-from ovito_arise.cache import Result, ResultStore, fingerprint
-from ovito_arise.convert import to_atoms
-from ovito_arise.parameters import (
-    CARD,
-    NEVER,
-    ClassNames,
-    Device,
-    RejectThreshold,
-    TypesToElements,
-    class_indices,
-    refuse_unknown,
-    traits_of,
-)
+from ovito_arise.cache import Result, ResultStore
+from ovito_arise.convert import Analysed
+from ovito_arise.mapping import SHOWN, MapModifier, Steps
+from ovito_arise.parameters import CARD, NEVER, ClassNames, RejectThreshold, class_indices
 
 __all__ = ["AriseModifier"]
 
-#: What OVITO shows while it waits: texts and shares of the work done.
-Steps = Generator[float | str, None, None]
-
-#: Of parameters that change what is shown, not what is computed.
-SHOWN: dict[str, Any] = {"ovito_invalidate_cache": False}
 COLORS = ("structure", "mutual information", "confidence", "nothing")
 
 
-class AriseModifier(ModifierInterface):
+class AriseModifier(MapModifier):
     """Identify the crystal structure around each particle, and how sure the model is of it.
 
     A box slides over the structure; a Bayesian neural network classifies what is in it. Particles get the
@@ -68,41 +41,6 @@ class AriseModifier(ModifierInterface):
 
     # Sessions and generated code name the class by its module: this is the one that stays.
     __module__ = "ovito_arise"
-
-    model = Str(
-        DEFAULT_MODEL, label="Model", ovito_group="Model", ovito_placeholder="name or path of a model file",
-        desc="model of the zoo, or a model file",
-    )  # fmt: skip
-    device = Device("cpu", label="Device", ovito_group="Model", desc="where the network runs: cpu, cuda, ...")
-
-    automatic_box = Bool(
-        False, label="Automatic box size and stride", ovito_group="Boxes",
-        desc="smallest box with 100 atoms in the median box, and a stride of a quarter of it; "
-        "found for every frame by itself",
-    )  # fmt: skip
-    # Traits of all settings of maps and of sampling, with the defaults of maps. For type checkers, what they hold:
-    box_size: float
-    stride: float
-    padding: str
-    edges: str
-    between: str
-    min_atoms: int
-    min_atoms_per_species: int
-    memory_limit: float
-    passes: int
-    tolerance: float
-    seed: int
-    locals().update(traits_of(MapSettings, "Boxes"))
-    locals().update(traits_of(SamplingSettings, "Uncertainty", tolerance=MAP_TOLERANCE))
-
-    only_selected = Bool(
-        False, label="Use only selected particles", ovito_group="Input",
-        desc="the others are treated as if they were not there, and become Other",
-    )  # fmt: skip
-    types_to_elements = TypesToElements(
-        "", label="Types to elements", ovito_group="Input", ovito_placeholder="1: Cu, 2: Ni",
-        desc="element of particle types whose name and mass do not tell it; '*' stands for all other types",
-    )  # fmt: skip
 
     classes = ClassNames(
         "all", label="Classes to consider", ovito_group="Labels", ovito_placeholder="FCC, HCP", **SHOWN,
@@ -147,23 +85,16 @@ class AriseModifier(ModifierInterface):
     grid_vis = OvitoObject(VoxelGridVis, enabled=False, title="ARISE map")
     _results = Instance(ResultStore, (), allow_none=False, transient=True)
 
-    def __init__(self, **parameters: Any) -> None:
-        refuse_unknown(self, parameters)
-        super().__init__(**parameters)
-        if parameters:
-            self._check()
-
     # --- what OVITO calls -----------------------------------------------------------------------------------
 
     def modify(self, data: DataCollection, **_: Any) -> Steps:
         """Add the outputs to a data collection; yields texts and shares of the work done."""
-        atoms = to_atoms(data, parse_types(self.types_to_elements), self.only_selected)
+        atoms = self._atoms(data)
         yield from (f"ARISE: {note}" for note in atoms.material.notes)
         model = self._model()
         rule, shown = self._rule(model), self._shown(model)
         sampling = self._sampling()
-        key = (fingerprint(atoms.material.structure), atoms.origin.tobytes(), model.sha256, self.device,
-               self.automatic_box, self._map_settings(None), sampling)  # fmt: skip
+        key = self._key(atoms, model)
         result = self._results.get(key)
         if result is None:
             yield "ARISE: describing and classifying boxes"
@@ -179,6 +110,11 @@ class AriseModifier(ModifierInterface):
             result.whole = yield from recognise_steps(atoms.material, model, whole)
         outputs.write(data, result, atoms.selected, rule, shown, self.grid_vis, atoms.material.notes)
 
+    def map_of(self, atoms: Analysed) -> arise.StridedMap | None:
+        """The map of these particles with the parameters as they are, if it is kept."""
+        kept = self._results.get(self._key(atoms, self._model()))
+        return None if kept is None else kept.local.field
+
     # --- for scripts ----------------------------------------------------------------------------------------
 
     @property
@@ -188,7 +124,7 @@ class AriseModifier(ModifierInterface):
         Raises:
             RuntimeError: no frame was evaluated.
         """
-        last = self._results.last()
+        last: Result | None = self._results.last()
         if last is None:
             raise WorkError("no frame was evaluated yet: call `pipeline.compute()` first")
         assert last.local.field is not None
@@ -197,28 +133,10 @@ class AriseModifier(ModifierInterface):
     # --- parameters to settings -----------------------------------------------------------------------------
 
     def _check(self) -> None:
-        """Refuse parameters that do not fit each other or name nothing, before there is any input."""
-        self._map_settings(None)
-        self._sampling()
+        super()._check()
         model = self._model()
         self._rule(model)
         self._shown(model)
-
-    def _model(self) -> arise.Model:
-        return shared_model(self.model, self.device)
-
-    def _map_settings(self, material: Material | None) -> MapSettings:
-        given = {name: getattr(self, name) for name in options_of(MapSettings)}
-        if self.automatic_box:
-            del given["box_size"], given["stride"]
-            if material is not None:
-                size = arise.automatic_box_size(material)
-                given |= {"box_size": size, "stride": AUTOMATIC_STRIDE * size}
-        return MapSettings(**given)
-
-    def _sampling(self) -> SamplingSettings:
-        given = {name: getattr(self, name) for name in options_of(SamplingSettings)}
-        return SamplingSettings(**given)
 
     def _rule(self, model: arise.Model) -> Rule:
         considered = class_indices(self.classes, model.class_info, "classes")

@@ -114,17 +114,17 @@ def write(
     _bar_chart(data, counts, view.classes, f"{TABLE}{view.suffix}")
     _attributes(data, view, counts)
     if notes:
-        _set_attributes(data, {f"ARISE.notes{view.suffix}": "; ".join(notes)})
+        set_attributes(data, {f"ARISE.notes{view.suffix}": "; ".join(notes)})
     if shown.voxel_grid:
         _voxel_grid(data, view, f"{GRID}{view.suffix}", grid_vis)
     if shown.box_table:
         _box_table(data, view, f"{BOXES}{view.suffix}")
 
 
-def instance_suffix(data: DataCollection) -> str:
-    """ "" for the first of these modifiers in a pipeline, ".2" for the second, and so on."""
+def instance_suffix(data: DataCollection, table: str = TABLE) -> str:
+    """ "" for the first of the modifiers that make a table in a pipeline, ".2" for the second, and so on."""
     number = 1
-    while f"{TABLE}{_suffix(number)}" in data.tables:
+    while f"{table}{_suffix(number)}" in data.tables:
         number += 1
     return _suffix(number)
 
@@ -256,10 +256,10 @@ def _attributes(data: DataCollection, view: _View, counts: NDArray[np.int64]) ->
         values["structure.mutual_information"] = view.whole.mutual_information
         values["structure.reject_score"] = view.whole.reject_score
         values["structure.rejection_uncertainty"] = view.whole.rejection_uncertainty
-    _set_attributes(data, {f"ARISE.{name}{view.suffix}": value for name, value in values.items()})
+    set_attributes(data, {f"ARISE.{name}{view.suffix}": value for name, value in values.items()})
 
 
-def _set_attributes(data: DataCollection, values: dict[str, object]) -> None:
+def set_attributes(data: DataCollection, values: dict[str, object]) -> None:
     """`data.attributes.update(values)`, without its search through all objects for each of 200 names."""
     there = set(data.attributes)
     for name, value in values.items():

@@ -18,7 +18,7 @@ from traits.api import BaseStr, Bool, Enum, Float, HasTraits, Int, Range
 from arise_core.crystals.species import parse_types
 from arise_core.errors import InputError, InputTypeError
 from arise_core.model.classes import ClassTable
-from arise_core.settings import check_threshold, options_of
+from arise_core.settings import Option, check_threshold, options_of
 
 OPTION = "types_to_elements"
 NEVER = "never"
@@ -87,6 +87,40 @@ class RejectThreshold(_Text):
         return f"{number!r}"
 
 
+class NumberOrWord(_Text):
+    """A number, or a word that may stand for it; `plain` makes one of the text."""
+
+    def __init__(self, value: str, name: str, known: Option, **words: Any) -> None:
+        self._setting, self._known = name, known
+        low = "" if known.low is None else f" >= {known.low:g}"
+        self.info_text = f"{' or '.join(repr(w) for w in known.words)} or a whole number{low}"
+        super().__init__(value, **words)
+
+    def validate(self, obj: HasTraits, name: str, value: Any) -> str:
+        """The number or word as text."""
+        try:
+            number = plain(value) if isinstance(value, str) else value
+            self._known.check(self._setting, number, 0)
+        except ValueError:
+            self.error(obj, name, value)
+        return f"{number}"
+
+
+class Clusters(_Text):
+    """Numbers of clusters, "1, 3"; 0 stands for what is in none. A number and a list are taken too, None for none."""
+
+    info_text = "numbers of clusters, 0 for what is in none, as a list or separated by commas"
+
+    def validate(self, obj: HasTraits, name: str, value: Any) -> str:
+        """The numbers separated by commas."""
+        given = [] if value is None else [value] if isinstance(value, int | str) else value
+        try:
+            numbers = cluster_numbers(", ".join(str(v) for v in given))
+        except (TypeError, ValueError):
+            self.error(obj, name, value)
+        return ", ".join(str(k) for k in numbers)
+
+
 class Device(_Text):
     """A device of torch."""
 
@@ -115,6 +149,23 @@ def split_names(text: str) -> list[str]:
     return [part.strip() for part in re.split(r"[,;](?![^(]*\))", text) if part.strip()]
 
 
+def cluster_numbers(text: str) -> list[int]:
+    """Numbers of clusters in a text.
+
+    Raises:
+        ValueError: something else.
+    """
+    numbers = [int(word) for word in split_names(text)]
+    if any(k < 0 for k in numbers):
+        raise ValueError(text)
+    return numbers
+
+
+def plain(text: str) -> int | str:
+    """The whole number that a text is, or the text."""
+    return int(text) if re.fullmatch(r"[+-]?\d+", text) else text
+
+
 def class_indices(text: str, classes: ClassTable, parameter: str) -> tuple[int, ...]:
     """Indices of the named classes of a model, in its order; "all" names all.
 
@@ -133,7 +184,7 @@ def traits_of(settings: type, group: str, **defaults: Any) -> dict[str, Any]:
     """A trait for every option of a settings class, with its label, range and help text.
 
     Args:
-        settings: `MapSettings` or `SamplingSettings`.
+        settings: `MapSettings`, `SamplingSettings` or `ExploreSettings`.
         group: of the panel.
         defaults: other defaults than those of the class.
     """
@@ -142,7 +193,9 @@ def traits_of(settings: type, group: str, **defaults: Any) -> dict[str, Any]:
         value: Any = defaults.get(name, default)
         value = known.none if value is None else value
         words: dict[str, Any] = {"label": known.label, "ovito_group": group, "desc": known.text}
-        if known.choices:
+        if isinstance(value, str) and known.words:
+            made[name] = NumberOrWord(value, name, known, **words)
+        elif known.choices:
             made[name] = Enum(value, list(known.choices), **words)
         elif isinstance(value, bool):
             made[name] = Bool(value, **words)
@@ -150,7 +203,7 @@ def traits_of(settings: type, group: str, **defaults: Any) -> dict[str, Any]:
             made[name] = (Int if isinstance(value, int) else Float)(value, **words)
         else:
             made[name] = Range(
-                low=type(value)(known.low),
+                low=type(value)(known.low if known.none is None else min(known.low, known.none)),
                 value=value,
                 exclude_low=known.above and known.none is None,
                 **words,

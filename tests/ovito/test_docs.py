@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from ovito_arise import AriseRegions
 from tests import ROOT
-from tests.ovito.helpers import analysed
+from tests.ovito.helpers import FAST, analysed, pipeline_of
 
 TEXT = (ROOT / "docs" / "ovito.md").read_text(encoding="utf-8")
 SCRIPTS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
@@ -30,3 +31,12 @@ def test_outputs_are_all_in_the_table(fcc):
     assert [name for name in sorted(names) if f"`{name}`" not in TEXT] == []
     for name in (n for n in data.attributes if n.startswith("ARISE.structure")):
         assert f"`{name.removeprefix('ARISE.structure')}`" in TEXT or f"`{name}`" in TEXT
+
+
+def test_outputs_of_regions_are_all_in_the_table(fcc):
+    data = pipeline_of(fcc, AriseRegions(**FAST, select=1)).compute()
+    names = {name for name in data.particles if name not in ("Position", "Particle Type")} | set(data.tables)
+    names |= {column for table in data.tables.values() for column in table}
+    names |= {name for name in data.attributes if name.startswith("ARISE")}
+    assert {"ARISE Cluster", "arise-plane", "UMAP 1", "ARISE.clusters.notes"} <= names
+    assert [name for name in sorted(names) if f"`{name}`" not in TEXT] == []

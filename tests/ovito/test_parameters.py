@@ -11,7 +11,7 @@ from traits.api import TraitError
 
 import arise_core as arise
 from arise_core.settings import MAP_TOLERANCE, MapSettings, SamplingSettings, options_of
-from ovito_arise import AriseLegend, AriseModifier
+from ovito_arise import AriseLegend, AriseModifier, AriseRegions
 from ovito_arise.parameters import class_indices, split_names
 from tests import ROOT
 
@@ -26,6 +26,7 @@ def shown_parameters(thing: type) -> list[str]:
     ("group", "name", "kind", "base"),
     [
         ("OVITO.Modifier", "ARISE: identify crystal structures", AriseModifier, ModifierInterface),
+        ("OVITO.Modifier", "ARISE: find regions", AriseRegions, ModifierInterface),
         ("OVITO.ViewportOverlay", "ARISE class legend", AriseLegend, ViewportOverlayInterface),
     ],
 )
@@ -43,7 +44,8 @@ def test_star_import_gives_the_public_names_as_generated_code_needs():
     exec("from ovito_arise import *", names)
     assert names["AriseModifier"] is AriseModifier
     assert names["AriseLegend"] is AriseLegend
-    assert AriseModifier.__module__ == "ovito_arise"
+    assert names["AriseRegions"] is AriseRegions
+    assert AriseModifier.__module__ == AriseRegions.__module__ == "ovito_arise"
 
 
 def test_defaults_are_those_of_the_core():
@@ -56,7 +58,7 @@ def test_defaults_are_those_of_the_core():
     assert modifier.model in arise.known_models()
 
 
-@pytest.mark.parametrize("kind", [AriseModifier, AriseLegend])
+@pytest.mark.parametrize("kind", [AriseModifier, AriseRegions, AriseLegend])
 def test_every_parameter_has_label_and_help_and_stands_in_the_docs(kind):
     text = DOCS.read_text(encoding="utf-8")
     thing = kind()
@@ -70,7 +72,7 @@ def test_every_parameter_has_label_and_help_and_stands_in_the_docs(kind):
         rows = [line for line in text.splitlines() if line.startswith("|") and f"| `{name}` |" in line]
         assert len(rows) == 1, name
         assert f"| {trait.label} |" in rows[0], (name, trait.label)
-        if kind is AriseModifier:
+        if kind is not AriseLegend:
             assert trait.ovito_group, name
 
 
