@@ -13,6 +13,8 @@ from arise_core.geometry.structure import Structure
 REGIONS = ("fcc", "L1_0", "L1_2")
 #: Iron, platinum.
 ELEMENTS = (26, 78)
+#: Half axes of the particle by the radius of a ball of the same volume.
+SHAPE = np.array([1.15, 1.0, 1 / 1.15])
 CORNERS = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 
 
@@ -30,7 +32,7 @@ def tomography_particle(
 ) -> tuple[Structure, IntArray, FloatArray]:
     """A particle like the FePt ones of atomic electron tomography, and the truth about it.
 
-    After Leitherer et al. (2021), Figure 4. A ball of one fcc lattice with two ordered grains: L1_0 FePt (planes along
+    After Leitherer et al. (2021), Figure 4. An ellipsoid of one fcc lattice with two ordered grains: L1_0 FePt (planes along
     z; the larger one, around the middle, in x > 0) and L1_2 FePt3 (in x < 0); a shell of disordered Fe-Pt is around
     them. In L1_0 the square planes of iron are wider than those of platinum, by nothing at one end of y and by `strain`
     at the other; its axis is shorter by `tetragonality`, at the same volume.
@@ -73,19 +75,20 @@ def tomography_particle(
 
 
 def _sites(radius: float, lattice: float) -> tuple[FloatArray, IntArray]:
-    """Sites of an fcc ball around the origin, (n, 3) Å, and which of the four corners each is, (n,)."""
-    m = int(np.ceil(radius / lattice)) + 1
+    """Sites of an fcc ellipsoid around the origin, (n, 3) Å, and which of the four corners each is, (n,)."""
+    m = int(np.ceil(SHAPE.max() * radius / lattice)) + 1
     steps = np.stack(np.meshgrid(*[np.arange(-m, m)] * 3, indexing="ij"), axis=-1).reshape(-1, 3)
     sites = ((steps[:, None] + CORNERS[None]).reshape(-1, 3) + 0.25) * lattice
     kind = np.tile(np.arange(4), len(steps))
-    inside = (sites**2).sum(axis=1) < radius**2
+    inside = ((sites / SHAPE) ** 2).sum(axis=1) < radius**2
     return sites[inside], kind[inside]
 
 
 def _regions(sites: FloatArray, radius: float) -> IntArray:
     """Number of each site's region, (n,): two parts of the core, and the shell."""
-    core = (sites**2).sum(axis=1) < (0.85 * radius) ** 2
-    x = sites[:, 0] / radius
+    scaled = sites / SHAPE / radius
+    core = (scaled**2).sum(axis=1) < 0.85**2
+    x = scaled[:, 0]
     return np.where(core & (x > -0.2), 1, np.where(core & (x < -0.2), 2, 0))
 
 
