@@ -24,7 +24,9 @@ def test_regions_have_their_composition_and_order():
 
 
 def test_planes_of_iron_are_wider_by_the_strain_that_is_told():
-    structure, region, strain = tomography_particle(20_000, strain=0.03, **EXACT, rng=np.random.default_rng(0))
+    structure, region, strain = tomography_particle(
+        20_000, strain=0.03, **EXACT, rng=np.random.default_rng(0)
+    )
     assert np.isnan(strain[region != 1]).all()
     assert 0 <= np.nanmin(strain) < 0.005
     assert 0.025 < np.nanmax(strain) <= 0.0301
