@@ -118,10 +118,25 @@ def draw_clusters(seen: np.ndarray, clusters: Clusters, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def drift(target: np.ndarray, source: np.ndarray, steps: int = 120) -> tuple[np.ndarray, np.ndarray]:
-    """Rotation R and shift t by coherent point drift (Myronenko, Song 2010), rigid: source @ R + t lies on target."""
-    turn, shift = np.eye(3), target.mean(axis=0) - source.mean(axis=0)
-    width = ((target[:, None] - source[None] - shift) ** 2).sum(axis=2).mean() / 3
+def axes_of(positions: np.ndarray) -> np.ndarray:
+    """Principal axes of a particle, rows, each turned so that it is nearest to an axis of the coordinates."""
+    _, vectors = np.linalg.eigh(np.cov(positions.T))
+    rows = vectors.T[[np.abs(vectors[k]).argmax() for k in range(3)]]
+    return rows * np.sign(np.diag(rows))[:, None]
+
+
+def drift(
+    target: np.ndarray, source: np.ndarray, turn: np.ndarray, width: float = 6.0, steps: int = 60
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rotation R and shift t by coherent point drift (Myronenko, Song 2010), rigid: source @ R + t lies on target.
+
+    Args:
+        target, source: (n, 3) and (m, 3), Å.
+        turn: rotation to begin with.
+        width: variance to begin with, Å².
+        steps: of expectation and maximisation.
+    """
+    shift = target.mean(axis=0) - source.mean(axis=0) @ turn
     for _ in range(steps):
         square = ((target[:, None] - (source @ turn + shift)[None]) ** 2).sum(axis=2)
         p = np.exp(-square / (2 * width))
@@ -138,13 +153,14 @@ def drift(target: np.ndarray, source: np.ndarray, steps: int = 120) -> tuple[np.
     return turn, shift
 
 
-def aligned(structure: arise.Structure, target: arise.Structure, n: int = 500) -> arise.Structure:
-    """A particle turned and moved onto another, by some of their atoms."""
-    rng = np.random.default_rng(0)
+def aligned(structure: arise.Structure, target: arise.Structure, radius: float = 15.0) -> arise.Structure:
+    """A particle turned and moved onto another: by the principal axes, then by the cores, of some Å of radius."""
     few = []
     for s in (target, structure):
-        few.append(s.positions[rng.permutation(len(s))[:n]])
-    turn, shift = drift(*few)
+        middle = s.positions.mean(axis=0)
+        few.append(s.positions[np.linalg.norm(s.positions - middle, axis=1) < radius])
+    start = axes_of(structure.positions).T @ axes_of(target.positions)
+    turn, shift = drift(*few, start)
     return arise.Structure(structure.positions @ turn + shift, structure.numbers)
 
 
@@ -168,7 +184,7 @@ def staged(model: arise.Model, n_atoms: int, stride: float, out: Path) -> None:
         core = p.valid & (radius < 0.75)
         spread.append(np.sort(p.mutual_information[core]))
         print(
-            f"order {order:.1f}: aligned to {off:.1f} degrees; core: {100 * ordered[core].mean():.1f} % ordered, "
+            f"order {order:.2f}: aligned to {off:.1f} degrees; core: {100 * ordered[core].mean():.1f} % ordered, "
             f"{p.mutual_information[core].mean():.3f} bit of doubt"
         )
         for low, high in itertools.pairwise(SHELLS):

@@ -32,10 +32,10 @@ def tomography_particle(
 ) -> tuple[Structure, IntArray, FloatArray]:
     """A particle like the FePt ones of atomic electron tomography, and the truth about it.
 
-    After Leitherer et al. (2021), Figure 4. An ellipsoid of one fcc lattice with two ordered grains: L1_0 FePt (planes along
-    z; the larger one, around the middle, in x > 0) and L1_2 FePt3 (in x < 0); a shell of disordered Fe-Pt is around
-    them. In L1_0 the square planes of iron are wider than those of platinum, by nothing at one end of y and by `strain`
-    at the other; its axis is shorter by `tetragonality`, at the same volume.
+    After Leitherer et al. (2021), Figure 4. An ellipsoid of one fcc lattice with two ordered grains: L1_0 FePt (planes
+    along z; the larger one, around the middle, in x > 0) and L1_2 FePt3 (in x < 0); a shell of disordered Fe-Pt is
+    around them. In L1_0 the square planes of iron are wider than those of platinum, by nothing at one end of y and by
+    `strain` at the other; its axis is shorter by `tetragonality`, at the same volume.
 
     Args:
         n_atoms: before any are taken away, about.
