@@ -4,8 +4,8 @@
 
 After Leitherer et al. (2021), Figure 4 and Supplementary Figure 11, on a particle whose truth is known.
 
-What one should see: boxes called L1_0 fall into clusters of first-layer representations (soft HDBSCAN) whose histograms of
-d(Fe-Fe) - d(Pt-Pt) are shifted against each other. But they are clusters by the share of L1_0 in the box: they explain
+What one should see: boxes called L1_0 fall into clusters of first-layer representations (soft HDBSCAN), with histograms
+of d(Fe-Fe) - d(Pt-Pt) shifted against each other. But they are clusters by the share of L1_0 in the box: they explain
 most of its variance, and next to nothing of the strain that was built in, which changes steadily and makes no groups.
 The same particle at three stages of order, turned and moved, is aligned to the last; the share of ordered boxes rises
 from stage to stage, and the doubt falls. (Particles with hardly any order are surely fcc: doubt is largest on the way.)
