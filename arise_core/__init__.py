@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from arise_core.explore.regions import unknown_regions
     from arise_core.explore.representations import Representations, represent
     from arise_core.explore.result import Exploration
+    from arise_core.explore.suggestions import Suggestion, suggest, write_suggestions
     from arise_core.explore.unknown import NoCell, RebuiltCell, rebuild_cell
     from arise_core.geometry.structure import Structure
     from arise_core.model.model import Model
@@ -54,6 +55,7 @@ _PLACES = {
     "SamplingSettings": "settings",
     "StridedMap": "recognition.maps",
     "Structure": "geometry.structure",
+    "Suggestion": "explore.suggestions",
     "automatic_box_size": "engine.grid",
     "box_grid": "engine.grid",
     "build": "crystals.ideal",
@@ -73,7 +75,9 @@ _PLACES = {
     "rebuild_cell": "explore.unknown",
     "represent": "explore.representations",
     "strided_map": "recognition.maps",
+    "suggest": "explore.suggestions",
     "unknown_regions": "explore.regions",
+    "write_suggestions": "explore.suggestions",
 }
 
 __all__ = [
@@ -96,6 +100,7 @@ __all__ = [
     "SamplingSettings",
     "StridedMap",
     "Structure",
+    "Suggestion",
     "automatic_box_size",
     "box_grid",
     "build",
@@ -115,7 +120,9 @@ __all__ = [
     "rebuild_cell",
     "represent",
     "strided_map",
+    "suggest",
     "unknown_regions",
+    "write_suggestions",
 ]
 
 _lookup = public_names(__name__, _PLACES)

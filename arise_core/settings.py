@@ -594,6 +594,10 @@ LAYER = 1
 KEPT = 2.0
 #: Minimum cluster sizes that are tried, as in Leitherer et al. (2021), Methods.
 CLUSTER_SIZES = (25, 50, 100, 250, 500, 1000)
+#: Samples suggested for labelling; doubt below which nothing is, bit; Å around a box that are given with it.
+SUGGESTED = 20
+LEAST_DOUBT = 0.05
+MARGIN = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -212,3 +212,23 @@ def test_readme_picture_without_vulkan(tmp_path, monkeypatch):
 def test_readme_picture(tmp_path):
     load("readme_picture").main(["--quick", "--out", str(tmp_path / "a.png")])
     assert colourful(tmp_path / "a.png") > 0.15
+
+
+def test_tomography_particle(run):
+    out, text = run("tomography_particle")
+    explained = {
+        name: float(value)
+        for name, value in re.findall(r"(.+): clusters explain (\S+) of the variance", text)
+    }
+    assert explained["share of L1_0"] > 0.05
+    assert explained["strain built"] < 0.5 * explained["share of L1_0"]
+    stages = re.findall(r"aligned to (\S+) degrees; core: (\S+) % ordered, (\S+) bit", text)
+    off, ordered, doubt = np.array(stages, dtype=float).T
+    assert off.max() < 2
+    assert (np.diff(ordered) >= 0).all()
+    assert ordered[2] > ordered[0] + 5
+    assert doubt[2] < doubt[0]
+    with (out / "stages.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 3 * 4
+    assert colourful(out / "clusters.png") > 0.01
+    assert colourful(out / "stages.png") > 0.001

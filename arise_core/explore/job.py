@@ -25,6 +25,7 @@ from arise_core.settings import (
     MAP_TOLERANCE,
     ExploreSettings,
     MapSettings,
+    RecognitionSettings,
     SamplingSettings,
     Threshold,
     map_sampling,
@@ -89,26 +90,43 @@ def exploration_steps(
     Closing it between steps stops the work; one fit of HDBSCAN or UMAP is one step.
     """
     check_subject(subject)
-    boxes, passes = map_settings or MapSettings(), sampling or map_sampling({})
     (layer,) = chosen_layers(model, settings.layer)
-    field: StridedMap | None = None
-    if isinstance(subject, StridedMap):
-        field = _of_this_model(subject, model)
-        kept = yield from part(represent_steps(field, model, layer), 0.0, MAPPED)
-        prediction, vectors = field.prediction, kept.of(layer)
-    elif isinstance(subject, Structure | Material):
-        job = _mapped(subject, model, layer, boxes, passes, reject_threshold)
-        field, vectors = yield from part(job, 0.0, MAPPED)
-        prediction = field.prediction
-    else:
-        whole = _classified(subject, model, layer, boxes.min_atoms, passes, reject_threshold)
-        prediction, vectors = yield from part(whole, 0.0, MAPPED)
+    options = RecognitionSettings(
+        map=map_settings or MapSettings(),
+        sampling=sampling or map_sampling({}),
+        reject_threshold=reject_threshold,
+    )
+    job = exploration_rows(subject, model, layer, options)
+    field, prediction, vectors = yield from part(job, 0.0, MAPPED)
     clusters = yield from part(cluster_steps(vectors, settings), MAPPED, CLUSTERED)
     embedding = None
     if settings.embed:
         embedding = yield from part(embed_steps(vectors, settings), CLUSTERED, 1.0)
     yield Step(1.0)
     return Exploration(prediction, vectors, layer, clusters, embedding, settings, model.name, field)
+
+
+def exploration_rows(
+    subject: Explored, model: Model, layer: int, options: RecognitionSettings
+) -> Job[tuple[StridedMap | None, Prediction, Float32Array]]:
+    """The map of a structure (None for several), predictions and representations by a layer, as a job.
+
+    Args:
+        subject, model: as in `exploration`.
+        layer: hidden layer; negative numbers count from the last.
+        options: boxes, passes and threshold; the mode follows from the subject.
+    """
+    (layer,) = chosen_layers(model, layer)
+    boxes, passes, threshold = options.map, options.sampling, options.reject_threshold
+    if isinstance(subject, StridedMap):
+        field = _of_this_model(subject, model)
+        kept = yield from represent_steps(field, model, layer)
+        return field, field.prediction, kept.of(layer)
+    if isinstance(subject, Structure | Material):
+        field, vectors = yield from _mapped(subject, model, layer, boxes, passes, threshold)
+        return field, field.prediction, vectors
+    prediction, vectors = yield from _classified(subject, model, layer, boxes.min_atoms, passes, threshold)
+    return None, prediction, vectors
 
 
 def explored_again(found: Exploration, settings: ExploreSettings) -> Job[Exploration]:
