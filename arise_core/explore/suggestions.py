@@ -11,16 +11,17 @@ import numpy as np
 
 from arise_core.crystals.standard import write_structure
 from arise_core.engine.grid import BoxGrid
-from arise_core.errors import InputError, InputTypeError
+from arise_core.errors import InputError, InputTypeError, check_type
 from arise_core.explore.job import exploration_rows
 from arise_core.explore.result import Exploration
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray, Reals
 from arise_core.geometry.cell import perpendicular_heights, transformed
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
-from arise_core.model.model import Model
+from arise_core.model.model import Model, check_model
 from arise_core.model.prediction import Prediction
 from arise_core.progress import Job, Progress, part, run, silent
+from arise_core.recognition.comparison import check_layer
 from arise_core.recognition.maps import StridedMap
 from arise_core.runtime.files import fresh_folder
 from arise_core.runtime.tables import write_csv
@@ -34,6 +35,7 @@ from arise_core.settings import (
     Mode,
     RecognitionSettings,
     SamplingSettings,
+    check_number,
     with_options,
 )
 
@@ -131,12 +133,9 @@ class Taste:
     margin: float = MARGIN
 
     def __post_init__(self) -> None:
-        if not self.n >= 1:
-            raise InputError(f"`n` must be at least 1, got {self.n}")
+        object.__setattr__(self, "n", check_number("n", self.n, whole=True, low=1))
         for name in ("least", "unknown", "spread", "margin"):
-            value = getattr(self, name)
-            if not (np.isfinite(value) and value >= 0):
-                raise InputError(f"`{name}` must be a number that is not negative, got {value}")
+            object.__setattr__(self, name, check_number(name, getattr(self, name), low=0.0))
 
 
 def suggest_steps(
@@ -149,6 +148,8 @@ def suggest_steps(
     """`suggest` as a job: yields the share of the work done, returns the suggestions."""
     taste, options = taste or Taste(), options or RecognitionSettings()
     several = _checked(sources)
+    check_model(model)
+    check_layer(model, layer)
     pools: list[_Pool] = []
     for k, source in enumerate(several):
         job = _pool(source, model, layer, options)
@@ -328,6 +329,10 @@ def write_suggestions(
         ExistingFileError: a folder with contents.
         FileError: the system does not let it.
     """
+    check_type("folder", folder, (str, Path), "the name of a folder")
+    check_type("suggestions", suggestions, Sequence, "several Suggestions, as `suggest` gives them")
+    for suggestion in suggestions:
+        check_type("suggestions", suggestion, Suggestion, "several Suggestions, as `suggest` gives them")
     place = Path(folder)
     fresh_folder(place, overwrite)
     for path in place.glob("suggestion_*.xyz"):

@@ -74,6 +74,16 @@ TABLE = [
     ("core", "represent", {"subject": "fcc", "model": "model"}, "map_settings", (5, "x", THING)),
     ("core", "represent", {"subject": "fcc", "model": "model"}, "store", NO_PLACE),
     ("core", "represent", {"subject": "fcc", "model": "model"}, "memory_limit", (*NO_NUMBER, None)),
+    ("core", "suggest", {"model": "model"}, "sources", (*NO_STRUCTURE, [5])),
+    ("core", "suggest", {"sources": "fcc"}, "model", (*NO_MODEL, "arise-108")),
+    *(("core", "suggest", {"sources": "fcc", "model": "model"}, n, NO_COUNT) for n in ("n", "layer")),
+    *(
+        ("core", "suggest", {"sources": "fcc", "model": "model"}, n, (*NO_NUMBER, None))
+        for n in ("least", "unknown", "spread", "margin")
+    ),
+    ("core", "suggest", {"sources": "fcc", "model": "model"}, "mode", (5, None, THING, [])),
+    ("core", "write_suggestions", {"suggestions": []}, "folder", (*NO_PLACE, None)),
+    ("core", "write_suggestions", {"folder": "out.xyz"}, "suggestions", (5, None, THING, "x", [5])),
     ("core", "find_clusters", {}, "vectors", (5, "x", THING, None, np.zeros(3))),
     ("core", "embed", {}, "vectors", (5, "x", THING, None, np.zeros(3))),
     *(("core", "ExploreSettings", {}, n, NO_COUNT) for n in ("layer", "n_neighbors", "embed_seed")),
@@ -157,7 +167,7 @@ def test_every_public_function_is_in_the_table():
     core = (
         "BoxGrid", "Model", "ModelError", "Name", "NoCell", "PointValues", "Prediction", "Prototype", "RebuiltCell",
         "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding", "Exploration",
-        "Representations", "exploration_steps",
+        "Representations", "exploration_steps", "Suggestion",
     )  # fmt: skip
     free = {*(("core", n) for n in core), ("ase", "Row")}
     assert known - {(package, name) for package, name, *_ in TABLE} == free | {("ase", "StopSimulation")}
