@@ -11,8 +11,8 @@ The same particle at three stages of order, turned and moved, is aligned to the 
 from stage to stage, and the doubt falls. (Particles with hardly any order are surely fcc: doubt is largest on the way.)
 Leaves `clusters.csv`, `stages.csv`, `clusters.png` and `stages.png`.
 
-Coherent point drift is written out below. The library that the paper took, pycpd, had its last release in 2021 and
-needs the package `future`; Open3D has no coherent point drift.
+Coherent point drift is written out below. The library that the paper took, pycpd 2.0.0, is years old and needs the
+package `future`; Open3D has no coherent point drift.
 """
 
 from __future__ import annotations
