@@ -1,4 +1,4 @@
-"""One job of the benchmark in a process of its own: prints seconds, GiB and what it found as JSON.
+"""One job of the benchmark in a process of its own: prints seconds of the processor, GiB and what it found as JSON.
 
 python -m benchmarks.explore.case FILE.npy JOB [SIZE] [COMPONENTS]
 """
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> None:
     place, job, *numbers = arguments
     vectors = np.load(place)
     found: list[int] = []
-    start = time.perf_counter()
+    start = time.process_time()
     if job == "scan":
         scan(vectors)
     elif job == "plane":
@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
             min_cluster_size=size, components=components, soft=job == "soft", embed=False
         )
         found = arise.find_clusters(vectors, settings).labels.tolist()
-    print(json.dumps([time.perf_counter() - start, peak_gib(), found]))
+    print(json.dumps([time.process_time() - start, peak_gib(), found]))
 
 
 if __name__ == "__main__":
