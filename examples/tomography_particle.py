@@ -114,7 +114,7 @@ def draw_clusters(seen: np.ndarray, clusters: Clusters, path: Path) -> None:
     bins = np.linspace(*np.nanpercentile(seen, [1, 99]), 41)
     for k, axes in enumerate(panels):
         axes.hist(seen[clusters.labels == k], bins, density=True, color="#0072B2")
-        axes.set_ylabel(f"C{k}")
+        axes.set_ylabel(f"cluster {k}\ndensity")
     panels[-1].set_xlabel("d(Fe-Fe) - d(Pt-Pt) / Å")
     figure.savefig(path, dpi=120)
 
@@ -198,7 +198,7 @@ def staged(model: arise.Model, n_atoms: int, stride: float, out: Path) -> None:
     axes = figure.subplots()
     for order, values, colour in zip(STAGES, spread, ("#D55E00", "#009E73", "#0072B2"), strict=True):
         axes.plot(values, np.linspace(0, 1, len(values)), color=colour, label=f"order {order:g}")
-    axes.set(xlabel="mutual information / bit", ylabel="share of the boxes of the core", xscale="symlog")
+    axes.set(xlabel="mutual information / bit", ylabel="share of the boxes of the core")
     axes.legend()
     figure.savefig(out / "stages.png", dpi=120)
 
