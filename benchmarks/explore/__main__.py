@@ -3,7 +3,7 @@
     python -m benchmarks.explore [--edge 74] [--out DIR]
 
 The boxes are those of a periodic polycrystal of fcc, bcc, hcp and diamond, 20 % of its atoms missing and the others
-displaced by 1 %, with a box every 2 Å: 256 numbers of the second hidden layer each. Every job runs in a process of its
+displaced by 1 %, with a box every 2 Å: the 512 numbers of the second hidden layer. Every job runs in a process of its
 own with one thread, whose processor time and largest memory are measured. What principal components change is measured
 on the boxes of a smaller polycrystal.
 """
