@@ -17,7 +17,7 @@ from arise_core.geometry.material import Material
 from ase_arise import AriseCalculator, AriseObserver, annotate, classify, similarity
 from ase_arise.convert import from_atoms
 from ovito_arise import AriseModifier
-from ovito_arise import modifier as ovito_modifier
+from ovito_arise import mapping as ovito_mapping
 from tests.ovito.helpers import FAST, pipeline_of
 
 MAP = {"stride": 8.0, "passes": 8}
@@ -52,9 +52,9 @@ def looks(monkeypatch) -> Counter:
     monkeypatch.setattr(
         ase_arise.convert, "Material", lambda *a, **k: counts.update(convert=1) or real(*a, **k)
     )
-    to_atoms = ovito_modifier.to_atoms
+    to_atoms = ovito_mapping.to_atoms
     monkeypatch.setattr(
-        ovito_modifier, "to_atoms", lambda *a, **k: counts.update(convert=1) or to_atoms(*a, **k)
+        ovito_mapping, "to_atoms", lambda *a, **k: counts.update(convert=1) or to_atoms(*a, **k)
     )
     return counts
 
