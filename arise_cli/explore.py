@@ -106,22 +106,17 @@ def explore_file(
     if out is not None:
         result.save(out)
         say_written(out)
-    if page is not None:
-        with bar("page") as progress:
-            run(page_steps(result, page, structures=materials if len(materials) > 1 else None), progress)
-        say_written(page)
     if atoms_out is not None:
         write(atoms_out, write_clusters([f.atoms for f in found], result))
         say_written(atoms_out)
     if as_json:
         say(json.dumps(plain(_record(file, result)), indent=1))
-        return
-    if result.clusters.trials:
-        print_table(_scan_table(result))
-    print_table(_groups_table(result))
-    for note in (result.clusters.note, "" if result.embedding is None else result.embedding.note):
-        if note:
-            say(note, error=True)
+    else:
+        _print_tables(result)
+    if page is not None:  # last: it is refused where there is no plane, all the rest is there then
+        with bar("page") as progress:
+            run(page_steps(result, page, structures=materials if len(materials) > 1 else None), progress)
+        say_written(page)
 
 
 def _record(file: str, result: Exploration) -> Record:
@@ -142,6 +137,16 @@ def _record(file: str, result: Exploration) -> Record:
         "trials": [{**asdict(t), "score": t.score} for t in result.clusters.trials],
         "clusters": groups,
     }
+
+
+def _print_tables(result: Exploration) -> None:
+    """The scan, the clusters, and why there are none."""
+    if result.clusters.trials:
+        print_table(_scan_table(result))
+    print_table(_groups_table(result))
+    for note in (result.clusters.note, "" if result.embedding is None else result.embedding.note):
+        if note:
+            say(note, error=True)
 
 
 def _scan_table(result: Exploration) -> Table:

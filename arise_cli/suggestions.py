@@ -94,6 +94,7 @@ def _read(source: str, pattern: str, reader: Reader, types: str) -> tuple[list[s
 
     elements = parse_types(types, "--types")
     names, materials = [], []
+    said: set[tuple[str, str]] = set()  # what was assumed of a file's atoms is said once
     for task in open_source(source, pattern, reader=reader).tasks(set()):
         for entry in task.entries() if isinstance(task, Files) else task:
             name = f"{entry.source}@{entry.number}"
@@ -105,6 +106,10 @@ def _read(source: str, pattern: str, reader: Reader, types: str) -> tuple[list[s
             except AriseError as error:
                 say(f"{name} is left out: {error}", error=True)
                 continue
+            for note in material.notes:
+                if (entry.source, note) not in said:
+                    said.add((entry.source, note))
+                    say(f"{entry.source}: {note}", error=True)
             names.append(name)
             materials.append(material)
     if not materials:

@@ -1,5 +1,8 @@
 """The README's commands are CI's, its examples run, its links lead somewhere."""
 
+import ast
+import builtins
+import importlib
 import re
 import subprocess
 import sys
@@ -36,6 +39,26 @@ def test_examples_run(block, tmp_path):
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip()
+
+
+EXPLORE = (ROOT / "docs" / "explore.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```python\n(.*?)```", EXPLORE, re.DOTALL))
+def test_examples_of_exploring_stand_alone(block):
+    """Each uses only names of its own, and what it imports is there; run as a whole they would take minutes."""
+    nodes = list(ast.walk(ast.parse(block)))
+    names = [n for n in nodes if isinstance(n, ast.Name)]
+    bound = {n.id for n in names if isinstance(n.ctx, ast.Store)} | set(dir(builtins))
+    for node in nodes:
+        if isinstance(node, ast.ImportFrom):
+            if node.module.startswith("arise_core"):
+                module = importlib.import_module(node.module)
+                assert [a.name for a in node.names if not hasattr(module, a.name)] == []
+        elif not isinstance(node, ast.Import):
+            continue
+        bound |= {a.asname or a.name for a in node.names}
+    assert {n.id for n in names} <= bound
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -72,6 +72,17 @@ def test_several_frames_are_points(arise, crystals, tmp_path):
     assert [a.info["arise_cluster"] for a in ase.io.read(atoms, ":")] == [-1, -1, -1]
 
 
+def test_a_page_that_cannot_be_leaves_the_rest(arise, crystals, tmp_path):
+    pytest.importorskip("chemiscope", reason="chemiscope is not installed (extra web)")
+    atoms, page = tmp_path / "atoms.xyz", tmp_path / "page.html"
+    code, out, err = arise("explore", f"{crystals}@:", "--atoms", atoms, "--page", page, *FAST)
+    assert code == 1
+    assert "too few for a plane" in err
+    assert "Structures" in out
+    assert len(ase.io.read(atoms, ":")) == 3
+    assert not page.exists()
+
+
 def test_soft_clusters(arise, grains):
     code, text, _ = arise("explore", grains, "--json", "--no-embed", "--soft", "--membership", "0", *QUICK)
     assert code == 0

@@ -61,3 +61,24 @@ def test_suggest_says_when_nothing_is_in_doubt_and_when_nothing_is_there(arise, 
     code, _, said = arise("suggest", folder, "--pattern", "*.txt", "--out", out, *FAST)
     assert code == 1
     assert "no structure" in said
+
+
+def test_suggest_says_once_which_elements_it_assumed(arise, tmp_path):
+    dump = tmp_path / "md.dump"
+    atoms = bulk("Cu", cubic=True) * (2, 2, 2)
+    rows = "".join(f"{k + 1} 1 {x} {y} {z}\n" for k, (x, y, z) in enumerate(atoms.positions))
+    box = f"0 {atoms.cell[0, 0]}\n" * 3
+    dump.write_text(
+        "".join(
+            f"ITEM: TIMESTEP\n{k}\nITEM: NUMBER OF ATOMS\n{len(atoms)}\nITEM: BOX BOUNDS pp pp pp\n{box}"
+            f"ITEM: ATOMS id type x y z\n{rows}"
+            for k in range(2)
+        )
+    )
+    code, _, said = arise("suggest", dump, "--out", tmp_path / "out", *FAST)
+    assert code == 0
+    assert said.count("type 1 tells no element") == 1
+    assert (
+        "tells no element"
+        not in arise("suggest", dump, "--types", "1=Cu", "--out", tmp_path / "out", *FAST)[2]
+    )
