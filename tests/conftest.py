@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
@@ -11,6 +13,15 @@ import pytest
 
 import arise_core as arise
 from arise_core.geometry import builders
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_kept_process() -> Iterator[None]:
+    """The command line keeps a process for OVITO's reader: tests that count processes begin without it."""
+    yield
+    readers = sys.modules.get("arise_cli.readers")
+    if readers is not None:
+        readers._ovito.end()
 
 
 @pytest.fixture

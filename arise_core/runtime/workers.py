@@ -103,7 +103,7 @@ class KeptProcess:
         except TimeoutError as error:
             raise WorkError(f"it did not end within {WAIT + seconds:.0f} s") from error
         except BrokenProcessPool as error:
-            code = self._end()
+            code = self.end()
             if hasattr(signal, "SIGPROF") and code == -signal.SIGPROF:
                 raise WorkError(f"it did not end within {seconds:.0f} s of work") from error
             raise FileError(f"its process died, exit code {code}") from error
@@ -112,7 +112,7 @@ class KeptProcess:
             raise
         finally:
             if not keep or self._calls >= CALLS:
-                self._end()
+                self.end()
 
     def _started(self) -> _Pool:
         if self._pool is None or self._owner != os.getpid():  # that of another process is not ours
@@ -122,8 +122,8 @@ class KeptProcess:
         self._calls += 1
         return self._pool
 
-    def _end(self) -> int | None:
-        """End the process; its exit code."""
+    def end(self) -> int | None:
+        """End the process, if it was started; its exit code. The next call starts another."""
         if self._pool is None:
             return None
         (process,) = (self._pool._processes or {}).values()

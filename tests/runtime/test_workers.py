@@ -52,7 +52,7 @@ def test_an_interrupt_does_not_wait_for_what_is_running():
 def kept():
     kept = KeptProcess()
     yield kept
-    kept._end()
+    kept.end()
     assert not multiprocessing.active_children()
 
 

@@ -4,7 +4,6 @@ import csv
 import dataclasses
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,19 +135,22 @@ def test_interrupted_fit_goes_on_to_the_same_weights(samples, tmp_path, monkeypa
     class Stop(Exception):
         pass
 
-    real, calls = fitting.torch.save, []
+    real, calls = Ledger.write, []
 
-    def stop_at_second(content, path):
-        calls.append(path)
-        Path(path).write_bytes(b"half a file")
-        if len(calls) == 2:
-            raise Stop
-        real(content, path)
+    def stop_at_second(self, name, writer):
+        def half(path):
+            calls.append(path)
+            path.write_bytes(b"half a file")
+            if len(calls) == 2:
+                raise Stop
+            writer(path)
 
-    monkeypatch.setattr(fitting.torch, "save", stop_at_second)
+        real(self, name, half)
+
+    monkeypatch.setattr(Ledger, "write", stop_at_second)
     with pytest.raises(Stop):
         fitted(samples, tmp_path / "part")
-    monkeypatch.setattr(fitting.torch, "save", real)
+    monkeypatch.setattr(Ledger, "write", real)
     names = sorted(p.name for p in (tmp_path / "part").iterdir())
     assert names == ["checkpoint.pt", "ledger.json", "training.csv"]
     resumed = weights(fitted(samples, tmp_path / "part"))
