@@ -154,13 +154,8 @@ def draw_labels(
     Raises:
         InputError: no such axis or slice.
     """
-    plane = slice_of(field, axis, at)
     (kinds,) = kinds_of_classes([field.prediction])
-    panel = axes or new_axes(PANEL[0] + beside(kinds), PANEL[1])
-    _labels(panel, plane, kinds)
-    legend(panel, kinds, plane.rows.ravel())
-    _say_where(panel, plane)
-    return panel
+    return _draw_kinds(slice_of(field, axis, at), kinds, axes)
 
 
 def draw_clusters(
@@ -179,8 +174,11 @@ def draw_clusters(
     """
     if found.field is None:
         raise InputError("`found` must be of a map: several structures were explored, which have no boxes")
-    plane = slice_of(found.field, axis, at)
-    kinds = kinds_of_clusters(found.clusters)
+    return _draw_kinds(slice_of(found.field, axis, at), kinds_of_clusters(found.clusters), axes)
+
+
+def _draw_kinds(plane: Slice, kinds: Kinds, axes: Axes | None) -> Axes:
+    """The kind of each box of a slice, with their names."""
     panel = axes or new_axes(PANEL[0] + beside(kinds), PANEL[1])
     _labels(panel, plane, kinds)
     legend(panel, kinds, plane.rows.ravel())
