@@ -1,4 +1,4 @@
-"""Sites of CIF files: what makes no sense is refused, and large files without symmetry are read here.
+"""CIF files as ASE's reader has them, with their sites looked at: what makes no sense is refused, long lists are quick.
 
 ASE compares each site with all others in Python, minutes for 10,000 atoms. It takes the first of two elements at one
 place, and what is left of 10¹¹⁸ after whole cells are taken off.
@@ -7,15 +7,14 @@ place, and what is left of 10¹¹⁸ after whole cells are taken off.
 from __future__ import annotations
 
 import io
-from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.io.cif import CIFBlock, parse_cif
 from scipy.spatial import cKDTree
 
-#: Bytes from which a file counts as large; ASE takes a second then.
-LARGE = 50_000
+#: Sites from which a list counts as long; ASE takes a second then.
+LONG = 700
 #: Sites this close, in coordinates of the cell, are one to ASE.
 SAME = 1e-3
 #: Sites that may lie where others are, and be looked at one by one. All of them are said to be full.
@@ -28,44 +27,28 @@ class SenselessError(ValueError):
     """What no reader can make sense of, although some would read it."""
 
 
-def read_large(source: str | io.StringIO) -> list[Atoms] | None:
-    """Structures of a large CIF file as ASE would read them; None where that needs more than to list the sites.
-
-    So it is with symmetry, shared or partly filled sites, isotopes, and whatever ASE does not like: ASE is to read it,
-    or to say why not.
+def read_cif(source: str | io.StringIO) -> list[Atoms]:
+    """All structures of a CIF file as `ase.io.read` has them; long lists of sites without symmetry are not compared.
 
     Args:
-        source: name of a file, or its text, which is at its begin again afterwards.
+        source: name of a file, or its text.
 
     Raises:
         SenselessError: coordinates that leave no digits, or several elements at one place.
-        ValueError: in a large file, sites by the thousand where others are.
+        ValueError: in a long list, sites by the thousand where others are.
         Exception: whatever ASE raises.
     """
-    size = Path(source).stat().st_size if isinstance(source, str) else len(source.getvalue())
     blocks = list(parse_cif(source))
-    if not isinstance(source, str):
-        source.seek(0)
     for block in blocks:
         _check_sites(block)
-    if size < LARGE:
-        return None
-    found = []
-    for block in blocks:
-        if not block.has_structure():
-            continue
-        atoms = _listed(block)
-        if atoms is None:
-            return None
-        found.append(atoms)
-    return found or None
+    return [_listed(block) or block.get_atoms() for block in blocks if block.has_structure()]
 
 
 def _check_sites(block: CIFBlock) -> None:
     """Refuse a block whose sites make no sense, as far as they can be understood.
 
     Raises:
-        SenselessError: see `read_large`.
+        SenselessError: see `read_cif`.
     """
     try:
         if not block.has_structure():
@@ -94,7 +77,11 @@ def _check_sites(block: CIFBlock) -> None:
 
 
 def _listed(block: CIFBlock) -> Atoms | None:
-    if block.get_cell().rank != 3 or not _all_filled(block):
+    """The atoms of a long list; None where it takes more than to list them, so that ASE is to do it.
+
+    So it is with symmetry, shared or partly filled sites, isotopes, and whatever ASE does not like.
+    """
+    if len(block.get_symbols()) < LONG or block.get_cell().rank != 3 or not _all_filled(block):
         return None
     group = block.get_spacegroup(True)
     atoms = block.get_unsymmetrized_structure()

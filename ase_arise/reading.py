@@ -26,7 +26,7 @@ from ase.utils import string2index
 from arise_core.crystals.symmetric_cif import complete_source, lists_no_operations
 from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
-from ase_arise.cif_sites import SenselessError, read_large
+from ase_arise.cif_sites import SenselessError, read_cif
 from ase_arise.named import frames_of, is_symbol_missing
 from ase_arise.plain import ENDS, SUFFIXES, content_of, open_plain, skip
 
@@ -222,8 +222,8 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         completed = source is not path
         if content is not None and not completed:
             source = _stream(content, kind)
-        large = (read_large(source) or [])[chosen] if kind == "cif" and Path(path).is_file() else []
-        for atoms in large or iread(source, index=index, **options):
+        sites = kind == "cif" and Path(path).is_file()
+        for atoms in read_cif(source)[chosen] if sites else iread(source, index=index, **options):
             if kind == "cif" and not completed and _is_part(path, content, atoms):
                 raise ValueError(
                     "it names a space group, but lists no symmetry operations, and the group is named in a way that "

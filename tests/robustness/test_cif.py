@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.io.cif import CIFBlock
 from ovito.io import import_file
 from typer.testing import CliRunner
 
@@ -17,7 +18,7 @@ from arise_core.crystals.standard import read_structure
 from arise_core.crystals.symmetry import setting_operations, settings
 from arise_core.errors import InputError
 from ase_arise import classify
-from ase_arise.cif_sites import read_large
+from ase_arise.cif_sites import read_cif
 from ase_arise.convert import frames
 from ase_arise.reading import Reader, read_frames
 from ovito_arise import AriseModifier
@@ -199,6 +200,20 @@ def test_sites_that_make_no_sense_are_refused(sites, said, tmp_path):
         classify(str(path), passes=16)
 
 
+def test_all_blocks_are_read_as_ase_reads_them(tmp_path):
+    path = tmp_path / "blocks.cif"
+    text = "".join(
+        f"{CELL.replace('data_x', f'data_{k}')}_symmetry_space_group_name_H-M 'P 1'\n{SITES}{k}1 {k} 0 0 0\n"
+        for k in ("Al", "Cu")
+    )
+    path.write_text(f"{text}data_without_structure\n_cell_length_a 3\n")
+    expected = ase.io.read(path, ":")
+    assert read_cif(str(path)) == expected
+    for picked, chosen in (("", expected), ("@1", expected[1:]), ("@::-1", expected[::-1]), ("@5", [])):
+        found = [frame.atoms for frame in read_frames(f"{path}{picked}", Reader()) if frame.atoms is not None]
+        assert found == chosen
+
+
 # --- large files ----------------------------------------------------------------------------------------------------
 
 
@@ -206,13 +221,12 @@ def test_large_files_are_read_as_ase_reads_them(tmp_path, monkeypatch):
     atoms = bulk("NaCl", "rocksalt", a=5.64) * (12, 12, 4)
     atoms.rattle(0.05, seed=1)
     ase.io.write(tmp_path / "large.cif", atoms)
-    (found,) = read_large(str(tmp_path / "large.cif"))
     expected = ase.io.read(tmp_path / "large.cif")
+    monkeypatch.setattr(CIFBlock, "get_atoms", None)  # which compares all sites
+    (found,) = read_cif(str(tmp_path / "large.cif"))
     assert found == expected
     assert set(found.arrays) == set(expected.arrays)
     assert found.info["spacegroup"].no == expected.info["spacegroup"].no == 1
-    # and ASE is not asked
-    monkeypatch.setattr("ase_arise.reading.iread", None)
     for name in ("large.cif", "large.cif@-1"):
         (frame,) = read_frames(str(tmp_path / name), Reader())
         assert frame.atoms == expected
@@ -226,7 +240,9 @@ def test_crowds_at_one_place_are_refused_before_they_are_looked_at_one_by_one(tm
     assert "4,000 of 4,000 sites lie where others are" in done.stderr
 
 
-def test_large_files_with_more_than_sites_are_left_to_ase(tmp_path):
+def test_large_files_with_more_than_sites_are_left_to_ase(tmp_path, monkeypatch):
+    by_ase = Atoms("H")
+    monkeypatch.setattr(CIFBlock, "get_atoms", lambda _: by_ase)
     atoms = bulk("Cu", cubic=True) * (7, 7, 7)
     path = tmp_path / "file.cif"
     shared = atoms.copy()
@@ -242,8 +258,8 @@ def test_large_files_with_more_than_sites_are_left_to_ase(tmp_path):
         changed = text.replace(*change)
         assert changed != text or change == ("", "")
         path.write_text(changed)
-        assert read_large(str(path)) is None
+        assert read_cif(str(path)) == [by_ase]
     ase.io.write(path, atoms)
-    assert read_large(str(path)) is not None
+    assert read_cif(str(path)) == [atoms]
     ase.io.write(path, bulk("Cu", cubic=True))
-    assert read_large(str(path)) is None
+    assert read_cif(str(path)) == [by_ase]
