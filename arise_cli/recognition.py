@@ -199,7 +199,7 @@ class Found:
     """A structure that a command works on."""
 
     name: str  # of the file, with the number of the frame where it has several
-    atoms: Any  # as they were read, an `ase.Atoms`
+    atoms: Any  # an `ase.Atoms`, as it was read, with the elements of the material
     material: Material  # the one look at them
 
 
@@ -218,6 +218,7 @@ def read_structures(
     from arise_core.crystals.species import parse_types
     from ase_arise.convert import frames, to_material
     from ase_arise.occupancy import occupied
+    from ase_arise.species import with_elements
 
     elements = parse_types(types, "--types")
     found = []
@@ -231,7 +232,7 @@ def read_structures(
                 atoms = occupied(atoms, seed=draw)
             own = elements if prototype is None else None
             material = to_material(atoms, f"{name}: ", own, "--types")
-            found.append(Found(name, atoms, material))
+            found.append(Found(name, with_elements(atoms, material), material))
             for note in material.notes:
                 if note not in said:
                     say(f"{file}: {note}", error=True)

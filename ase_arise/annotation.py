@@ -32,6 +32,7 @@ from ase_arise.convert import (
     numbered,
     to_material,
 )
+from ase_arise.species import with_elements
 
 
 def classify(
@@ -84,13 +85,14 @@ def annotate(
     `arise_rejection_uncertainty` (bit), `arise_rejected`, `arise_mode` ("whole" or "local"), `arise_fractions`
     (shares of the atoms by name), `arise_model`, and `arise_notes` where something was assumed. Atoms that are left out
     (sites without mass) are "none". Nothing else is touched:
-    positions, other arrays, constraints and the calculator with its results stay.
+    positions, atomic numbers, other arrays, constraints and the calculator with its results stay. `Atoms` read from a
+    file have the elements that they were taken for.
 
     Args:
         images: `Atoms`, a list or generator of them, or a file name, `name@index` included.
         model: a `Model`, a name of the zoo, or a path.
         copy: annotate copies (without calculator, as `Atoms.copy`) and leave the originals as they are.
-        types: elements by type or name, see `from_atoms`.
+        types: elements by type or name, see `from_atoms`; numbers of `Atoms` that are handed over stay.
         progress: called with the share of the work done (not for generators).
         **options: of `RecognitionSettings.of`: mode, box_size, stride, passes, seed, ...
 
@@ -110,6 +112,8 @@ def annotate(
         raise InputError("`images` is empty")
     done = []
     materials = numbered(found, types)
+    if is_file_name(images):
+        found = [with_elements(atoms, material) for atoms, material in zip(found, materials, strict=True)]
     results = recognise_all(materials, network, settings, progress)
     for atoms, material, result in zip(found, materials, results, strict=True):
         done.append(write_results(atoms.copy() if copy else atoms, result, network.name, material))

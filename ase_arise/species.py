@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.data import atomic_masses
 from numpy.typing import NDArray
 
 from arise_core.crystals.elements import SYMBOLS
 from arise_core.crystals.species import Kind, assign, element_of_name
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.geometry.material import Material
 
 #: Array of the names that a file gives its atoms, where not all of them are symbols of elements.
 NAMES = "species_names"
@@ -76,10 +78,36 @@ def with_kinds(
     return atoms
 
 
+def with_elements(atoms: Atoms, material: Material) -> Atoms:
+    """`atoms` with the elements that they were taken for, in place of those that a reader made of types and names.
+
+    Atoms that were left out keep theirs, or are X where it was made up. Results of a calculator stay.
+
+    Args:
+        atoms: stay as they are; handed back if nothing is to be changed.
+        material: of them.
+    """
+    kinds, which = _kinds(atoms, {})
+    made_up = (
+        np.array([not kind.name for kind in kinds])[which] if kinds else np.zeros(len(atoms), dtype=bool)
+    )
+    used = material.spread(material.structure.numbers, 0)
+    left_out = material.spread(np.zeros(len(material), dtype=bool), True)
+    numbers = np.where(left_out & ~made_up, atoms.numbers, used)
+    if (numbers == atoms.numbers).all():
+        return atoms
+    changed: Atoms = atoms.copy()
+    changed.numbers = numbers
+    results = getattr(atoms.calc, "results", None)
+    if results:
+        changed.calc = SinglePointCalculator(changed, **results)
+    return changed
+
+
 def _kinds(atoms: Atoms, types: dict[str, str]) -> tuple[list[Kind], NDArray[np.intp]]:
     """The kinds of the atoms and which of them each is; no kinds where atomic numbers are to be believed."""
     names = atoms.arrays.get(NAMES)
-    if names is not None and names.shape == atoms.numbers.shape:
+    if names is not None and names.shape == atoms.numbers.shape and _are_of_names(atoms.numbers, names):
         numbered = atoms.arrays.get(NUMBERS_OF_TYPES)
         if numbered is not None and numbered.shape == names.shape:
             present, first, which = np.unique(numbered, return_index=True, return_inverse=True)
@@ -99,6 +127,12 @@ def _kinds(atoms: Atoms, types: dict[str, str]) -> tuple[list[Kind], NDArray[np.
         present, which = np.unique(atoms.numbers, return_inverse=True)
         return [Kind("", SYMBOLS[z]) for z in present], which
     return [], np.zeros(0, dtype=np.intp)
+
+
+def _are_of_names(numbers: IntArray, names: NDArray[np.str_]) -> bool:
+    """Whether atomic numbers are what names say, and not set since."""
+    present, which = np.unique(names.astype(str), return_inverse=True)
+    return bool((numbers == np.array([element_of_name(name) or 0 for name in present])[which]).all())
 
 
 def _are_guessed(atoms: Atoms, present: IntArray, first: NDArray[np.intp]) -> bool:

@@ -23,6 +23,7 @@ from arise_core.settings import TIME_LIMIT, RecognitionSettings
 from ase_arise.convert import as_model, to_material
 from ase_arise.occupancy import occupied
 from ase_arise.screening.sources import Entry, Files, Task
+from ase_arise.species import with_elements
 from ase_arise.storage import DATABASE_NAMES
 
 #: Longest reason of a failure that is kept.
@@ -161,7 +162,8 @@ def _outcome(
         },
         "arise_fractions": result.fractions,
     }
-    return Outcome(entry.unique_id, entry.atoms, {**_origin(entry), "arise_status": "ok", **pairs}, data)
+    atoms = with_elements(entry.atoms, material)
+    return Outcome(entry.unique_id, atoms, {**_origin(entry), "arise_status": "ok", **pairs}, data)
 
 
 def _failure(entry: Entry, reason: str) -> Outcome:

@@ -24,6 +24,7 @@ def flat() -> Atoms:
 
 def stand_in() -> Atoms:
     atoms = bulk("Cu", cubic=True) + Atoms("X", [(0.5, 0.6, 0.7)])
+    atoms.numbers[2:4] = 0
     atoms.arrays["species_names"] = np.array(["Cu", "Cu", "A", "A", "MW"])
     return atoms
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 from typer.testing import CliRunner
 
 import ase_arise
@@ -15,6 +16,8 @@ from arise_core.crystals.species import Kind, assign, element_of_name, parse_typ
 from arise_core.errors import InputError
 from ase_arise import from_atoms
 from ase_arise.convert import frames, to_material
+from ase_arise.species import with_elements
+from benchmarks.robustness.structure_files import dump
 from ovito_arise import AriseModifier
 from tests.robustness.doors import through_ase, through_command_line, through_ovito
 
@@ -209,6 +212,74 @@ def test_particles_of_a_colloid(tmp_path, model):
     ):  # fmt: skip
         assert (door.label, door.rejected) == ("fcc_Cu_A_cF4_225_a", False)
         assert "tells no element" in door.notes
+
+
+# --- what is written -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def numbered(tmp_path):
+    """A LAMMPS dump of types; ASE takes their numbers for those of elements: H and He."""
+    atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True) * (2, 2, 2)
+    lines = dump(atoms).replace("id element x", "id type x").splitlines()
+    path = tmp_path / "types.dump"
+    path.write_text("".join(f"{line}\n".replace(" Na ", " 1 ").replace(" Cl ", " 2 ") for line in lines))
+    assert set(ase.io.read(path, format="lammps-dump-text").symbols) == {"H", "He"}
+    return path
+
+
+WRITTEN = {"1=Mg,2=O": {"Mg", "O"}, "1=Mg,2=X": {"Mg", "X"}, "": {"Ar", "Kr"}}
+
+
+@pytest.mark.parametrize("types", WRITTEN)
+@pytest.mark.parametrize("reader", ["ase", "ovito"])
+@pytest.mark.parametrize("command", ["map", "explore"])
+def test_written_files_have_the_elements_that_were_used(numbered, tmp_path, command, reader, types):
+    words = ["--types", types, "--reader", reader, "--box-size", "10", "--stride", "5", "--passes", "4"]
+    words += ["--min-atoms", "10"] + ["--no-embed", "--min-cluster-size", "5"] * (command == "explore")
+    out = tmp_path / "out.xyz"
+    done = CliRunner().invoke(app, [command, str(numbered), "--atoms", str(out), *words])
+    assert done.exit_code == 0, done.output
+    (written,) = frames(str(out))
+    assert set(written.symbols) == WRITTEN[types]
+    read = ase.io.read(numbered, format="lammps-dump-text")
+    assert np.abs(written.positions - read.positions).max() < 1e-6
+    assert ("tell no elements" in done.stderr) == (types == "")
+    # and they are those that the file has for its next reader
+    assert set(from_atoms(written).numbers) == set(written.numbers) - {0}
+
+
+def test_databases_and_annotated_files_have_the_elements_that_were_used(numbered, tmp_path):
+    ase_arise.screen(numbered, tmp_path / "out.db", types="1=Mg,2=O", workers=1, passes=4)
+    (row,) = ase_arise.read(tmp_path / "out.db")
+    (annotated,) = ase_arise.annotate(str(numbered), types="1=Mg,2=O", passes=4, mode="whole")
+    assert row.get_chemical_formula() == annotated.get_chemical_formula() == "Mg32O32"
+
+
+def test_atoms_of_a_user_keep_their_numbers(numbered):
+    atoms = ase.io.read(numbered, format="lammps-dump-text")
+    before = atoms.numbers.copy()
+    assert ase_arise.annotate(atoms, types="1=Mg,2=O", passes=4, mode="whole") is atoms
+    assert (atoms.numbers == before).all()
+
+
+def test_what_is_left_out_keeps_its_symbol_and_results_stay():
+    atoms = bulk("NaCl", "rocksalt", a=5.64, cubic=True)
+    atoms.calc = SinglePointCalculator(atoms, energy=-1.0)
+    assert with_elements(atoms, to_material(atoms, types="Cl=X")) is atoms
+    changed = with_elements(atoms, to_material(atoms, types="Na=K, Cl=X"))
+    assert changed.get_chemical_formula() == "Cl4K4"
+    assert changed.get_potential_energy() == -1.0
+    assert atoms.get_chemical_formula() == "Cl4Na4"
+
+
+def test_symbols_that_were_set_since_are_believed_before_names():
+    atoms = Atoms("X2", [(0, 0, 0), (3, 0, 0)])
+    atoms.arrays["species_names"] = np.array(["A", "G"])
+    assert "taken as different species" in to_material(atoms).notes[0]
+    atoms.symbols = ["Cu", "Zn"]
+    assert to_material(atoms).notes == ()
+    assert from_atoms(atoms).numbers.tolist() == [29, 30]
 
 
 # --- sites without mass ---------------------------------------------------------------------------------------------
