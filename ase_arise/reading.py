@@ -23,10 +23,10 @@ from ase.io import iread
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 from ase.utils import string2index
 
+from arise_core.crystals.cif_sites import SenselessError, read_cif
 from arise_core.crystals.symmetric_cif import complete_source, lists_no_operations
 from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
-from ase_arise.cif_sites import SenselessError, read_cif
 from ase_arise.named import frames_of, is_symbol_missing
 from ase_arise.plain import ENDS, SUFFIXES, content_of, open_plain, skip
 

@@ -78,12 +78,15 @@ def format_of(filename: str | os.PathLike[str]) -> str:
     """Format that `write` takes for a file of this name: "db", or one of ASE's.
 
     Raises:
+        FileError: a folder of this name is there; ASE would fill it.
         InputError: ASE knows no format of this name, or cannot write it.
     """
     check_type("filename", filename, (str, os.PathLike), "a file name")
     name = os.fspath(filename)
     if is_database(name):
         return "db"
+    if os.path.isdir(name):
+        raise FileError(f"file {name!r} cannot be written: it is a folder")
     try:
         known = str(filetype(name, read=False))
     except UnknownFileTypeError:

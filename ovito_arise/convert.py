@@ -12,10 +12,11 @@ from ovito.data import DataCollection, ElementType, Particles, ParticleType, Pro
 from ovito.pipeline import Pipeline, StaticSource
 
 from arise_core import Structure
+from arise_core.crystals.cif_sites import senseless
 from arise_core.crystals.elements import SYMBOLS
 from arise_core.crystals.occupancy import KINDS, TOLERANCE, are_contents, sites_of_kinds
 from arise_core.crystals.species import ANY_TYPE, Assigned, Kind, assign
-from arise_core.crystals.symmetric_cif import atoms_in_cell, lists_no_operations
+from arise_core.crystals.symmetric_cif import atoms_in_cell, is_cif, lists_no_operations
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.material import Material
@@ -67,7 +68,7 @@ def to_atoms(
     species = _species(particles, chosen, types_to_elements)
     numbers = species.numbers
     _check_kinds_of_sites(data, numbers, chosen)
-    _check_symmetry(data)
+    _check_cif(data)
     if not numbers.all():  # sites without mass
         kept = numbers > 0
         selected = kept if selected is None else _within(selected, kept)
@@ -220,14 +221,22 @@ def _check_kinds_of_sites(data: DataCollection, numbers: IntArray, chosen: BoolA
             _refuse_partial("occupancy", shown)
 
 
-def _check_symmetry(data: DataCollection) -> None:
-    """Refuse CIF files of which OVITO has the independent atoms only, since they list no symmetry operations.
+def _check_cif(data: DataCollection) -> None:
+    """Refuse CIF files of which OVITO has something else than they say.
+
+    So it is with sites that make no sense, wrapped into the cell, and with the independent atoms only, where no
+    symmetry operations are listed.
 
     Raises:
         InputError: names the file.
     """
     source = data.attributes.get("SourceFile")
-    if isinstance(source, str) and source.lower().endswith(".cif") and lists_no_operations(source):
+    if not isinstance(source, str) or not is_cif(source):
+        return
+    problem = senseless(source)
+    if problem:
+        raise InputError(f"file {source!r}: {problem}")
+    if lists_no_operations(source):
         whole = atoms_in_cell(source)
         if whole is None or whole > data.particles.count:
             of = "its" if whole is None else f"its {whole}"

@@ -13,6 +13,7 @@ import ase.io.formats
 import numpy as np
 from ase import Atoms
 
+from arise_core.crystals.cif_sites import read_cif
 from arise_core.crystals.occupancy import sites_of
 from arise_core.crystals.symmetric_cif import complete_source
 from arise_core.crystals.symmetry import primitive
@@ -42,11 +43,11 @@ def read_structure(path: Path) -> Structure:
     try:
         with warnings.catch_warnings():  # ASE's remarks on the settings of space groups: the atoms are there
             warnings.simplefilter("ignore", UserWarning)
-            source: Any = path
+            images: Any
             if path.suffix.lower() == ".cif":
-                source = complete_source(str(path))
-            kind = None if isinstance(source, Path | str) else "cif"
-            images: Any = ase.io.read(source, index=":", format=kind)
+                images = read_cif(complete_source(str(path)))
+            else:
+                images = ase.io.read(path, index=":")
     except Exception as error:  # readers of a hundred formats raise what they like
         raise InputError(
             f"structure file {str(path)!r} cannot be read: {type(error).__name__}: {error}"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
+import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
@@ -52,6 +53,8 @@ ORIGINS = {"s": "1", "z": "2"}
 OFF = 0.05
 #: Bytes of a file that are looked at; larger ones are not completed.
 MOST = 5_000_000
+#: Bytes at the begin of a file in which a CIF file begins, behind its comments.
+HEAD = 50_000
 
 
 def complete_source(path: str, content: bytes | None = None) -> str | io.StringIO:
@@ -71,6 +74,25 @@ def complete_source(path: str, content: bytes | None = None) -> str | io.StringI
     parts = _BLOCK.split(text)
     done = [_completed(part, path) for part in parts]
     return path if done == parts else io.StringIO("".join(done))
+
+
+def is_cif(path: str) -> bool:
+    """Whether a file is a CIF file, whatever its name; no if it cannot be read."""
+    try:
+        head = _text(path, None, HEAD)
+    except (OSError, EOFError, zlib.error):
+        return False
+    lines = (line.strip().lower() for line in head.splitlines())
+    return next((line for line in lines if line and not line.startswith("#")), "").startswith("data_")
+
+
+def whole_text(path: str) -> str | None:
+    """What is in a CIF file; None if it is too large, or cannot be read."""
+    try:
+        text = _text(path, None)
+    except (OSError, EOFError, zlib.error):
+        return None
+    return text if len(text) < MOST else None
 
 
 def lists_no_operations(path: str, content: bytes | None = None) -> bool:
@@ -97,11 +119,11 @@ def atoms_in_cell(path: str) -> int | None:
     return len(atoms) if whole else None
 
 
-def _text(path: str, content: bytes | None) -> str:
+def _text(path: str, content: bytes | None, most: int = MOST) -> str:
     if content is not None:
-        return content[:MOST].decode("utf-8", errors="replace")
+        return content[:most].decode("utf-8", errors="replace")
     with open_with_compression(str(Path(path)), "rb") as file:
-        text: str = file.read(MOST).decode("latin-1")  # as ASE does: a character a byte
+        text: str = file.read(most).decode("latin-1")  # as ASE does: a character a byte
     return text
 
 

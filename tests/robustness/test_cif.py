@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 
 from arise_cli.main import app
 from arise_core.crystals import symmetric_cif
+from arise_core.crystals.cif_sites import read_cif
 from arise_core.crystals.standard import read_structure
 from arise_core.crystals.symmetry import setting_operations, settings
 from arise_core.errors import InputError
 from ase_arise import classify
-from ase_arise.cif_sites import read_cif
 from ase_arise.convert import frames
 from ase_arise.reading import Reader, read_frames
 from ovito_arise import AriseModifier

@@ -1,17 +1,23 @@
 """CIF files as ASE's reader has them, with their sites looked at: what makes no sense is refused, long lists are quick.
 
 ASE compares each site with all others in Python, minutes for 10,000 atoms. It takes the first of two elements at one
-place, and what is left of 10¹¹⁸ after whole cells are taken off.
+place, and what is left of 10¹¹⁸ after whole cells are taken off. So does OVITO's reader, whose files are asked about by
+`senseless`.
 """
 
 from __future__ import annotations
 
 import io
+import warnings
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
 from ase.io.cif import CIFBlock, parse_cif
 from scipy.spatial import cKDTree
+
+from arise_core.crystals.symmetric_cif import whole_text
 
 #: Sites from which a list counts as long; ASE takes a second then.
 LONG = 700
@@ -42,6 +48,36 @@ def read_cif(source: str | io.StringIO) -> list[Atoms]:
     for block in blocks:
         _check_sites(block)
     return [_listed(block) or block.get_atoms() for block in blocks if block.has_structure()]
+
+
+def senseless(path: str) -> str:
+    """Why the sites of a CIF file make no sense, for those who have them from another reader; empty if they do.
+
+    Nothing is said of files that are large, missing, or none that ASE reads.
+    """
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return ""
+    return _senseless(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=16)
+def _senseless(path: str, changed: int, size: int) -> str:
+    """As `senseless`; read once as long as the file stays as it is."""
+    text = whole_text(path)
+    if text is None:
+        return ""
+    try:
+        with warnings.catch_warnings():  # remarks on versions of the format
+            warnings.simplefilter("ignore", UserWarning)
+            for block in parse_cif(io.StringIO(text)):
+                _check_sites(block)
+    except SenselessError as error:
+        return str(error)
+    except Exception:  # the reader raises anything
+        return ""
+    return ""
 
 
 def _check_sites(block: CIFBlock) -> None:
