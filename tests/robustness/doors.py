@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import ase.io
+import numpy as np
+import pytest
 from ase import Atoms
 from ovito.data import DataCollection
 from ovito.io import import_file
 from typer.testing import CliRunner
 
+import arise_core as arise
 from arise_cli.main import app
+from arise_core.errors import AriseError
 from ase_arise import annotate
 from ovito_arise import AriseModifier
 from tests.ovito.helpers import pipeline_of
@@ -27,6 +31,13 @@ class Said:
     label: str  # label of the most probable class
     rejected: bool
     notes: str
+
+
+def through_core(atoms: Atoms, model: arise.Model) -> Said:
+    """`arise_core.classify` of a `Structure`."""
+    structure = arise.Structure(atoms.positions, atoms.numbers, atoms.cell[:], atoms.pbc)
+    found = arise.classify(structure, model, passes=PASSES)
+    return Said(found.labels[0], bool(found.rejected[0]), "; ".join(found.notes[0] if found.notes else ()))
 
 
 def through_ase(atoms: Atoms, **options: Any) -> Said:
@@ -56,6 +67,67 @@ def through_ovito(data: DataCollection | str, model: Any, **parameters: Any) -> 
     labels = {c.identifier: c.label for c in model.class_info}
     notes = out.attributes.get("ARISE.notes", "")
     return Said(labels.get(name, name), name == "OTHER", notes)
+
+
+def refusals(atoms: Atoms, folder: Any, model: arise.Model, *, local: bool = False) -> dict[str, str]:
+    """What each of the four doors says when it refuses a structure; fails if one takes it.
+
+    Args:
+        atoms: command line and OVITO get them in a file, with all digits.
+        folder: for the file.
+        model: of the core.
+        local: maps, not whole structures.
+    """
+    path = folder / "refused.xyz"
+    path.write_text(exact_xyz(atoms))
+    settings = {"box_size": 12.0, "stride": 6.0, "passes": PASSES}
+    structure = (atoms.positions, atoms.numbers, atoms.cell[:], atoms.pbc)
+    said = {}
+    with pytest.raises(AriseError) as error:
+        _recognised(arise.Structure(*structure), model, settings if local else None)
+    said["core"] = str(error.value)
+    with pytest.raises(AriseError) as error:
+        annotate(atoms.copy(), mode="local" if local else "whole", **(settings if local else {}))
+    said["ase"] = str(error.value)
+    said["command line"] = refused_by_command_line(
+        path, "map" if local else "classify", *(["--box-size", "12", "--stride", "6"] if local else [])
+    )
+    said["ovito"] = refused_by_ovito(path, **settings)
+    return said
+
+
+def _recognised(structure: arise.Structure, model: arise.Model, settings: dict[str, Any] | None) -> Any:
+    if settings is None:
+        return arise.classify(structure, model, passes=PASSES)
+    return arise.strided_map(structure, model, **settings)
+
+
+def refused_by_command_line(path: Any, command: str = "classify", *words: str) -> str:
+    """The one line of a command that refuses a file."""
+    done = CliRunner().invoke(app, [command, str(path), *words])
+    assert (done.exit_code, done.stdout) == (1, "")
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("arise: ")]
+    return line
+
+
+def refused_by_ovito(path: Any, **parameters: Any) -> str:
+    """What the modifier says to what OVITO's own reader takes."""
+    pipeline = pipeline_of(import_file(str(path)).compute(), AriseModifier(**parameters))
+    with pytest.raises(AriseError) as error:
+        pipeline.compute()
+    return str(error.value)
+
+
+def exact_xyz(atoms: Atoms) -> str:
+    """Extended XYZ with all digits: ASE writes eight behind the point."""
+    cell = " ".join(map(repr, np.asarray(atoms.cell).ravel().tolist()))
+    lattice = f'Lattice="{cell}" ' if np.asarray(atoms.cell).any() else ""
+    flags = " ".join("T" if periodic else "F" for periodic in atoms.pbc)
+    rows = "".join(
+        f"{s} {x!r} {y!r} {z!r}\n"
+        for s, (x, y, z) in zip(atoms.symbols, atoms.positions.tolist(), strict=True)
+    )
+    return f'{len(atoms)}\n{lattice}Properties=species:S:1:pos:R:3 pbc="{flags}"\n{rows}'
 
 
 def in_file(path: Any, atoms: Atoms, **options: Any) -> Any:
