@@ -138,7 +138,9 @@ class Output:
         if path is not None:
             suffix = path.suffix.removeprefix(".")
             if suffix not in ("json", "csv") or form not in ("table", suffix):
-                raise typer.BadParameter(f"must end in .json or .csv, as the format, got {str(path)!r}")
+                raise typer.BadParameter(
+                    f"must end in .json or .csv, as the format, got {str(path)!r}", param_hint="--out"
+                )
             form = "json" if suffix == "json" else "csv"
             check_places([path], overwrite)
         return cls(form, path)

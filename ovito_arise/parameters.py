@@ -114,6 +114,8 @@ class Clusters(_Text):
     def validate(self, obj: HasTraits, name: str, value: Any) -> str:
         """The numbers separated by commas."""
         given = [] if value is None else [value] if isinstance(value, int | str) else value
+        if isinstance(given, bytes | Mapping):
+            self.error(obj, name, value)
         try:
             numbers = cluster_numbers(", ".join(str(v) for v in given))
         except (TypeError, ValueError):

@@ -5,10 +5,13 @@ import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from traits.api import TraitError
+from typer.main import get_command
+from typer.testing import CliRunner
 
 import arise_core as arise
 import ase_arise
 import ovito_arise
+from arise_cli.main import app
 from arise_core.errors import AriseError, InputTypeError
 from arise_core.model.prediction import Rule
 from arise_core.recognition.result import recognise
@@ -190,15 +193,58 @@ def test_the_network_and_settings_too(model):
             call()
 
 
-@pytest.mark.parametrize("name", [
-    "device", "automatic_box", "box_size", "stride", "padding", "edges", "min_atoms", "memory_limit", "passes",
-    "tolerance", "seed", "only_selected", "types_to_elements", "classes", "reject_threshold", "min_confidence",
-    "color_by", "color_end", "probabilities", "voxel_grid", "box_table", "whole_structure", "grid_vis",
-])  # fmt: skip
-def test_the_modifier_refuses_wrong_kinds(name):
-    for value in (THING, [5], -1, "nothing of this name"):
+EVERY_PARAMETER = [
+    (ovito_arise.AriseModifier, "grid_vis"),
+    *(
+        (kind, name)
+        for kind in (ovito_arise.AriseModifier, ovito_arise.AriseRegions)
+        for name in kind().editable_traits()
+        if not name.startswith("_")
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), EVERY_PARAMETER, ids=[f"{kind.__name__}({name})" for kind, name in EVERY_PARAMETER]
+)
+def test_every_parameter_of_both_modifiers_refuses_wrong_kinds(kind, name):
+    for value in (THING, [THING], "nothing of this name", b"x", {5: THING}, -9):
         with pytest.raises((AriseError, TraitError), match=name):
-            ovito_arise.AriseModifier(**{name: value})
+            kind(**{name: value})
+
+
+#: Options that take any text.
+FREE = ("--pattern",)
+#: Commands, and what they need beside a file.
+COMMANDS = {
+    "classify": [],
+    "map": [],
+    "similarity": [],
+    "explore": [],
+    "screen": ["--out"],
+    "suggest": ["--out"],
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_the_command_line_refuses_wrong_values(command, tmp_path):
+    """By name, with code 1 or 2, before anything is written."""
+    bulk("Cu").write(tmp_path / "in.xyz")
+    options = [
+        p.opts[-1] for p in get_command(app).commands[command].params if not getattr(p, "is_flag", False)
+    ]
+    options = [name for name in options if name.startswith("--") and name not in FREE]
+    assert "--seed" in options or command == "suggest"
+    for name in options:
+        out = [w for need in COMMANDS[command] if need != name for w in (need, str(tmp_path / "out.db"))]
+        value = str(tmp_path / "in.xyz") if name == "--out" else "x"
+        done = CliRunner().invoke(app, [command, str(tmp_path / "in.xyz"), *out, name, value])
+        said = " ".join(done.stderr.replace("│", " ").split())
+        assert done.exit_code in (1, 2), (name, done.output)
+        assert isinstance(done.exception, SystemExit)
+        spelled = {"--model": "no model of the zoo", "--atoms": "file 'x'"}.get(name, name)
+        assert spelled in said or f"`{name[2:].replace('-', '_')}`" in said, (name, said)
+        assert [p.name for p in tmp_path.iterdir()] == ["in.xyz"], name
 
 
 def test_long_values_are_cut():
