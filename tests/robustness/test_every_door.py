@@ -21,7 +21,8 @@ from arise_core.crystals.standard import read_structure
 from arise_core.errors import FileError, InputError
 from arise_core.recognition.result import recognise
 from arise_core.settings import RecognitionSettings
-from ase_arise.convert import to_material
+from ase_arise.convert import frames, to_material
+from ase_arise.reading import Reader
 from benchmarks.robustness.structure_files import dump
 from ovito_arise.frames import wait_for_frames
 from ovito_arise.grid_files import write_cube, write_grid_dump
@@ -237,6 +238,15 @@ def test_dumps_with_windows_line_ends(tmp_path, model):
     path = tmp_path / "crlf.dump"
     path.write_bytes(text_of("dump").replace(b"\n", b"\r\n"))
     check_files(path, model)
+
+
+def test_a_format_that_no_name_tells(tmp_path):
+    path = tmp_path / "structure.abc"
+    path.write_bytes(text_of("vasp"))
+    assert "name its format (`--format" in refused_by_command_line(path, "classify", "--reader", "ase")
+    assert through_command_line(path, "--format", "vasp").label == FCC
+    (atoms,) = frames(path, Reader(format="vasp"))
+    assert through_ase(atoms).label == FCC
 
 
 def test_ovito_has_the_whole_frames_of_a_run_that_is_cut_off(tmp_path, model):

@@ -23,7 +23,7 @@ from ase_arise import AriseCalculator, annotate
 from ase_arise.convert import as_model
 from benchmarks.robustness import model_files
 from benchmarks.robustness.model_files import archive_of, flip, members, mutated
-from ovito_arise import AriseModifier
+from ovito_arise import AriseModifier, AriseRegions
 from tests.cli.conftest import arise as command_line  # noqa: F401 - a fixture
 from tests.model.small import SETTINGS, make_card, make_network
 
@@ -271,14 +271,15 @@ def test_ase(bad, marker):
 
 
 def test_ovito(bad, marker):
-    with pytest.raises(ModelError):
-        AriseModifier(model=str(bad))
+    for modifier in (AriseModifier, AriseRegions):
+        with pytest.raises(ModelError):
+            modifier(model=str(bad))
     assert not marker.exists()
 
 
 def test_command_line(command_line, bad, tmp_path, marker):  # noqa: F811
     bulk("Cu").write(tmp_path / "cu.xyz")
-    for command in ("classify", "map"):
+    for command in ("classify", "map", "similarity", "explore"):
         code, out, err = command_line(command, tmp_path / "cu.xyz", "--model", bad)
         assert (code, out) == (1, "")
         assert err.startswith("arise: model ")
