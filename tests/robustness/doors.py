@@ -1,4 +1,57 @@
-"""One structure through every door: what it is, as a whole, and what each door says was assumed."""
+"""One structure through every door: what it is, as a whole, and what each door says was assumed; or why it is refused.
+
+Where each fault is tested at each door: letters are modules of this folder, or of the folder that is named.
+
+A `test_observer_files`   F `test_files`        N `test_notes`                R `test_own_classes`
+B `test_bad_input` of     G geometry's          O doors' `test_occupancies`   S `test_screening_writers`
+  `tests/DOOR/`             `test_structure`    P `test_plain_files`          T `test_types`
+C `test_cif`              I `test_installs`,    X `test_emptiness`            W `test_wrong_types`
+D `test_places`             `test_fork`         Y `test_names`                Z `test_ends`
+E `test_every_door`       K `test_kills`
+L `test_layers`           M `test_model_files`
+
+-: it cannot come there. own: OVITO's own reader meets it before our code does; on the command line that reader works
+in a process of its own, within limits.
+
+fault                                                     core  ASE    command line  OVITO
+--------------------------------------------------------  ----  -----  ------------  -----
+masses and types that tell no element                     T     T      T             T
+types that the user says; not there; in written files     T     T      T             T
+colloids (GSD)                                            -     -      T             T
+flat runs, cells of two dimensions                        L     L      L E           L E
+films of few layers                                       L E   L E    E             E
+sites partly occupied, shared                             R     O      O             O
+sites without mass, D and T, charges and labels in names  T     T      T             T
+what was assumed is said                                  N T   N T L  N T L         N T L
+usual names of LAMMPS files, Windows line ends            -     F E    E             E
+--format, --reader, OVITO where ASE fails                 -     F E    F E           -
+runs cut off, empty frames, half frames                   -     F P    F P           E
+compressed, wrong names, marks, UTF-16                    -     P E    E             E
+CIF: groups without operations                            C     C      C             C E
+CIF: two elements at one place, 10^118                    E     C E    C E           E
+CIF: thousands of sites, crowds                           -     C      C             own
+announced atoms that are not there                        -     F      E             own
+names with markup, and like frames                        -     E F    E             E
+what no reader knows, damaged text                        -     F B    F B           own
+a reader that hangs                                       -     F      F             own
+no positions                                              -     E      E             F E
+stray atoms                                               X E   X E    X E           X E
+two far clusters, dilute gases                            X E   E      E             E
+metres; positions or cell scaled; short periods           X E   E      E             E
+far coordinates, huge cells, one atom in a thin cell      X E   E      E             E
+skewed and singular cells                                 X E   E      E             E
+overlaps, crowds                                          X E   E      E             E
+90 species, dense packings, needles, gases                X E   E      E             E
+NaN, no atoms, no volume                                  G     B      B             B
+arguments of wrong kinds                                  W     W      W             W
+names of classes                                          Y     Y      Y             Y
+model files: code, damage, forgery                        M     M      M             M
+model folders that change                                 M     M      -             M
+places that are taken, full, read-only                    D E   A E    B             E
+kills, interrupts, full disks                             K     K      K Z           -
+two writers at once, links, leftovers                     D     A      S             -
+other users, no home, fork                                I     I      I             -
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is wrong with a structure or a file, handed to every door; the table of all faults is in `doors`."""
+"""What is wrong with a structure, a file or a place, handed to every door; the table of all faults is in `doors`."""
 
 import bz2
 import gzip
