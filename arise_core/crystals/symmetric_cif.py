@@ -8,6 +8,7 @@ rhombohedral axes, the unique axis of a monoclinic group).
 
 from __future__ import annotations
 
+import gzip
 import io
 import re
 import warnings
@@ -20,7 +21,6 @@ from pathlib import Path
 from ase import Atoms
 from ase.io import read
 from ase.io.cif import old_spacegroup_names
-from ase.io.formats import open_with_compression
 
 from arise_core.crystals.symmetry import Setting, setting_operations, settings
 from arise_core.errors import InputError
@@ -53,6 +53,8 @@ ORIGINS = {"s": "1", "z": "2"}
 OFF = 0.05
 #: Bytes of a file that are looked at; larger ones are not completed.
 MOST = 5_000_000
+#: How files begin that gzip packed, whatever their names; OVITO reads no other packed ones.
+GZIP = b"\x1f\x8b"
 #: Bytes at the begin of a file in which a CIF file begins, behind its comments.
 HEAD = 50_000
 
@@ -122,9 +124,11 @@ def atoms_in_cell(path: str) -> int | None:
 def _text(path: str, content: bytes | None, most: int = MOST) -> str:
     if content is not None:
         return content[:most].decode("utf-8", errors="replace")
-    with open_with_compression(str(Path(path)), "rb") as file:
-        text: str = file.read(most).decode("latin-1")  # as ASE does: a character a byte
-    return text
+    with Path(path).open("rb") as file:
+        packed = file.read(2) == GZIP
+        file.seek(0)
+        found: bytes = gzip.GzipFile(fileobj=file).read(most) if packed else file.read(most)
+    return found.decode("latin-1")  # as ASE does: a character a byte
 
 
 def _wants_operations(block: str) -> bool:

@@ -352,7 +352,7 @@ def checked_grid(structure: Structure | Material, settings: MapSettings) -> BoxG
     if len(grid.structure.species) > MAX_SPECIES:
         raise InputError(
             f"`numbers` has {len(grid.structure.species)} species, a map takes at most {MAX_SPECIES}: pairs of species "
-            "grow as their square. Give alike ones one element, or take `mode` 'whole'"
+            "grow as their square. Give alike ones one element, or recognise the structure as a whole"
         )
     return grid
 

@@ -193,6 +193,7 @@ PACKED = [
     ("a.xyz.bz2", "extxyz", "bz2", UNKNOWN), ("a.xyz.xz", "extxyz", "xz", UNKNOWN),
     ("a.xyz", "extxyz", "gz", UNKNOWN), ("a.cif", "cif", "xz", UNKNOWN), ("a.dump", "dump", "bz2", UNKNOWN),
     ("a.xyz.gz", "extxyz", "", UNKNOWN), ("a.dump.gz", "dump", "", UNKNOWN),
+    ("a.xyz.xz", "extxyz", "", ""), ("a.cif.bz2", "cif", "", ""),
     ("a.xyz", "extxyz", "utf-8-sig", UNKNOWN), ("a.cif", "cif", "utf-16", UNKNOWN),
     ("a.dump", "dump", "utf-16", UNKNOWN), ("POSCAR", "vasp", "utf-8-sig", "Invalid cell vector"),
 ]  # fmt: skip
@@ -295,7 +296,7 @@ def test_ovito_looks_again_at_a_cif_file_that_changed(tmp_path, model):
     assert "too few digits" in refused_by_ovito(path)
 
 
-@pytest.mark.parametrize("name", ["a.cif.gz", "a.txt", "A.CIF"])
+@pytest.mark.parametrize("name", ["a.cif.gz", "a.txt", "A.CIF", "a.cif.xz"])
 def test_ovito_knows_cif_files_without_operations_by_their_content(name, tmp_path):
     text = f"# a comment\n\n{CELL}{HIDDEN[3]}\n{SITES}Al1 Al 0 0 0\n".encode()
     (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
