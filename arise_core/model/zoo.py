@@ -82,7 +82,7 @@ def _find(name_or_path: str | Path) -> Path:
     zoo = known_models()
     if name in zoo:
         return _find(zoo_root() / name)
-    raise ModelError(f"model {name!r} is no model of the zoo and no file. The zoo has: {', '.join(zoo)}")
+    raise ModelError(f"no model of the zoo and no file is called {name!r}. The zoo has: {', '.join(zoo)}")
 
 
 def _usable_device(device: str) -> torch.device:
