@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,7 +54,7 @@ class Suggestion:
     center: FloatArray  # (3,), Å, of the box; of a whole structure the mean position
     doubt: float  # bit: mutual information, doubt of the rejection, and `unknown` if it is rejected
     mutual_information: float  # bit
-    label: str  # what the model calls it
+    label: str  # short name of its most probable class, rejected or not; "none" without a prediction
     rejected: bool
     distance: float  # of its representation to the nearest one that was suggested before; NaN for the first
     structure: (
@@ -239,7 +240,7 @@ class _Pool:
             center = self.grid.centers[row]
         return Suggestion(
             rank=0, source=0, box=-1 if self.grid is None else row, center=center, doubt=np.nan,
-            mutual_information=float(p.mutual_information[row]), label=p.names[row] or "",
+            mutual_information=float(p.mutual_information[row]), label=str(p.classes.short_of(p.index[row])),
             rejected=bool(p.rejected[row]), distance=np.nan, structure=structure, inside=inside,
         )  # fmt: skip
 
@@ -297,6 +298,8 @@ def neighbourhood(grid: BoxGrid, box: int, margin: float) -> tuple[Structure, Bo
 
 # --- files ----------------------------------------------------------------------------------------------------------
 
+#: Files that were written here before.
+OWN = re.compile(r"suggestion_\d{2,}\.xyz")
 #: Columns of the table.
 COLUMNS = (
     "rank", "file", "source", "box", "x_A", "y_A", "z_A", "doubt_bit", "mutual_information_bit", "model_says",
@@ -336,7 +339,8 @@ def write_suggestions(
     place = Path(folder)
     fresh_folder(place, overwrite)
     for path in place.glob("suggestion_*.xyz"):
-        path.unlink()
+        if OWN.fullmatch(path.name):
+            path.unlink()
     digits = max(2, len(str(len(suggestions))))
     files, rows = [], []
     for s in suggestions:

@@ -86,7 +86,7 @@ def test_boxes_of_a_map_are_in_doubt_and_apart(field, model):
     for s in found:
         assert s.doubt == pytest.approx(doubt[s.box])
         np.testing.assert_allclose(s.center, field.centers[s.box])
-        assert s.label == p.names[s.box]
+        assert s.label == p.classes.short_of(p.index)[s.box]
         assert s.rejected == p.rejected[s.box]
     assert len({s.box for s in found}) == 6
 
