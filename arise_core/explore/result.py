@@ -308,10 +308,12 @@ def _check_arrays(arrays: dict[str, Any], n_classes: int) -> None:
     if "positions" in arrays:
         wanted |= {
             "positions": ("f", (n_atoms, 3)), "numbers": ("i", (n_atoms,)), "cell": ("f", (3, 3)), "pbc": ("b", (3,)),
-            "offset": ("f", (3,)), "kept": ("b", (n_atoms,)), "n_atoms": ("i", (n,)),
+            "offset": ("f", (3,)), "kept": ("b", (-1,)), "n_atoms": ("i", (n,)),
         }  # fmt: skip
     for name, (kind, shape) in wanted.items():
         check_array(name, arrays[name], kind, shape)
+    if "positions" in arrays and arrays["kept"].sum() != n_atoms:
+        raise ValueError(f"'kept' names {arrays['kept'].sum()} atoms, there are {n_atoms}")
     labels, valid = arrays["clusters_labels"], arrays["clusters_valid"]
     if not ((labels >= OUTLIER) & (labels < k)).all() or (labels[~valid] != OUTLIER).any():
         raise ValueError("a label is no cluster")

@@ -40,6 +40,8 @@ from arise_core.settings import (
     with_options,
 )
 
+#: Largest margin, Å: images of a crystal fill it.
+WIDEST = 100.0
 #: What samples are suggested of.
 Source = Structure | Material | StridedMap | Exploration
 
@@ -98,7 +100,7 @@ def suggest(
         unknown: bits by which the doubt of what is rejected counts more. By itself a crystal that the model is sure not
             to know is no doubt; with 0.5 or so it is suggested too.
         spread: power of the distance; 0: by doubt alone.
-        margin: Å around a box from which atoms are given with it.
+        margin: Å around a box from which atoms are given with it, up to `WIDEST`.
         progress: called with the share of the work done.
         **settings: those of `MapSettings` (box_size, stride, ...) and `SamplingSettings` (passes, ...).
 
@@ -137,6 +139,8 @@ class Taste:
         object.__setattr__(self, "n", check_number("n", self.n, whole=True, low=1))
         for name in ("least", "unknown", "spread", "margin"):
             object.__setattr__(self, name, check_number(name, getattr(self, name), low=0.0))
+        if self.margin > WIDEST:
+            raise InputError(f"`margin` must be up to {WIDEST:g} Å, got {self.margin}")
 
 
 def suggest_steps(
@@ -330,12 +334,18 @@ def write_suggestions(
 
     Raises:
         ExistingFileError: a folder with contents.
+        InputError: fewer names than sources.
         FileError: the system does not let it.
     """
     check_type("folder", folder, (str, Path), "the name of a folder")
     check_type("suggestions", suggestions, Sequence, "several Suggestions, as `suggest` gives them")
     for suggestion in suggestions:
         check_type("suggestions", suggestion, Suggestion, "several Suggestions, as `suggest` gives them")
+    if names is not None:
+        check_type("names", names, Sequence, "several names")
+        needed = max((s.source for s in suggestions), default=-1) + 1
+        if len(names) < needed:
+            raise InputError(f"`names` must name the {needed} sources, got {len(names)}")
     place = Path(folder)
     fresh_folder(place, overwrite)
     for path in place.glob("suggestion_*.xyz"):
