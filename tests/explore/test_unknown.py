@@ -103,6 +103,7 @@ def test_a_solid_solution_has_the_lattice_of_its_sites():
     numbers = np.where(np.random.default_rng(0).random(len(ideal)) < 0.4, 79, 29)
     found = arise.rebuild_cell(arise.Structure(ideal.positions, numbers, ideal.cell, ideal.pbc))
     assert (found.group, len(found.structure), found.elements) == (225, 1, False)
+    assert "(elements mixed on the sites)" in str(arise.name_crystal(found))
     assert found.sites[0].purity == pytest.approx(0.6, abs=0.05)
     assert found.share > 0.95
 
