@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from arise_core.errors import ExistingFileError
 from arise_core.progress import Step
 from arise_core.runtime.files import check_place, file_errors, write_atomically
 
@@ -101,6 +102,24 @@ def check_places(paths: Iterable[Path | None], overwrite: bool) -> None:
     for path in paths:
         if path is not None:
             check_place(path, f"file {str(path)!r}", overwrite)
+
+
+def refuse_source(file: str, paths: Iterable[Path | None]) -> None:
+    """Refuse files to come that are the one that is read: its other frames, and what it says of atoms, would be lost.
+
+    Args:
+        file: as it is named on the command line, with frames or without.
+        paths: of files to come; None stands for no file.
+
+    Raises:
+        ExistingFileError: one is the same file.
+    """
+    from ase_arise.reading import split_name
+
+    source = Path(split_name(file)[0])
+    for path in paths:
+        if path is not None and path.exists() and source.exists() and path.samefile(source):
+            raise ExistingFileError(f"file {str(path)!r} is the one that is read: choose another name")
 
 
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from arise_cli.console import Record, bar, check_places, number, plain, print_table, say, say_written
+from arise_cli.console import (
+    Record,
+    bar,
+    check_places,
+    number,
+    plain,
+    print_table,
+    refuse_source,
+    say,
+    say_written,
+)
 from arise_cli.options import (
     Draw,
     Format,
@@ -23,6 +33,7 @@ from arise_cli.options import (
 )
 from arise_cli.readers import chosen_reader
 from arise_cli.recognition import read_structures
+from arise_core.errors import FileError
 from arise_core.settings import (
     DEFAULT_MODEL,
     MAP_TOLERANCE,
@@ -78,14 +89,20 @@ def explore_file(
     from arise_core.progress import run
     from ase_arise.convert import as_model
     from ase_arise.exploring import write_clusters
-    from ase_arise.reading import last_of
+    from ase_arise.reading import last_of, split_name
     from ase_arise.storage import format_of, write
 
     check_suffix(out, ".npz", "out")
     check_suffix(page, ".html", "page")
     if atoms_out is not None:
         format_of(atoms_out)  # refuses what cannot be written
+    if Path(split_name(file)[0]).is_dir():
+        raise FileError(
+            f"`file` {file!r} is a folder: name a file, `md.xyz@:` for all its frames, or hand over the `Atoms` of "
+            "several files in Python (`ase_arise.exploration`)"
+        )
     check_places([out, atoms_out, page], overwrite)
+    refuse_source(file, [atoms_out])
     own, boxes, sampling = split_options(settings, tuple(options_of(ExploreSettings)))
     chosen, map_settings = ExploreSettings(**own), MapSettings(**boxes)
     if page is not None:

@@ -18,6 +18,7 @@ from arise_cli.console import (
     matrix_csv,
     matrix_table,
     print_table,
+    refuse_source,
     say,
     say_written,
     write_file,
@@ -128,6 +129,7 @@ def map_file(
     if atoms_out is not None:
         format_of(atoms_out)  # refuses what cannot be written
     check_places([out, atoms_out], overwrite)
+    refuse_source(file, [atoms_out])
     options = RecognitionSettings.of({"mode": "local", **settings})
     read_by = chosen_reader(reader, kind)
     network = as_model(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -62,11 +63,12 @@ def suggest_samples(
 ) -> None:
     """Suggest which structures or boxes to label, so that a model learns most from them: in doubt, and not alike."""
     from arise_core.explore.suggestions import suggest, write_suggestions
-    from arise_core.runtime.files import fresh_folder
+    from arise_core.runtime.files import check_folder, fresh_folder
     from ase_arise.convert import as_model
 
-    if out.exists():
+    if os.path.lexists(out):
         fresh_folder(out, overwrite)  # refuses what is in it, before any work
+    check_folder(out, f"`out` {str(out)!r}")
     names, materials = _read(source, pattern, chosen_reader(reader, kind), types)
     with bar("suggest") as progress:
         found = suggest(
@@ -123,6 +125,6 @@ def _show(found: list[Suggestion], names: list[str]) -> None:
     table = Table("rank", "structure", "box", "centre / Å", "doubt / bit", "the model says")
     for s in found:
         where = ("", "") if s.box < 0 else (str(s.box), " ".join(f"{c:.1f}" for c in s.center))
-        said = f"{s.label} (rejected)" if s.rejected and s.label else s.label
+        said = f"{s.label} (rejected)" if s.rejected else s.label
         table.add_row(str(s.rank), names[s.source], *where, f"{s.doubt:.2f}", said)
     print_table(table)

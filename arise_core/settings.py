@@ -624,11 +624,13 @@ class ExploreSettings:
     layer: int = option(LAYER, label="Hidden layer", text="0 the first, -1 the last")
     components: int | None = option(
         50, label="Principal components", low=1, none=0,
-        text="on which clusters and the plane are found; 0: all numbers of the layer",
+        text="so many of the numbers that a layer has for each box are clustered and laid out; 0: all as they are, "
+        "slower",
     )  # fmt: skip
     min_cluster_size: int | Literal["auto"] = option(
         "auto", label="Smallest cluster", low=2, words=("auto",),
-        text="boxes that a cluster needs; auto: the suggestion of a scan",
+        text="boxes that are alike count as a cluster from so many on, fewer are outliers; auto: sizes from 25 to 1000 "
+        "are tried and the best is taken",
     )  # fmt: skip
     min_samples: int | None = option(
         None, label="Samples of the density", low=1, none=0,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,9 +69,14 @@ def write_clusters(images: Atoms | Sequence[Atoms], found: arise.Exploration) ->
 
     Raises:
         InputError: another number of atoms or structures than were explored.
+        InputTypeError: something else than `Atoms`.
     """
     check_type("found", found, arise.Exploration, "an Exploration")
+    if not isinstance(images, Atoms):
+        check_type("images", images, Iterable, "Atoms, or several of them")
     atoms = [images] if isinstance(images, Atoms) else list(images)
+    for one in atoms:
+        check_type("images", one, Atoms, "Atoms, or several of them")
     if found.field is not None:
         material = found.field.grid.material
         labels = material.spread(found.labels_at_atoms(), OUTLIER)

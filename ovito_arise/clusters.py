@@ -115,6 +115,12 @@ def write(
     _bar_chart(data, found, ids, types, TABLE + suffix)
     if found.embedding is not None:
         _plane(data, found, types, PLANE + suffix)
+    missing = sorted({k for k in shown.select if k > found.clusters.n_clusters})
+    if missing:
+        said = (
+            f"`select` names {', '.join(map(str, missing))}, the last cluster is {found.clusters.n_clusters}"
+        )
+        notes = [*notes, said]
     _attributes(data, found, notes, suffix)
 
 

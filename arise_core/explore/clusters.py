@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from arise_core.errors import InputError
-from arise_core.explore.rows import all_alike, known, reduced
+from arise_core.errors import InputError, check_type
+from arise_core.explore.rows import all_alike, checked_settings, known, reduced
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray, Reals
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime.threads import one_blas_thread
-from arise_core.settings import CLUSTER_SIZES, ExploreSettings
+from arise_core.settings import CLUSTER_SIZES, ExploreSettings, check_number
 
 #: Label of what is in no cluster.
 OUTLIER = -1
@@ -104,7 +104,7 @@ def find_clusters(
     Raises:
         InputError: no table of numbers.
     """
-    return run(cluster_steps(vectors, settings or ExploreSettings()), progress)
+    return run(cluster_steps(vectors, checked_settings(settings)), progress)
 
 
 def cluster_steps(vectors: Reals, settings: ExploreSettings) -> Job[Clusters]:
@@ -124,7 +124,7 @@ def cluster_steps(vectors: Reals, settings: ExploreSettings) -> Job[Clusters]:
         size = suggested(trials)
     if len(x) < max(size, settings.min_samples or 0):
         return _none(valid, settings, size)
-    yield Step(start, f"clusters of at least {size}")
+    yield Step(start, f"clusters of at least {size}, no progress inside")
     found = _fitted(x, size, settings.min_samples, soft=settings.soft)
     yield Step(start + (1 - start) / 2, "memberships")
     return replace(_clusters(valid, found, size, settings), trials=trials)
@@ -148,9 +148,9 @@ def scan(
     Raises:
         InputError: a size below 2, or no table of numbers.
     """
-    chosen = settings or ExploreSettings()
-    if any(k < 2 for k in sizes):
-        raise InputError(f"`sizes` must be at least 2, got {list(sizes)}")
+    chosen = checked_settings(settings)
+    check_type("sizes", sizes, Sequence, "several whole numbers")
+    sizes = [check_number("sizes", k, whole=True, low=2) for k in sizes]
     _, x = known(vectors)
     if all_alike(x):
         return ()
@@ -168,6 +168,7 @@ def suggested(trials: Sequence[Trial]) -> int:
     Raises:
         InputError: no trial.
     """
+    check_type("trials", trials, Sequence, "several Trials, as `scan` gives them")
     if not trials:
         raise InputError("`trials` is empty")
     several = [t for t in trials if t.n_clusters > 1]
@@ -196,7 +197,7 @@ def _fitted(
 def _scan(x: FloatArray, sizes: Sequence[int], samples: int | None, share: float) -> Job[tuple[Trial, ...]]:
     trials = []
     for k, size in enumerate(sizes):
-        yield Step(share * k / len(sizes), f"clusters of at least {size}")
+        yield Step(share * k / len(sizes), f"clusters of at least {size}, no progress inside")
         found = _fitted(x, size, samples, validity=True)
         n_clusters = len(found.cluster_persistence_)
         trials.append(
@@ -246,13 +247,16 @@ def _memberships(
     found: Any, labels: IntArray, strength: FloatArray, n_clusters: int, soft: bool
 ) -> FloatArray:
     """Membership of each row in each cluster, (n, n_clusters)."""
-    if soft and n_clusters > 1:
-        from hdbscan import all_points_membership_vectors
-
-        return np.asarray(np.nan_to_num(all_points_membership_vectors(found)))
     inside = np.flatnonzero(labels >= 0)
     membership = np.zeros((len(labels), n_clusters))
     membership[inside, labels[inside]] = strength[inside]
+    if soft and n_clusters > 1:
+        from hdbscan import all_points_membership_vectors
+
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found_soft = np.asarray(all_points_membership_vectors(found))
+        # Of rows that are the same HDBSCAN divides by a distance of zero.
+        return np.where(np.isfinite(found_soft).all(axis=1)[:, None], found_soft, membership)
     return membership
 
 

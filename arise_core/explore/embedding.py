@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from arise_core.errors import InputError
-from arise_core.explore.rows import Components, all_alike, known, reduced
+from arise_core.explore.rows import Components, all_alike, checked_settings, known, reduced
 from arise_core.geometry.arrays import Float32Array, FloatArray, Reals
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime.threads import one_blas_thread
@@ -94,7 +94,7 @@ def embed(
     Raises:
         InputError: no table of numbers.
     """
-    return run(embed_steps(vectors, settings or ExploreSettings()), progress)
+    return run(embed_steps(vectors, checked_settings(settings)), progress)
 
 
 def embed_steps(vectors: Reals, settings: ExploreSettings) -> Job[Embedding]:
@@ -107,7 +107,7 @@ def embed_steps(vectors: Reals, settings: ExploreSettings) -> Job[Embedding]:
     if all_alike(x):
         points[valid] = 0.0
         return Embedding(points, kept, settings, "all are alike")
-    yield Step(0.0, "plane")
+    yield Step(0.0, "plane, no progress inside")
     points[valid] = _laid_out(reduced(x, settings.components), settings)
     yield Step(1.0)
     return Embedding(points, kept, settings)

@@ -74,7 +74,9 @@ class Name:
     def __str__(self) -> str:
         """A sentence."""
         found = self.found
-        formula = formula_of(found)
+        formula = (
+            formula_of(found) if found.elements else f"{formula_of(found)} (elements mixed on the sites)"
+        )
         about = (
             f"{formula}, {found.symbol} ({found.group}), {len(found.structure)} atoms in the primitive cell"
         )
@@ -119,6 +121,7 @@ def name_steps(found: RebuiltCell, model: Model | None = None, others: Sequence[
     check_type("found", found, RebuiltCell, "a RebuiltCell, as `rebuild_cell` gives it")
     if model is not None:
         check_model(model)
+    check_type("others", others, Sequence, "several Crystals")
     for other in others:
         check_type("others", other, Crystal, "several Crystals")
     yield Step(0.0, "comparing with the tables")

@@ -7,6 +7,7 @@ import gzip
 import html
 import io
 import json
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from arise_core.crystals.elements import SYMBOLS
-from arise_core.errors import InputError, MissingPackageError
+from arise_core.errors import InputError, InputTypeError, MissingPackageError, check_type, shown
 from arise_core.explore.clusters import OUTLIER, Clusters
 from arise_core.explore.embedding import Embedding
 from arise_core.explore.palette import COLOURS, OUTLIERS, Kinds, kinds_of_classes
@@ -27,8 +28,8 @@ from arise_core.geometry.structure import Structure
 from arise_core.model.prediction import Prediction
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.recognition.maps import StridedMap
-from arise_core.runtime.files import write_atomically
-from arise_core.settings import ExploreSettings
+from arise_core.runtime.files import check_place, write_atomically
+from arise_core.settings import ExploreSettings, check_number
 
 #: Boxes on a page, and in a notebook, where their atoms are kept in memory as text.
 PAGE_BOXES, NOTEBOOK_BOXES = 8000, 2000
@@ -39,6 +40,8 @@ SEED = 0
 #: Colours of numbers from -1 on, that of outliers first: those of pictures, in place of a palette of chemiscope.
 NUMBERED = (OUTLIERS, *COLOURS, "#000000", "#8c564b")
 PALETTE = re.compile(r"\btab10:(\w+)\(\[(?:\[[\d.]+,\[\d+,\d+,\d+\]\],?)+\]\)")
+#: What is put into the page.
+PLACE = re.compile(r"\{\{(title|text|data|atoms|chemiscope)\}\}")
 #: The next larger palette of chemiscope, and its number of colours.
 LARGER = ("tab20", 20)
 
@@ -124,8 +127,10 @@ def page_steps(
     most_boxes: int = PAGE_BOXES,
 ) -> Job[None]:
     """`write_page` as a job: yields the share of the work done."""
+    check_type("path", path, (str, os.PathLike), "the name of a file")
     if Path(path).suffix != ".html":
         raise InputError(f"`path` must end in .html, got {str(path)!r}")
+    check_place(Path(path), f"file {str(path)!r}", overwrite=True)
     bundle, ours = _bundle()
     rows = _rows(found, most_boxes)
     atoms = yield from part(_atoms_of(found, rows, structures), 0.0, 0.7)
@@ -148,8 +153,7 @@ def page_steps(
         "chemiscope": bundle,
     }
     page = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-    for name, text in parts.items():
-        page = page.replace("{{" + name + "}}", text)
+    page = PLACE.sub(lambda place: parts[place[1]], page)  # once: what is put in may have braces
     write_atomically(Path(path), lambda place: place.write_text(page, encoding="utf-8"))
     yield Step(1.0)
 
@@ -225,8 +229,9 @@ def _palette(found: re.Match[str]) -> str:
 
 def _rows(found: Explored, most: int) -> IntArray:
     """Rows that are shown: those on the plane, at most so many."""
-    if most < 1:
-        raise InputError(f"`most_boxes` must be at least 1, got {most!r}")
+    most = check_number("most_boxes", most, whole=True, low=1)
+    if not hasattr(found, "embedding"):
+        raise InputTypeError(f"`found` must be an Exploration, got {shown(found)}")
     if found.embedding is None:
         raise InputError("`found` has no plane: explore with `embed=True`")
     rows = np.flatnonzero(np.isfinite(found.points).all(axis=1) & found.prediction.valid)
@@ -358,6 +363,7 @@ def _atoms_of(
         return out
     if structures is None:
         raise InputError("`structures` must be given: several structures were explored, which are not kept")
+    check_type("structures", structures, Sequence, "a list of structures")
     if len(structures) != len(found):
         raise InputError(f"`structures` must be the {len(found)} that were explored, got {len(structures)}")
     return [_whole(Material.of(structures[row]).structure) for row in rows]

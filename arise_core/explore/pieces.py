@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from arise_core.errors import InputError
 from arise_core.geometry import builders
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
-from arise_core.geometry.cell import perpendicular_heights
+from arise_core.geometry.cell import perpendicular_heights, shortened
 from arise_core.geometry.material import Material
 from arise_core.geometry.neighbors import images, wrapped_points
 from arise_core.geometry.structure import Structure
@@ -151,13 +151,16 @@ def cut_piece(material: Material, atoms: IntArray | None = None, most: int = MOS
     chosen = chosen[material.in_body[chosen]]
     if len(chosen) == 0:
         raise InputError("`atoms` names only atoms far from all others")
-    cell, pbc = body.complete_cell, body.pbc
+    pbc = body.pbc
+    cell = (
+        shortened(body.complete_cell, pbc) if pbc.any() else body.complete_cell
+    )  # a piece is as thick as can be
     positions = wrapped_points(material.atoms[chosen], cell, pbc)
     numbers, index = material.structure.numbers[chosen], chosen
     if pbc.any() and len(chosen) < len(body):
         positions = _unwrapped(positions, cell, pbc)
     elif pbc.any() and len(body) < FEWEST:
-        positions, numbers, index = _repeated(Structure(positions, numbers, body.cell, pbc), chosen)
+        positions, numbers, index = _repeated(Structure(positions, numbers, cell, pbc), chosen)
     elif pbc.any():  # the cell around one of its atoms
         corner = positions[0] - cell[pbc].sum(axis=0) / 2
         positions = wrapped_points(positions - corner, cell, pbc)
@@ -231,15 +234,20 @@ def _unwrapped(positions: FloatArray, cell: FloatArray, pbc: BoolArray) -> Float
     neighbours = min(9, len(positions))
     reach = 1.5 * float(np.median(cKDTree(positions).query(positions, k=[neighbours])[0]))
     found = bonds(positions, cell, pbc, reach)
-    nearest_last = np.argsort(-found.distances, kind="stable")  # so that the nearest image stays
-    steps = {(int(found.atom[k]), int(found.other[k])): found.shifts[k] for k in nearest_last}
-    graph = found.graph(len(positions))
+    n = len(positions)
+    pairs = found.atom.astype(np.int64) * n + found.other
+    nearest_first = np.lexsort((found.distances, pairs))
+    known, first = np.unique(pairs[nearest_first], return_index=True)
+    shifts = found.shifts[nearest_first[first]]  # of the nearest image of each pair
+    graph = found.graph(n)
     total = np.zeros_like(positions)
     _, labels = connected_components(graph, directed=False)
     for part in range(labels.max() + 1):
         order, before = breadth_first_order(graph, int(np.flatnonzero(labels == part)[0]))
-        for k in order[1:]:
-            total[k] = total[before[k]] + steps[int(before[k]), int(k)]
+        others = order[1:].astype(np.int64)
+        steps = shifts[np.searchsorted(known, before[others].astype(np.int64) * n + others)]
+        for k, step in zip(others, steps, strict=True):
+            total[k] = total[before[k]] + step
     return positions + total
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,10 +18,10 @@ from arise_core.errors import (
     FileError,
     InputError,
     MemoryLimitError,
-    MissingPackageError,
     check_type,
 )
 from arise_core.explore.storage import read_arrays, write_arrays
+from arise_core.explore.stores import DAMAGE, StoredArray, new_array, new_store, open_store, zarr_package
 from arise_core.geometry.arrays import Float32Array, IntArray, Reals
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
@@ -30,7 +30,7 @@ from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.recognition.comparison import check_layer
 from arise_core.recognition.maps import BATCH, StridedMap, checked_grid
 from arise_core.recognition.whole import describe_wholes
-from arise_core.runtime.files import check_place, file_errors
+from arise_core.runtime.files import check_place, file_errors, temporary_place
 from arise_core.settings import KEPT, MapSettings, check_number
 
 #: Of its files.
@@ -108,12 +108,14 @@ def _checked(
 
     :raises ValueError: it does not.
     """
-    n = len(rows)
+    n = len(rows) if rows.ndim == 1 else -1
     if rows.dtype.kind != "i" or not np.array_equal(np.sort(rows), np.arange(n)):
         raise ValueError("`rows` does not have each number once")
     for layer, array in zip(layers, arrays, strict=True):
         if len(array.shape) != 2 or array.shape[0] != n or array.dtype != np.float32:
             raise ValueError(f"layer {layer} is {array.dtype} {array.shape}, not float32 ({n}, width)")
+    if not layers or layers[0] < 0:
+        raise ValueError(f"its layers are {layers}")
     return Representations(layers, arrays, rows, str(facts["model"]))
 
 
@@ -265,18 +267,17 @@ class StoreCollector(Collector):
     """Keeps activations in a Zarr store, which is in its place when it is whole."""
 
     def __init__(self, n: int, model: Model, layers: tuple[int, ...], path: Path) -> None:
-        zarr = _zarr()
+        zarr_package()  # told before the place is tried
         check_place(path, f"store {str(path)!r}", overwrite=False)
         self._path = path
-        self._temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-        shutil.rmtree(self._temporary, ignore_errors=True)
-        with file_errors(f"store {str(path)!r} cannot be written"):
-            self._group = zarr.open_group(self._temporary, mode="w")
-        super().__init__(n, model, layers)
+        with ExitStack() as closing:
+            self._temporary = closing.enter_context(temporary_place(path))
+            self._group = new_store(self._temporary)
+            super().__init__(n, model, layers)
+            self._closing = closing.pop_all()
 
     def _make(self, name: str, shape: tuple[int, int]) -> Any:
-        chunks = (min(BATCH, shape[0]), shape[1])
-        return self._group.create_array(name, shape=shape, chunks=chunks, dtype="float32")
+        return new_array(self._group, name, shape, (min(BATCH, shape[0]), shape[1]), "float32")
 
     def add(self, rows: IntArray, features: Reals) -> None:
         """As in memory; the rows lie in the store in the order in which they come, tile after tile."""
@@ -286,8 +287,8 @@ class StoreCollector(Collector):
     def finish(self) -> Representations:
         """The finished store, opened for reading."""
         with file_errors(f"store {str(self._path)!r} cannot be written"):
-            rows = self._group.create_array("rows", shape=self._rows.shape, dtype="int64")
-            rows[:] = self._rows
+            n = len(self._rows)
+            new_array(self._group, "rows", (n,), (n,), "int64")[:] = self._rows
             facts = {"kind": KIND, "model": self._model.name, "layers": list(self._layers)}
             self._group.attrs.update(facts)
             os.replace(self._temporary, self._path)
@@ -295,7 +296,7 @@ class StoreCollector(Collector):
 
     def __exit__(self, *error: object) -> None:
         """Half a store goes."""
-        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._closing.close()
 
 
 def collector(
@@ -308,7 +309,7 @@ def collector(
         ExistingFileError: the store is there.
     """
     if store is not None:
-        if Path(store).exists():
+        if os.path.lexists(store):
             raise ExistingFileError(f"`store` {str(store)!r} exists; nothing was changed")
         return StoreCollector(n, model, layers, Path(store))
     needed = 4 * n * sum(model.card.hidden[k] for k in layers) / 2**30
@@ -320,27 +321,21 @@ def collector(
     return Collector(n, model, layers)
 
 
-def _zarr() -> Any:
-    try:
-        import zarr
-    except ImportError as error:
-        raise MissingPackageError("a `store` needs Zarr: pip install 'ovito-arise[explore]'") from error
-    return zarr
-
-
 def _opened(path: Path) -> Representations:
     """A store that `represent` made.
 
     Raises:
         FileError: the folder is none.
     """
-    zarr = _zarr()
-    try:
-        group = zarr.open_group(path, mode="r")
-        facts = dict(group.attrs)
-        layers = tuple(int(k) for k in facts["layers"])
-        arrays = tuple(group[f"layer_{k}"] for k in layers)
-        rows = np.asarray(group["rows"][:])
-        return _checked(layers, arrays, rows, facts)
-    except (KeyError, TypeError, ValueError, FileNotFoundError) as error:
-        raise FileError(f"folder {str(path)!r} is no store of representations: {error}") from error
+    with file_errors(f"folder {str(path)!r} cannot be read"):
+        try:
+            group = open_store(path)
+            facts = dict(group.attrs)
+            layers = tuple(int(k) for k in facts["layers"])
+            arrays = tuple(StoredArray(group, f"layer_{k}", path) for k in layers)
+            for layer, array in zip(layers, arrays, strict=True):
+                if not array.whole:
+                    raise ValueError(f"a part of layer {layer} is missing")
+            return _checked(layers, arrays, StoredArray(group, "rows", path)[:], facts)
+        except DAMAGE as error:
+            raise FileError(f"folder {str(path)!r} is no store of representations: {error}") from error

@@ -14,7 +14,7 @@ from arise_core.errors import FileError, InputError
 from arise_core.explore import page
 from arise_core.explore.clusters import OUTLIER, Clusters, Trial
 from arise_core.explore.embedding import Embedding
-from arise_core.explore.storage import read_arrays, write_arrays
+from arise_core.explore.storage import check_array, read_arrays, write_arrays
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
@@ -22,11 +22,13 @@ from arise_core.model.card import class_of
 from arise_core.model.classes import ClassTable
 from arise_core.model.prediction import ROWS, Prediction
 from arise_core.recognition.maps import StridedMap
-from arise_core.settings import ExploreSettings, MapSettings
+from arise_core.settings import ExploreSettings, MapSettings, check_number, check_threshold
 
 KIND = "exploration"
 #: Classes named of each cluster.
 MAIN = 3
+#: By which a probability that was read may be above 1.
+ROUNDING = 1e-3
 
 
 @dataclass(frozen=True)
@@ -227,8 +229,14 @@ def _map_arrays(field: StridedMap) -> dict[str, Any]:
 
 
 def _exploration(arrays: dict[str, Any], facts: dict[str, Any]) -> Exploration:
+    """What was read, if it fits together.
+
+    :raises KeyError, TypeError, IndexError, ValueError: it does not.
+    """
+    _check_facts(facts)
     settings = ExploreSettings(**facts["settings"])
     classes = ClassTable(class_of(row, f"classes {k}") for k, row in enumerate(facts["classes"]))
+    _check_arrays(arrays, len(classes))
     prediction = Prediction(
         classes=classes,
         reject_threshold=facts["reject_threshold"],
@@ -236,25 +244,83 @@ def _exploration(arrays: dict[str, Any], facts: dict[str, Any]) -> Exploration:
     )
     clusters = Clusters(
         **{k: arrays[f"clusters_{k}"] for k in CLUSTER_ARRAYS},
-        min_cluster_size=int(facts["min_cluster_size"]),
-        soft=bool(facts["soft"]),
+        min_cluster_size=facts["min_cluster_size"],
+        soft=facts["soft"],
         trials=tuple(Trial(**row) for row in facts["trials"]),
-        note=str(facts["note"]),
+        note=facts["note"],
     )
     vectors, embedding, field = arrays["vectors"], None, None
     if "points" in arrays:
-        embedding = Embedding(arrays["points"], vectors, settings, str(facts["embedding_note"]))
+        embedding = Embedding(arrays["points"], vectors, settings, facts["embedding_note"])
     if "map" in facts:
         structure = Structure(arrays["positions"], arrays["numbers"], arrays["cell"], arrays["pbc"])
         kept = None if arrays["kept"].all() else arrays["kept"]
         material = Material(structure, [str(note) for note in facts["notes"]], kept)
         grid = replace(box_grid(material, MapSettings(**facts["map"])), offset=arrays["offset"])
-        field = StridedMap(grid, prediction, arrays["n_atoms"], str(facts["model"]))
-    lengths = {len(a) for a in (vectors, prediction, clusters, *([embedding] if embedding else []))}
-    if len(lengths) != 1 or (field is not None and len(field) not in lengths):
-        raise ValueError("its parts are of different lengths")
-    if not ((clusters.labels >= OUTLIER) & (clusters.labels < clusters.n_clusters)).all():
-        raise ValueError("a label is no cluster")
+        field = StridedMap(grid, prediction, arrays["n_atoms"], facts["model"])
+        if len(field.grid) != len(vectors):
+            raise ValueError(f"its grid has {len(field.grid)} boxes, its arrays {len(vectors)} rows")
     return Exploration(
-        prediction, vectors, int(facts["layer"]), clusters, embedding, settings, str(facts["model"]), field
+        prediction, vectors, facts["layer"], clusters, embedding, settings, facts["model"], field
     )
+
+
+def _check_facts(facts: dict[str, Any]) -> None:
+    """Raise unless each fact is of its kind.
+
+    :raises KeyError, ValueError: one is missing, or another.
+    """
+    kinds = {"model": str, "layer": int, "min_cluster_size": int, "soft": bool, "note": str, "classes": list,
+             "trials": list, "settings": dict}  # fmt: skip
+    for name, kind in kinds.items():
+        if not isinstance(facts[name], kind) or isinstance(facts[name], bool) != (kind is bool):
+            raise ValueError(f"{name!r} is {facts[name]!r:.40}")
+    check_number("layer", facts["layer"], whole=True, low=0)
+    check_number("min_cluster_size", facts["min_cluster_size"], whole=True, low=1)
+    for trial in facts["trials"]:
+        if not isinstance(trial, dict) or not all(isinstance(value, int | float) for value in trial.values()):
+            raise ValueError(f"a trial is {trial!r:.40}")
+    if not isinstance(facts.get("embedding_note", ""), str) or not isinstance(facts.get("notes", []), list):
+        raise ValueError("its notes are no texts")
+    check_threshold(facts["reject_threshold"])
+
+
+def _check_arrays(arrays: dict[str, Any], n_classes: int) -> None:
+    """Raise unless the arrays of an exploration have the kinds and lengths that belong together, and tell the same.
+
+    :raises KeyError, ValueError: they do not.
+    """
+    n, k, n_atoms = len(arrays["vectors"]), len(arrays["clusters_nodes"]), len(arrays.get("positions", ()))
+    wanted: dict[str, tuple[str, tuple[int, ...]]] = {
+        "vectors": ("f", (n, -1)),
+        **{f"prediction_{name}": ("f", (n,)) for name in ROWS},
+        "prediction_probabilities": ("f", (n, n_classes)),
+        "prediction_passes": ("i", (n,)),
+        "clusters_labels": ("i", (n,)),
+        "clusters_valid": ("b", (n,)),
+        "clusters_strength": ("f", (n,)),
+        "clusters_membership": ("f", (n, k)),
+        "clusters_persistence": ("f", (k,)),
+        "clusters_nodes": ("i", (k,)),
+        "clusters_tree": ("f", (-1, 4)),
+        **({"points": ("f", (n, 2))} if "points" in arrays else {}),
+    }
+    if "positions" in arrays:
+        wanted |= {
+            "positions": ("f", (n_atoms, 3)), "numbers": ("i", (n_atoms,)), "cell": ("f", (3, 3)), "pbc": ("b", (3,)),
+            "offset": ("f", (3,)), "kept": ("b", (-1,)), "n_atoms": ("i", (n,)),
+        }  # fmt: skip
+    for name, (kind, shape) in wanted.items():
+        check_array(name, arrays[name], kind, shape)
+    if "positions" in arrays and arrays["kept"].sum() != n_atoms:
+        raise ValueError(f"'kept' names {arrays['kept'].sum()} atoms, there are {n_atoms}")
+    labels, valid = arrays["clusters_labels"], arrays["clusters_valid"]
+    if not ((labels >= OUTLIER) & (labels < k)).all() or (labels[~valid] != OUTLIER).any():
+        raise ValueError("a label is no cluster")
+    if not np.array_equal(np.isfinite(arrays["vectors"]).all(axis=1), valid):
+        raise ValueError("other rows have numbers in 'vectors' than in 'clusters_valid'")
+    shares = arrays["prediction_probabilities"][np.isfinite(arrays["prediction_mutual_information"])]
+    if not ((shares >= 0) & (shares <= 1 + ROUNDING)).all():
+        raise ValueError("a probability is none")
+    if not np.isfinite(arrays.get("offset", np.zeros(3))).all():
+        raise ValueError("'offset' is not finite")

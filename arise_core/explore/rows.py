@@ -6,25 +6,43 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from arise_core.errors import InputError
+from arise_core.errors import InputError, check_type
 from arise_core.geometry.arrays import BoolArray, FloatArray, Reals
 from arise_core.runtime.threads import one_blas_thread
+from arise_core.settings import ExploreSettings
 
 #: Largest difference between rows that are all alike, as a share of the length of the longest.
 ALIKE = 1e-4
+#: Largest number of a row: UMAP squares it in single precision.
+LARGEST = 1e15
 
 
 def known(vectors: Reals) -> tuple[BoolArray, FloatArray]:
     """Rows without NaN, (n,), and their numbers in double precision.
 
     Raises:
-        InputError: no table of numbers.
+        InputError: no table of numbers, or so large that distances overflow.
     """
     values = np.asarray(vectors)
     if values.ndim != 2 or values.dtype.kind != "f" or values.shape[1] == 0:
         raise InputError(f"`vectors` must be numbers of shape (n, width), got {values.dtype} {values.shape}")
     valid = np.asarray(np.isfinite(values).all(axis=1))
-    return valid, values[valid].astype(np.float64)
+    x = values[valid].astype(np.float64)
+    if np.abs(x).max(initial=0.0) > LARGEST:
+        raise InputError(f"`vectors` must be up to {LARGEST:g} in size, got {np.abs(x).max():g}")
+    return valid, x
+
+
+def checked_settings(settings: ExploreSettings | None) -> ExploreSettings:
+    """Settings that were given, or those by default.
+
+    Raises:
+        InputTypeError: something else.
+    """
+    if settings is None:
+        return ExploreSettings()
+    check_type("settings", settings, ExploreSettings, "ExploreSettings")
+    return settings
 
 
 def all_alike(x: FloatArray) -> bool:

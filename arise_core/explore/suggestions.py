@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -39,6 +40,8 @@ from arise_core.settings import (
     with_options,
 )
 
+#: Largest margin, Å: images of a crystal fill it.
+WIDEST = 100.0
 #: What samples are suggested of.
 Source = Structure | Material | StridedMap | Exploration
 
@@ -53,7 +56,7 @@ class Suggestion:
     center: FloatArray  # (3,), Å, of the box; of a whole structure the mean position
     doubt: float  # bit: mutual information, doubt of the rejection, and `unknown` if it is rejected
     mutual_information: float  # bit
-    label: str  # what the model calls it
+    label: str  # short name of its most probable class, rejected or not; "none" without a prediction
     rejected: bool
     distance: float  # of its representation to the nearest one that was suggested before; NaN for the first
     structure: (
@@ -97,7 +100,7 @@ def suggest(
         unknown: bits by which the doubt of what is rejected counts more. By itself a crystal that the model is sure not
             to know is no doubt; with 0.5 or so it is suggested too.
         spread: power of the distance; 0: by doubt alone.
-        margin: Å around a box from which atoms are given with it.
+        margin: Å around a box from which atoms are given with it, up to `WIDEST`.
         progress: called with the share of the work done.
         **settings: those of `MapSettings` (box_size, stride, ...) and `SamplingSettings` (passes, ...).
 
@@ -136,6 +139,8 @@ class Taste:
         object.__setattr__(self, "n", check_number("n", self.n, whole=True, low=1))
         for name in ("least", "unknown", "spread", "margin"):
             object.__setattr__(self, name, check_number(name, getattr(self, name), low=0.0))
+        if self.margin > WIDEST:
+            raise InputError(f"`margin` must be up to {WIDEST:g} Å, got {self.margin}")
 
 
 def suggest_steps(
@@ -239,7 +244,7 @@ class _Pool:
             center = self.grid.centers[row]
         return Suggestion(
             rank=0, source=0, box=-1 if self.grid is None else row, center=center, doubt=np.nan,
-            mutual_information=float(p.mutual_information[row]), label=p.names[row] or "",
+            mutual_information=float(p.mutual_information[row]), label=str(p.classes.short_of(p.index[row])),
             rejected=bool(p.rejected[row]), distance=np.nan, structure=structure, inside=inside,
         )  # fmt: skip
 
@@ -297,6 +302,8 @@ def neighbourhood(grid: BoxGrid, box: int, margin: float) -> tuple[Structure, Bo
 
 # --- files ----------------------------------------------------------------------------------------------------------
 
+#: Files that were written here before.
+OWN = re.compile(r"suggestion_\d{2,}\.xyz")
 #: Columns of the table.
 COLUMNS = (
     "rank", "file", "source", "box", "x_A", "y_A", "z_A", "doubt_bit", "mutual_information_bit", "model_says",
@@ -327,16 +334,23 @@ def write_suggestions(
 
     Raises:
         ExistingFileError: a folder with contents.
+        InputError: fewer names than sources.
         FileError: the system does not let it.
     """
     check_type("folder", folder, (str, Path), "the name of a folder")
     check_type("suggestions", suggestions, Sequence, "several Suggestions, as `suggest` gives them")
     for suggestion in suggestions:
         check_type("suggestions", suggestion, Suggestion, "several Suggestions, as `suggest` gives them")
+    if names is not None:
+        check_type("names", names, Sequence, "several names")
+        needed = max((s.source for s in suggestions), default=-1) + 1
+        if len(names) < needed:
+            raise InputError(f"`names` must name the {needed} sources, got {len(names)}")
     place = Path(folder)
     fresh_folder(place, overwrite)
     for path in place.glob("suggestion_*.xyz"):
-        path.unlink()
+        if OWN.fullmatch(path.name):
+            path.unlink()
     digits = max(2, len(str(len(suggestions))))
     files, rows = [], []
     for s in suggestions:

@@ -161,7 +161,7 @@ def rebuild_cell(
         progress: called with each step.
 
     Raises:
-        ValueError: `atoms` is no list of indices of atoms.
+        InputError: `atoms` is no list of indices of atoms, or atoms overlap.
     """
     return run(rebuild_steps(structure, atoms, most=most), progress)
 
@@ -171,7 +171,10 @@ def rebuild_steps(
 ) -> Job[RebuiltCell | NoCell]:
     """`rebuild_cell` as a job."""
     most = check_number("most", most, whole=True, low=ATOMS)
-    piece = cut_piece(Material.of(structure), atoms, most)
+    material = Material.of(structure)
+    material.check_overlaps()
+    yield Step(0.0, "cutting the region out")
+    piece = cut_piece(material, atoms, most)
     if len(piece) < ATOMS:
         return NoCell(f"the region has {len(piece)} atoms; a cell needs {ATOMS}")
     reasons: list[str] = []

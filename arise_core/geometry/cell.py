@@ -88,6 +88,11 @@ def unskewed(cell: FloatArray, pbc: BoolArray) -> FloatArray:
         share = perpendicular_heights(cell) / np.linalg.norm(cell, axis=1)
         if share.min() >= SKEWED:
             return cell
+    return shortened(cell, pbc)
+
+
+def shortened(cell: FloatArray, pbc: BoolArray) -> FloatArray:
+    """A cell of the same lattice with short vectors, as `unskewed` makes it of a skewed one, (3, 3), Å."""
     vectors = np.where(pbc[:, None], cell, 0.0)
     chosen = np.flatnonzero(pbc)
     others = {k: [j for j in chosen if j != k] for k in chosen}

@@ -89,6 +89,18 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
             _being_written.discard(temporary.name)
 
 
+@contextmanager
+def temporary_place(path: Path) -> Iterator[Path]:
+    """Where a folder that is to become `path` is made; goes afterwards, after a kill when the next one writes there."""
+    temporary = _temporary(path)
+    _being_written.add(temporary.name)
+    try:
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        _being_written.discard(temporary.name)
+
+
 def linked(path: Path) -> Path:
     """The file that a symbolic link leads to, there or not; any other path itself."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
@@ -104,7 +116,7 @@ def _host() -> str:
 
 
 def remove_leftovers(folder: Path, name: str | None = None) -> None:
-    """Remove temporary files whose process has ended; those of a process at work stay.
+    """Remove temporary files and folders whose process has ended; those of a process at work stay.
 
     Args:
         folder: where they lie, there or not.
@@ -119,7 +131,15 @@ def remove_leftovers(folder: Path, name: str | None = None) -> None:
             continue
         with suppress(OSError):  # of another user, or gone meanwhile
             if _left_behind(folder / file, parts["host"] or _host(), int(parts["process"])):
-                (folder / file).unlink()
+                _remove(folder / file)
+
+
+def _remove(path: Path) -> None:
+    """A file, a link, or a folder with what is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _left_behind(path: Path, host: str, process: int) -> bool:

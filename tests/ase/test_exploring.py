@@ -5,10 +5,11 @@ import pytest
 from ase.build import bulk
 
 import arise_core as arise
-from arise_core.errors import InputError
+from arise_core.errors import InputError, InputTypeError
 from arise_core.geometry.grains import four_grains
 from ase_arise import exploration, from_atoms, write_clusters
 from ase_arise.convert import to_atoms
+from tests.explore import made
 
 QUICK = {"passes": 5, "stride": 5.0, "min_cluster_size": 10, "embed": False}
 
@@ -67,3 +68,9 @@ def test_other_atoms_are_refused(atoms, model):
         write_clusters(atoms[:10], found)
     with pytest.raises(InputError, match="`images` is empty"):
         exploration([], model)
+
+
+@pytest.mark.parametrize("images", [None, 5, [5], "cu.xyz"])
+def test_something_else_than_atoms_is_refused(images):
+    with pytest.raises(InputTypeError, match="`images` must be Atoms, or several of them"):
+        write_clusters(images, made.exploration(times=(6, 6, 3)))

@@ -117,3 +117,17 @@ def test_a_page(arise, grains, crystals, tmp_path):
         )
         assert code in (1, 2)
         assert said in err
+
+
+def test_folders_and_the_file_itself_are_refused_before_the_work(arise, grains, tmp_path):
+    code, _, err = arise("explore", tmp_path, *QUICK)
+    assert code == 1
+    assert "is a folder: name a file" in err
+    link = tmp_path / "link.xyz"
+    link.symlink_to(grains)
+    before = grains.read_bytes()
+    for command, name in (("explore", link), ("explore", grains), ("map", f"{grains}@0")):
+        code, _, err = arise(command, name, "--atoms", grains, "--overwrite", *FAST)
+        assert code == 1
+        assert "is the one that is read" in err
+    assert grains.read_bytes() == before

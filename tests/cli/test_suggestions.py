@@ -82,3 +82,20 @@ def test_suggest_says_once_which_elements_it_assumed(arise, tmp_path):
         "tells no element"
         not in arise("suggest", dump, "--types", "1=Cu", "--out", tmp_path / "out", *FAST)[2]
     )
+
+
+def test_suggest_tries_its_place_before_the_work_and_keeps_files_of_others(arise, folder, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for place in (tmp_path / "file" / "out", tmp_path / "link"):
+        code, _, said = arise("suggest", folder, "--out", place, *FAST)
+        assert code == 1
+        assert "cannot be" in said
+        assert "is left out" not in said  # nothing was read yet
+    out = tmp_path / "out"
+    out.mkdir()
+    mine = {out / "suggestion_mine.xyz", out / "suggestion_1.xyz"}
+    for path in (*mine, out / "suggestion_99.xyz"):
+        path.write_text("x")
+    assert arise("suggest", folder, "--n", "1", "--out", out, "--least", "0", "--overwrite", *FAST)[0] == 0
+    assert set(out.iterdir()) == mine | {out / "suggestion_01.xyz", out / "suggestions.csv"}

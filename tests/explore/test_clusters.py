@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 import arise_core as arise
-from arise_core.errors import InputError
+from arise_core.errors import InputError, InputTypeError
 from arise_core.explore.clusters import Trial, scan, suggested
 
 
@@ -165,3 +165,23 @@ def test_settings_from_doors():
     found = arise.ExploreSettings(min_cluster_size=50.0, components=0, min_samples=np.int64(3))
     assert (found.min_cluster_size, found.components, found.min_samples) == (50, None, 3)
     assert type(found.min_cluster_size) is int
+
+
+def test_soft_clusters_of_rows_that_are_the_same():
+    """Each row of two values is in the cluster of its value, though HDBSCAN divides by their distance there."""
+    found = arise.find_clusters(np.repeat(np.eye(2, 8), 50, axis=0), settings(soft=True))
+    assert found.n_clusters == 2
+    assert len(set(found.labels[:50].tolist())) == len(set(found.labels[50:].tolist())) == 1
+    assert found.outlier_share == 0
+
+
+def test_what_overflows_and_what_is_of_another_kind_is_refused():
+    x, _ = blobs()
+    with pytest.raises(InputError, match="`vectors` must be up to 1e\\+15 in size, got"):
+        arise.find_clusters(x.astype(float) * 1e200)
+    for call in (arise.find_clusters, arise.embed, scan):
+        with pytest.raises((InputError, InputTypeError), match="must be"):
+            call(x, "auto")
+    for sizes in (5, [2.5], [1], ["x"]):
+        with pytest.raises((InputError, InputTypeError), match="`sizes` must be"):
+            scan(x, sizes)

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from arise_core.errors import InputError, MissingPackageError
+from arise_core.errors import FileError, InputError, MissingPackageError
 from arise_core.explore import page
 from arise_core.geometry.cell import transformed
 from arise_core.progress import run
@@ -167,6 +167,26 @@ def test_what_cannot_be_shown_is_refused(slab, tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_names_cannot_leave_their_place(slab, tmp_path):
+    """Names come from files of strangers."""
+    evil = "</script><script>alert(1)</script>{{chemiscope}}{{data}}"
+    classes = [replace(info, name=f"{evil}{k}") for k, info in enumerate(slab.prediction.classes)]
+    found = replace(slab, model_name=evil, prediction=replace(slab.prediction, classes=tuple(classes)))
+    page.write_page(found, tmp_path / "evil.html")
+    page.write_page(slab, tmp_path / "good.html")
+    evil_text, good = ((tmp_path / f"{k}.html").read_text(encoding="utf-8") for k in ("evil", "good"))
+    assert evil_text.count("<script") == good.count("<script")
+    assert evil_text.count("</script") == good.count("</script")
+    data, _ = contents(tmp_path / "evil.html")
+    assert evil in data["dataset"]["meta"]["description"]
+
+
+def test_the_place_is_tried_before_the_work(slab, tmp_path):
+    (tmp_path / "folder.html").mkdir()
+    with pytest.raises(FileError, match="it is a folder"):
+        next(page.page_steps(slab, tmp_path / "folder.html"))
+
+
 def test_a_notebook_shows_the_widget(slab):
     widget = slab.show(most_boxes=40)
     assert widget.settings["map"]["color"]["property"] == "cluster number"

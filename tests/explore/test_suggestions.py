@@ -10,7 +10,7 @@ import pytest
 
 import arise_core as arise
 from arise_core.errors import ExistingFileError, InputError, InputTypeError
-from arise_core.explore.suggestions import neighbourhood, spread_out
+from arise_core.explore.suggestions import Taste, neighbourhood, spread_out
 from arise_core.geometry import builders
 from arise_core.settings import MapSettings
 
@@ -86,7 +86,7 @@ def test_boxes_of_a_map_are_in_doubt_and_apart(field, model):
     for s in found:
         assert s.doubt == pytest.approx(doubt[s.box])
         np.testing.assert_allclose(s.center, field.centers[s.box])
-        assert s.label == p.names[s.box]
+        assert s.label == p.classes.short_of(p.index)[s.box]
         assert s.rejected == p.rejected[s.box]
     assert len({s.box for s in found}) == 6
 
@@ -174,3 +174,15 @@ def test_what_is_wrong_is_named(field, model, arguments, error, named):
 def test_only_structures_maps_and_explorations_are_taken(sources, model):
     with pytest.raises((InputError, InputTypeError), match="`sources`"):
         arise.suggest(sources, model)
+
+
+def test_margins_and_names_that_cannot_be(tmp_path):
+    with pytest.raises(InputError, match="`margin` must be up to 100 Å, got 500"):
+        Taste(margin=500.0)
+    one = arise.Suggestion(
+        rank=1, source=2, box=-1, center=np.zeros(3), doubt=1.0, mutual_information=1.0, label="fcc", rejected=False,
+        distance=np.nan, structure=arise.Structure(np.zeros((1, 3)), np.array([29])), inside=np.ones(1, dtype=bool),
+    )  # fmt: skip
+    with pytest.raises(InputError, match="`names` must name the 3 sources, got 1"):
+        arise.write_suggestions([one], tmp_path / "out", ["a"])
+    assert not (tmp_path / "out").exists()

@@ -103,6 +103,7 @@ def test_a_solid_solution_has_the_lattice_of_its_sites():
     numbers = np.where(np.random.default_rng(0).random(len(ideal)) < 0.4, 79, 29)
     found = arise.rebuild_cell(arise.Structure(ideal.positions, numbers, ideal.cell, ideal.pbc))
     assert (found.group, len(found.structure), found.elements) == (225, 1, False)
+    assert "(elements mixed on the sites)" in str(arise.name_crystal(found))
     assert found.sites[0].purity == pytest.approx(0.6, abs=0.05)
     assert found.share > 0.95
 
@@ -266,3 +267,23 @@ def test_document(tmp_path, capsys):
     row = next(line for line in text.splitlines() if line.startswith("| 5 %, 2,000 atoms"))
     assert [cell.strip() for cell in row.strip("|").split("|")][1:5] == ["1", "1", "0 of 0", "1"]
     assert "None." in text
+
+
+@pytest.mark.parametrize("steps", [(1, 0, 0), (3, 5, -4)])
+def test_a_skewed_cell_is_the_same_crystal(steps):
+    """What is cut out is as thick as can be, however the cell of the lattice is chosen."""
+    found = noisy(arise.build(arise.prototype("fcc"), one_period=True), (6, 6, 6), 0.1)
+    cell = found.cell.copy()
+    cell[1] += steps[0] * found.cell[0]
+    cell[2] += steps[1] * found.cell[1] + steps[2] * found.cell[0]
+    rebuilt = arise.rebuild_cell(arise.Structure(found.positions, found.numbers, cell, found.pbc))
+    assert rebuilt, rebuilt
+    assert (rebuilt.group, len(rebuilt.structure)) == (225, 1)
+
+
+def test_overlapping_atoms_are_refused(laves):
+    twice = np.tile(laves.positions, (2, 1))
+    both = arise.Structure(twice, np.tile(laves.numbers, 2), laves.cell, laves.pbc)
+    for structure in (both, arise.Structure(np.zeros((500, 3)), np.full(500, 29))):
+        with pytest.raises(InputError, match="overlap"):
+            arise.rebuild_cell(structure)

@@ -359,6 +359,7 @@ def test_too_few_boxes_are_no_cluster(fcc):
     assert "too few" in data.attributes["ARISE.clusters.notes"]
     assert (ids_of(data) == 0).all()
     assert not np.asarray(data.particles.selection).any()
+    assert "`select` names 1, the last cluster is 0" in data.attributes["ARISE.clusters.notes"]
     assert np.asarray(data.tables["arise-clusters"].y).tolist() == [len(fcc)]
 
 
