@@ -19,6 +19,8 @@ from __future__ import annotations
 
 import argparse
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,7 @@ BOND = 3.4  # Å, between the first and the second shell of neighbours
 STAGES = (0.6, 0.75, 1.0)  # long-range order
 ORDERED = ("L1_0", "L1_2")
 SHELLS = (0.0, 0.25, 0.5, 0.75, 1.0)  # radii, shares of the particle's
+CORE = 0.75  # the same, below which boxes are in the core
 
 
 def strain_seen(structure: arise.Structure, centers: np.ndarray) -> np.ndarray:
@@ -165,42 +168,95 @@ def aligned(structure: arise.Structure, target: arise.Structure, radius: float =
     return arise.Structure(structure.positions @ turn + shift, structure.numbers)
 
 
+@dataclass(frozen=True)
+class Stage:
+    """The boxes of a particle, from the middle outwards."""
+
+    order: float  # long-range order
+    radius: np.ndarray  # (n,), share of the particle's
+    doubt: np.ndarray  # (n,), bit
+    names: np.ndarray  # (n,), class; empty where it is rejected
+
+    def share(self, classes: Sequence[str], where: np.ndarray | slice = slice(None)) -> float:
+        """Share of boxes that are called one of some classes."""
+        return float(np.isin(self.names[where], classes).mean())
+
+
+def turned(particle: arise.Structure, rng: np.random.Generator) -> arise.Structure:
+    """A particle turned by 12 degrees and moved."""
+    axis = rng.normal(size=3)
+    turn = Rotation.from_rotvec(np.deg2rad(12) * axis / np.linalg.norm(axis)).as_matrix()
+    return arise.Structure(particle.positions @ turn + rng.uniform(-20, 20, 3), particle.numbers)
+
+
+def degrees_off(particle: arise.Structure, back: arise.Structure) -> float:
+    """Angle between a particle and the same particle, turned, moved and aligned."""
+    centred = [s.positions - s.positions.mean(axis=0) for s in (particle, back)]
+    cosine = (np.linalg.lstsq(*centred, rcond=None)[0].trace() - 1) / 2
+    return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1))))
+
+
+def stage_of(structure: arise.Structure, order: float, model: arise.Model, stride: float) -> Stage:
+    """The map of a particle whose middle is at the origin."""
+    field = arise.strided_map(structure, model, box_size=BOX, stride=stride, passes=50)
+    p, radius = field.prediction, np.linalg.norm(field.centers, axis=1)
+    radius /= np.linalg.norm(structure.positions, axis=1).max()
+    rows = np.flatnonzero(p.valid)[np.argsort(radius[p.valid], kind="stable")]
+    names = np.where(p.rejected, "", p.names.astype(str))
+    return Stage(order, radius[rows], p.mutual_information[rows], names[rows])
+
+
 def staged(model: arise.Model, n_atoms: int, stride: float, out: Path) -> None:
     """Order and doubt by radius, at three stages."""
     rng = np.random.default_rng(7)
     particles = [tomography_particle(n_atoms, order, strain=0.01, rng=rng)[0] for order in STAGES]
-    lines, spread = [], []
+    stages, lines = [], []
     for k, (order, particle) in enumerate(zip(STAGES, particles, strict=True)):
-        axis = rng.normal(size=3)
-        turn = Rotation.from_rotvec(np.deg2rad(12) * axis / np.linalg.norm(axis)).as_matrix()
-        moved = arise.Structure(particle.positions @ turn + rng.uniform(-20, 20, 3), particle.numbers)
+        moved = turned(particle, rng)
         back = particle if k == len(STAGES) - 1 else aligned(moved, particles[-1])
-        centred = [s.positions - s.positions.mean(axis=0) for s in (particle, back)]
-        cosine = (np.linalg.lstsq(*centred, rcond=None)[0].trace() - 1) / 2
-        off = np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))
-        field = arise.strided_map(back, model, box_size=BOX, stride=stride, passes=50)
-        p, radius = field.prediction, np.linalg.norm(field.centers, axis=1)
-        radius /= np.linalg.norm(back.positions, axis=1).max()
-        ordered = np.isin(p.names.astype(str), ORDERED) & ~p.rejected
-        core = p.valid & (radius < 0.75)
-        spread.append(np.sort(p.mutual_information[core]))
+        stage = stage_of(back, order, model, stride)
+        core = stage.radius < CORE
+        stages.append(stage)
         print(
-            f"order {order:.2f}: aligned to {off:.1f} degrees; core: {100 * ordered[core].mean():.1f} % ordered, "
-            f"{p.mutual_information[core].mean():.3f} bit of doubt"
+            f"order {order:.2f}: aligned to {degrees_off(particle, back):.1f} degrees; core: "
+            f"{100 * stage.share(ORDERED, core):.1f} % ordered, {stage.doubt[core].mean():.3f} bit of doubt"
         )
         for low, high in itertools.pairwise(SHELLS):
-            here = p.valid & (radius >= low) & (radius < high)
-            shares = [(p.names[here] == c).mean() for c in ("fcc", *ORDERED)]
-            doubt = p.mutual_information[here].mean()
+            here = (stage.radius >= low) & (stage.radius < high)
+            shares = [stage.share([c], here) for c in ("fcc", *ORDERED)]
+            doubt = stage.doubt[here].mean()
             lines.append((order, low, high, int(here.sum()), *(f"{s:.3f}" for s in shares), f"{doubt:.4f}"))
     write_csv(out / "stages.csv", ("order", "from", "to", "boxes", "fcc", *ORDERED, "doubt_bit"), lines)
-    figure = Figure(figsize=(5, 3.5), layout="constrained")
-    axes = figure.subplots()
-    for order, values, colour in zip(STAGES, spread, ("#D55E00", "#009E73", "#0072B2"), strict=True):
-        axes.plot(values, np.linspace(0, 1, len(values)), color=colour, label=f"order {order:g}")
-    axes.set(xlabel="mutual information / bit", ylabel="share of the boxes of the core")
-    axes.legend()
-    figure.savefig(out / "stages.png", dpi=120)
+    draw_stages(stages, out / "stages.png")
+
+
+def draw_stages(stages: Sequence[Stage], path: Path) -> None:
+    """Doubt and classes by radius, in shells and as cumulative distributions."""
+    figure = Figure(figsize=(8.5, 6.5), layout="constrained")
+    (in_shells, classes), (values, within) = figure.subplots(2, 2)
+    edges = np.linspace(0, 1, 11)
+    for stage, colour in zip(stages, ("#D55E00", "#009E73", "#0072B2"), strict=True):
+        shell = np.clip(np.digitize(stage.radius, edges) - 1, 0, 9)
+        there = np.flatnonzero(np.bincount(shell, minlength=10) > 0)
+        middle = (edges[:-1] + edges[1:])[there] / 2
+        doubt = [np.median(stage.doubt[shell == k]) for k in there]
+        in_shells.plot(middle, doubt, "o-", color=colour, label=f"order {stage.order:g}")
+        core = np.sort(stage.doubt[stage.radius < CORE])
+        values.plot(core, np.linspace(0, 1, len(core)), color=colour)
+        for names, line, label in (((*ORDERED,), "-", "L1_0 or L1_2"), (("fcc",), "--", "fcc")):
+            last = stage is stages[-1]
+            shares = [stage.share(names, shell == k) for k in there]
+            classes.plot(middle, shares, line, color=colour, label=label if last else None)
+            called = np.isin(stage.names, names).cumsum() / len(stage.names)
+            within.plot(stage.radius, called, line, color=colour)
+    radius = "distance from the middle / radius of the particle"
+    in_shells.set(xlabel=radius, ylabel="mutual information (median) / bit", ylim=(0, None))
+    classes.set(xlabel=radius, ylabel="share of the boxes of the shell", ylim=(0, 1))
+    values.set(xlabel="mutual information / bit", ylabel="cumulative share of the core")
+    within.set(xlabel=radius, ylabel="cumulative share of all boxes")
+    in_shells.legend()
+    classes.legend()
+    figure.savefig(path, dpi=120)
 
 
 def main(arguments: list[str] | None = None) -> None:
