@@ -4,12 +4,14 @@
 
 After Leitherer et al. (2021), Figure 4 and Supplementary Figure 11, on a particle whose truth is known.
 
-What one should see: boxes called L1_0 fall into clusters of first-layer representations (soft HDBSCAN), with histograms
-of d(Fe-Fe) - d(Pt-Pt) shifted against each other. But they are clusters by the share of L1_0 in the box: they explain
-most of its variance, and next to nothing of the strain that was built in, which changes steadily and makes no groups.
+What one should see: boxes called L1_0 fall into clusters of first-layer representations (soft HDBSCAN). Where grains
+differ in c / a, clusters of the boxes in least doubt are the grains: they explain most of the variance of the strain,
+built in and seen, and next to nothing of the share of L1_0 in the box. Where planes of iron are wider than those of
+platinum by a strain that grows steadily, clusters are by the share of L1_0 and do not follow the strain: descriptors
+are means over pairs of elements, the same if iron and platinum are exchanged, and there are no groups.
 The same particle at three stages of order, turned and moved, is aligned to the last; the share of ordered boxes rises
 from stage to stage, and the doubt falls. (Particles with hardly any order are surely fcc: doubt is largest on the way.)
-Leaves `clusters.csv`, `stages.csv`, `clusters.png` and `stages.png`.
+Leaves `gradient.csv`, `grains.csv`, `stages.csv` and a picture of each.
 
 Coherent point drift is written out below. The library that the paper took, pycpd 2.0.0, is years old and needs the
 package `future`; Open3D has no coherent point drift.
@@ -20,8 +22,8 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -30,11 +32,12 @@ from scipy.spatial.transform import Rotation
 
 import arise_core as arise
 from arise_core.explore.clusters import Clusters
-from arise_core.geometry.particles import tomography_particle
+from arise_core.geometry.particles import strained_particle, tomography_particle
 from arise_core.runtime.tables import write_csv
 from arise_core.settings import ExploreSettings
 
 BOX = 12.0  # Å
+RATIOS = (0.92, 0.965, 1.01)  # c / a of the grains of L1_0
 BOND = 3.4  # Å, between the first and the second shell of neighbours
 STAGES = (0.6, 0.75, 1.0)  # long-range order
 ORDERED = ("L1_0", "L1_2")
@@ -42,16 +45,28 @@ SHELLS = (0.0, 0.25, 0.5, 0.75, 1.0)  # radii, shares of the particle's
 CORE = 0.75  # the same, below which boxes are in the core
 
 
-def strain_seen(structure: arise.Structure, centers: np.ndarray) -> np.ndarray:
-    """Mean distance of Fe-Fe neighbours less that of Pt-Pt neighbours in each box, (n,), Å."""
+class Case(NamedTuple):
+    """A particle whose boxes of L1_0 are clustered."""
+
+    name: str
+    structure: arise.Structure
+    truth: np.ndarray  # (n_atoms,), strain that was built in, NaN outside L1_0
+    shown: str  # the difference of distances that shows the strain
+    irons: tuple[Sequence[int], Sequence[int]]  # pairs of both means, by the iron atoms in them
+    sure: float  # share of the boxes that are clustered, those in least doubt
+    size: int | Literal["auto"]  # smallest cluster
+
+
+def strain_seen(case: Case, centers: np.ndarray) -> np.ndarray:
+    """Difference of the mean distances of neighbours of two kinds in each box, (n,), Å."""
+    x, iron = case.structure.positions, case.structure.numbers == 26
+    pairs = cKDTree(x).query_pairs(BOND, output_type="ndarray")
+    middle, length = x[pairs].mean(axis=1), np.linalg.norm(x[pairs[:, 0]] - x[pairs[:, 1]], axis=1)
     means = []
-    for number in (26, 78):
-        x = structure.positions[structure.numbers == number]
-        pairs = cKDTree(x).query_pairs(BOND, output_type="ndarray")
-        middle = x[pairs].mean(axis=1)
-        length = np.linalg.norm(x[pairs[:, 0]] - x[pairs[:, 1]], axis=1)
-        inside = cKDTree(middle).query_ball_point(centers, BOX / 2, p=np.inf)
-        means.append([length[k].mean() if k else np.nan for k in inside])
+    for kind in case.irons:
+        of = np.isin(iron[pairs].sum(axis=1), kind)
+        inside = cKDTree(middle[of]).query_ball_point(centers, BOX / 2, p=np.inf)
+        means.append([length[of][k].mean() if k else np.nan for k in inside])
     return np.subtract(*means)
 
 
@@ -71,54 +86,60 @@ def class_rows(field: arise.StridedMap, label: str) -> np.ndarray:
     return np.flatnonzero((p.names == label) & ~p.rejected)
 
 
-def clustered(model: arise.Model, n_atoms: int, stride: float, size: int, out: Path) -> None:
-    """Clusters of the L1_0 boxes of the ordered particle, and the strain in each."""
-    structure, _region, truth = tomography_particle(n_atoms, rng=np.random.default_rng(2024))
+def cases(n_atoms: int) -> list[Case]:
+    """A strain that grows steadily and leaves the mean distance as it is, and one that differs between grains."""
+    steady, _region, strain = tomography_particle(n_atoms, rng=np.random.default_rng(2024))
+    grains, _region, ratio = strained_particle(n_atoms, RATIOS, rng=np.random.default_rng(2024))
+    return [
+        Case("gradient", steady, strain, "d(Fe-Fe) - d(Pt-Pt)", ((2,), (0,)), 1.0, 25),
+        Case("grains", grains, ratio, "d(like) - d(Fe-Pt)", ((0, 2), (1,)), 0.5, "auto"),
+    ]
+
+
+def clustered(case: Case, model: arise.Model, stride: float, out: Path) -> None:
+    """Clusters of the L1_0 boxes of a particle, and the strain in each."""
+    structure = case.structure
     field = arise.strided_map(structure, model, box_size=BOX, stride=stride, passes=30)
     rows = class_rows(field, "L1_0")
+    doubt = field.prediction.mutual_information[rows]
+    rows = rows[doubt <= np.quantile(doubt, case.sure)]
     vectors = arise.represent(field, model, 0).of(0)[rows]
-    settings = ExploreSettings(layer=0, soft=True, min_cluster_size=size, min_samples=5)
+    settings = ExploreSettings(layer=0, soft=True, min_cluster_size=case.size, min_samples=5)
     clusters = arise.find_clusters(vectors, settings)
-    seen = strain_seen(structure, field.centers[rows])
-    inside = np.flatnonzero(np.isfinite(truth))
+    seen = strain_seen(case, field.centers[rows])
+    inside = np.flatnonzero(np.isfinite(case.truth))
     near = cKDTree(structure.positions[inside]).query_ball_point(field.centers[rows], BOX / 2, p=np.inf)
-    built = np.array([truth[inside[k]].mean() if k else np.nan for k in near])
+    built = np.array([case.truth[inside[k]].mean() if k else np.nan for k in near])
     atoms = cKDTree(structure.positions)
     around = atoms.query_ball_point(field.centers[rows], BOX / 2, p=np.inf, return_length=True)
     share = np.array([len(k) for k in near]) / around
-    print(f"{len(structure)} atoms, {len(rows)} of {len(field)} boxes are L1_0, {clusters}")
+    print(f"{case.name}: {len(structure)} atoms, {len(rows)} of {len(field)} boxes taken, {clusters}")
     lines = []
     for k in range(clusters.n_clusters):
         of = clusters.labels == k
         quarters = np.nanpercentile(seen[of], [25, 50, 75])
-        lines.append(
-            (k, int(of.sum()), *(f"{q:.4f}" for q in quarters), f"{100 * np.nanmean(built[of]):.2f}")
-        )
-        print(
-            f"cluster {k}: {of.sum()} boxes, d(Fe-Fe) - d(Pt-Pt) {quarters[1]:.3f} Å, built {lines[-1][-1]} % strain"
-        )
-    write_csv(
-        out / "clusters.csv",
-        ("cluster", "boxes", "quarter_A", "median_A", "three_quarters_A", "built_%"),
-        lines,
-    )
+        lines.append((k, int(of.sum()), *(f"{q:.4f}" for q in quarters), f"{np.nanmean(built[of]):.4f}"))
+        print(f"cluster {k}: {of.sum()} boxes, {case.shown} {quarters[1]:.3f} Å, built {lines[-1][-1]}")
+    heads = ("cluster", "boxes", "quarter_A", "median_A", "three_quarters_A", "built")
+    write_csv(out / f"{case.name}.csv", heads, lines)
     shuffled = np.random.default_rng(0).permutation(clusters.labels)
     for name, values in (("strain seen", seen), ("strain built", built), ("share of L1_0", share)):
         print(
-            f"{name}: clusters explain {explained(values, clusters.labels):.3f} of the variance "
+            f"{case.name}, {name}: clusters explain {explained(values, clusters.labels):.3f} of the variance "
             f"(shuffled {explained(values, shuffled):.3f})"
         )
-    draw_clusters(seen, clusters, out / "clusters.png")
+    draw_clusters(seen, clusters, case.shown, out / f"{case.name}.png")
 
 
-def draw_clusters(seen: np.ndarray, clusters: Clusters, path: Path) -> None:
+def draw_clusters(seen: np.ndarray, clusters: Clusters, shown: str, path: Path) -> None:
+    """A histogram a cluster."""
     figure = Figure(figsize=(5, 1.3 * max(2, clusters.n_clusters)), layout="constrained")
     panels = figure.subplots(max(1, clusters.n_clusters), 1, sharex=True, squeeze=False)[:, 0]
     bins = np.linspace(*np.nanpercentile(seen, [1, 99]), 41)
     for k, axes in enumerate(panels):
         axes.hist(seen[clusters.labels == k], bins, density=True, color="#0072B2")
         axes.set_ylabel(f"cluster {k}\ndensity")
-    panels[-1].set_xlabel("d(Fe-Fe) - d(Pt-Pt) / Å")
+    panels[-1].set_xlabel(f"{shown} / Å")
     figure.savefig(path, dpi=120)
 
 
@@ -168,8 +189,7 @@ def aligned(structure: arise.Structure, target: arise.Structure, radius: float =
     return arise.Structure(structure.positions @ turn + shift, structure.numbers)
 
 
-@dataclass(frozen=True)
-class Stage:
+class Stage(NamedTuple):
     """The boxes of a particle, from the middle outwards."""
 
     order: float  # long-range order
@@ -267,7 +287,8 @@ def main(arguments: list[str] | None = None) -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     model = arise.load_model("arise-108")
     n_atoms = 6_000 if given.quick else 20_000
-    clustered(model, n_atoms, 4.0, 25, given.out)
+    for case in cases(n_atoms):
+        clustered(case, model, 4.0, given.out)
     staged(model, n_atoms, 6.0 if given.quick else 4.0, given.out)
     print(f"tables and pictures are in {given.out}")
 
