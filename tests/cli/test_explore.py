@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import arise_core
+from arise_core.explore.representations import Representations
 from arise_core.geometry.grains import four_grains
 from ase_arise import read
 from ase_arise.convert import to_atoms
@@ -117,3 +118,20 @@ def test_a_page(arise, grains, crystals, tmp_path):
         )
         assert code in (1, 2)
         assert said in err
+
+
+def test_a_store_holds_all_layers(arise, crystals, tmp_path):
+    pytest.importorskip("zarr")
+    store = tmp_path / "store.zarr"
+    command = ("explore", f"{crystals}@:", "--min-cluster-size", "2", "--no-embed", "--store", store, *FAST)
+    code, _, err = arise(*command)
+    assert code == 0
+    assert f"wrote {store}" in err
+    kept = Representations.load(store)
+    model = arise_core.load_model("arise-108")
+    assert kept.layers == tuple(range(model.n_layers))
+    assert len(kept) == len(list(read(f"{crystals}@:")))
+    assert np.isfinite(kept.of(0)).all()
+    code, _, err = arise(*command)
+    assert code == 1
+    assert "exists; nothing was changed" in err
