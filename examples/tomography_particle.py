@@ -5,7 +5,7 @@
 After Leitherer et al. (2021), Figure 4 and Supplementary Figure 11, on a particle whose truth is known.
 
 What one should see: boxes called L1_0 fall into clusters of first-layer representations (soft HDBSCAN). Where grains
-differ in c / a, clusters of the boxes in least doubt are the grains: they explain most of the variance of the strain,
+differ in c / a, clusters of the boxes in least doubt are grains, one or two together: they explain most of the variance of the strain,
 built in and seen, and next to nothing of the share of L1_0 in the box. Where planes of iron are wider than those of
 platinum by a strain that grows steadily, clusters are by the share of L1_0 and do not follow the strain: descriptors
 are means over pairs of elements, the same if iron and platinum are exchanged, and there are no groups.
