@@ -5,10 +5,10 @@
 After Leitherer et al. (2021), Figure 4 and Supplementary Figure 11, on a particle whose truth is known.
 
 What one should see: boxes called L1_0 fall into clusters of first-layer representations (soft HDBSCAN). Where grains
-differ in c / a, clusters of the boxes in least doubt are grains, one or two together: they explain most of the variance of the strain,
-built in and seen, and next to nothing of the share of L1_0 in the box. Where planes of iron are wider than those of
-platinum by a strain that grows steadily, clusters are by the share of L1_0 and do not follow the strain: descriptors
-are means over pairs of elements, the same if iron and platinum are exchanged, and there are no groups.
+differ in c / a, clusters of the boxes in least doubt are grains, one or two together: they explain most of the variance
+of the strain, built in and seen, and next to nothing of the share of L1_0 in the box. Where planes of iron are wider
+than those of platinum by a strain that grows steadily, clusters are by the share of L1_0 and do not follow the strain:
+descriptors are means over pairs of elements, the same if iron and platinum are exchanged, and there are no groups.
 The same particle at three stages of order, turned and moved, is aligned to the last; the share of ordered boxes rises
 from stage to stage, and the doubt falls. (Particles with hardly any order are surely fcc: doubt is largest on the way.)
 Leaves `gradient.csv`, `grains.csv`, `stages.csv` and a picture of each.
