@@ -76,6 +76,12 @@ def explore_file(
             help="Write a page here (.html): the plane, linked to the atoms of each box. Needs chemiscope."
         ),
     ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what all hidden layers make of each box here, a new folder (Zarr); boxes are described twice."
+        ),
+    ] = None,
     draw: Draw = False,
     types: TypesOption = "",
     overwrite: Overwrite = False,
@@ -86,6 +92,7 @@ def explore_file(
     """Cluster what the network sees in each box, without labels: regions that are alike. Prints the clusters."""
     from arise_core.explore.job import exploration_steps
     from arise_core.explore.page import check_pages, page_steps
+    from arise_core.explore.representations import represent
     from arise_core.progress import run
     from ase_arise.convert import as_model
     from ase_arise.exploring import write_clusters
@@ -111,13 +118,12 @@ def explore_file(
     network = as_model(model)
     found = read_structures([last_of(file)], read_by, types, draw=settings["seed"] if draw else None)
     materials = [f.material for f in found]
-    job = exploration_steps(
-        materials[0] if len(materials) == 1 else materials,
-        network,
-        chosen,
-        map_settings,
-        map_sampling(sampling),
-    )
+    subject = materials[0] if len(materials) == 1 else materials
+    if store is not None:
+        with bar("store") as progress:
+            represent(subject, network, map_settings=map_settings, store=store, progress=progress)
+        say_written(store)
+    job = exploration_steps(subject, network, chosen, map_settings, map_sampling(sampling))
     with bar("explore") as progress:
         result = run(job, progress)
     if out is not None:

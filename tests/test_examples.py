@@ -220,8 +220,11 @@ def test_tomography_particle(run):
         name: float(value)
         for name, value in re.findall(r"(.+): clusters explain (\S+) of the variance", text)
     }
-    assert explained["share of L1_0"] > 0.05
-    assert explained["strain built"] < 0.5 * explained["share of L1_0"]
+    assert explained["gradient, share of L1_0"] > 0.05
+    assert explained["gradient, strain built"] < 0.5 * explained["gradient, share of L1_0"]
+    assert explained["grains, strain built"] > 0.5
+    assert explained["grains, strain seen"] > 0.5
+    assert explained["grains, share of L1_0"] < 0.5 * explained["grains, strain built"]
     stages = re.findall(r"aligned to (\S+) degrees; core: (\S+) % ordered, (\S+) bit", text)
     off, ordered, doubt = np.array(stages, dtype=float).T
     assert off.max() < 2
@@ -230,5 +233,5 @@ def test_tomography_particle(run):
     assert doubt[2] < doubt[0]
     with (out / "stages.csv").open(newline="") as file:
         assert len(list(csv.DictReader(file))) == 3 * 4
-    assert colourful(out / "clusters.png") > 0.01
-    assert colourful(out / "stages.png") > 0.001
+    for name, least in {"gradient": 0.01, "grains": 0.01, "stages": 0.001}.items():
+        assert colourful(out / f"{name}.png") > least

@@ -26,6 +26,7 @@ from arise_core.recognition.comparison import check_layer
 from arise_core.recognition.maps import StridedMap
 from arise_core.runtime.files import fresh_folder
 from arise_core.runtime.tables import write_csv
+from arise_core.runtime.threads import one_blas_thread
 from arise_core.settings import (
     LAYER,
     LEAST_DOUBT,
@@ -42,6 +43,10 @@ from arise_core.settings import (
 
 #: Largest margin, Å: images of a crystal fill it.
 WIDEST = 100.0
+#: Candidates in most doubt among which suggestions are looked for: distances between all pairs are kept.
+MOST = 4000
+#: Squared distance below which rows are the same, by the sum of their squared lengths: rounding.
+SAME = 1e-12
 #: What samples are suggested of.
 Source = Structure | Material | StridedMap | Exploration
 
@@ -87,8 +92,9 @@ def suggest(
 ) -> list[Suggestion]:
     """The boxes or structures whose labels would teach a model most, the most useful first.
 
-    The first is the one in most doubt. Each further one has the largest product of doubt and distance, by the network's
-    representations, to the nearest of those before: twenty times the same interface is suggested once.
+    The first is the one in most doubt. Each further one takes the most off the sum over all samples of doubt times
+    distance, by the network's representations, to the nearest suggested one: twenty times the same interface is
+    suggested once, and what there is much of before what is odd.
 
     Args:
         sources: structures, maps or explorations, one or several.
@@ -187,38 +193,59 @@ def doubts(prediction: Prediction, unknown: float = 0.0) -> FloatArray:
 def spread_out(
     vectors: Reals, doubt: FloatArray, n: int, *, least: float = LEAST_DOUBT, spread: float = 1.0
 ) -> tuple[IntArray, FloatArray]:
-    """Rows in doubt that are far from each other: farthest-point sampling weighed by doubt.
+    """Rows in doubt that stand for the others in doubt: weighted medoids, one after the other.
+
+    Each row takes the most off the sum of doubt times distance to the nearest chosen row. So a crowd of rows in doubt
+    gets several, by its size, and a single odd one waits.
 
     Args:
         vectors: (m, width), representations.
         doubt: (m,), bit; rows with NaN are left out.
         n: rows at most.
-        least: rows below this doubt are left out.
+        least: rows below this doubt are left out; with `spread` so are all but the `MOST` in most doubt.
         spread: power of the distance; 0: by doubt alone.
 
     Returns:
         Rows, the first to label first, at most `n`; and the distance of each to the nearest before it, NaN for the
-        first. Of rows that are the same one is taken, unless `spread` is 0.
+        first, which is the one in most doubt. Of rows that are the same one is taken, unless `spread` is 0.
     """
     doubt = np.asarray(doubt, dtype=np.float64)
     candidates = np.flatnonzero(np.isfinite(doubt) & (doubt >= least) & np.isfinite(vectors).all(axis=1))
+    candidates = candidates[np.argsort(-doubt[candidates], kind="stable")][: MOST if spread else n]
     x, weight = np.asarray(vectors, dtype=np.float64)[candidates], doubt[candidates]
-    nearest = np.full(len(x), np.inf)
-    chosen: list[int] = []
-    distance: list[float] = []
-    free = np.ones(len(x), dtype=bool)
-    while len(chosen) < min(n, len(x)):
-        with np.errstate(invalid="ignore"):
-            score = weight * (nearest**spread if chosen else 1.0)
-        score[~free] = -1.0
-        k = int(score.argmax())
-        if score[k] <= 0:  # all that is left is the same as what was chosen
+    chosen = np.arange(len(x))
+    if spread:
+        chosen = _medoids(_distances(x) ** np.float32(spread), weight.astype(np.float32), n)
+    nearest = [
+        np.linalg.norm(x[chosen[:k]] - x[row], axis=1).min(initial=np.inf) for k, row in enumerate(chosen)
+    ]
+    distance = np.array(nearest, dtype=np.float64)
+    distance[:1] = np.nan
+    return candidates[chosen], distance
+
+
+def _distances(x: FloatArray) -> Float32Array:
+    """Between all rows, (m, m), 0 for the same ones."""
+    square = (x**2).sum(axis=1)
+    both = square[:, None] + square
+    with one_blas_thread():
+        apart = both - 2 * (x @ x.T)
+    apart[apart < SAME * both] = 0.0
+    return np.asarray(np.sqrt(apart), dtype=np.float32)
+
+
+def _medoids(apart: Float32Array, weight: Float32Array, n: int) -> IntArray:
+    """At most `n` rows: row 0, then those that take the most off the weighted sum of distances to the nearest."""
+    chosen = [0][: min(n, len(weight))]
+    nearest = apart[0].copy() if chosen else weight
+    while chosen and len(chosen) < n:
+        gain = weight @ np.maximum(nearest[:, None] - apart, 0)
+        k = int(gain.argmax())
+        if gain[k] <= 0:  # all that is left is the same as what was chosen
             break
-        distance.append(float(nearest[k]) if chosen else float("nan"))
         chosen.append(k)
-        free[k] = False
-        np.minimum(nearest, np.sqrt(((x - x[k]) ** 2).sum(axis=1)), out=nearest)
-    return candidates[chosen], np.asarray(distance, dtype=np.float64)
+        np.minimum(nearest, apart[k], out=nearest)
+    return np.array(chosen, dtype=np.int64)
 
 
 # --- samples of one structure -------------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
             "the same, soft": ("soft", 500, 50),
             "HDBSCAN, scan over six sizes": ("scan",),
             "UMAP, 50 neighbours": ("plane", 50),
+            "UMAP, 500 neighbours": ("plane", 500),
         }.items():
             seconds, gib, _ = alone(large, *job)
             rows.append(f"| {name} | {seconds:.0f} | {gib:.1f} |")

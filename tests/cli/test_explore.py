@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import arise_core
+from arise_core.explore.representations import Representations
 from arise_core.geometry.grains import four_grains
 from ase_arise import read
 from ase_arise.convert import to_atoms
@@ -131,3 +132,20 @@ def test_folders_and_the_file_itself_are_refused_before_the_work(arise, grains, 
         assert code == 1
         assert "is the one that is read" in err
     assert grains.read_bytes() == before
+
+
+def test_a_store_holds_all_layers(arise, crystals, tmp_path):
+    pytest.importorskip("zarr")
+    store = tmp_path / "store.zarr"
+    command = ("explore", f"{crystals}@:", "--min-cluster-size", "2", "--no-embed", "--store", store, *FAST)
+    code, _, err = arise(*command)
+    assert code == 0
+    assert f"wrote {store}" in err
+    kept = Representations.load(store)
+    model = arise_core.load_model("arise-108")
+    assert kept.layers == tuple(range(model.n_layers))
+    assert len(kept) == len(list(read(f"{crystals}@:")))
+    assert np.isfinite(kept.of(0)).all()
+    code, _, err = arise(*command)
+    assert code == 1
+    assert "exists; nothing was changed" in err

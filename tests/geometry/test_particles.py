@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial import cKDTree
 
 from arise_core.errors import InputError
-from arise_core.geometry.particles import REGIONS, tomography_particle
+from arise_core.geometry.particles import REGIONS, strained_particle, tomography_particle
 
 EXACT = {"displacement": 0.0, "missing": 0.0, "misplaced": 0.0}
 
@@ -53,3 +53,28 @@ def test_errors_of_tomography_are_those_asked_for():
 def test_what_is_wrong_is_named(name, value):
     with pytest.raises(InputError):
         tomography_particle(**{name: value}, rng=np.random.default_rng(0))
+
+
+def test_grains_are_strained_by_the_ratio_that_is_told():
+    ratios = (0.9, 1.0)
+    structure, region, ratio = strained_particle(20_000, ratios, **EXACT, rng=np.random.default_rng(0))
+    assert set(np.unique(region)) == {0, 1, 2}
+    assert np.isnan(ratio[region != 1]).all()
+    assert (structure.numbers[region == 2] == 26).mean() == pytest.approx(0.25, abs=0.02)
+    for value in ratios:
+        here = ratio == value
+        x, iron = structure.positions[here], structure.numbers[here] == 26
+        assert iron.mean() == pytest.approx(0.5, abs=0.02)
+        pairs = cKDTree(x).query_pairs(3.0, output_type="ndarray")
+        length = np.linalg.norm(x[pairs[:, 0]] - x[pairs[:, 1]], axis=1)
+        same = iron[pairs[:, 0]] == iron[pairs[:, 1]]
+        seen = np.sqrt(
+            2 * (length[~same].mean() / length[same].mean()) ** 2 - 1
+        )  # c / a of face-centred cells
+        assert seen == pytest.approx(value, abs=1e-3)
+
+
+@pytest.mark.parametrize("ratios", [(), (0.9, -1.0)])
+def test_ratios_are_positive(ratios):
+    with pytest.raises(InputError, match="`ratios`"):
+        strained_particle(5_000, ratios, rng=np.random.default_rng(0))

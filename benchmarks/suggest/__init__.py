@@ -1,0 +1,1 @@
+"""Whether suggested samples teach a model more than random ones."""
