@@ -21,8 +21,9 @@ from arise_core.geometry.material import Material
 from arise_core.model.model import Model
 from arise_core.recognition.result import Recognition, recognise
 from arise_core.recognition.whole import is_large_enough
+from arise_core.runtime.ledger import Facts
 from arise_core.runtime.patience import within
-from arise_core.settings import TIME_LIMIT, RecognitionSettings
+from arise_core.settings import TIME_LIMIT, MapSettings, RecognitionSettings, options_of
 from ase_arise.convert import as_model, to_material
 from ase_arise.occupancy import occupied
 
@@ -36,6 +37,17 @@ class Order:
     types: dict[str, str] = field(default_factory=dict)  # elements by type or name
     time_limit: float = TIME_LIMIT  # seconds a structure
     draw: bool = False  # fill partly occupied sites at random
+
+    def facts(self, model: Model) -> Facts:
+        """What results depend on, in plain types."""
+        free = {name for name, (_, option) in options_of(MapSettings).items() if not option.result}
+        return {
+            "model": model.name,
+            "model_sha256": model.sha256,
+            **({"types": self.types} if self.types else {}),
+            **({"draw": True} if self.draw else {}),
+            **{name: value for name, value in self.settings.to_options().items() if name not in free},
+        }
 
 
 @dataclass(frozen=True)

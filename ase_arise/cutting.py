@@ -66,21 +66,28 @@ class TextFrames:
         self._file.close()
 
 
-def places(path: str, kind: str) -> Iterator[Place]:
-    """The frames of a file; where its compressed data end too early, this is what is wrong with the last one."""
+def places(path: str, kind: str, begin: int = 0) -> Iterator[Place]:
+    """The frames of a file; where its compressed data end too early, this is what is wrong with the last one.
+
+    Args:
+        path: of the file, compressed or not.
+        kind: of `CUT`.
+        begin: where the first frame that is looked for begins, in bytes; 0 of compressed files.
+    """
     file, plain = open_plain(path)
-    place = Place(0, 0)
+    place = Place(begin, begin)
     with file:
-        for place in (_dump_frames if kind == DUMP else _xyz_frames)(file):
+        skip(file, begin)
+        for place in (_dump_frames if kind == DUMP else _xyz_frames)(file, begin):
             if plain is None or not plain.problem or not place.problem:
                 yield place
     if plain is not None and plain.problem:
         yield Place(place.stop, place.stop, 0, plain.problem, plain.problem.startswith(ENDS), last=True)
 
 
-def _xyz_frames(file: Any) -> Iterator[Place]:
+def _xyz_frames(file: Any, start: int) -> Iterator[Place]:
     """Places of the frames of an (extended) XYZ file: number of atoms, comment, a line an atom, cell vectors."""
-    number = start = 0
+    number = 0
     line = file.readline()
     while True:
         while line and not line.strip():  # empty lines between frames
@@ -115,9 +122,9 @@ def _xyz_frames(file: Any) -> Iterator[Place]:
         start, number = at, number + 1
 
 
-def _dump_frames(file: Any) -> Iterator[Place]:
+def _dump_frames(file: Any, start: int) -> Iterator[Place]:
     """Places of the frames of a LAMMPS dump: from one `ITEM: TIMESTEP` to the next."""
-    start, at, number, count, have, columns, last = 0, 0, 0, -1, 0, 0, b""
+    at, number, count, have, columns, last = start, 0, -1, 0, 0, b""
     section = b""
     began = False
 

@@ -9,6 +9,7 @@ OVITO's.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
@@ -28,7 +29,7 @@ from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
 from ase_arise.cif_sites import SenselessError, read_large
 from ase_arise.cutting import CUT, DUMP, Place, TextFrames, places, reason_of
-from ase_arise.plain import ENDS, SUFFIXES, content_of, open_plain
+from ase_arise.plain import ENDS, SUFFIXES, Plain, content_of, open_plain
 
 #: Reads all frames of a file, with notes on what was assumed of them. Names and types of the atoms are as in the file,
 #: see `species_of`.
@@ -37,6 +38,8 @@ OtherReader = Callable[[str], Iterator[tuple[Atoms, tuple[str, ...]]]]
 DATA = "lammps-data"
 #: Bytes at the begin of a file by which its format is known.
 HEAD = 50_000
+#: Bytes at the begin of a file that it is known again by.
+BEGIN = 1024
 #: How a file says how many atoms are to come.
 ANNOUNCED = (
     re.compile(rb"\A\s*(\d+)\s*$", re.M),  # XYZ
@@ -82,6 +85,13 @@ class Reader:
                 f"`format` must be one that ASE reads, such as 'lammps-data', 'extxyz' or 'vasp', got {self.format!r}"
             )
 
+    def facts(self) -> dict[str, Any]:
+        """What results depend on, in plain types; nothing where files tell their format."""
+        return {
+            **({"format": self.format} if self.format else {}),
+            **({"reader": self.name} if self.only_other else {}),
+        }
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -106,6 +116,16 @@ def split_name(name: str) -> tuple[str, str]:
             raise InputError(f"{name!r} picks frames in steps of 0: in begin:end:step the step must not be 0")
         return path, picked
     return name, ""
+
+
+def identity_of(path: Path) -> str:
+    """What tells files of one name apart: where it is, and how it begins, since more may be appended to it.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    with file_errors(f"file {str(path)!r} cannot be read"), path.open("rb") as file:
+        return f"{path.resolve()} {hashlib.sha256(file.read(BEGIN)).hexdigest()[:16]}"
 
 
 def last_of(name: str) -> str:
@@ -195,9 +215,7 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
     kind, problem = reader.format, ""
     content: bytes | None = None
     if Path(path).suffix not in DATABASES and "*" not in path and path != "-":
-        file, plain = open_plain(path)
-        with file:
-            head = file.read(HEAD)
+        head, plain = _begin_of(path)
         try:
             kind = kind or _sniffed(head) or _kind_of(path, head)
         except Exception as error:  # as below
@@ -241,6 +259,29 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         return
     if number == begin == 0 and kind not in ("",):
         yield Frame(0, None, f"ASE's reader of {kind} finds no structure in it")
+
+
+def kind_in(path: str, kind: str = "") -> str:
+    """The format of a file as ASE names it: the one that is given, or told by content and name; "" if none fits.
+
+    Raises:
+        MissingFileError, FileError: the system does not let it be read.
+    """
+    if kind or Path(path).suffix in DATABASES:
+        return kind
+    with file_errors(f"file {path!r} cannot be read"):
+        head = _begin_of(path)[0]
+    try:
+        return _sniffed(head) or _kind_of(path, head)
+    except Exception:  # what looks at some hundred formats raises anything
+        return ""
+
+
+def _begin_of(path: str) -> tuple[bytes, Plain | None]:
+    """How the plain content of a file begins, and what unpacks it, as `open_plain`."""
+    file, plain = open_plain(path)
+    with file:
+        return file.read(HEAD), plain
 
 
 def _kind_of(path: str, head: bytes) -> str:
@@ -288,9 +329,7 @@ def _refuse_hollow(path: str) -> None:
         if not Path(path).is_file():
             return
         size = Path(path).stat().st_size
-        file, plain = open_plain(path)
-        with file:
-            head = file.read(HEAD)
+        head, plain = _begin_of(path)
     if not head and plain is not None and plain.problem:
         raise InputError(f"file {path!r} cannot be read: {plain.problem}")
     if not head:

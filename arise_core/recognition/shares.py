@@ -31,7 +31,7 @@ def shares_of(found: Recognition, interval: float = INTERVAL) -> Shares:
     """Shares of the atoms by class, with credible intervals from the probabilities of the model.
 
     An atom is of class k with the probability q_k = p_k (1 - r), p_k of the class, r that it is rejected (the share of
-    the passes that reject it, `share_above`). The number of atoms of class k then has the mean sum q_k. Atoms of one box
+    the passes that reject it, `share_above`). The number of atoms of class k then has the mean sum q_k. Atoms of a box
     are right or wrong together, so the variance is m times that of independent atoms, sum m q_k (1 - q_k), with m
     atoms a box. The share is taken as Beta-distributed with these moments; the interval cuts off the same probability
     at both ends, and is widened to hold the share as labelled. What the model does not doubt, it cannot tell: errors
@@ -54,10 +54,10 @@ def shares_of(found: Recognition, interval: float = INTERVAL) -> Shares:
         return Shares(share, low, high)
     rejects = _rejects(found)[good]
     together = _atoms_together(found)
-    chosen = np.flatnonzero(found.probabilities >= SMALL)
+    chosen = np.flatnonzero(found.probabilities >= SMALL).tolist()
     probabilities = found.probabilities_at_atoms(chosen)[good].astype(np.float64)
     of_classes = probabilities * (1 - rejects)[:, None]
-    for k, q in [*zip(chosen, of_classes.T, strict=True), (n_classes, rejects)]:
+    for k, q in zip([*chosen, n_classes], [*of_classes.T, rejects], strict=True):
         low[k], high[k] = _interval(q, n, together, interval)
     return Shares(share, np.minimum(low, share), np.maximum(high, share))
 
@@ -79,7 +79,7 @@ def _atoms_together(found: Recognition) -> float:
     if found.field is None:
         return float(len(found))
     filled = found.field.n_atoms[found.field.prediction.valid]
-    return float(min(np.mean(filled), len(found)))
+    return min(float(filled.mean()), float(len(found)))
 
 
 def _interval(q: FloatArray, n: int, together: float, interval: float) -> tuple[float, float]:
@@ -92,6 +92,6 @@ def _interval(q: FloatArray, n: int, together: float, interval: float) -> tuple[
         return mean * most, mean * most
     c = mean * (1 - mean) / variance - 1
     if c <= 0:  # all or nothing
-        return float(mean > 1 - tail) * most, float(mean >= tail) * most
-    low, high = beta.ppf([tail, 1 - tail], mean * c, (1 - mean) * c)
-    return float(low) * most, float(high) * most
+        return most * (mean > 1 - tail), most * (mean >= tail)
+    ends: FloatArray = beta.ppf([tail, 1 - tail], mean * c, (1 - mean) * c) * most
+    return float(ends[0]), float(ends[1])
