@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import beta
 
+from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray
 from arise_core.model.classes import MISSING
 from arise_core.model.rejection import share_above
@@ -41,7 +43,7 @@ def shares_of(found: Recognition, interval: float = INTERVAL) -> Shares:
         found: what was recognised.
         interval: probability that the share lies in the interval, in (0, 1).
     """
-    check_number("interval", interval, low=0, above=True)
+    _check_interval(interval)
     n, n_classes = len(found), len(found.classes)
     share = np.zeros(n_classes + 2)
     named = found.atom_class
@@ -60,6 +62,40 @@ def shares_of(found: Recognition, interval: float = INTERVAL) -> Shares:
     for k, q in zip([*chosen, n_classes], [*of_classes.T, rejects], strict=True):
         low[k], high[k] = _interval(q, n, together, interval)
     return Shares(share, np.minimum(low, share), np.maximum(high, share))
+
+
+class Share(NamedTuple):
+    """A share of the atoms, and its credible interval."""
+
+    share: float
+    low: float
+    high: float
+
+
+def share_of(found: Recognition, classes: Sequence[int] | None = None, interval: float = INTERVAL) -> Share:
+    """Share of the atoms that are of some classes, with its credible interval as in `shares_of`.
+
+    Args:
+        found: what was recognised.
+        classes: indices of the classes; None: any class, all that is not rejected and has a prediction.
+        interval: probability that the share lies in the interval, in (0, 1).
+    """
+    _check_interval(interval)
+    good = found.atoms.index != MISSING
+    named = found.atom_class != MISSING if classes is None else np.isin(found.atom_class, list(classes))
+    share = float(named.mean())
+    if not good.any():
+        return Share(share, share, share)
+    q = 1 - _rejects(found)[good]
+    if classes is not None:
+        q = q * found.probabilities_at_atoms(list(classes))[good].astype(np.float64).sum(axis=1).clip(0, 1)
+    low, high = _interval(q, len(found), _atoms_together(found), interval)
+    return Share(share, min(low, share), max(high, share))
+
+
+def _check_interval(interval: float) -> None:
+    if not 0 < check_number("interval", interval) < 1:
+        raise InputError(f"`interval` must be in (0, 1), got {interval!r}")
 
 
 def _rejects(found: Recognition) -> FloatArray:

@@ -28,9 +28,9 @@ from arise_core.runtime.workers import check_guard, processes
 from arise_core.settings import DEFAULT_MODEL, TIME_LIMIT, RecognitionSettings, check_number
 from ase_arise.convert import ModelLike, as_model
 from ase_arise.reading import Reader, identity_of
-from ase_arise.trajectory.frames import FrameRef, files_of, frames_in
-from ase_arise.trajectory.job import Row, TrajectoryOrder, recognise_task, tasks_of
-from ase_arise.trajectory.store import Store, TrajectoryResults
+from ase_arise.trajectories.frames import FrameRef, files_of, frames_in
+from ase_arise.trajectories.job import Row, TrajectoryOrder, recognise_task, tasks_of
+from ase_arise.trajectories.store import Store, TrajectoryResults
 
 #: Tasks that wait for a worker, beside those in work, times the workers; and of an executor of unknown size.
 AHEAD = 3
@@ -155,7 +155,7 @@ def trajectory_steps(
     known = _facts(sources, files, picked, order, network)
     if executor is None and workers != 1:
         check_guard()
-    store = Store.open(place, known, network.class_info, atoms, bool(overwrite))
+    store = Store.open(place, known, network.class_info.short, network.classes, atoms, bool(overwrite))
     try:
         store.note_files(files)
         frames = Frames(sources, files, order.reader, picked, follow, place)

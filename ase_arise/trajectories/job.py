@@ -19,7 +19,7 @@ from arise_core.recognition.shares import shares_of
 from arise_core.runtime.patience import within
 from ase_arise.batches import Found, Order, recognise_each
 from ase_arise.reading import Reader
-from ase_arise.trajectory.frames import FrameRef, forget, read_frame
+from ase_arise.trajectories.frames import FrameRef, forget, read_frame
 
 #: Frames of a task, and atoms that they have together unless it is one frame.
 MOST_FRAMES, MOST_ATOMS = 32, 20_000

@@ -22,11 +22,10 @@ from numpy.typing import NDArray
 from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError, MissingPackageError
 from arise_core.geometry.arrays import IntArray
-from arise_core.model.classes import ClassTable
 from arise_core.runtime.files import check_folder, file_errors
 from arise_core.runtime.ledger import Facts, require_same
 from arise_core.runtime.locks import Claim
-from ase_arise.trajectory.job import QUANTILES, Row
+from ase_arise.trajectories.job import QUANTILES, Row
 
 if TYPE_CHECKING:
     import xarray
@@ -103,13 +102,21 @@ class Store:
         self.failed = int((status == FAILED).sum())
 
     @classmethod
-    def open(cls, path: Path, known: Facts, classes: ClassTable, atoms: bool, overwrite: bool) -> Store:
+    def open(
+        cls,
+        path: Path,
+        known: Facts,
+        short: Sequence[str],
+        labels: Sequence[str],
+        atoms: bool,
+        overwrite: bool,
+    ) -> Store:
         """Make a store, or go on with one that a run with the same facts left.
 
         Args:
             path: of the folder.
             known: facts of the run.
-            classes: of the model.
+            short, labels: names of the classes of the model.
             atoms: whether values at atoms are kept.
             overwrite: replace a store that is there.
 
@@ -137,7 +144,7 @@ class Store:
                 before = _facts(path, what)
                 require_same(before, known, what, ANOTHER)
             else:
-                _make(zarr, path, known, classes, atoms)
+                _make(zarr, path, known, short, labels, atoms)
             with _writing(path):
                 store = cls(path, zarr.open_group(path, mode="r+"), claim)
                 store._grow(0, 0)
@@ -226,13 +233,15 @@ def _value(name: str, row: Row) -> Any:
     return getattr(row, name)
 
 
-def _make(zarr: Any, path: Path, known: Facts, classes: ClassTable, atoms: bool) -> None:
+def _make(
+    zarr: Any, path: Path, known: Facts, short: Sequence[str], labels: Sequence[str], atoms: bool
+) -> None:
     """An empty store, in its place when it is whole."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
-    names = [*classes.short, REJECTED, NONE]
+    names = [*short, REJECTED, NONE]
     sizes = {
-        "frame": 0, "class": len(names), "crystal": len(classes), "quantile": len(QUANTILES), "byte": REASON, "atom": 0,
+        "frame": 0, "class": len(names), "crystal": len(short), "quantile": len(QUANTILES), "byte": REASON, "atom": 0,
     }  # fmt: skip
     chunks = {**sizes, "frame": FRAMES, "atom": ATOMS}
     try:
@@ -246,7 +255,7 @@ def _make(zarr: Any, path: Path, known: Facts, classes: ClassTable, atoms: bool)
                 )  # fmt: skip
                 array.attrs.update({"units": column.units, "long_name": column.text})
             group.attrs.update({
-                "kind": KIND, "format": FORMAT, "facts": known, "classes": names, "labels": [c.label for c in classes],
+                "kind": KIND, "format": FORMAT, "facts": known, "classes": names, "labels": list(labels),
                 "quantiles": list(QUANTILES),
             })  # fmt: skip
             if path.is_dir():
@@ -292,6 +301,7 @@ class TrajectoryResults:
     data: xarray.Dataset  # see `COLUMNS`
     facts: Mapping[str, Any]
     labels: tuple[str, ...]  # of the classes of the model, as `Prediction.labels`
+    files: tuple[str, ...]  # of the run
     _group: Any
 
     @classmethod
@@ -319,9 +329,27 @@ class TrajectoryResults:
             }
             coordinates = {"class": names, "crystal": names[:-2], "quantile": attributes["quantiles"]}
             data = xarray.Dataset(columns, coordinates, {"title": KIND, "model": facts["model"]})
-            return cls(place, data, facts, tuple(attributes["labels"]), group)
+            return cls(
+                place, data, facts, tuple(attributes["labels"]), tuple(attributes.get("files", ())), group
+            )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise FileError(f"results {str(place)!r} are damaged: {error}") from error
+
+    def rows(self, rows: Sequence[int] | None = None) -> Iterator[Row]:
+        """What was kept of frames with results or a reason for having none.
+
+        Args:
+            rows: those that are wanted; None: all.
+        """
+        status, failed = self.data["status"].values, self.failed
+        columns = {name: self.data[name].values for name in COLUMNS if name not in ("status", "reason")}
+        for row in range(len(self)) if rows is None else rows:
+            if status[row] != OPEN:
+                of_atoms: dict[str, Any] = (
+                    self.at_atoms(row) if "label" in self._group and status[row] == DONE else {}
+                )
+                values: dict[str, Any] = {name: array[row] for name, array in columns.items()}
+                yield Row(row, error=failed.get(row, ""), **values | of_atoms)
 
     def at_atoms(self, row: int) -> dict[str, NDArray[Any]]:
         """Values at the atoms of a frame: `label`, `doubt` and `group`, (n_atoms,); see `AT_ATOMS`.
