@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from arise_cli.console import bar, check_places, finish, plain, print_table, say, write_file
+from arise_cli.console import FAILED, bar, check_places, finish, plain, print_table, say, write_file
 from arise_cli.options import Draw, Format, Json, ModelOption, ReaderOption, TypesOption, takes
 from arise_cli.readers import chosen_reader
 from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, TIME_LIMIT, MapSettings, SamplingSettings
@@ -94,6 +94,8 @@ def trajectory_of(
             time_limit=time_limit, reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
         )  # fmt: skip
     _tell(results, plot, as_json)
+    if not results.done.any():
+        raise typer.Exit(FAILED)  # why is said
     finish(strict and bool(results.failed))
 
 

@@ -9,7 +9,7 @@ from ase import Atoms
 from arise_core.errors import InputError, InputTypeError, check_type
 from arise_core.model.classes import ClassTable
 from arise_core.recognition.result import recognise
-from arise_core.recognition.shares import INTERVAL, Share, share_of
+from arise_core.recognition.shares import INTERVAL, Share, check_interval, share_of
 from arise_core.settings import DEFAULT_MODEL, RecognitionSettings, check_number
 from ase_arise.convert import ModelLike, as_model, to_material
 
@@ -41,6 +41,7 @@ def solid_fraction(
         TypeError, ValueError: an argument that is refused, or a structure as in `annotate`.
     """
     check_type("atoms", atoms, Atoms, "an ase.Atoms object")
+    check_interval(interval)
     settings = RecognitionSettings.of({"mode": "local", "box_size": BOX_SIZE, **options})
     network = as_model(model)
     chosen = None if classes is None else _numbers(classes, network.class_info)
@@ -84,4 +85,6 @@ def _numbers(classes: object, table: ClassTable) -> list[int]:
     names = [classes] if isinstance(classes, str) else list(classes)
     if not names:
         raise InputError("`classes` is empty")
+    for name in names:
+        check_type("classes", name, str, "names of classes")
     return [table.find(name, "classes") for name in names]

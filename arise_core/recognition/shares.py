@@ -43,7 +43,7 @@ def shares_of(found: Recognition, interval: float = INTERVAL) -> Shares:
         found: what was recognised.
         interval: probability that the share lies in the interval, in (0, 1).
     """
-    _check_interval(interval)
+    check_interval(interval)
     n, n_classes = len(found), len(found.classes)
     share = np.zeros(n_classes + 2)
     named = found.atom_class
@@ -80,7 +80,7 @@ def share_of(found: Recognition, classes: Sequence[int] | None = None, interval:
         classes: indices of the classes; None: any class, all that is not rejected and has a prediction.
         interval: probability that the share lies in the interval, in (0, 1).
     """
-    _check_interval(interval)
+    check_interval(interval)
     good = found.atoms.index != MISSING
     named = found.atom_class != MISSING if classes is None else np.isin(found.atom_class, list(classes))
     share = float(named.mean())
@@ -93,7 +93,8 @@ def share_of(found: Recognition, classes: Sequence[int] | None = None, interval:
     return Share(share, min(low, share), max(high, share))
 
 
-def _check_interval(interval: float) -> None:
+def check_interval(interval: float) -> None:
+    """Raise InputError unless it is the probability of an interval."""
     if not 0 < check_number("interval", interval) < 1:
         raise InputError(f"`interval` must be in (0, 1), got {interval!r}")
 

@@ -109,6 +109,16 @@ def frames_in(file: int, path: str, reader: Reader, begin: tuple[int, int] = (0,
         reader: how it is read.
         begin: number of the first frame that is wanted and, in uncompressed text, its place in bytes.
     """
+    number = begin[0]
+    try:
+        for ref in _found(file, path, reader, begin):
+            number = ref.number + 1
+            yield ref
+    except (AriseError, OSError) as error:
+        yield FrameRef(file, path, number, SERIES, "", None, problem=" ".join(str(error).split()))
+
+
+def _found(file: int, path: str, reader: Reader, begin: tuple[int, int]) -> Iterator[FrameRef]:
     kind = "" if reader.only_other else kind_in(path, reader.format)
     if kind in CUT:
         for k, place in enumerate(places(path, kind, begin[1]), begin[0] if begin[1] else 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -84,6 +85,8 @@ def tasks_of(frames: Iterable[FrameRef | None]) -> Iterator[list[FrameRef]]:
 def recognise_task(task: Sequence[FrameRef], order: TrajectoryOrder) -> list[Row]:
     """Read and recognise the frames of a task."""
     images = [_read(ref, order) for ref in task]
+    if threading.current_thread() is not threading.main_thread():
+        forget()  # nobody knows when a thread ends
     found = recognise_each(images, order, [ref.name for ref in task])
     return [_row(ref, one, order) for ref, one in zip(task, found, strict=True)]
 

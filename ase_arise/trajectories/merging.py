@@ -43,6 +43,7 @@ def merge_steps(
 ) -> Job[TrajectoryResults]:
     """`merge` as a job, a step some rows."""
     check_type("parts", None if isinstance(parts, str) else parts, Sequence, "folders with results")
+    check_type("out", out, (str, os.PathLike), "the name of a folder")
     opened = [TrajectoryResults.open(part) for part in parts]
     known = _common(opened)
     n = len(opened)

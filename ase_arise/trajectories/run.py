@@ -28,7 +28,7 @@ from arise_core.runtime.workers import check_guard, processes
 from arise_core.settings import DEFAULT_MODEL, TIME_LIMIT, RecognitionSettings, check_number
 from ase_arise.convert import ModelLike, as_model
 from ase_arise.reading import Reader, identity_of
-from ase_arise.trajectories.frames import FrameRef, files_of, frames_in
+from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
 from ase_arise.trajectories.job import Row, TrajectoryOrder, recognise_task, tasks_of
 from ase_arise.trajectories.store import Store, TrajectoryResults
 
@@ -161,6 +161,7 @@ def trajectory_steps(
         frames = Frames(sources, files, order.reader, picked, follow, place)
         yield from _steps(frames, order, store, workers, executor)
     finally:
+        forget()
         store.close()
     return TrajectoryResults.open(place)
 
