@@ -16,6 +16,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +32,9 @@ from ase_arise.cif_sites import SenselessError, read_large
 from ase_arise.cutting import CUT, DUMP, Place, TextFrames, places, reason_of
 from ase_arise.plain import ENDS, SUFFIXES, Plain, content_of, open_plain
 
-#: Reads all frames of a file, with notes on what was assumed of them. Names and types of the atoms are as in the file,
-#: see `species_of`.
-OtherReader = Callable[[str], Iterator[tuple[Atoms, tuple[str, ...]]]]
+#: Reads the frames of a file from one on, with notes on what was assumed of them. Names and types of the atoms are as
+#: in the file, see `species_of`.
+OtherReader = Callable[[str, int], Iterator[tuple[Atoms, tuple[str, ...]]]]
 #: The format that is told by what is in a file.
 DATA = "lammps-data"
 #: Bytes at the begin of a file by which its format is known.
@@ -198,13 +199,23 @@ def read_frames(name: str, reader: Reader, behind: int = 0) -> Iterator[Frame]:
 def _by_other(path: str, reader: Reader, chosen: slice, tried: str) -> Iterator[Frame]:
     if reader.other is None:
         raise InputError(f"file {path!r} cannot be read by {reader.name}: it is not installed")
-    number = 0
+    first, last, step = chosen.start or 0, chosen.stop, chosen.step or 1
+    number = max(first, 0)
+    said: set[str] = set()
     try:
-        found = list(reader.other(path))[chosen]
-        for note in dict.fromkeys(note for _, notes in found for note in notes):
-            warnings.warn(f"file {path!r}: {note}", stacklevel=2)
-        for number, (atoms, _) in enumerate(found):
-            yield Frame(number + max(chosen.start or 0, 0), atoms)
+        numbered: Iterable[tuple[int, tuple[Atoms, tuple[str, ...]]]]
+        if first < 0 or (last or 0) < 0 or step < 0:
+            numbered = list(enumerate(reader.other(path, 0)))[chosen]
+        else:
+            count = None if last is None else max(last - first, 0)
+            numbered = islice(enumerate(reader.other(path, first), first), 0, count, step)
+        for number, (atoms, notes) in numbered:
+            for note in notes:
+                if note not in said:
+                    warnings.warn(f"file {path!r}: {note}", stacklevel=2)
+            said.update(notes)
+            yield Frame(number, atoms)
+            number += step  # the one that an error is of
     except Exception as error:  # as ASE's
         reason = f"{reader.name}'s reader: {reason_of(error)}"
         yield Frame(number, None, f"{tried}; {reason}" if tried else reason)
