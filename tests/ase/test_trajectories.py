@@ -1,6 +1,7 @@
 """Trajectories: every frame once, by whoever, interrupted or not; what the store holds and what is made of it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -465,3 +466,16 @@ def test_nothing_done_yet(tmp_path, model):
 @pytest.fixture(scope="module")
 def model():
     return arise.load_model("arise-108")
+
+
+def test_examples_of_the_page_run(tmp_path, monkeypatch, capsys):
+    page = Path(__file__).parents[2] / "docs" / "trajectories.md"
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for block in re.findall(
+        r"^```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    ):
+        exec(compile(block, "docs/trajectories.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "melting: fcc → rejected" in printed
+    assert (tmp_path / "shares.png").exists()
