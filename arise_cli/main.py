@@ -19,7 +19,17 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from arise_cli import benchmark, demo, explore, models, recognition, screening, suggestions, training
+from arise_cli import (
+    benchmark,
+    demo,
+    explore,
+    models,
+    recognition,
+    screening,
+    suggestions,
+    training,
+    trajectories,
+)
 from arise_cli.console import FAILED, INTERRUPTED, TERMINATED, say
 from arise_core.errors import AriseError
 
@@ -165,7 +175,17 @@ def _root(
     pass
 
 
-for commands in (recognition, explore, screening, suggestions, models, training, benchmark, demo):
+for commands in (
+    recognition,
+    explore,
+    screening,
+    trajectories,
+    suggestions,
+    models,
+    training,
+    benchmark,
+    demo,
+):
     commands.register(app)
 
 

@@ -21,6 +21,8 @@ Found = tuple[Any, tuple[str, ...]]
 #: Work that OVITO may put into a small file, with its import, processor seconds: where ASE failed, and where it was
 #: asked for.
 SECONDS_AFTER_ASE, SECONDS = 6.0, 60.0
+#: Atoms that are read at once, or one frame more.
+AT_ONCE = 100_000
 #: OVITO's process, kept from file to file.
 _ovito = KeptProcess()
 
@@ -49,11 +51,14 @@ def chosen_reader(name: str, kind: str) -> Reader:
     return Reader(format=kind, other=other, only_other=name == "ovito")
 
 
-def by_ovito(path: str, seconds: float = SECONDS) -> Iterator[Found]:
-    """All frames of a file as OVITO reads them, in a process of its own: damaged files hang OVITO, or end it.
+def by_ovito(path: str, first: int = 0, seconds: float = SECONDS) -> Iterator[Found]:
+    """Frames of a file as OVITO reads them, in a process of its own: damaged files hang OVITO, or end it.
+
+    Atoms have the order of their identifiers, if they have them, as ASE's readers give them.
 
     Args:
         path: of the file.
+        first: frame to begin with.
         seconds: of the processor that it may take, and one more for each megabyte.
 
     Raises:
@@ -62,11 +67,23 @@ def by_ovito(path: str, seconds: float = SECONDS) -> Iterator[Found]:
         Exception: whatever OVITO raises.
     """
     seconds += Path(path).stat().st_size / 1e6
-    yield from _ovito.call(seconds, _read, path)
+    more = True
+    while more:
+        found, more = _ovito.call(seconds, _read, path, first)
+        yield from found
+        first += len(found)
 
 
-def _read(path: str) -> list[Found]:
+def _read(path: str, first: int) -> tuple[list[Found], bool]:
+    """Frames from one on, so many that they do not take much memory, and whether there are more."""
     from ase_arise.species import with_kinds
     from ovito_arise.frames import read_file
 
-    return [(with_kinds(f.positions, f.cell, f.pbc, f.kinds, f.which), f.notes) for f in read_file(path)]
+    found: list[Found] = []
+    atoms = 0
+    for f in read_file(path, first):
+        if atoms > AT_ONCE:
+            return found, True
+        found.append((with_kinds(f.positions, f.cell, f.pbc, f.kinds, f.which), f.notes))
+        atoms += len(f.positions)
+    return found, False

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from ase_arise.occupancy import occupied
     from ase_arise.representations import similarity
     from ase_arise.screening.run import screen
+    from ase_arise.solid import is_solid, solid_fraction
     from ase_arise.storage import from_row, read, row_fields, write
+    from ase_arise.trajectories.merging import merge
+    from ase_arise.trajectories.run import trajectory
+    from ase_arise.trajectories.store import TrajectoryResults
 
 # Loaded on first use: importing the adapter takes no second. No module has the name of a function.
 _PLACES = {
@@ -31,11 +35,16 @@ _PLACES = {
     "exploration": "exploring",
     "from_atoms": "convert",
     "from_row": "storage",
+    "is_solid": "solid",
+    "merge": "trajectories.merging",
     "occupied": "occupancy",
     "read": "storage",
     "row_fields": "storage",
     "screen": "screening.run",
     "similarity": "representations",
+    "solid_fraction": "solid",
+    "trajectory": "trajectories.run",
+    "TrajectoryResults": "trajectories.store",
     "write": "storage",
     "write_clusters": "exploring",
 }
@@ -45,16 +54,21 @@ __all__ = [
     "AriseObserver",
     "Row",
     "StopSimulation",
+    "TrajectoryResults",
     "annotate",
     "classify",
     "exploration",
     "from_atoms",
     "from_row",
+    "is_solid",
+    "merge",
     "occupied",
     "read",
     "row_fields",
     "screen",
     "similarity",
+    "solid_fraction",
+    "trajectory",
     "write",
     "write_clusters",
 ]

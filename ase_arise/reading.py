@@ -9,14 +9,16 @@ OVITO's.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ase import Atoms
 from ase.io import iread
@@ -27,16 +29,18 @@ from arise_core.crystals.cif_sites import SenselessError, read_cif
 from arise_core.crystals.symmetric_cif import complete_source, lists_no_operations
 from arise_core.errors import FileError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
-from ase_arise.named import frames_of, is_symbol_missing
-from ase_arise.plain import ENDS, SUFFIXES, content_of, open_plain, skip
+from ase_arise.cutting import CUT, DUMP, Place, TextFrames, places, reason_of
+from ase_arise.plain import ENDS, SUFFIXES, Plain, content_of, open_plain
 
-#: Reads all frames of a file, with notes on what was assumed of them. Names and types of the atoms are as in the file,
-#: see `species_of`.
-OtherReader = Callable[[str], Iterator[tuple[Atoms, tuple[str, ...]]]]
-#: Formats that are cut into frames here.
-XYZ, DUMP, DATA = "extxyz", "lammps-dump-text", "lammps-data"
+#: Reads the frames of a file from one on, with notes on what was assumed of them. Names and types of the atoms are as
+#: in the file, see `species_of`.
+OtherReader = Callable[[str, int], Iterator[tuple[Atoms, tuple[str, ...]]]]
+#: The format that is told by what is in a file.
+DATA = "lammps-data"
 #: Bytes at the begin of a file by which its format is known.
 HEAD = 50_000
+#: Bytes at the begin of a file that it is known again by.
+BEGIN = 1024
 #: How a file says how many atoms are to come.
 ANNOUNCED = (
     re.compile(rb"\A\s*(\d+)\s*$", re.M),  # XYZ
@@ -82,6 +86,13 @@ class Reader:
                 f"`format` must be one that ASE reads, such as 'lammps-data', 'extxyz' or 'vasp', got {self.format!r}"
             )
 
+    def facts(self) -> dict[str, Any]:
+        """What results depend on, in plain types; nothing where files tell their format."""
+        return {
+            **({"format": self.format} if self.format else {}),
+            **({"reader": self.name} if self.only_other else {}),
+        }
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -106,6 +117,16 @@ def split_name(name: str) -> tuple[str, str]:
             raise InputError(f"{name!r} picks frames in steps of 0: in begin:end:step the step must not be 0")
         return path, picked
     return name, ""
+
+
+def identity_of(path: Path) -> str:
+    """What tells files of one name apart: where it is, and how it begins, since more may be appended to it.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    with file_errors(f"file {str(path)!r} cannot be read"), path.open("rb") as file:
+        return f"{path.resolve()} {hashlib.sha256(file.read(BEGIN)).hexdigest()[:16]}"
 
 
 def last_of(name: str) -> str:
@@ -178,15 +199,25 @@ def read_frames(name: str, reader: Reader, behind: int = 0) -> Iterator[Frame]:
 def _by_other(path: str, reader: Reader, chosen: slice, tried: str) -> Iterator[Frame]:
     if reader.other is None:
         raise InputError(f"file {path!r} cannot be read by {reader.name}: it is not installed")
-    number = 0
+    first, last, step = chosen.start or 0, chosen.stop, chosen.step or 1
+    number = max(first, 0)
+    said: set[str] = set()
     try:
-        found = list(reader.other(path))[chosen]
-        for note in dict.fromkeys(note for _, notes in found for note in notes):
-            warnings.warn(f"file {path!r}: {note}", stacklevel=2)
-        for number, (atoms, _) in enumerate(found):
-            yield Frame(number + max(chosen.start or 0, 0), atoms)
+        numbered: Iterable[tuple[int, tuple[Atoms, tuple[str, ...]]]]
+        if first < 0 or (last or 0) < 0 or step < 0:
+            numbered = list(enumerate(reader.other(path, 0)))[chosen]
+        else:
+            count = None if last is None else max(last - first, 0)
+            numbered = islice(enumerate(reader.other(path, first), first), 0, count, step)
+        for number, (atoms, notes) in numbered:
+            for note in notes:
+                if note not in said:
+                    warnings.warn(f"file {path!r}: {note}", stacklevel=2)
+            said.update(notes)
+            yield Frame(number, atoms)
+            number += step  # the one that an error is of
     except Exception as error:  # as ASE's
-        reason = f"{reader.name}'s reader: {_reason(error)}"
+        reason = f"{reader.name}'s reader: {reason_of(error)}"
         yield Frame(number, None, f"{tried}; {reason}" if tried else reason)
 
 
@@ -195,15 +226,13 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
     kind, problem = reader.format, ""
     content: bytes | None = None
     if Path(path).suffix not in DATABASES and "*" not in path and path != "-":
-        file, plain = open_plain(path)
-        with file:
-            head = file.read(HEAD)
+        head, plain = _begin_of(path)
         try:
             kind = kind or _sniffed(head) or _kind_of(path, head)
         except Exception as error:  # as below
-            yield Frame(0, None, UNKNOWN if isinstance(error, UnknownFileTypeError) else _reason(error))
+            yield Frame(0, None, UNKNOWN if isinstance(error, UnknownFileTypeError) else reason_of(error))
             return
-        if kind in (XYZ, "xyz", DUMP):
+        if kind in CUT:
             yield from _cut_frames(path, kind, chosen)
             return
         other = plain is not None or Path(path).suffix in SUFFIXES or (kind == DATA and b"\r\n" in head)
@@ -236,11 +265,34 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
             raise
         kept = f"; {number} whole frames before it are kept" if number > 0 else ""
         cut = kind == "traj" and number > 0
-        reason = f"ASE's reader of {kind or 'databases'}: {_reason(error)}{kept if cut else ''}"
+        reason = f"ASE's reader of {kind or 'databases'}: {reason_of(error)}{kept if cut else ''}"
         yield Frame(max(number, 0), None, reason, cut=cut, final=isinstance(error, SenselessError))
         return
     if number == begin == 0 and kind not in ("",):
         yield Frame(0, None, f"ASE's reader of {kind} finds no structure in it")
+
+
+def kind_in(path: str, kind: str = "") -> str:
+    """The format of a file as ASE names it: the one that is given, or told by content and name; "" if none fits.
+
+    Raises:
+        MissingFileError, FileError: the system does not let it be read.
+    """
+    if kind or Path(path).suffix in DATABASES:
+        return kind
+    with file_errors(f"file {path!r} cannot be read"):
+        head = _begin_of(path)[0]
+    try:
+        return _sniffed(head) or _kind_of(path, head)
+    except Exception:  # what looks at some hundred formats raises anything
+        return ""
+
+
+def _begin_of(path: str) -> tuple[bytes, Plain | None]:
+    """How the plain content of a file begins, and what unpacks it, as `open_plain`."""
+    file, plain = open_plain(path)
+    with file:
+        return file.read(HEAD), plain
 
 
 def _kind_of(path: str, head: bytes) -> str:
@@ -288,9 +340,7 @@ def _refuse_hollow(path: str) -> None:
         if not Path(path).is_file():
             return
         size = Path(path).stat().st_size
-        file, plain = open_plain(path)
-        with file:
-            head = file.read(HEAD)
+        head, plain = _begin_of(path)
     if not head and plain is not None and plain.problem:
         raise InputError(f"file {path!r} cannot be read: {plain.problem}")
     if not head:
@@ -311,30 +361,16 @@ def _refuse_announced(path: str, head: bytes, size: int) -> None:
         )
 
 
-# --- files that are cut into frames here -----------------------------------------------------------------------------
-
-
-class Place(NamedTuple):
-    """Where a frame lies in a file, and what is wrong with it."""
-
-    start: int  # first byte
-    stop: int
-    problem: str = ""
-    cut: bool = False  # it is half, and left out
-    last: bool = False  # nothing behind it can be read
-
-
 def _cut_frames(path: str, kind: str, chosen: slice) -> Iterator[Frame]:
-    places: Iterable[Place] = _places(path, _dump_frames if kind == DUMP else _xyz_frames)
     if (chosen.start or 0) < 0 or (chosen.stop or 0) < 0 or (chosen.step or 1) < 0:
-        every = list(places)
+        every = list(places(path, kind))
         cut = []
         if len(every) > 1 and every[-1].problem:  # counted from the end, whole frames count
             cut = [(len(every) - 1, every.pop())]
         numbered: Iterable[tuple[int, Place]] = [*list(enumerate(every))[chosen], *cut]
     else:
-        numbered = _sliced(places, chosen)
-    file, at = open_plain(path)[0], 0
+        numbered = _sliced(places(path, kind), chosen)
+    frames = TextFrames(path, kind)
     try:
         for number, place in numbered:
             if place.problem:
@@ -350,20 +386,14 @@ def _cut_frames(path: str, kind: str, chosen: slice) -> Iterator[Frame]:
                 if place.last:
                     return
                 continue
-            if place.start < at:
-                file.close()
-                file, at = open_plain(path)[0], 0
-            skip(file, place.start - at)
-            text, at = file.read(place.stop - place.start).decode("utf-8", errors="replace"), place.stop
             try:
-                images = frames_of(text.replace("\r\n", "\n"), kind)
-                if len(images) != 1:
-                    raise ValueError(f"it holds {len(images)} structures")
-                yield Frame(number, images[0])
-            except Exception as error:  # as above
-                yield Frame(number, None, f"ASE's reader of {kind}: {_reason(error)}")
+                atoms = frames.read(place)
+            except ValueError as error:
+                yield Frame(number, None, str(error))
+            else:
+                yield Frame(number, atoms)
     finally:
-        file.close()
+        frames.close()
 
 
 def _sliced(places: Iterable[Place], chosen: slice) -> Iterator[tuple[int, Place]]:
@@ -374,102 +404,3 @@ def _sliced(places: Iterable[Place], chosen: slice) -> Iterator[tuple[int, Place
             return
         if number in wanted or place.last:
             yield number, place
-
-
-def _places(path: str, find: Callable[[Any], Iterator[Place]]) -> Iterator[Place]:
-    """The frames of a file; where its compressed data end too early, this is what is wrong with the last one."""
-    file, plain = open_plain(path)
-    place = Place(0, 0)
-    with file:
-        for place in find(file):
-            if plain is None or not plain.problem or not place.problem:
-                yield place
-    if plain is not None and plain.problem:
-        yield Place(place.stop, place.stop, plain.problem, plain.problem.startswith(ENDS), last=True)
-
-
-def _xyz_frames(file: Any) -> Iterator[Place]:
-    """Places of the frames of an (extended) XYZ file: number of atoms, comment, a line an atom, cell vectors."""
-    number = start = 0
-    line = file.readline()
-    while True:
-        while line and not line.strip():  # empty lines between frames
-            start += len(line)
-            line = file.readline()
-        if not line:
-            return
-        at = start + len(line)
-        try:
-            count = int(line)
-        except ValueError:
-            text = line.strip()[:30]
-            problem = f"{text!r} is no number of atoms, with which frame {number} should begin"
-            yield Place(start, start, problem, cut=True, last=True)
-            return
-        at += len(file.readline())
-        columns, line = 0, b""
-        for have in range(count):
-            line = file.readline()
-            if not line.strip():
-                problem = f"{ENDS} in frame {number}, behind {have:,} of its {count:,} atoms"
-                yield Place(start, start, problem, cut=True, last=True)
-                return
-            at += len(line)
-            columns = columns or len(line.split())
-        if count and not line.endswith(b"\n") and len(line.split()) < columns:
-            yield Place(start, start, f"{ENDS} in the last line of frame {number}", cut=True, last=True)
-            return
-        while (line := file.readline())[:3] == b"VEC":
-            at += len(line)
-        yield Place(start, at)
-        start, number = at, number + 1
-
-
-def _dump_frames(file: Any) -> Iterator[Place]:
-    """Places of the frames of a LAMMPS dump: from one `ITEM: TIMESTEP` to the next."""
-    start, at, number, count, have, columns, last = 0, 0, 0, -1, 0, 0, b""
-    section = b""
-    began = False
-
-    def place(end: bool) -> Place:
-        if section != b"ATOMS" or have < count:
-            some = f"{have:,} of its {max(count, 0):,} atoms"
-            problem = f"{ENDS} in frame {number}, behind {some}" if end else f"frame {number} has {some} only"
-            return Place(start, at, problem, cut=True, last=end)
-        if count < 0:
-            return Place(start, at, f"frame {number} does not say how many atoms it has", last=end)
-        if have > count:
-            return Place(
-                start, at, f"frame {number} has {have:,} lines of atoms, but announces {count:,} atoms"
-            )
-        if len(last.split()) < columns:
-            where = f"the last line of frame {number}"
-            problem = f"{ENDS} in {where}" if end else f"{where} is cut off"
-            return Place(start, at, problem, cut=True, last=end)
-        return Place(start, at)
-
-    for line in iter(file.readline, b""):
-        if line.startswith(b"ITEM:"):
-            words = line.split()
-            name = words[1] if len(words) > 1 else b""
-            if name in (b"UNITS", b"TIME", b"TIMESTEP") and section == b"ATOMS":
-                yield place(end=False)
-                start, number, count, have = at, number + 1, -1, 0
-            section, began = name, True
-            columns = len(words) - 2 if name == b"ATOMS" else 0
-        elif section == b"NUMBER" and line.strip():
-            count = int(line) if line.strip().isdigit() else -1
-        elif section == b"ATOMS" and line.strip():
-            have, last = have + 1, line
-        at += len(line)
-    if began:
-        yield place(end=True)
-
-
-def _reason(error: Exception) -> str:
-    """What an error says, in one line, with its kind where it says little."""
-    if isinstance(error, KeyError) and is_symbol_missing(error):
-        return f"{error.args[0]!r} is no symbol of an element"
-    text = " ".join(str(error).split())
-    kind = type(error).__name__
-    return f"{kind}: {text}" if len(text) < 40 else text

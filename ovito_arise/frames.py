@@ -51,18 +51,23 @@ class FileFrame:
     notes: tuple[str, ...]  # what was assumed, but of types
 
 
-def read_file(name: str) -> Iterator[FileFrame]:
-    """All frames of a file that OVITO's readers read.
+def read_file(name: str, first: int = 0) -> Iterator[FileFrame]:
+    """Frames of a file that OVITO's readers read, from one on.
+
+    Atoms have the order of their identifiers, if they have any.
 
     Raises:
         RuntimeError, ValueError: OVITO cannot read it, or it holds what `to_atoms` refuses.
     """
     pipeline = import_file(name)
     assert isinstance(pipeline.source, FileSource)
-    for frame in range(wait_for_frames(pipeline.source)):
+    for frame in range(first, wait_for_frames(pipeline.source)):
         data = pipeline.compute(frame)
         found = to_atoms(data, {})
         where = np.asarray(data.particles["Position"]) - found.origin
         structure = found.material.structure
         kinds, which = kinds_of(data.particles)
-        yield FileFrame(where, structure.cell, structure.pbc, kinds, which, found.notes)
+        order = np.arange(len(where))
+        if "Particle Identifier" in data.particles:
+            order = np.argsort(np.asarray(data.particles["Particle Identifier"]), kind="stable")
+        yield FileFrame(where[order], structure.cell, structure.pbc, kinds, which[order], found.notes)

@@ -155,7 +155,7 @@ def test_inference_and_ovito_start_no_process():
         "joblib",
     )
     workers = ROOT / "arise_core" / "runtime" / "workers.py"
-    # workers.py is the one place with processes, which are spawned; training, benchmarks and screenings use it
+    # workers.py is the one place with processes, which are spawned, for training, benchmarks, screenings, trajectories
     everywhere = [p for p in files(*PACKAGES) if p != workers]
     assert users(*processes, among=everywhere) == []
     # and OVITO's readers, for files that may hang them
@@ -163,6 +163,7 @@ def test_inference_and_ovito_start_no_process():
         "arise_core/training/",
         "arise_core/benchmark/",
         "ase_arise/screening/",
+        "ase_arise/trajectories/",
         "arise_cli/readers.py",
     )
     assert all(u.startswith(allowed) for u in users("arise_core.runtime.workers", among=everywhere))

@@ -16,8 +16,7 @@ from arise_core.errors import FileError, InputError, MissingPackageError
 from arise_core.runtime.files import BESIDE, check_place, file_errors, linked, write_atomically
 from arise_core.runtime.ledger import Facts, facts, require_same
 from arise_core.runtime.locks import Claim
-from arise_core.settings import MapSettings, options_of
-from ase_arise.screening.job import Order, Outcome
+from ase_arise.screening.job import Outcome, ScreeningOrder
 from ase_arise.screening.sources import Source
 from ase_arise.storage import searchable
 
@@ -132,24 +131,12 @@ def _opened(place: str, known: Facts, advice: str) -> tuple[Any, set[tuple[str, 
     return database, done, sum(r.get("arise_status") == "failed" for r in rows)
 
 
-def facts_of(source: Source, model: arise.Model, job: Order, pattern: str) -> Facts:
+def facts_of(source: Source, model: arise.Model, job: ScreeningOrder, pattern: str) -> Facts:
     """What a run must share with the one that it goes on with."""
-    free = {name for name, (_, option) in options_of(MapSettings).items() if not option.result}
-    settings = {name: value for name, value in job.settings.to_options().items() if name not in free}
     return facts(
-        source=source.name,
-        source_place=source.identity,
-        pattern=pattern,
-        model=model.name,
-        model_sha256=model.sha256,
-        symprec=job.symprec,
-        top=job.top,
-        **({"types": job.types} if job.types else {}),
-        **({"draw": True} if job.draw else {}),
-        **({"format": source.reader.format} if source.reader.format else {}),
-        **({"reader": source.reader.name} if source.reader.only_other else {}),
-        **settings,
-    )
+        source=source.name, source_place=source.identity, pattern=pattern, symprec=job.symprec, top=job.top,
+        **job.facts(model), **source.reader.facts(),
+    )  # fmt: skip
 
 
 def check_out(out: str, source: str) -> None:

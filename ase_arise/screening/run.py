@@ -24,7 +24,7 @@ from arise_core.runtime.workers import check_guard, processes
 from arise_core.settings import DEFAULT_MODEL, SYMPREC, TIME_LIMIT, TOP, RecognitionSettings, check_number
 from ase_arise.convert import ModelLike, as_model
 from ase_arise.reading import Reader
-from ase_arise.screening.job import Order, Outcome, recognise_task
+from ase_arise.screening.job import Outcome, ScreeningOrder, recognise_task
 from ase_arise.screening.results import Results, check_out, facts_of
 from ase_arise.screening.sources import Files, Source, Task, open_source
 
@@ -118,14 +118,14 @@ def screen_steps(
     network = as_model(model)
     check_out(os.fspath(out), os.fspath(source))
     found = open_source(source, pattern, os.fspath(out), replace(reader or Reader(), seconds=time_limit))
-    work = Order(
+    work = ScreeningOrder(
         str(network.path),
         settings,
+        parse_types(types),
+        float(time_limit),
+        bool(draw),
         float(symprec),
         int(top),
-        parse_types(types),
-        time_limit=float(time_limit),
-        draw=bool(draw),
     )
     results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
     try:
@@ -134,7 +134,7 @@ def screen_steps(
         results.close()
 
 
-def _screen_steps(source: Source, work: Order, results: Results, workers: int) -> Job[Counts]:
+def _screen_steps(source: Source, work: ScreeningOrder, results: Results, workers: int) -> Job[Counts]:
     kept = len(results.done)
     recognised = failed = 0
     units = len({s for s, _ in results.done}) if source.kind == "folder" else kept
@@ -151,7 +151,7 @@ def _screen_steps(source: Source, work: Order, results: Results, workers: int) -
 
 
 def _recognised(
-    tasks: Iterator[Task], work: Order, workers: int
+    tasks: Iterator[Task], work: ScreeningOrder, workers: int
 ) -> Generator[tuple[list[Outcome], int], None, None]:
     """Outcomes of each task in order, and the size of the task."""
     if workers == 1:

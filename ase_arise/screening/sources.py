@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import uuid
 from collections.abc import Iterable, Iterator
@@ -17,13 +16,11 @@ from ase.io import iread
 from arise_core.errors import AriseError, InputError, MissingFileError, MissingPackageError
 from arise_core.runtime.files import file_errors
 from arise_core.runtime.patience import within
-from ase_arise.reading import Reader, read_frames, split_name
+from ase_arise.reading import Reader, identity_of, read_frames, split_name
 from ase_arise.storage import searchable, with_occupancies, without_password
 
 #: Entries that are recognised together, written together, and lost together by a kill.
 BATCH = 64
-#: Bytes at the begin of a file that it is known by.
-BEGIN = 1024
 #: Suffixes of ASE databases.
 DATABASES = (".db", ".json", ".aselmdb")
 #: Namespace of the identifiers of frames.
@@ -77,11 +74,7 @@ class Source:
         if "://" in self.place:
             return without_password(self.place)
         there = Path(split_name(self.place)[0])
-        begin = ""
-        if self.kind == "file":
-            with there.open("rb") as file:  # more frames may be appended to it
-                begin = f" {hashlib.sha256(file.read(BEGIN)).hexdigest()[:16]}"
-        return f"{there.resolve()}{begin}"
+        return identity_of(there) if self.kind == "file" else str(there.resolve())
 
     def tasks(self, done: set[tuple[str, int]]) -> Iterator[Task]:
         """Work in batches of fixed order, without the entries (source, number) that are done."""

@@ -46,7 +46,7 @@ def no_work(monkeypatch):
 
     for place in (
         "arise_core.recognition.whole.describe", "arise_core.recognition.maps.gather_boxes",
-        "arise_core.model.model.Model.predict_steps", "ase_arise.screening.job.describe",
+        "arise_core.model.model.Model.predict_steps", "ase_arise.batches.describe",
     ):  # fmt: skip
         monkeypatch.setattr(place, fail)
 

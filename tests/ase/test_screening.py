@@ -23,9 +23,10 @@ from arise_core.errors import FileError
 from arise_core.runtime import ledger
 from arise_core.settings import RecognitionSettings
 from ase_arise import classify, screen
+from ase_arise.batches import Found
 from ase_arise.reading import Reader
 from ase_arise.screening import run as screening
-from ase_arise.screening.job import Order
+from ase_arise.screening.job import ScreeningOrder, _outcome
 from ase_arise.screening.results import Results
 from ase_arise.screening.sources import BATCH, Entry, frame_entries, open_source
 
@@ -216,15 +217,15 @@ def test_a_file_that_breaks_off_is_recorded_once(source, tmp_path):
 
 
 def test_a_bug_of_ours_does_not_end_the_run_nor_pass_unseen(tmp_path, monkeypatch):
-    from ase_arise.screening import job
+    from ase_arise import batches
 
     def describe(material, settings):
         if material.structure.numbers[0] == 26:
             raise IndexError("a bug")
         return original(material, settings)
 
-    original = job.describe
-    monkeypatch.setattr(job, "describe", describe)
+    original = batches.describe
+    monkeypatch.setattr(batches, "describe", describe)
     ase.io.write(tmp_path / "a.xyz", [bulk("Cu"), bulk("Fe"), bulk("Mg")])
     with pytest.warns(UserWarning, match=r"a.xyz, entry 1: a bug of this package.* \(IndexError: a bug\)"):
         counts = screen(tmp_path / "a.xyz", tmp_path / "results.db", **FAST)
@@ -332,10 +333,9 @@ def test_another_version_is_not_mixed_in(source, tmp_path, monkeypatch):
 def test_a_batch_is_written_whole_or_not_at_all(source, tmp_path):
     out = tmp_path / "results.db"
     results = Results.open(str(out), {"source": "x"}, overwrite=False)
-    from ase_arise.screening.job import _failure
-
-    good = _failure(Entry("x", 0, "0" * 32, None), "reason")
-    twin = _failure(Entry("x", 1, "0" * 32, None), "the same identifier: the database refuses it")
+    job = ScreeningOrder("arise-108", RecognitionSettings())
+    good = _outcome(Entry("x", 0, "0" * 32, None), Found(None, error="reason"), job)
+    twin = _outcome(Entry("x", 1, "0" * 32, None), Found(None, error="the same identifier"), job)
     with pytest.raises(FileError, match="another screening has written entries of this batch"):
         results.write([good, twin])
     assert rows(out) == []
@@ -424,7 +424,7 @@ def test_kill_9_loses_and_doubles_nothing(tmp_path):
 
 
 def test_a_worker_that_dies_is_reported():
-    job = Order("arise-108", RecognitionSettings(), 0.01, 5)
+    job = ScreeningOrder("arise-108", RecognitionSettings())
     with pytest.raises(OSError, match=r"a worker process died .* what is written is kept"):
         list(screening._recognised(iter([Deadly()]), job, 2))
 

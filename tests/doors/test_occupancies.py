@@ -51,7 +51,7 @@ def no_work(monkeypatch):
 
     for place in (
         "arise_core.recognition.whole.describe", "arise_core.recognition.maps.gather_boxes",
-        "ase_arise.screening.job.describe",
+        "ase_arise.batches.describe",
     ):  # fmt: skip
         monkeypatch.setattr(place, fail)
 

@@ -204,3 +204,15 @@ def test_numeric_types_without_a_mapping_are_different_species(tmp_path):
     mapped = pipeline.compute()
     assert "ARISE.notes" not in mapped.attributes
     assert_same(data, mapped)
+
+
+def test_frames_are_read_from_one_on_in_the_order_of_identifiers(tmp_path):
+    from ovito_arise.frames import read_file
+
+    head = "ITEM: TIMESTEP\n{}\nITEM: NUMBER OF ATOMS\n2\nITEM: BOX BOUNDS pp pp pp\n0 9\n0 9\n0 9\n"
+    rows = "ITEM: ATOMS id type x y z\n2 1 {}.5 0 0\n1 2 3 3 3\n"
+    (tmp_path / "a.dump").write_text("".join((head + rows).format(k, k) for k in range(3)))
+    found = list(read_file(str(tmp_path / "a.dump"), 1))
+    assert len(found) == 2
+    assert [f.positions[:, 0].tolist() for f in found] == [[3.0, 1.5], [3.0, 2.5]]
+    assert [[f.kinds[k].key for k in f.which] for f in found] == [["2", "1"]] * 2

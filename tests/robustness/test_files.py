@@ -17,7 +17,7 @@ from arise_cli.main import app
 from arise_core.errors import InputError, WorkError
 from arise_core.runtime.patience import within
 from ase_arise.convert import frames
-from ase_arise.reading import Reader, last_of, split_name
+from ase_arise.reading import Reader, last_of, read_frames, split_name
 from ase_arise.screening import sources
 from ase_arise.screening.run import screen
 from benchmarks.robustness.structure_files import dump
@@ -165,18 +165,42 @@ def test_frames_in_steps_of_zero(tmp_path):
     assert len(list(frames(f"{path}@::-10"))) == len(list(frames(f"{path}@0:"))) == 1
 
 
-def other_reader(path):
-    yield copper(), ("a note",)
+def other_reader(path, first):
+    for _ in range(first, 3):
+        yield copper(), ("a note",)
 
 
 def test_another_reader_where_ase_fails(tmp_path):
     (tmp_path / "cu.what").write_text("nothing known\n")
     with pytest.warns(UserWarning, match=r"cu\.what': a note"):
-        (read,) = frames(tmp_path / "cu.what", Reader(other=other_reader))
-    assert len(read) == 108
+        read = list(frames(tmp_path / "cu.what", Reader(other=other_reader)))
+    assert [len(atoms) for atoms in read] == [108] * 3
     with pytest.warns(UserWarning, match="a note"):
-        (first,) = frames(data_file(tmp_path / "cu.data"), Reader(other=other_reader, only_other=True))
+        first, *_ = frames(data_file(tmp_path / "cu.data"), Reader(other=other_reader, only_other=True))
     assert "id" not in first.arrays  # not ASE's
+    for picked, numbers in (
+        ("1:", [1, 2]),
+        ("-1", [2]),
+        ("::2", [0, 2]),
+        ("0:2", [0, 1]),
+        ("::-1", [2, 1, 0]),
+    ):
+        with pytest.warns(UserWarning, match="a note"):
+            found = list(read_frames(f"{tmp_path / 'cu.what'}@{picked}", Reader(other=other_reader)))
+        assert [frame.number for frame in found] == numbers
+
+
+def test_another_reader_that_fails_behind_whole_frames(tmp_path):
+    (tmp_path / "cu.what").write_text("nothing known\n")
+
+    def failing(path, first):
+        yield copper(), ()
+        raise RuntimeError("no more")
+
+    whole, half = read_frames(str(tmp_path / "cu.what"), Reader(other=failing))
+    assert (whole.number, len(whole.atoms)) == (0, 108)
+    assert half.number == 1
+    assert half.error.endswith("OVITO's reader: RuntimeError: no more")
 
 
 def test_ovito_reads_what_it_is_told_to(tmp_path):

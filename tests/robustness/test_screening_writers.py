@@ -123,7 +123,9 @@ def test_signals_stop_the_command_cleanly(source, tmp_path, how, code, said):
     ) as process:  # fmt: skip
         seen = ""
         while " recognised" not in seen:
-            seen += process.stderr.read(1)
+            more = process.stderr.read(1)
+            assert more, seen  # else it has ended by itself
+            seen += more
         os.killpg(process.pid, how)  # as a terminal or `timeout` does: the workers get it too
         rest = process.communicate(timeout=300)[1]
     assert process.returncode == code

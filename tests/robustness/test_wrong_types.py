@@ -126,6 +126,26 @@ TABLE = [
     ("ase", "AriseObserver", {"atoms": "atoms"}, "callback", NO_FUNCTION),
     ("ase", "AriseObserver", {"atoms": "atoms"}, "table", NO_PLACE),
     ("ase", "AriseObserver", {"atoms": "atoms"}, "trajectory", NO_PLACE),
+    ("ase", "trajectory", {"out": "out.zarr"}, "source", (5, None, THING, [], [5])),
+    ("ase", "trajectory", {"source": "in.xyz"}, "out", (*NO_PLACE, None)),
+    *(("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, n, NO_COUNT) for n in ("every", "first")),
+    *(
+        ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, n, (*NO_NUMBER, 2.5, True))
+        for n in ("workers", "last")
+    ),
+    ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "shard", (5, None, (1,), (0, 2), (3, 2), ("1", 2))),
+    ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "follow", (*NO_NUMBER, None)),
+    ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "executor", (5, "dask", THING)),
+    ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "atoms", (5, None, THING)),
+    ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "time_limit", (*NO_NUMBER, None)),
+    ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "reader", (5, "ase", THING)),
+    ("ase", "merge", {"out": "out.zarr"}, "parts", (5, None, "x", THING, [])),
+    ("ase", "merge", {"parts": ["in.xyz"]}, "out", (*NO_PLACE, None)),
+    ("ase", "solid_fraction", {}, "atoms", NO_STRUCTURE),
+    ("ase", "solid_fraction", {"atoms": "atoms"}, "model", NO_MODEL),
+    ("ase", "solid_fraction", {"atoms": "atoms"}, "classes", (5, [], [5], "gold")),
+    ("ase", "solid_fraction", {"atoms": "atoms"}, "interval", (*NO_NUMBER, None, 0, 1)),
+    ("ase", "is_solid", {"atoms": "atoms"}, "threshold", (*NO_NUMBER, None, 2)),
     ("ase", "screen", {"out": "out.db"}, "source", (*NO_PLACE, None)),
     ("ase", "screen", {"source": "in.xyz"}, "out", (*NO_PLACE, None)),
     ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "workers", (*NO_NUMBER, 2.5, True)),
@@ -155,7 +175,7 @@ def given(model):
 def test_wrong_kinds(package, name, others, argument, values, given, tmp_path):
     function = getattr({"core": arise, "ase": ase_arise}[package], name)
     bulk("Cu").write(tmp_path / "in.xyz")
-    places = {k: tmp_path / k for k in ("in.xyz", "out.xyz", "out.db")}
+    places = {k: tmp_path / k for k in ("in.xyz", "out.xyz", "out.db", "out.zarr")}
     words = {k: {**given, **places}.get(v, v) if isinstance(v, str) else v for k, v in others.items()}
     for value in values:
         with pytest.raises(AriseError, match=f"`{argument}") as caught:
@@ -172,7 +192,7 @@ def test_every_public_function_is_in_the_table():
         "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding", "Exploration",
         "Representations", "exploration_steps", "Suggestion",
     )  # fmt: skip
-    free = {*(("core", n) for n in core), ("ase", "Row")}
+    free = {*(("core", n) for n in core), ("ase", "Row"), ("ase", "TrajectoryResults")}
     assert known - {(package, name) for package, name, *_ in TABLE} == free | {("ase", "StopSimulation")}
 
 

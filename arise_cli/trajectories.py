@@ -1,0 +1,217 @@
+"""`arise trajectory` and `arise merge`: all frames of a run, recognised once, and what happened in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from arise_cli.console import FAILED, bar, check_places, finish, plain, print_table, say, write_file
+from arise_cli.options import Draw, Format, Json, ModelOption, ReaderOption, TypesOption, takes
+from arise_cli.readers import chosen_reader
+from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, TIME_LIMIT, MapSettings, SamplingSettings
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from ase_arise.trajectories.store import TrajectoryResults
+
+#: Frames of which a table is printed.
+SHOWN = 20
+#: Classes of which it tells the shares.
+CLASSES = 4
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Start again instead of going on.")]
+Out = Annotated[Path, typer.Option(help="Folder for the results (Zarr).")]
+Plot = Annotated[
+    Path | None, typer.Option(help="Draw the shares of the classes over time here (.png, .pdf, .svg).")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command("trajectory")(trajectory_of)
+    app.command("merge")(merge_parts)
+
+
+@takes(MapSettings, SamplingSettings, tolerance=MAP_TOLERANCE)
+def trajectory_of(
+    files: Annotated[
+        list[str], typer.Argument(help="Files of frames, folders, or patterns in quotes ('md.*.dump').")
+    ],
+    out: Out,
+    model: ModelOption = DEFAULT_MODEL,
+    mode: Annotated[
+        str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
+    ] = "auto",
+    every: Annotated[int, typer.Option(help="Take each so-manieth frame.")] = 1,
+    first: Annotated[int, typer.Option(help="Frame to begin with, from 0.")] = 0,
+    last: Annotated[int | None, typer.Option(help="Frame to end with.")] = None,
+    atoms: Annotated[
+        bool, typer.Option("--atoms", help="Keep label, doubt and connected group of each atom too.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(help="Processes; default: as many as cores.")] = None,
+    dask: Annotated[
+        str, typer.Option(help="Let Dask do the work: address of its scheduler (tcp://...), or 'local'.")
+    ] = "",
+    shard: Annotated[
+        str, typer.Option(help="Only a part of the frames, such as 3/64; `arise merge` joins the parts.")
+    ] = "",
+    follow: Annotated[
+        float, typer.Option(help="Wait so many seconds for more frames of a run that is still written.")
+    ] = 0.0,
+    plot: Plot = None,
+    as_json: Json = False,
+    draw: Draw = False,
+    types: TypesOption = "",
+    overwrite: Overwrite = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 3 if frames failed.")] = False,
+    time_limit: Annotated[
+        float, typer.Option(help="Seconds that a frame may take; then it has failed.")
+    ] = TIME_LIMIT,
+    reader: ReaderOption = "auto",
+    kind: Format = "",
+    **settings: Any,
+) -> None:
+    """Recognise all frames of a trajectory; interrupted, the same command goes on where it stopped."""
+    from contextlib import ExitStack
+
+    from arise_core.crystals.species import parse_types
+    from ase_arise.trajectories.run import trajectory
+
+    _check_plot(plot)
+    if dask and workers is not None:
+        raise typer.BadParameter("is for processes of this one; Dask has its own", param_hint="--workers")
+    with ExitStack() as stack:
+        executor = _dask(dask, stack) if dask else None
+        progress = stack.enter_context(bar("trajectory"))
+        results = trajectory(
+            files, out, model, every=every, first=first, last=last, atoms=atoms, workers=workers, executor=executor,
+            shard=_shard(shard), follow=follow, overwrite=overwrite, types=parse_types(types, "--types"), draw=draw,
+            time_limit=time_limit, reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
+        )  # fmt: skip
+    _tell(results, plot, as_json)
+    if not results.done.any():
+        raise typer.Exit(FAILED)  # why is said
+    finish(strict and bool(results.failed))
+
+
+def merge_parts(
+    parts: Annotated[list[Path], typer.Argument(help="Folders that `arise trajectory --shard` wrote.")],
+    out: Out,
+    plot: Plot = None,
+    as_json: Json = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+) -> None:
+    """Join the results of all parts of a trajectory."""
+    from ase_arise.trajectories.merging import merge
+
+    _check_plot(plot)
+    with bar("merge") as progress:
+        results = merge(parts, out, overwrite=overwrite, progress=progress)
+    _tell(results, plot, as_json)
+
+
+def _check_plot(plot: Path | None) -> None:
+    """Refuse a picture that cannot be written, before any work.
+
+    Raises:
+        typer.BadParameter: of a format that is none of pictures.
+    """
+    if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
+        raise typer.BadParameter(f"must end in .png, .pdf or .svg, got {str(plot)!r}", param_hint="--plot")
+    check_places([plot], overwrite=True)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    """Part and number of parts of "3/64"; all of "".
+
+    Raises:
+        typer.BadParameter: another form.
+    """
+    if not text:
+        return 1, 1
+    k, slash, n = text.partition("/")
+    if not slash or not k.isdigit() or not n.isdigit():
+        raise typer.BadParameter(
+            f"must be a part and the number of parts, such as 3/64, got {text!r}", param_hint="--shard"
+        )
+    return int(k), int(n)
+
+
+def _dask(address: str, stack: Any) -> Executor:
+    """The executor of a Dask cluster.
+
+    Raises:
+        MissingPackageError: Dask is not installed.
+        WorkError: nobody answers at the address.
+    """
+    from arise_core.errors import MissingPackageError, WorkError
+
+    try:
+        from dask import distributed
+    except ImportError as error:
+        raise MissingPackageError("`--dask` needs Dask: pip install 'ovito-arise[scale]'") from error
+    try:
+        make: Any = distributed.Client
+        client = stack.enter_context(make() if address == "local" else make(address, timeout="20s"))
+    except (OSError, ValueError) as error:
+        raise WorkError(f"`--dask` {address!r}: no scheduler answers there ({error})") from error
+    executor: Executor = client.get_executor()
+    return executor
+
+
+def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
+    """What was found, and the picture."""
+    from ase_arise.trajectories.timeline import draw_timeline, events
+
+    found = events(results)
+    failed = results.failed
+    if as_json:
+        record = {
+            "results": str(results.path), "frames": len(results), "recognised": int(results.done.sum()),
+            "failed": [{"row": row, "reason": reason} for row, reason in failed.items()],
+            "events": [
+                {"kind": e.kind, "before": e.before, "after": e.after, "rows": list(e.rows), "steps": list(e.steps)}
+                for e in found
+            ],
+        }  # fmt: skip
+        say(json.dumps(plain(record), indent=1))
+    else:
+        print_table(_table(results))
+        for event in found:
+            say(str(event))
+    for row, reason in list(failed.items())[:SHOWN]:
+        say(f"frame {row} failed: {reason}", error=True)
+    if len(failed) > SHOWN:
+        say(f"{len(failed) - SHOWN} more failed", error=True)
+    if plot is not None and results.done.any():
+        figure: Any = draw_timeline(results).figure
+        write_file(plot, lambda path: figure.savefig(path, dpi=200))
+    say(
+        f"results: {results.path} (open with ase_arise.TrajectoryResults.open, or xarray.open_zarr)",
+        error=True,
+    )
+
+
+def _table(results: TrajectoryResults) -> Table:
+    """Some frames, evenly over the trajectory, with the shares of the most frequent classes."""
+    import numpy as np
+
+    rows = np.flatnonzero(results.done)
+    if len(rows) > SHOWN:
+        rows = rows[np.unique(np.linspace(0, len(rows) - 1, SHOWN).astype(int))]
+    names = results.present[:CLASSES]
+    table = Table("Frame", "Step", "Atoms", *(f"{n} (%)" for n in names), "MI (bit)")
+    shares = {n: 100 * results.share(n) for n in names}
+    for k in rows:
+        cells = [f"{shares[n][k, 0]:.1f} [{shares[n][k, 1]:.1f}, {shares[n][k, 2]:.1f}]" for n in names]
+        step = int(results.data["step"].values[k])
+        table.add_row(
+            str(k), str(step) if step >= 0 else "–", str(int(results.data["n_atoms"].values[k])), *cells,
+            f"{float(results.data['mutual_information'].values[k]):.3f}",
+        )  # fmt: skip
+    return table

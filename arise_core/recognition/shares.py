@@ -1,0 +1,134 @@
+"""How much of a structure is of each class, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import beta
+
+from arise_core.errors import InputError
+from arise_core.geometry.arrays import FloatArray
+from arise_core.model.classes import MISSING
+from arise_core.model.rejection import share_above
+from arise_core.recognition.result import Recognition
+from arise_core.settings import check_number
+
+#: Probability that the share lies in the interval.
+INTERVAL = 0.95
+#: Classes with a smaller mean probability have an interval from their mean alone.
+SMALL = 1e-4
+
+
+class Shares(NamedTuple):
+    """Shares of the atoms, (n_classes + 2,): of each class, rejected, and without a prediction."""
+
+    share: FloatArray  # as the atoms are labelled
+    low: FloatArray  # ends of the credible interval
+    high: FloatArray
+
+
+def shares_of(found: Recognition, interval: float = INTERVAL) -> Shares:
+    """Shares of the atoms by class, with credible intervals from the probabilities of the model.
+
+    An atom is of class k with the probability q_k = p_k (1 - r), p_k of the class, r that it is rejected (the share of
+    the passes that reject it, `share_above`). The number of atoms of class k then has the mean sum q_k. Atoms of a box
+    are right or wrong together, so the variance is m times that of independent atoms, sum m q_k (1 - q_k), with m
+    atoms a box. The share is taken as Beta-distributed with these moments; the interval cuts off the same probability
+    at both ends, and is widened to hold the share as labelled. What the model does not doubt, it cannot tell: errors
+    in which it is sure are not in the interval.
+
+    Args:
+        found: what was recognised.
+        interval: probability that the share lies in the interval, in (0, 1).
+    """
+    check_interval(interval)
+    n, n_classes = len(found), len(found.classes)
+    share = np.zeros(n_classes + 2)
+    named = found.atom_class
+    share[:n_classes] = np.bincount(named[named != MISSING], minlength=n_classes) / n
+    share[n_classes] = found.rejected_share
+    share[n_classes + 1] = float((found.atoms.index == MISSING).mean())
+    low, high = share.copy(), share.copy()
+    good = found.atoms.index != MISSING
+    if not good.any():
+        return Shares(share, low, high)
+    rejects = _rejects(found)[good]
+    together = _atoms_together(found)
+    chosen = np.flatnonzero(found.probabilities >= SMALL).tolist()
+    probabilities = found.probabilities_at_atoms(chosen)[good].astype(np.float64)
+    of_classes = probabilities * (1 - rejects)[:, None]
+    for k, q in zip([*chosen, n_classes], [*of_classes.T, rejects], strict=True):
+        low[k], high[k] = _interval(q, n, together, interval)
+    return Shares(share, np.minimum(low, share), np.maximum(high, share))
+
+
+class Share(NamedTuple):
+    """A share of the atoms, and its credible interval."""
+
+    share: float
+    low: float
+    high: float
+
+
+def share_of(found: Recognition, classes: Sequence[int] | None = None, interval: float = INTERVAL) -> Share:
+    """Share of the atoms that are of some classes, with its credible interval as in `shares_of`.
+
+    Args:
+        found: what was recognised.
+        classes: indices of the classes; None: any class, all that is not rejected and has a prediction.
+        interval: probability that the share lies in the interval, in (0, 1).
+    """
+    check_interval(interval)
+    good = found.atoms.index != MISSING
+    named = found.atom_class != MISSING if classes is None else np.isin(found.atom_class, list(classes))
+    share = float(named.mean())
+    if not good.any():
+        return Share(share, share, share)
+    q = 1 - _rejects(found)[good]
+    if classes is not None:
+        q = q * found.probabilities_at_atoms(list(classes))[good].astype(np.float64).sum(axis=1).clip(0, 1)
+    low, high = _interval(q, len(found), _atoms_together(found), interval)
+    return Share(share, min(low, share), max(high, share))
+
+
+def check_interval(interval: float) -> None:
+    """Raise InputError unless it is the probability of an interval."""
+    if not 0 < check_number("interval", interval) < 1:
+        raise InputError(f"`interval` must be in (0, 1), got {interval!r}")
+
+
+def _rejects(found: Recognition) -> FloatArray:
+    """Probability that each atom is rejected, (n_atoms,); a rule that is no matter of passes is believed."""
+    certain = found.atom_rejected.astype(np.float64)
+    threshold = found.rule.reject_threshold
+    if threshold is None:
+        return certain
+    score = found.atoms if found.whole is None else found.whole
+    asked = share_above(score.reject_score, score.reject_deviation, threshold)
+    asked = np.broadcast_to(asked, len(found)) if found.whole is not None else asked
+    return np.where(np.isnan(asked), certain, asked)
+
+
+def _atoms_together(found: Recognition) -> float:
+    """Atoms that are right or wrong together: those of a box, or all."""
+    if found.field is None:
+        return float(len(found))
+    filled = found.field.n_atoms[found.field.prediction.valid]
+    return min(float(filled.mean()), float(len(found)))
+
+
+def _interval(q: FloatArray, n: int, together: float, interval: float) -> tuple[float, float]:
+    """Ends of the interval of the share of n atoms of which those with probabilities `q` may be of a class."""
+    most = len(q) / n
+    mean = float(q.mean())
+    variance = together * float((q * (1 - q)).mean()) / len(q)
+    tail = (1 - interval) / 2
+    if variance <= 0 or not 0 < mean < 1:
+        return mean * most, mean * most
+    c = mean * (1 - mean) / variance - 1
+    if c <= 0:  # all or nothing
+        return most * (mean > 1 - tail), most * (mean >= tail)
+    ends: FloatArray = beta.ppf([tail, 1 - tail], mean * c, (1 - mean) * c) * most
+    return float(ends[0]), float(ends[1])

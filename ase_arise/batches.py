@@ -1,0 +1,146 @@
+"""Many structures, recognised one after the other: small ones go through the network together, and what fails is told.
+
+Screenings and trajectories work in such batches. A batch is what a worker process gets, and what a kill loses.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from arise_core.crystals.occupancy import sites_of
+from arise_core.descriptor.soap import describe
+from arise_core.errors import AriseError, InputError
+from arise_core.geometry.material import Material
+from arise_core.model.model import Model
+from arise_core.recognition.result import Recognition, recognise
+from arise_core.recognition.whole import is_large_enough
+from arise_core.runtime.ledger import Facts
+from arise_core.runtime.patience import within
+from arise_core.settings import TIME_LIMIT, MapSettings, RecognitionSettings, options_of
+from ase_arise.convert import as_model, to_material
+from ase_arise.occupancy import occupied
+
+
+@dataclass(frozen=True)
+class Order:
+    """All that a worker needs to know."""
+
+    model: str
+    settings: RecognitionSettings
+    types: dict[str, str] = field(default_factory=dict)  # elements by type or name
+    time_limit: float = TIME_LIMIT  # seconds a structure
+    draw: bool = False  # fill partly occupied sites at random
+
+    def facts(self, model: Model) -> Facts:
+        """What results depend on, in plain types."""
+        free = {name for name, (_, option) in options_of(MapSettings).items() if not option.result}
+        return {
+            "model": model.name,
+            "model_sha256": model.sha256,
+            **({"types": self.types} if self.types else {}),
+            **({"draw": True} if self.draw else {}),
+            **{name: value for name, value in self.settings.to_options().items() if name not in free},
+        }
+
+
+@dataclass(frozen=True)
+class Found:
+    """What became of a structure."""
+
+    atoms: Atoms | None  # as it was recognised
+    material: Material | None = None
+    result: Recognition | None = None
+    seconds: float = 0.0
+    error: str = ""  # why there is no result
+
+
+def recognise_each(images: Sequence[Atoms | str], order: Order, names: Sequence[str]) -> list[Found]:
+    """What each structure is.
+
+    Args:
+        images: structures; a text is why one cannot be read.
+        order: how.
+        names: where each is from, for warnings.
+    """
+    model = as_model(order.model)
+    found: dict[int, Found] = {}
+    small: list[tuple[int, Atoms, Material, float]] = []
+    features = []
+    for k, atoms in enumerate(images):
+        if isinstance(atoms, str):
+            found[k] = Found(None, error=atoms)
+            continue
+        start = time.perf_counter()
+        try:
+            with within(order.time_limit):
+                atoms = _drawn(atoms, order)
+                material = _material(atoms, order)
+                if order.settings.is_local(len(material)):
+                    result = recognise(material, model, order.settings)
+                    found[k] = _found(atoms, material, result, time.perf_counter() - start, order)
+                    continue
+                described = describe(material, model.descriptor)
+            features.append(described)
+            small.append((k, atoms, material, time.perf_counter() - start))
+        except (AriseError, MemoryError) as error:
+            found[k] = Found(atoms, error=str(error) or "not enough memory")
+        except Exception as error:  # a bug of this package: it must not end a long run, nor pass unseen
+            reason = f"{type(error).__name__}: {error}"
+            found[k] = Found(atoms, error=reason)
+            warnings.warn(f"{names[k]}: a bug of this package, please report it ({reason})", stacklevel=2)
+    if small:
+        found |= _small(small, np.array(features), model, order)
+    return [found[k] for k in range(len(images))]
+
+
+def _small(
+    small: list[tuple[int, Atoms, Material, float]], features: Any, model: Model, order: Order
+) -> dict[int, Found]:
+    start = time.perf_counter()
+    sampling = replace(order.settings.sampling, tolerance=None)
+    prediction = model.predict(features, sampling, reject_threshold=order.settings.reject_threshold)
+    flat = [row for row, (_, _, material, _) in enumerate(small) if material.flat]
+    prediction = prediction.without_bulk(flat)
+    each = (time.perf_counter() - start) / len(small)
+    return {
+        k: _found(
+            atoms, material, Recognition.of_whole(prediction, row, len(material)), seconds + each, order
+        )
+        for row, (k, atoms, material, seconds) in enumerate(small)
+    }
+
+
+def _drawn(atoms: Atoms, order: Order) -> Atoms:
+    """The structure with full sites only, as `occupied` draws it; nothing changes where all are full."""
+    if not order.draw:
+        return atoms
+    sites = sites_of(atoms)
+    partly = sites is not None and sites.partial.any()
+    return occupied(atoms, seed=order.settings.sampling.seed) if partly else atoms
+
+
+def _material(atoms: Atoms, order: Order) -> Material:
+    """The one look at a structure.
+
+    Raises:
+        InputError: it cannot be recognised.
+    """
+    material = to_material(atoms, types=order.types)
+    least = order.settings.map.min_atoms
+    if not is_large_enough(material.body, least):
+        raise InputError(f"{len(material)} atoms, fewer than `min_atoms` ({least})")
+    return material
+
+
+def _found(atoms: Atoms, material: Material, result: Recognition, seconds: float, order: Order) -> Found:
+    if result.valid:
+        return Found(atoms, material, result, seconds)
+    least = order.settings.map.min_atoms
+    return Found(atoms, error=f"no prediction: too few atoms for a descriptor (`min_atoms` {least})")

@@ -1,0 +1,420 @@
+"""The store of a trajectory's results: a Zarr folder that xarray opens, with an index of the frames that are done.
+
+Dimensions are `frame`, `class` (those of the model, "rejected" and "none"), `crystal` (those of the model), `quantile`
+and, where values at atoms are kept, `atom`. A frame's values are written first and its `status` last, each in one step:
+a kill leaves frames that are done, and frames that are not. `status` is 0 for frames that are not done, 1 for those
+that are, 2 for those that failed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arise_core.crystals.naming import NONE, REJECTED
+from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError, MissingPackageError
+from arise_core.geometry.arrays import IntArray
+from arise_core.runtime.files import check_folder, file_errors
+from arise_core.runtime.ledger import Facts, require_same
+from arise_core.runtime.locks import Claim
+from ase_arise.trajectories.job import QUANTILES, Row
+
+if TYPE_CHECKING:
+    import xarray
+
+KIND = "ARISE trajectory"
+FORMAT = 1
+#: Frames of a chunk, and atoms.
+FRAMES, ATOMS = 256, 1 << 20
+#: Bytes of the reason of a failure.
+REASON = 400
+OPEN, DONE, FAILED = 0, 1, 2
+ANOTHER = "Name another one, or use `--overwrite` to start again"
+
+
+@dataclass(frozen=True)
+class Column:
+    """An array of the store."""
+
+    dtype: str
+    empty: Any  # of frames that are not done
+    dims: tuple[str, ...] = ("frame",)
+    units: str = "1"
+    text: str = ""
+
+
+#: What is kept of each frame; `status` is the index of what is done.
+COLUMNS = {
+    "status": Column("uint8", OPEN, text="0 not done, 1 done, 2 failed"),
+    "file": Column("int32", -1, text="file of the run, from 0"),
+    "number": Column("int64", -1, text="frame in its file, from 0"),
+    "step": Column("int64", -1, text="time step as the file says, -1 if it does not"),
+    "n_atoms": Column("int64", 0, text="atoms of the frame"),
+    "share": Column("float32", np.nan, ("frame", "class"), text="share of the atoms of each class"),
+    "share_low": Column("float32", np.nan, ("frame", "class"), text="lower end of its 95 % credible interval"),
+    "share_high": Column("float32", np.nan, ("frame", "class"), text="upper end of its 95 % credible interval"),
+    "mutual_information": Column("float32", np.nan, units="bit", text="mean over the atoms"),
+    "quantiles": Column("float32", np.nan, ("frame", "quantile"), "bit", "of the mutual information over the atoms"),
+    "largest": Column("int64", 0, ("frame", "crystal"), text="atoms in the largest connected group of each class"),
+    "seconds": Column("float32", np.nan, units="s", text="time that the frame took"),
+    "reason": Column("uint8", 0, ("frame", "byte"), text="why a frame failed, UTF-8"),
+}  # fmt: skip
+#: The same of each atom.
+AT_ATOMS = {
+    "label": Column("int16", -1, ("frame", "atom"), text="class of the atom, -1 without a prediction, -2 rejected"),
+    "doubt": Column("float16", np.nan, ("frame", "atom"), "bit", "mutual information"),
+    "group": Column("int32", -1, ("frame", "atom"), text="connected group of one class, 0 the largest, -1 none"),
+}  # fmt: skip
+
+
+def zarr_module() -> Any:
+    """Zarr.
+
+    Raises:
+        MissingPackageError: it is not installed.
+    """
+    try:
+        import zarr
+    except ImportError as error:
+        raise MissingPackageError("trajectories need Zarr: pip install 'ovito-arise[scale]'") from error
+    return zarr
+
+
+class Store:
+    """Results that are being written. Create with `Store.open`."""
+
+    def __init__(self, path: Path, group: Any, claim: Claim) -> None:
+        self.path = path
+        self._group = group
+        self._claim = claim
+        self._names = [n for n in (*AT_ATOMS, *reversed(COLUMNS)) if n in group]
+        status = np.asarray(group["status"][:])
+        #: Rows of the frames that are done.
+        self.done = set(np.flatnonzero(status != OPEN).tolist())
+        self.failed = int((status == FAILED).sum())
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        known: Facts,
+        short: Sequence[str],
+        labels: Sequence[str],
+        atoms: bool,
+        overwrite: bool,
+    ) -> Store:
+        """Make a store, or go on with one that a run with the same facts left.
+
+        Args:
+            path: of the folder.
+            known: facts of the run.
+            short, labels: names of the classes of the model.
+            atoms: whether values at atoms are kept.
+            overwrite: replace a store that is there.
+
+        Raises:
+            ExistingFileError: something else is there; nothing is changed.
+            InputError: a store of another run; nothing is changed.
+            FileError: another run writes to it, or the system does not let it be written.
+        """
+        zarr = zarr_module()
+        what = f"`out` {str(path)!r}"
+        with file_errors(f"{what} cannot be written"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        check_folder(path.parent, what)
+        claim = Claim.of(path, what)
+        try:
+            there = path.is_dir() and any(path.iterdir())
+            if path.exists() and not path.is_dir():
+                raise ExistingFileError(f"{what} exists and is no folder; nothing was changed")
+            if there and overwrite:
+                _facts(path, what)
+                with file_errors(f"{what} cannot be removed"):
+                    shutil.rmtree(path)
+                there = False
+            if there:
+                before = _facts(path, what)
+                require_same(before, known, what, ANOTHER)
+            else:
+                _make(zarr, path, known, short, labels, atoms)
+            with _writing(path):
+                store = cls(path, zarr.open_group(path, mode="r+"), claim)
+                store._grow(0, 0)
+                return store
+        except BaseException:
+            claim.release()
+            raise
+
+    def close(self) -> None:
+        """Let others write to it."""
+        self._claim.release()
+
+    def write(self, found: Sequence[Row]) -> None:
+        """Write rows at their places; their status last.
+
+        Raises:
+            FileError: the system does not let it; rows before are kept.
+        """
+        if not found:
+            return
+        with _writing(self.path):
+            self._grow(
+                max(r.row for r in found) + 1, max(0 if r.label is None else len(r.label) for r in found)
+            )
+            for name in self._names:
+                if name in AT_ATOMS:
+                    for row in found:
+                        values = getattr(row, name)
+                        if values is not None:
+                            self._group[name][row.row, : len(values)] = values
+                elif name != "status":
+                    self._put(name, found)
+            self._put("status", found)
+        for row in found:
+            self.done.add(row.row)
+            self.failed += bool(row.error)
+
+    def _put(self, name: str, found: Sequence[Row]) -> None:
+        """One column of neighbouring rows in one step."""
+        array = self._group[name]
+        low, high = min(r.row for r in found), max(r.row for r in found) + 1
+        part = np.asarray(array[low:high])
+        for row in found:
+            value = _value(name, row)
+            if value is not None:
+                part[row.row - low] = value
+        array[low:high] = part
+
+    def note_files(self, files: Sequence[str]) -> None:
+        """Keep the names of the files of the run; more may come behind those of before.
+
+        Raises:
+            InputError: others than before.
+        """
+        known = [os.path.abspath(path) for path in files]
+        before = list(self._group.attrs.get("files", []))
+        if known[: len(before)] != before:
+            k = next((k for k, (a, b) in enumerate(zip(before, known, strict=False)) if a != b), len(known))
+            raise InputError(
+                f"`out` {str(self.path)!r} was made of other files: file {k} was {before[k]!r}, now "
+                f"{known[k] if k < len(known) else 'there is none'!r}; nothing was changed. {ANOTHER}"
+            )
+        if known != before:
+            with _writing(self.path):
+                self._group.attrs["files"] = known
+
+    def _grow(self, n_frames: int, n_atoms: int) -> None:
+        """Make all arrays long enough, and equally long: a kill may have come between two of them."""
+        n_frames = max(n_frames, *(self._group[name].shape[0] for name in self._names))
+        n_atoms = max(n_atoms, *(self._group[name].shape[1] for name in AT_ATOMS if name in self._names), 0)
+        for name in self._names:
+            array = self._group[name]
+            shape = list(array.shape)
+            shape[0] = max(shape[0], n_frames)
+            if name in AT_ATOMS:
+                shape[1] = max(shape[1], n_atoms)
+            if tuple(shape) != array.shape:
+                array.resize(tuple(shape))
+
+
+def _value(name: str, row: Row) -> Any:
+    if name == "status":
+        return FAILED if row.error else DONE
+    if name == "reason":
+        return np.frombuffer(row.error.encode()[:REASON].ljust(REASON, b"\0"), dtype=np.uint8)
+    return getattr(row, name)
+
+
+def _make(
+    zarr: Any, path: Path, known: Facts, short: Sequence[str], labels: Sequence[str], atoms: bool
+) -> None:
+    """An empty store, in its place when it is whole."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    names = [*short, REJECTED, NONE]
+    sizes = {
+        "frame": 0, "class": len(names), "crystal": len(short), "quantile": len(QUANTILES), "byte": REASON, "atom": 0,
+    }  # fmt: skip
+    chunks = {**sizes, "frame": FRAMES, "atom": ATOMS}
+    try:
+        with _writing(path):
+            group = zarr.open_group(part, mode="w")
+            for name, column in {**COLUMNS, **(AT_ATOMS if atoms else {})}.items():
+                array = group.create_array(
+                    name, shape=tuple(sizes[d] for d in column.dims), dtype=column.dtype,
+                    chunks=tuple(1 if d == "frame" and name in AT_ATOMS else chunks[d] for d in column.dims),
+                    fill_value=column.empty, dimension_names=column.dims,
+                )  # fmt: skip
+                array.attrs.update({"units": column.units, "long_name": column.text})
+            group.attrs.update({
+                "kind": KIND, "format": FORMAT, "facts": known, "classes": names, "labels": list(labels),
+                "quantiles": list(QUANTILES),
+            })  # fmt: skip
+            if path.is_dir():
+                path.rmdir()
+            os.replace(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _facts(path: Path, what: str) -> Facts:
+    """The facts of the run that a folder holds.
+
+    Raises:
+        ExistingFileError: it holds something else.
+    """
+    try:
+        attributes = dict(zarr_module().open_group(path, mode="r").attrs)
+    except (OSError, ValueError, KeyError, TypeError):
+        attributes = {}
+    if attributes.get("kind") != KIND or not isinstance(attributes.get("facts"), dict):
+        raise ExistingFileError(f"{what} exists and holds something else; nothing was changed")
+    if attributes.get("format") != FORMAT:
+        raise InputError(f"{what} has format {attributes.get('format')!r:.40}, this version writes {FORMAT}")
+    return dict(attributes["facts"])
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """What the system says against a store, as our error."""
+    with file_errors(f"`out` {str(path)!r} cannot be written"):
+        yield
+
+
+@dataclass(frozen=True, repr=False)
+class TrajectoryResults:
+    """What is known of the frames of a trajectory. Open with `TrajectoryResults.open`.
+
+    Rows are frames in the order of the run: file by file, frame by frame. Values of frames that failed, or are not
+    done, are NaN (n_atoms: 0).
+    """
+
+    path: Path
+    data: xarray.Dataset  # see `COLUMNS`
+    facts: Mapping[str, Any]
+    labels: tuple[str, ...]  # of the classes of the model, as `Prediction.labels`
+    files: tuple[str, ...]  # of the run
+    _group: Any
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> TrajectoryResults:
+        """Results that `trajectory` wrote; a run may still be writing them.
+
+        Raises:
+            MissingFileError: there is no such folder.
+            FileError: it holds something else.
+        """
+        import xarray
+
+        place = Path(path)
+        if not place.is_dir():
+            raise MissingFileError(f"results {str(place)!r} do not exist")
+        facts = _facts(place, f"results {str(place)!r}")
+        try:
+            group = zarr_module().open_group(place, mode="r")
+            attributes = dict(group.attrs)
+            names = attributes["classes"]
+            n = min(group[name].shape[0] for name in COLUMNS)  # a run may be making them longer
+            columns = {
+                name: (c.dims, np.asarray(group[name][:n]), dict(group[name].attrs))
+                for name, c in COLUMNS.items()
+            }
+            coordinates = {"class": names, "crystal": names[:-2], "quantile": attributes["quantiles"]}
+            data = xarray.Dataset(columns, coordinates, {"title": KIND, "model": facts["model"]})
+            return cls(
+                place, data, facts, tuple(attributes["labels"]), tuple(attributes.get("files", ())), group
+            )
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise FileError(f"results {str(place)!r} are damaged: {error}") from error
+
+    def rows(self, rows: Sequence[int] | None = None) -> Iterator[Row]:
+        """What was kept of frames with results or a reason for having none.
+
+        Args:
+            rows: those that are wanted; None: all.
+        """
+        status, failed = self.data["status"].values, self.failed
+        columns = {name: self.data[name].values for name in COLUMNS if name not in ("status", "reason")}
+        for row in range(len(self)) if rows is None else rows:
+            if status[row] != OPEN:
+                of_atoms: dict[str, Any] = (
+                    self.at_atoms(row) if "label" in self._group and status[row] == DONE else {}
+                )
+                values: dict[str, Any] = {name: array[row] for name, array in columns.items()}
+                yield Row(row, error=failed.get(row, ""), **values | of_atoms)
+
+    def at_atoms(self, row: int) -> dict[str, NDArray[Any]]:
+        """Values at the atoms of a frame: `label`, `doubt` and `group`, (n_atoms,); see `AT_ATOMS`.
+
+        Atoms have the order that ASE gives them: of their identifiers, in dumps that have them, else of the file.
+
+        Raises:
+            InputError: they were not kept, or the frame has no results.
+        """
+        if "label" not in self._group:
+            raise InputError(
+                f"results {str(self.path)!r} hold no values at atoms: make them with `atoms=True`"
+            )
+        if not 0 <= row < len(self) or not self.done[row]:
+            raise InputError(f"`row` must be that of a frame with results, got {row!r}")
+        n = int(self.data["n_atoms"].values[row])
+        return {name: np.asarray(self._group[name][row, :n]) for name in AT_ATOMS}
+
+    def __len__(self) -> int:
+        return int(self.data.sizes["frame"])
+
+    def __repr__(self) -> str:
+        done = self.done
+        return f"<TrajectoryResults of {len(self)} frames, {int(done.sum())} recognised: {str(self.path)!r}>"
+
+    @property
+    def done(self) -> NDArray[np.bool_]:
+        """Frames with results, (n_frames,)."""
+        return np.asarray(self.data["status"].values == DONE)
+
+    @property
+    def failed(self) -> dict[int, str]:
+        """Why frames failed, by row."""
+        rows = np.flatnonzero(self.data["status"].values == FAILED)
+        reasons = self.data["reason"].isel(frame=rows).values
+        return {
+            int(row): bytes(reason).rstrip(b"\0").decode("utf-8", errors="replace")
+            for row, reason in zip(rows, reasons, strict=True)
+        }
+
+    @property
+    def steps(self) -> IntArray:
+        """Time steps of the frames, or their numbers in the run if not all have one, (n_frames,)."""
+        steps = np.asarray(self.data["step"].values)
+        known = self.done
+        return steps if known.any() and (steps[known] >= 0).all() else np.arange(len(self))
+
+    def share(self, name: str) -> NDArray[np.float64]:
+        """Share of the atoms of a class, by its short name, "rejected" or "none", with its interval, (n_frames, 3).
+
+        Raises:
+            InputError: the model has no such class.
+        """
+        names = list(self.data["class"].values)
+        if name not in names:
+            raise InputError(f"`name` must be a class of the model or 'rejected', got {name!r}")
+        parts = [self.data[k].sel({"class": name}).values for k in ("share", "share_low", "share_high")]
+        return np.stack(parts, axis=1).astype(np.float64)
+
+    @property
+    def present(self) -> list[str]:
+        """Classes that some atom has in some frame, and "rejected", the most frequent first."""
+        share = np.asarray(self.data["share"].values)[self.done]
+        if not len(share):
+            return []
+        mean = share.mean(axis=0)
+        order = np.argsort(-mean, kind="stable")
+        return [str(self.data["class"].values[k]) for k in order if mean[k] > 0]

@@ -1,0 +1,94 @@
+"""`arise trajectory` and `arise merge`."""
+
+import json
+
+import ase.io
+import pytest
+from ase.build import bulk
+
+
+@pytest.fixture
+def frames(tmp_path):
+    images = []
+    for k in range(5):
+        images.append(bulk("Cu" if k < 3 else "Fe") * (3, 3, 3))
+        images[-1].rattle(0.02, seed=k)
+    ase.io.write(tmp_path / "md.xyz", images)
+    return tmp_path / "md.xyz"
+
+
+FAST = ("--passes", "8", "--workers", "1")
+
+
+def test_a_table_events_and_a_picture(arise, frames, tmp_path):
+    out, plot = tmp_path / "r.zarr", tmp_path / "time.png"
+    _, table, errors = arise("trajectory", str(frames), "--out", str(out), "--plot", str(plot), *FAST)
+    assert "fcc (%)" in table
+    assert "100.0 [100.0, 100.0]" in table
+    assert "Step" in table
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert "results: " in errors
+    _, text, errors = arise("trajectory", str(frames), "--out", str(out), "--json", *FAST)
+    record = json.loads(text)
+    assert (record["frames"], record["recognised"], record["failed"]) == (5, 5, [])
+    (event,) = record["events"]
+    assert (event["kind"], event["before"], event["after"], event["rows"]) == (
+        "transformation",
+        "fcc",
+        "bcc",
+        [2, 3],
+    )
+    assert "0 recognised, 0 failed, 5 from before" in errors
+
+
+def test_parts_are_merged(arise, frames, tmp_path):
+    for k in (1, 2):
+        arise("trajectory", str(frames), "--out", str(tmp_path / f"{k}.zarr"), "--shard", f"{k}/2", *FAST)
+    code, text, _ = arise(
+        "merge",
+        str(tmp_path / "1.zarr"),
+        str(tmp_path / "2.zarr"),
+        "--out",
+        str(tmp_path / "r.zarr"),
+        "--json",
+    )
+    assert code == 0
+    assert json.loads(text)["recognised"] == 5
+    _, _, errors = arise("trajectory", str(frames), "--out", str(tmp_path / "r.zarr"), *FAST)
+    assert "5 from before" in errors
+
+
+def test_frames_that_failed(arise, tmp_path):
+    good = bulk("Cu") * (3, 3, 3)
+    bad = good.copy()
+    bad.positions[1] = bad.positions[0]
+    ase.io.write(tmp_path / "md.xyz", [good, bad])
+    words = ("trajectory", str(tmp_path / "md.xyz"), "--out", str(tmp_path / "r.zarr"), *FAST)
+    code, _, errors = arise(*words)
+    assert code == 0
+    assert "frame 1 failed: " in errors
+    assert "0.1 Å" in errors
+    assert arise(*words, "--strict")[0] == 3
+    ase.io.write(tmp_path / "bad.xyz", bad)
+    code, _, errors = arise("trajectory", str(tmp_path / "bad.xyz"), "--out", str(tmp_path / "b.zarr"), *FAST)
+    assert code == 1
+    assert "frame 0 failed: " in errors
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        (("--shard", "3"), 2, "must be a part and the number of parts"),
+        (("--plot", "x.txt"), 2, "must end in .png, .pdf or .svg"),
+        (("--dask", "local"), 2, "Dask has its own"),
+        (("--every", "0"), 1, "`every` must be at least 1"),
+        (("--overwrite",), 1, "holds something else; nothing was changed"),
+    ],
+)
+def test_wrong_usage(arise, frames, tmp_path, words, code, reason):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "file").write_text("mine")
+    ended, _, errors = arise("trajectory", str(frames), "--out", str(tmp_path / "mine"), *FAST, *words)
+    assert ended == code
+    assert reason in " ".join(errors.replace("│", " ").split())
+    assert (tmp_path / "mine" / "file").read_text() == "mine"
