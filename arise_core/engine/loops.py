@@ -15,6 +15,9 @@ import numpy as np
 
 from arise_core.runtime.compilation import jit, jit_inline
 
+#: Multiplications of a matrix product that BLAS does by one thread; OpenBLAS takes more from 262,144 on.
+ONE_THREAD = 200_000
+
 
 @jit
 def count_atoms(first, last, wrap, counts):
@@ -694,6 +697,17 @@ def add_piece_sums(
         )  # fmt: skip
 
 
+@jit_inline
+def product_in_parts(a, b, out):
+    """The matrix product of `a` (n, m) and `b` (m, k), some rows at a time.
+
+    Each part is so small that BLAS computes it by one thread: with several it sums in another order.
+    """
+    rows = max(1, ONE_THREAD // (b.shape[0] * b.shape[1]))
+    for first in range(0, a.shape[0], rows):
+        out[first : first + rows] = np.dot(a[first : first + rows], b)
+
+
 @jit
 def contract_pieces(
     sums, knot, rows, scales, gamma, to_lag, to_width, floor, directions, to_directions, back, table, step, l_max,
@@ -714,12 +728,14 @@ def contract_pieces(
     radial = np.empty((n_knots, table.shape[2]), dtype=np.float32)
     pivot = np.empty(n_knots, dtype=np.float32)
     coefficients = np.empty((n_lm, n_radial), dtype=np.float32)
+    density = np.empty((n_knots, n_directions), dtype=np.float32)
+    corrected = np.empty((n_knots, n_lm), dtype=np.float32)
     pivots(pivot)
     for k in range(rows.shape[0]):
         box = rows[k]
         unspline(sums[box], pivot, filtered)
         radial_at_knots(knot, scales[box], step, table, radial)
-        density = np.dot(filtered, to_directions)
+        product_in_parts(filtered, to_directions, density)
         lag, part = to_lag[k], to_width[k]
         for j in range(n_directions):
             x, y, z = directions[j, 0], directions[j, 1], directions[j, 2]
@@ -734,6 +750,7 @@ def contract_pieces(
                 whole = max(1.0 - r * px, 0.0) * max(1.0 - r * py, 0.0) * max(1.0 - r * pz, 0.0)
                 ratio = max(whole, floor) * covariance_weight(gamma[k], r * lx, r * ly, r * lz, floor)
                 density[q, j] *= np.float32(ratio)
-        product = np.dot(np.dot(density, back).T, radial)
+        product_in_parts(density, back, corrected)
+        product = np.dot(corrected.T, radial)
         pick_degrees(product, l_max, l_step, n_radial, coefficients)
         power_spectrum(coefficients, l_max, l_step, n_max, n_radials, radial_of, weights[box], out[box])

@@ -12,12 +12,17 @@ import numpy as np
 import arise_core as arise
 from arise_core.crystals.table import prototype
 from arise_core.crystals.ideal import supercells
+from arise_core.geometry.builders import polycrystal
 
 digest = hashlib.sha256()
 for name, atoms in (("fcc", 300), ("rock salt", 300), ("graphene", 400), ("fcc", 3000)):
     structure = supercells(prototype(name), min_atoms=atoms, count=1)[0]
     digest.update(arise.describe(structure).tobytes())
 grid = arise.box_grid(structure, arise.MapSettings(stride=8.0))
+digest.update(arise.describe_boxes(grid, arise.DescriptorSettings.corrected()).features.tobytes())
+crystals = [arise.build(prototype(name)) for name in ("fcc", "bcc", "hcp", "diamond")]
+grains = polycrystal(crystals, (26.0, 26.0, 14.0), rng=np.random.default_rng(5))  # boxes that are filled in part
+grid = arise.box_grid(grains, arise.MapSettings(box_size=12.0, stride=2.5))
 digest.update(arise.describe_boxes(grid, arise.DescriptorSettings.corrected()).features.tobytes())
 print(digest.hexdigest())
 """
