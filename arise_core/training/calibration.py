@@ -1,6 +1,7 @@
 """When a model is sure of a box: its `Sureness`, from boxes of several sizes like those that it was trained on.
 
     python -m arise_core.training.calibration MODEL --card
+    python -m arise_core.training.calibration MODEL --package
 
 The samples are those of the model's recipe with other seeds: boxes and hot crystals of all classes, as often as the
 recipe wants them (structures that are met often more often), solid solutions, disorder and crystals that are none of
@@ -10,9 +11,11 @@ the classes.
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,9 +25,10 @@ from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.model import Model
 from arise_core.model.prediction import Prediction, Rule
-from arise_core.model.sureness import Sureness, expected_error
+from arise_core.model.sureness import KNOWN, Sureness, expected_error
 from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Step, part, run
+from arise_core.runtime.files import write_atomically
 from arise_core.settings import SamplingSettings
 from arise_core.training.edit_classes import crystals_of, recipe_of
 from arise_core.training.export import replace_card
@@ -165,12 +169,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("model", help="name of the zoo, folder or file")
     parser.add_argument("--passes", type=int, default=64)
     parser.add_argument("--card", action="store_true", help="write it into the model's card")
+    parser.add_argument(
+        "--package",
+        action="store_true",
+        help="write it beside the code, for a model whose card is to stay as it is",
+    )
     given = parser.parse_args(arguments)
     model = load_model(given.model)
     sureness = run(calibration_steps(model, given.passes))
     print(sureness)
     if given.card:
         replace_card(model, replace(model.card, sureness=sureness))
+    if given.package:
+        keep(model, sureness, given.passes)
+
+
+def keep(model: Model, sureness: Sureness, passes: int, file: Path = KNOWN) -> None:
+    """Write the rule of a model into the file of rules that comes with this package, with what it was found from."""
+    rows = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    made = {"passes": passes, "seed": SEED, "sizes": SIZES, "samples": COUNTS, "wrong": WRONG}
+    rows[model.card.weights_sha256] = {"model": model.name, "rule": asdict(sureness), "made": made}
+    text = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
+    write_atomically(file, lambda place: place.write_text(text, encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Maps of boxes of several sizes: right values, the same however they are computed, the same through every door."""
 
 import itertools
+import json
 import shutil
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from arise_core.geometry.structure import Structure
 from arise_core.model.card import Card
 from arise_core.model.contents import SAFE_FILE
 from arise_core.model.prediction import Prediction
-from arise_core.model.sureness import NO_ANSWER, Sureness, expected_error
+from arise_core.model.sureness import KNOWN, NO_ANSWER, Sureness, expected_error
 from arise_core.recognition.maps import map_steps
 from arise_core.recognition.result import recognise
 from arise_core.runtime import threads
@@ -469,3 +470,19 @@ def test_the_card_keeps_the_rule(sharp_model):
     ):
         with pytest.raises(InputError, match=said_):
             Card.from_json(replace(card, sureness=bad).to_json())
+
+
+def test_the_rule_of_the_shipped_model_lies_beside_the_code(model, tmp_path):
+    assert model.card.sureness is None
+    rule = model.sureness
+    assert 0 < rule.error < 0.5
+    assert set(rule.atoms) <= {*model.classes, "rejected"}
+    assert rule.wrong <= calibration.WRONG
+    assert list(rule.answered) == [str(n) for n in calibration.SIZES]
+    calibration.keep(model, rule, 64, tmp_path / "rules.json")
+    kept = json.loads((tmp_path / "rules.json").read_text(encoding="utf-8"))
+    assert Sureness(**kept[model.card.weights_sha256]["rule"]) == rule
+    assert (
+        json.loads(KNOWN.read_text(encoding="utf-8"))[model.card.weights_sha256]
+        == kept[model.card.weights_sha256]
+    )
