@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import binom
 
 from arise_core.crystals.naming import REJECTED
 from arise_core.errors import InputError
@@ -39,12 +40,12 @@ from arise_core.training.samples.mixture import PRISTINE, PerturbedSamples
 SIZES = (32, 64, 128, 256)
 #: Share of the sure answers that may be wrong, of each size and of each answer.
 WRONG = 0.01
-#: Largest expected errors of a sure answer that are tried, the largest first.
-BOUNDS = (0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01)
+#: Largest expected errors of a sure answer that are tried.
+BOUNDS = (0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005)
 #: Samples: boxes a class and size, and of each size in all.
 COUNTS = {"boxes": 10, "hot": 4, "solutions": 3, "disorder": 400, "unknown": 200}
-#: Wrong answers without which a class is not said to need more atoms: fewer may be chance.
-FEWEST = 3
+#: An answer needs more atoms if as many wrong ones, or more, are less probable than this were `WRONG` their share.
+CHANCE = 0.05
 SEED = 14_000_000
 
 
@@ -119,33 +120,52 @@ def answers(said: Prediction) -> IntArray:
 
 
 def fitted(tried: Sequence[Tried], labels: Sequence[str]) -> Sureness:
-    """The rule with the largest bound at which `WRONG` of the sure answers of each size are wrong, at most.
+    """The sharpest rule with which no more than `WRONG` of the sure answers of each size are wrong.
 
-    For a bound an answer needs as many atoms as the smallest size from which on no more than `WRONG` of its sure
-    boxes are wrong.
+    For a bound an answer needs as many atoms as the smallest size from which on its sure boxes are not wrong more
+    often than `WRONG`, by a binomial test. The sharpest bound is that with the most sure boxes of the smallest size,
+    where crystals and what is none count half each.
 
     Args:
         tried: the sizes, the smallest first.
         labels: of the classes.
     """
+    best, most = _rule(tried, BOUNDS[-1], labels), -1.0
     for bound in BOUNDS:
-        needed = _needed(tried, bound, len(labels) + 1)
-        sure = [(t.error <= bound) & (t.n_atoms >= needed[t.answer]) for t in tried]
-        wrong = [float(t.wrong[s].mean()) if s.any() else 0.0 for t, s in zip(tried, sure, strict=True)]
-        if max(wrong) <= WRONG or bound == BOUNDS[-1]:
-            break
+        rule = _rule(tried, bound, labels)
+        if rule.wrong is None or rule.wrong > WRONG:
+            continue
+        sure, crystal = sure_of(tried[0], rule, labels), tried[0].truth < len(labels)
+        share = float(sure[crystal].mean() + sure[~crystal].mean()) / 2
+        if share > most:
+            best, most = rule, share
+    return best
+
+
+def sure_of(tried: Tried, rule: Sureness, labels: Sequence[str]) -> BoolArray:
+    """Which boxes of a size a rule is sure of, (n,)."""
+    needed = np.array([rule.atoms.get(name, 0) for name in (*labels, REJECTED)])
+    return np.asarray((tried.error <= rule.error) & (tried.n_atoms >= needed[tried.answer]))
+
+
+def _rule(tried: Sequence[Tried], bound: float, labels: Sequence[str]) -> Sureness:
+    """The rule for a bound, with its figures."""
     names = [*labels, REJECTED]
+    needed = _needed(tried, bound, len(names))
     # A box counts for a size from the geometric mean of its number of atoms and that of the size below.
     atoms = {
         name: math.ceil(n / math.sqrt(2))
         for name, n in zip(names, needed, strict=True)
         if n > tried[0].n_atoms
     }
-    crystal = [t.truth < len(labels) for t in tried]
+    rule = Sureness(error=bound, atoms=atoms)
+    sure = [sure_of(t, rule, labels) for t in tried]
+    wrong = [float(t.wrong[s].mean()) if s.any() else 0.0 for t, s in zip(tried, sure, strict=True)]
     answered = {
-        str(t.n_atoms): round(float(s[c].mean()), 4) for t, s, c in zip(tried, sure, crystal, strict=True)
+        str(t.n_atoms): round(float(s[t.truth < len(labels)].mean()), 4)
+        for t, s in zip(tried, sure, strict=True)
     }
-    return Sureness(error=bound, atoms=atoms, wrong=round(max(wrong), 5), answered=answered)
+    return replace(rule, wrong=round(max(wrong), 5), answered=answered)
 
 
 def _needed(tried: Sequence[Tried], bound: float, n_answers: int) -> IntArray:
@@ -156,7 +176,7 @@ def _needed(tried: Sequence[Tried], bound: float, n_answers: int) -> IntArray:
         all_, bad = (
             np.bincount(smaller.answer[s], minlength=n_answers) for s in (sure, sure & smaller.wrong)
         )
-        needed[(bad >= FEWEST) & (bad > WRONG * all_)] = larger.n_atoms
+        needed[(bad > 0) & (binom.sf(bad - 1, all_, WRONG) < CHANCE)] = larger.n_atoms
     return needed
 
 
