@@ -65,7 +65,8 @@ def answers_of_sizes(
         wanted = error > rule.error
         if not wanted.any():
             break
-        job = _answers(context.of_size(grid), wanted, model, sampling, reject_threshold, seen)
+        here = context.of_size(grid) if k else context
+        job = _answers(here, wanted, model, sampling, reject_threshold, seen)
         found = yield from part(job, 1 - 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1))
         new = rule.errors(found.prediction, found.n_atoms, last)
         better = new < error[found.boxes]
