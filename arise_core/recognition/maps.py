@@ -433,8 +433,9 @@ def map_steps(
     check_model(model)
     check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
     check_threshold(reject_threshold)
+    largest = checked_grid(structure, settings)
     rule = sureness_for(model, settings)
-    grids = grids_of_sizes(checked_grid(structure, settings))
+    grids = grids_of_sizes(largest)
     grid = grids[-1]
     refuse_empty(grid, len(model.classes))
     found, size = yield from answers_of_sizes(grids, model, rule, sampling, reject_threshold, seen)

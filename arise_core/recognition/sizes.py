@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,10 @@ from arise_core.settings import SamplingSettings, Threshold
 
 #: Boxes whose descriptors are held before they go through the network.
 BATCH = 4096
+
+#: Passes of boxes that a larger one may answer for, at most: as many as in calibration. What is sure has the tolerance
+#: by then; what is not would run on and yet not be the answer.
+TRIAL_PASSES = 64
 
 #: Called with each batch of descriptors.
 Seen = Callable[[BoxDescriptors], object]
@@ -49,7 +53,7 @@ def answers_of_sizes(
         grids: with the same centres, the smallest boxes first (`grids_of_sizes`).
         model: whose answers are wanted.
         rule: when it is sure; None: there is one size, and nothing to decide.
-        sampling: of the network.
+        sampling: of the network; with a tolerance, boxes that a larger one may answer for have `TRIAL_PASSES` at most.
         reject_threshold: see `strided_map`.
         seen: called with each batch of descriptors, in whatever order.
     """
@@ -57,6 +61,9 @@ def answers_of_sizes(
     n = len(grids[0])
     if rule is None:
         return (yield from _answers(context, None, model, sampling, reject_threshold, seen)), None
+    trial = sampling
+    if sampling.tolerance is not None:
+        trial = replace(sampling, passes=min(sampling.passes, TRIAL_PASSES))
     error = np.full(n, np.inf)
     size = np.full(n, -1, dtype=np.int8)
     kept: Answers | None = None
@@ -66,7 +73,7 @@ def answers_of_sizes(
         if not wanted.any():
             break
         here = context.of_size(grid) if k else context
-        job = _answers(here, wanted, model, sampling, reject_threshold, seen)
+        job = _answers(here, wanted, model, sampling if last else trial, reject_threshold, seen)
         found = yield from part(job, 1 - 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1))
         new = rule.errors(found.prediction, found.n_atoms, last)
         better = new < error[found.boxes]

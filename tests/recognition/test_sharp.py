@@ -24,6 +24,7 @@ from arise_core.model.prediction import Prediction
 from arise_core.model.sureness import KNOWN, NO_ANSWER, Sureness, expected_error
 from arise_core.recognition.maps import map_steps
 from arise_core.recognition.result import recognise
+from arise_core.recognition.sizes import TRIAL_PASSES
 from arise_core.runtime import threads
 from arise_core.settings import MapSettings, RecognitionSettings, SamplingSettings
 from arise_core.training import calibration
@@ -308,6 +309,18 @@ def test_the_same_for_any_number_of_threads_and_memory(sharp_model, front):
         for name in ("probabilities", "mutual_information", "reject_score"):
             same = getattr(field.prediction, name), getattr(fields[0].prediction, name)
             assert np.array_equal(*same, equal_nan=True)
+
+
+def test_boxes_that_a_larger_one_may_answer_for_have_few_passes(sharp_model, front):
+    structure, _ = front
+    given = {"resolution": "sharp", "passes": 200, "stride": 4.0}
+    field = arise.strided_map(structure, sharp_model, tolerance=1e-6, **given)
+    last = len(field.edges) - 1
+    assert (field.prediction.passes[field.size < last] == TRIAL_PASSES).all()
+    assert (field.size == last).any()
+    assert (field.prediction.passes[field.size == last] == 200).all()
+    every = arise.strided_map(structure, sharp_model, tolerance=None, **given)
+    assert (every.prediction.passes == 200).all()
 
 
 def test_progress_and_cancelling(sharp_model, front):
