@@ -106,7 +106,8 @@ COMMON = (
 
 COMMON_TEXT = f"""\
 Atoms well inside a crystal, melt or matrix that a method gives another class, with less than {DOUBT:g} bit of doubt,
-though the map of {COARSE} boxes has them right. CPU time: of all threads, without compilation."""
+though the map of {COARSE} boxes has them right. CPU time: of all threads, without compilation, all {PASSES}
+passes in every size that is asked; other work on the machine makes it longer, the ratio of two methods less so."""
 
 TITLES = {
     "fronts": "Solid and liquid side by side",
