@@ -16,6 +16,7 @@ PRESETS = ("paper", "corrected", "weighted")
 Padding = Literal["half", "none", "full"]
 Edges = Literal["exact", "box"]
 Between = Literal["linear", "sure"]
+Resolution = Literal["single", "sharp"]
 #: No setting is larger.
 LARGEST = 1e15
 
@@ -364,7 +365,9 @@ class MapSettings:
         box_size: edge of the boxes (perpendicular height along each cell vector), Å; "auto": the smallest with
             100 atoms in the median box.
         stride: distance from box to box, Å; along a periodic direction the nearest smaller divisor of the
-            period is used.
+            period is used. About half the smallest box is fine enough.
+        resolution: "single": all boxes have one size. "sharp": each place has the answer of the smallest box around it
+            that is sure, from boxes of about 32 atoms to those of `box_size`.
         padding: where boxes lie along open directions. "half": centres run over the structure, boxes stick
             out by up to half their size; "none": boxes stay inside; "full": every box that touches.
         edges: "exact" finds the support of partly filled boxes; "box" takes them as clipped by flat faces.
@@ -389,6 +392,10 @@ class MapSettings:
     stride: float = option(
         3.0, label="Stride (Å)", low=0.0, above=True, text="distance from box to box, Å; at most the box size"
     )
+    resolution: Resolution = option(  # noqa: RUF009 - a field
+        "single", label="Resolution", choices=get_args(Resolution),
+        text="single: boxes of one size; sharp: at each place the smallest box that is sure, up to the box size",
+    )  # fmt: skip
     padding: Padding = option(  # noqa: RUF009 - a field
         "half", label="At open borders", choices=get_args(Padding),
         text="half: box centres run to the surface; none: boxes stay inside; full: every box that touches",

@@ -79,7 +79,8 @@ def annotate(
     Small structures are recognised as a whole, large ones box by box (`RecognitionSettings.mode`).
 
     Arrays, one value an atom: `arise_label` (short name, "rejected" or "none"), `arise_confidence`,
-    `arise_mutual_information` (bit), `arise_rejection_uncertainty` (bit), `arise_rejected`. In `info`:
+    `arise_mutual_information` (bit), `arise_rejection_uncertainty` (bit), `arise_rejected`; with `resolution` "sharp"
+    also `arise_resolution` (edge of the box that has answered, Å). In `info`:
     `arise_label`, `arise_class` (label of the most probable class, rejected or not), `arise_confidence`,
     `arise_mutual_information`, `arise_predictive_entropy` (bit), `arise_reject_score`,
     `arise_rejection_uncertainty` (bit), `arise_rejected`, `arise_mode` ("whole" or "local"), `arise_fractions`
@@ -156,6 +157,9 @@ def write_results(atoms: Atoms, result: Recognition, model_name: str, material: 
         "arise_rejection_uncertainty": (result.atom_rejection_uncertainty, np.nan),
         "arise_rejected": (result.atom_rejected, False),
     }
+    atoms.set_array("arise_resolution", None)
+    if result.atom_resolution is not None:
+        arrays["arise_resolution"] = (result.atom_resolution, np.nan)
     for name, (values, empty) in arrays.items():
         atoms.set_array(name, None)  # else ASE would cut new strings to the length of the old
         atoms.set_array(name, material.spread(values, empty))

@@ -34,8 +34,10 @@ ARRAYS = (
     "arise_rejection_uncertainty",
     "arise_rejected",
 )
+#: Another one, of maps with boxes of several sizes.
+RESOLUTION = "arise_resolution"
 #: Those of them that are numbers, by their names in `PACKED`.
-NUMBERS = ("confidence", "mutual_information", "rejection_uncertainty")
+NUMBERS = ("confidence", "mutual_information", "rejection_uncertainty", "resolution")
 #: Entry of `info` (.traj) and of `data` (databases) that holds them.
 PACKED = "arise_atoms"
 #: Entry of `data` that holds occupancies of sites, and arrays that belong to them.
@@ -126,7 +128,7 @@ def packed(atoms: Atoms) -> Atoms:
     out: Atoms = atoms.copy()
     out.calc = atoms.calc
     values = _pack(atoms)
-    for name in ARRAYS:
+    for name in (*ARRAYS, RESOLUTION):
         out.set_array(name, None)
     if values:
         out.info[PACKED] = values
@@ -220,7 +222,8 @@ def _pack(atoms: Atoms) -> dict[str, Any]:
         **{
             name: np.asarray(atoms.arrays[f"arise_{name}"], dtype=np.float64)
             for name in NUMBERS
-            if f"arise_{name}" in atoms.arrays  # version 0.1 had no `rejection_uncertainty`
+            if f"arise_{name}"
+            in atoms.arrays  # not all have a `resolution`, those of 0.1 no `rejection_uncertainty`
         },
         "rejected": np.asarray(atoms.arrays["arise_rejected"], dtype=np.int32),
     }

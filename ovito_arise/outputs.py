@@ -177,6 +177,8 @@ def _particles(data: DataCollection, view: _View, ids: Ids) -> None:
         "Reject Score": atoms.reject_score,
         "Rejection Uncertainty": view.recognition.atom_rejection_uncertainty,
     }
+    if view.recognition.atom_resolution is not None:
+        scalars["Resolution"] = view.recognition.atom_resolution
     for name, values in scalars.items():
         data.particles_.create_property(
             f"ARISE {name}{names}", data=view.at_particles(values, particles.count, np.nan)
@@ -297,6 +299,8 @@ def _voxel_grid(data: DataCollection, view: _View, name: str, grid_vis: VoxelGri
         "Rejection Uncertainty": view.rule.rejection_uncertainty(p),
         "Atoms": field.n_atoms.astype(np.float64),
     }
+    if field.sharp:
+        scalars["Resolution"] = field.resolution
     for title, values in scalars.items():
         grid.create_property(title, data=flat(np.nan_to_num(values, nan=0.0), field.shape))
     if view.shown.probabilities:
@@ -336,6 +340,7 @@ def _box_table(data: DataCollection, view: _View, name: str) -> None:
     table.create_property("Atoms", data=field.n_atoms)
     typed_property(table, "Structure Type", structure_types(view.rule.index(p)), element_types(p.classes))
     for title, values in (
+        *((("Resolution", field.resolution),) if field.sharp else ()),
         ("Confidence", p.confidence),
         ("Mutual Information", p.mutual_information),
         ("Predictive Entropy", p.predictive_entropy),

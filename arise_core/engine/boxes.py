@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from arise_core.engine.grid import BoxGrid
 from arise_core.engine.pieces import MANY, Pieces, corrected_features
 from arise_core.engine.tile import Tile, TileEngine, make_tiles, tiles_in_memory
 from arise_core.errors import InputError, check_type
-from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
+from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import transformed
 from arise_core.runtime import threads
 from arise_core.settings import DescriptorSettings
@@ -52,13 +52,28 @@ def describe_boxes(grid: BoxGrid, settings: DescriptorSettings, *, method: str =
 
 
 def iterate_boxes(
-    grid: BoxGrid, settings: DescriptorSettings, *, method: str = "auto"
+    grid: BoxGrid | Context,
+    settings: DescriptorSettings,
+    *,
+    method: str = "auto",
+    wanted: BoolArray | None = None,
 ) -> Iterator[BoxDescriptors]:
-    """Descriptors of the boxes of a grid, tile after tile, each box once."""
+    """Descriptors of the boxes of a grid, tile after tile, each box once.
+
+    Args:
+        grid: from `box_grid`, or what its tiles share if the caller has it.
+        settings: of the descriptor.
+        method: see `describe_boxes`.
+        wanted: (n_boxes,), which boxes are; the others cost next to nothing. None: all.
+    """
     if method not in ("auto", "direct"):
         raise InputError(f"`method` must be 'auto' or 'direct', got {method!r}")
-    context = Context.of(grid, settings)
-    tiles = list(make_tiles(grid))
+    context = Context.of(grid, settings) if isinstance(grid, BoxGrid) else grid
+    tiles = list(make_tiles(context.grid, wanted))
+    if wanted is not None:
+        context = replace(context, wanted=wanted)
+    if not tiles:
+        return
     engine = method == "auto" and is_smooth(settings)
     work = describe_tile if engine else describe_one_by_one
     count = min(threads.count(), len(tiles), tiles_in_memory(context, tiles) if engine else len(tiles))
@@ -83,21 +98,24 @@ def iterate_boxes(
 
 
 def gather_boxes(
-    grid: BoxGrid, settings: DescriptorSettings, size: int
+    grid: BoxGrid | Context, settings: DescriptorSettings, size: int, wanted: BoolArray | None = None
 ) -> Iterator[tuple[int, BoxDescriptors | None]]:
     """`iterate_boxes` in batches: after each tile how many boxes are done, and those waiting if they are a batch.
 
     Args:
-        grid: from `box_grid`.
+        grid: see `iterate_boxes`.
         settings: of the descriptor.
         size: boxes of a batch, at least; only the last one may have fewer.
+        wanted: see `iterate_boxes`.
     """
     waiting: list[BoxDescriptors] = []
     done = 0
-    for found in iterate_boxes(grid, settings):
+    boxes = grid if isinstance(grid, BoxGrid) else grid.grid
+    n = len(boxes) if wanted is None else int(wanted.sum())
+    for found in iterate_boxes(grid, settings, wanted=wanted):
         waiting.append(found)
         done += len(found.boxes)
-        if sum(len(part.boxes) for part in waiting) < size and done < len(grid):
+        if sum(len(part.boxes) for part in waiting) < size and done < n:
             yield done, None
             continue
         batch = BoxDescriptors(
@@ -114,12 +132,13 @@ def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
     boxes = tile.boxes(context.grid)
     engine = TileEngine(context, tile)
     n_atoms = engine.n_atoms
-    enough = n_atoms >= context.grid.settings.min_atoms
+    wanted = context.is_wanted(boxes)
+    enough = wanted & (n_atoms >= context.grid.settings.min_atoms)
     full = enough & context.is_full(boxes)
     if full.all():
         return BoxDescriptors(boxes, engine.features(full), n_atoms)
     features = np.full((len(boxes), context.settings.n_features), np.nan, dtype=np.float32)
-    most = (n_atoms >= MANY) & ~full & context.is_mostly_full(boxes)
+    most = enough & (n_atoms >= MANY) & ~full & context.is_mostly_full(boxes)
     if most.mean() * np.prod(context.grid.width / context.grid.step) < SHARED:
         most[:] = False
     for chosen, describe in ((full, TileEngine.features), (most, corrected_features)):
@@ -127,12 +146,15 @@ def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
             features[chosen] = describe(engine, chosen)[chosen]
     for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~full & ~most)):
         features[pieces.rows] = pieces.features()
-    return BoxDescriptors(boxes, features, n_atoms)
+    if wanted.all():
+        return BoxDescriptors(boxes, features, n_atoms)
+    return BoxDescriptors(boxes[wanted], features[wanted], n_atoms[wanted])
 
 
 def describe_one_by_one(context: Context, tile: Tile) -> BoxDescriptors:
     """All boxes of a tile, each by itself."""
     boxes = tile.boxes(context.grid)
+    boxes = boxes[context.is_wanted(boxes)]
     n_atoms = np.zeros(len(boxes), dtype=np.int64)
     features = np.empty((len(boxes), context.settings.n_features), dtype=np.float32)
     for k, box in enumerate(boxes):

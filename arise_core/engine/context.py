@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from threading import Event
 
@@ -28,6 +28,7 @@ class Context:
     filled: FloatArray | None  # grid shape, share of each box (less what borders cut off) that is material
     sorted_by_x: IntArray  # atoms in the order of their first coordinate
     widths: tuple[FloatArray, ...]  # clipped width of the boxes along each axis, fractions
+    wanted: BoolArray | None = None  # (n_boxes,), which boxes are; None: all
     stopped: Event = field(default_factory=Event)  # set when nobody wants the rest any more
 
     @classmethod
@@ -51,6 +52,16 @@ class Context:
         """Where the nodes of the support are, see `node_places`."""
         assert self.support is not None  # else there is none
         return node_places(self.grid, self.support)
+
+    def of_size(self, grid: BoxGrid) -> Context:
+        """The same for boxes of another size over the same structure."""
+        filled = None if self.support is None else filled_share(grid, self.support)
+        widths = tuple(grid.clipped_width(k) for k in range(3))
+        return replace(self, grid=grid, filled=filled, widths=widths, wanted=None, stopped=Event())
+
+    def is_wanted(self, boxes: IntArray) -> BoolArray:
+        """Which boxes (indices into the flattened grid) somebody wants, of the shape of `boxes`."""
+        return np.ones(np.shape(boxes), dtype=bool) if self.wanted is None else self.wanted[boxes]
 
     def is_full(self, boxes: IntArray) -> BoolArray:
         """Which boxes (indices into the flattened grid) are taken as full of material, of the shape of `boxes`."""

@@ -127,6 +127,17 @@ class BoxGrid:
         """Perpendicular distance from box to box along each axis, (3,), Å."""
         return np.asarray(self.step * perpendicular_heights(self.cell))
 
+    @property
+    def thin(self) -> BoolArray:
+        """Open directions that one layer of boxes spans, (3,)."""
+        return np.asarray(~self.pbc & (self.width == self.high - self.low))
+
+    def of_size(self, edge: float) -> BoxGrid:
+        """Boxes of another edge (Å) around the same centres; layers that span a thin direction stay."""
+        width = np.where(self.thin, self.width, edge / perpendicular_heights(self.cell))
+        settings = replace(self.settings, box_size=edge)
+        return replace(self, settings=settings, start=self.start + (self.width - width) / 2, width=width)
+
     def span(self, axis: int, u: FloatArray) -> tuple[IntArray, IntArray]:
         """First and last box along an axis that hold coordinates u; not limited to the grid, (n,) each.
 
@@ -230,6 +241,28 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
     return grid
 
 
+def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
+    """Grids of boxes of all sizes around the same centres, the smallest boxes first; the last have `box_size`.
+
+    One grid with `resolution` "single". With "sharp" the edges go from that of `smallest_edge` (or the stride, if
+    that is larger) to `box_size` in even steps that about double the number of atoms. The borders of the structure
+    are those that the smallest boxes meet: where a direction is thinner than they are, boxes of all sizes span it.
+
+    Args:
+        largest: from `box_grid`.
+    """
+    settings, edge = largest.settings, float(largest.settings.box_size)
+    if settings.resolution == "single":
+        return (largest,)
+    smallest = max(smallest_edge(largest.material), settings.stride)
+    steps = round(np.log2(edge / smallest) * 3) if smallest < edge else 0
+    if steps < 1:
+        return (largest,)
+    first = box_grid(largest.material, replace(settings, box_size=smallest))
+    edges = [*(smallest * (edge / smallest) ** (k / steps) for k in range(steps)), edge]
+    return tuple(first.of_size(edge) for edge in edges)
+
+
 def _refuse_dense(grid: BoxGrid) -> None:
     """Refuse boxes that a short period enters so often that they hold no end of atoms.
 
@@ -274,6 +307,34 @@ def refuse_empty(grid: BoxGrid, n_classes: int) -> None:
 #: Atoms that the median box holds when its size is chosen automatically, and stride as a share of the box.
 AUTOMATIC_ATOMS = 100
 AUTOMATIC_STRIDE = 0.25
+
+
+#: Atoms in the smallest boxes of a sharp map: fewer are too few to tell crystals from each other.
+SHARP_ATOMS = 32
+
+
+def smallest_edge(structure: Structure | Material) -> float:
+    """Edge of boxes that hold `SHARP_ATOMS` atoms inside the material, Å; that of all of it if it holds fewer.
+
+    From the atomic spacing; along directions that are thinner than a box there is no more to have, so it grows along
+    the others, by the number of atoms a length or area.
+    """
+    material = Material.of(structure)
+    cell = material.body.complete_cell
+    heights = perpendicular_heights(cell)
+    # a box whose edges have all the same height has not the volume of a cube
+    skew = float(np.prod(heights)) / abs(float(np.linalg.det(cell)))
+    size = float(material.spacing * np.cbrt(SHARP_ATOMS * skew))
+    thin = np.zeros(3, dtype=bool)
+    while not thin.all():
+        grid = box_grid(material, MapSettings(box_size=size, stride=size))
+        if (grid.thin == thin).all():
+            return size
+        thin = grid.thin
+        extent = np.where(grid.pbc, 1.0, grid.high - grid.low) * heights
+        per_atom = float(np.prod(extent[~thin])) / len(material.body)
+        size = max(size, float((SHARP_ATOMS * per_atom) ** (1 / max(1, int((~thin).sum())))))
+    return max(size, float((extent * thin).max()))
 
 
 def automatic_box_size(structure: Structure | Material) -> float:

@@ -61,8 +61,8 @@ class Tile:
         return np.asarray(np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), grid.shape).ravel())
 
 
-def make_tiles(grid: BoxGrid) -> Iterator[Tile]:
-    """Cover the grid with tiles."""
+def make_tiles(grid: BoxGrid, wanted: BoolArray | None = None) -> Iterator[Tile]:
+    """Cover the grid with tiles, or the boxes of it that are wanted, (n_boxes,)."""
     edge = max(1, round(TILE_BOXES ** (1 / 3)))
     axes = []
     for n in grid.shape:
@@ -70,7 +70,19 @@ def make_tiles(grid: BoxGrid) -> Iterator[Tile]:
         cuts = np.linspace(0, n, pieces + 1).round().astype(int)
         axes.append([(int(x), int(y)) for x, y in itertools.pairwise(cuts)])
     for x, y, z in itertools.product(*axes):
-        yield Tile((x[0], y[0], z[0]), (x[1], y[1], z[1]))
+        whole = Tile((x[0], y[0], z[0]), (x[1], y[1], z[1]))
+        tile = whole if wanted is None else _around(whole, wanted.reshape(grid.shape))
+        if tile is not None:
+            yield tile
+
+
+def _around(tile: Tile, wanted: BoolArray) -> Tile | None:
+    """The part of a tile around the boxes that are wanted, of the grid's shape; None if there are none in it."""
+    inside = np.argwhere(wanted[tuple(slice(a, b) for a, b in zip(tile.first, tile.stop, strict=True))])
+    if not len(inside):
+        return None
+    low, high = inside.min(axis=0) + tile.first, inside.max(axis=0) + tile.first + 1
+    return Tile((int(low[0]), int(low[1]), int(low[2])), (int(high[0]), int(high[1]), int(high[2])))
 
 
 def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:

@@ -11,7 +11,7 @@ from arise_core.engine.boxes import BoxDescriptors
 from arise_core.errors import InputError
 from arise_core.explore.clusters import cluster_steps
 from arise_core.explore.embedding import embed_steps
-from arise_core.explore.representations import check_subject, chosen_layers, represent_steps
+from arise_core.explore.representations import check_one_size, check_subject, chosen_layers, represent_steps
 from arise_core.explore.result import Exploration
 from arise_core.geometry.arrays import Float32Array
 from arise_core.geometry.material import Material
@@ -118,6 +118,7 @@ def exploration_rows(
     """
     (layer,) = chosen_layers(model, layer)
     boxes, passes, threshold = options.map, options.sampling, options.reject_threshold
+    check_one_size(subject, boxes)
     if isinstance(subject, StridedMap):
         field = _of_this_model(subject, model)
         kept = yield from represent_steps(field, model, layer)

@@ -28,7 +28,8 @@ from arise_core.geometry.structure import Structure
 from arise_core.model.model import Model, check_model
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.recognition.comparison import check_layer
-from arise_core.recognition.maps import BATCH, StridedMap, checked_grid
+from arise_core.recognition.maps import StridedMap, checked_grid
+from arise_core.recognition.sizes import BATCH
 from arise_core.recognition.whole import describe_wholes
 from arise_core.runtime.files import check_place, file_errors, temporary_place
 from arise_core.settings import KEPT, MapSettings, check_number
@@ -167,6 +168,7 @@ def represent_steps(
     memory_limit = check_number("memory_limit", memory_limit, low=0.0, above=True, unit="GiB")
     settings = map_settings or MapSettings()
     chosen = chosen_layers(model, layers)
+    check_one_size(subject, settings)
     if isinstance(subject, Structure | Material):
         subject = checked_grid(subject, settings)
     elif isinstance(subject, StridedMap):
@@ -200,6 +202,16 @@ def check_subject(subject: object) -> None:
         return
     for one in cast(Sequence[object], subject):
         check_type("subject", one, (Structure, Material), wanted)
+
+
+def check_one_size(subject: object, settings: MapSettings) -> None:
+    """Raise InputError for boxes of several sizes, whose representations would be told apart by their size."""
+    if isinstance(subject, StridedMap | BoxGrid):
+        settings = (subject.grid if isinstance(subject, StridedMap) else subject).settings
+    if settings.resolution != "single":
+        raise InputError(
+            f"`resolution` must be 'single' where boxes are compared with each other, got {settings.resolution!r}"
+        )
 
 
 def chosen_layers(model: Model, layers: Iterable[int] | int | None) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from arise_core.crystals.naming import FORMER_NAMES, ClassInfo
 from arise_core.crystals.table import prototype
 from arise_core.errors import InputError
 from arise_core.model.classes import ClassTable
+from arise_core.model.sureness import Sureness
 from arise_core.settings import DescriptorSettings
 
 FORMAT = "arise-model"
@@ -26,6 +27,8 @@ MAX_LAYERS = 32
 MAX_WIDTH = 2**16
 #: Most radial functions, and highest degree, of a descriptor.
 MAX_BASIS = 32
+#: Most atoms that an answer may need.
+MOST_ATOMS = 1_000_000
 #: Most levels of objects and lists in each other.
 MAX_DEPTH = 50
 
@@ -65,6 +68,7 @@ class Card:
     package_version: str
     training: dict[str, Any] = field(default_factory=dict)
     accuracy: dict[str, Any] = field(default_factory=dict)
+    sureness: Sureness | None = None  # None: not calibrated, maps of this model have boxes of one size
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", ClassTable.of(self.classes))
@@ -83,6 +87,7 @@ class Card:
                 "descriptor": self.descriptor.to_dict(),
                 "network": {"n_inputs": self.n_inputs, "hidden": list(self.hidden), "dropout": self.dropout},
                 "reject": vars(self.reject),
+                **({} if self.sureness is None else {"sureness": vars(self.sureness)}),
                 "training": self.training,
                 "accuracy": self.accuracy,
                 "classes": [{**vars(c), "colour": list(c.colour)} for c in self.classes],
@@ -173,6 +178,7 @@ def _card(data: dict[str, Any]) -> Card:
         package_version=_text(data["package_version"], "package_version"),
         training=training,
         accuracy=_object(data["accuracy"], "accuracy"),
+        sureness=_sureness(data["sureness"]) if "sureness" in data else None,
     )
 
 
@@ -211,6 +217,18 @@ def _reject(data: dict[str, Any]) -> Reject:
         if name != "kind" and value is not None:
             _number(value, f"reject.{name}", 0, 1)
     return reject
+
+
+def _sureness(data: Any) -> Sureness:
+    sure = Sureness(**_object(data, "sureness"))
+    _number(sure.error, "sureness.error", 0, 1)
+    if sure.wrong is not None:
+        _number(sure.wrong, "sureness.wrong", 0, 1)
+    for label, count in _object(sure.atoms, "sureness.atoms").items():
+        _whole(count, f"sureness.atoms.{_text(label, 'sureness.atoms')}", 0, MOST_ATOMS)
+    for atoms, share in _object(sure.answered, "sureness.answered").items():
+        _number(share, f"sureness.answered.{_text(atoms, 'sureness.answered')}", 0, 1)
+    return sure
 
 
 def _descriptor(data: dict[str, Any]) -> DescriptorSettings:

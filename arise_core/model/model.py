@@ -19,6 +19,7 @@ from arise_core.model.dropout import dropout_masks, sample
 from arise_core.model.network import DropoutMLP
 from arise_core.model.prediction import Prediction
 from arise_core.model.runner import Runner, tensor
+from arise_core.model.sureness import Sureness, known
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.runtime import threads
 from arise_core.settings import DescriptorSettings, SamplingSettings, Threshold, check_number, check_threshold
@@ -62,6 +63,11 @@ class Model:
     def descriptor(self) -> DescriptorSettings:
         """Descriptor settings that the model was trained with."""
         return self.card.descriptor
+
+    @property
+    def sureness(self) -> Sureness | None:
+        """When it is sure of a box: as its card says, or this package; None: it was never calibrated."""
+        return self.card.sureness or known().get(self.card.weights_sha256)
 
     @property
     def n_layers(self) -> int:

@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arise_core.engine.boxes import BoxDescriptors, gather_boxes
-from arise_core.engine.grid import BoxGrid, box_grid, refuse_empty
+from arise_core.engine.boxes import BoxDescriptors
+from arise_core.engine.grid import BoxGrid, box_grid, grids_of_sizes, refuse_empty
 from arise_core.errors import FileError, InputError, check_type
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.model.classes import MISSING
 from arise_core.model.model import Model, check_model
-from arise_core.model.prediction import Prediction, concatenate
-from arise_core.progress import Job, Progress, Step, part, run, silent
+from arise_core.model.prediction import Prediction
+from arise_core.model.sureness import Sureness
+from arise_core.progress import Job, Progress, run, silent
 from arise_core.recognition import loops
-from arise_core.recognition.whole import DESCRIPTOR_SHARE
+from arise_core.recognition.sizes import answers_of_sizes
 from arise_core.runtime.files import write_atomically
 from arise_core.settings import (
     MAP_TOLERANCE,
@@ -39,8 +40,8 @@ from arise_core.settings import (
 if TYPE_CHECKING:
     import xarray
 
-#: Boxes whose descriptors are held before they go through the network.
-BATCH = 4096
+#: Where the reject score stands among the numbers that are interpolated with the probabilities.
+SCORE = 3
 #: Species in a map, at most.
 MAX_SPECIES = 20
 #: Boxes count by exp(-SURENESS * predictive entropy in bit) where those that are sure of a class count more.
@@ -71,6 +72,20 @@ class StridedMap:
     prediction: Prediction
     n_atoms: IntArray  # (n_boxes,)
     model_name: str
+    edges: tuple[float, ...] = ()  # of the boxes of a sharp map, Å, the smallest first; (): all have one size
+    size: NDArray[np.int8] | None = None  # (n_boxes,), which of them has answered, -1 without a prediction
+
+    @property
+    def sharp(self) -> bool:
+        """Whether boxes of several sizes were asked, where the structure has room for them."""
+        return bool(self.edges)
+
+    @property
+    def resolution(self) -> FloatArray:
+        """Edge of the box that has answered, (n_boxes,), Å; NaN without a prediction."""
+        if self.size is None:
+            return np.where(self.prediction.valid, float(self.grid.settings.box_size), np.nan)
+        return np.append(self.edges, np.nan)[self.size]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -138,6 +153,7 @@ class StridedMap:
             p.reject_deviation,
         )
         scalars = np.stack(five, axis=1)
+        scalars[:, SCORE] = self._decision(scalars[:, SCORE])
         values = np.concatenate([p.probabilities, scalars.astype(np.float32)], axis=1)
         values = values.reshape(*self.shape, -1)
         n = len(at)
@@ -154,6 +170,7 @@ class StridedMap:
             index[part][good] = out[good, :n_classes].argmax(axis=1)
             confidence[part][good] = out[good, :n_classes].max(axis=1)
             read[part] = out[:, n_classes:]
+            read[part, SCORE] = self._score(read[part, SCORE])
             chosen[part] = out[:, list(classes)]
             if totals is not None:
                 totals[:-2] += out[good, :n_classes].sum(axis=0, dtype=np.float64)
@@ -161,6 +178,28 @@ class StridedMap:
         return PointValues(
             index, confidence, read[:, 0], read[:, 1], read[:, 2], read[:, 3], read[:, 4], chosen
         )
+
+    def _decision(self, score: FloatArray) -> FloatArray:
+        """What is interpolated for a reject score, (n,): in maps of several sizes ½ at the threshold, 0 and 1 as it is.
+
+        So a point half-way between two boxes, one a crystal and one rejected, is neither: interpolated by itself, the
+        score (0 of most crystals, 1 of most melts, and a threshold of 0.05) would reject nearly all of the way.
+        """
+        threshold = self.prediction.reject_threshold
+        if not self.sharp or threshold is None or not 0 < threshold < 1:
+            return score
+        return np.asarray(np.interp(score, (0.0, threshold, 1.0), (0.0, 0.5, 1.0)))
+
+    def _score(self, decision: FloatArray) -> FloatArray:
+        """The reject score whose `_decision` this is, (n,)."""
+        threshold = self.prediction.reject_threshold
+        if not self.sharp or threshold is None or not 0 < threshold < 1:
+            return decision
+        return np.asarray(np.interp(decision, (0.0, 0.5, 1.0), (0.0, threshold, 1.0)))
+
+    def resolution_at_atoms(self) -> FloatArray:
+        """Edge of the box whose answer the nearest centre has, (n_atoms,), Å; NaN without a prediction."""
+        return np.append(self.resolution, np.nan)[self.nearest_to_atoms()]
 
     def probabilities_at_atoms(self, classes: Sequence[int]) -> NDArray[np.float32]:
         """Probabilities of some classes alone at the atoms, (n_atoms, n_chosen), as `values_at_atoms` gives them."""
@@ -270,6 +309,7 @@ class StridedMap:
             "rejection_uncertainty": field(p.rejection_uncertainty, "bit", "doubt whether the box is rejected"),
             "rejected": field(p.rejected.astype(np.int8), "1", "1 where the score is above the threshold"),
             "n_atoms": field(self.n_atoms, "1", "atoms in the box"),
+            "resolution": field(self.resolution, "angstrom", "edge of the box that has answered"),
             "passes": field(p.passes, "1", "forward passes used"),
             "standard_error": field(p.standard_error, "bit", "standard error of the mutual information"),
         }  # fmt: skip
@@ -284,6 +324,7 @@ class StridedMap:
             "title": "strided pattern matching with ARISE",
             "model": self.model_name,
             "box_edges_angstrom": self.grid.box_edges,
+            "resolutions_angstrom": np.array(self.edges or (self.grid.settings.box_size,), dtype=np.float64),
             "stride_angstrom": self.grid.stride,
             "cell_angstrom": self.grid.cell.ravel(),
             "periodic": self.grid.pbc.astype(np.int8),
@@ -357,6 +398,22 @@ def checked_grid(structure: Structure | Material, settings: MapSettings) -> BoxG
     return grid
 
 
+def sureness_for(model: Model, settings: MapSettings) -> Sureness | None:
+    """The rule by which boxes of several sizes answer; None where they have one.
+
+    Raises:
+        InputError: several sizes of a model that was never calibrated.
+    """
+    if settings.resolution == "single":
+        return None
+    if model.sureness is None:
+        raise InputError(
+            f"`resolution` must be 'single' with model {model.name!r}, which does not know when it is sure (see "
+            f"`arise_core.training.calibration`), got {settings.resolution!r}"
+        )
+    return model.sureness
+
+
 def map_steps(
     structure: Structure | Material,
     model: Model,
@@ -376,37 +433,19 @@ def map_steps(
     check_model(model)
     check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
     check_threshold(reject_threshold)
-    grid = checked_grid(structure, settings)
+    largest = checked_grid(structure, settings)
+    rule = sureness_for(model, settings)
+    grids = grids_of_sizes(largest)
+    grid = grids[-1]
     refuse_empty(grid, len(model.classes))
-    n = len(grid)
-    n_atoms = np.zeros(n, dtype=np.int64)
-    order: list[IntArray] = []
-    parts: list[Prediction] = []
-    described = predicted = 0
-
-    def share() -> float:
-        return DESCRIPTOR_SHARE * described / n + (1 - DESCRIPTOR_SHARE) * predicted / n
-
-    for described, batch in gather_boxes(grid, model.descriptor, BATCH):
-        yield Step(share(), "descriptors of boxes")
-        if batch is None:
-            continue
-        n_atoms[batch.boxes] = batch.n_atoms
-        order.append(batch.boxes)
-        if seen is not None:
-            seen(batch)
-        before, predicted = share(), described
-        job = model.predict_steps(batch.features, sampling, reject_threshold=reject_threshold)
-        parts.append((yield from part(job, before, share())))
-    yield Step(1.0)
-    back = np.empty(n, dtype=np.int64)
-    back[np.concatenate(order)] = np.arange(n)
-    prediction = concatenate(parts).take(back)
+    found, size = yield from answers_of_sizes(grids, model, rule, sampling, reject_threshold, seen)
+    prediction = found.prediction
     if grid.material.flat:
         prediction = prediction.without_bulk(slice(None))
     if not prediction.valid.any():
         warnings.warn(
-            f"no box holds `min_atoms` ({settings.min_atoms}) atoms (at most {n_atoms.max()}): the map is NaN",
+            f"no box holds `min_atoms` ({settings.min_atoms}) atoms (at most {found.n_atoms.max()}): the map is NaN",
             stacklevel=2,
         )
-    return StridedMap(grid, prediction, n_atoms, model.name)
+    edges = () if rule is None else tuple(float(g.settings.box_size) for g in grids)
+    return StridedMap(grid, prediction, found.n_atoms, model.name, edges, size)

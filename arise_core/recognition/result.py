@@ -230,6 +230,13 @@ class Recognition:
         found: NDArray[np.float32] = self._kept["probabilities"]
         return found
 
+    @cached_property
+    def atom_resolution(self) -> FloatArray | None:
+        """Edge of the box that has answered at each atom, (n_atoms,), Å; None without boxes of several sizes."""
+        if self.field is None or not self.field.sharp:
+            return None
+        return self.field.resolution_at_atoms()
+
     def arrays(self) -> Iterator[NDArray[Any]]:
         """All arrays that it holds, for a count of its memory."""
         parts: list[object] = [self.atoms, self.whole, self.field]

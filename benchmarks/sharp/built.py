@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from ovito.io import import_file
 from scipy.spatial import cKDTree
 
 import arise_core as arise
@@ -14,6 +15,7 @@ from ase_arise import from_atoms
 from benchmarks.md.materials import read_table, unit_cell
 from benchmarks.sharp.frame import Frame, places_of_four, surface_distance
 from benchmarks.structures import THERMAL
+from ovito_arise.demo import TRAJECTORY
 
 COPPER = 3.615 / np.sqrt(2)  # Å, nearest neighbours
 #: Grain size (Å), number of grains: the edge of the cell is that of as many spheres of that size.
@@ -22,6 +24,7 @@ PRECIPITATE = 8.0  # Å, radius
 ALUMINIUM = 0.25  # share in the disordered fcc
 #: Radius over the lattice constant, and how many neighbours are within it.
 SHELLS = {"fcc": (0.85, 12), "bcc": (1.2, 14)}
+GROWTH = (0, 3, 6)  # frames of the demo
 CUBIC, HEXAGONAL = 1, 2  # surroundings of a close-packed layer
 
 
@@ -186,4 +189,24 @@ def all_precipitates() -> Iterable[Frame]:
         yield precipitates(name, arise.prototype(compound).label, cubic_cell(name), share, rng)
 
 
-MAKERS = {"nanocrystals": all_nanocrystals, "layers": all_layers, "precipitates": all_precipitates}
+def growth(frames: Sequence[int] = GROWTH) -> list[Frame]:
+    """The demo's crystal of copper, which grows into its melt."""
+    pipeline = import_file(str(TRAJECTORY), multiple_frames=True)
+    label = arise.prototype("fcc").label
+    made = []
+    for k in frames:
+        data = pipeline.compute(k)
+        x = np.asarray(data.particles.positions[...]) - np.asarray(data.cell[:, 3])
+        structure = Structure(x, np.full(len(x), 29), np.asarray(data.cell[:, :3]).T, True)
+        made.append(
+            Frame(name=f"growth-{k}", goal="growth", material=f"frame {k}", label=label, structure=structure)
+        )
+    return made
+
+
+MAKERS = {
+    "nanocrystals": all_nanocrystals,
+    "layers": all_layers,
+    "precipitates": all_precipitates,
+    "growth": growth,
+}

@@ -13,7 +13,7 @@ from arise_core import Structure
 from arise_core.runtime.files import write_atomically
 
 #: What the frames are for; `scores.py` has a function for each.
-GOALS = ("fronts", "spheres", "nanocrystals", "layers", "precipitates", "bulk")
+GOALS = ("fronts", "spheres", "nanocrystals", "layers", "precipitates", "growth", "bulk")
 
 
 @dataclass(frozen=True, kw_only=True)

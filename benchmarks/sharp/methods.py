@@ -38,17 +38,18 @@ class Answer:
         np.ndarray
     )  # (n_atoms,), of `arise_core.prototypes()`, `NOTHING` where it is none of them or rejected
     doubt: np.ndarray | None = None  # (n_atoms,), bit; None if the method knows none
+    seconds: float = np.nan  # CPU time that it took
 
     def save(self, path: Path) -> None:
         """As npz."""
         doubt = np.empty(0) if self.doubt is None else self.doubt
-        np.savez_compressed(path, labels=self.labels.astype(str), doubt=doubt)
+        np.savez_compressed(path, labels=self.labels.astype(str), doubt=doubt, seconds=self.seconds)
 
     @classmethod
     def load(cls, path: Path) -> Answer:
         """What `save` wrote."""
         with np.load(path) as data:
-            return cls(data["labels"], data["doubt"] if data["doubt"].size else None)
+            return cls(data["labels"], data["doubt"] if data["doubt"].size else None, float(data["seconds"]))
 
 
 Method = Callable[[Structure], Answer]
@@ -113,4 +114,4 @@ OTHERS: dict[str, Method] = {
 def methods(model: arise.Model) -> dict[str, Method]:
     """All methods by name."""
     sizes = {f"{size:g} Å": mapped(model, box_size=size, stride=STRIDE) for size in SIZES}
-    return {**sizes, **OTHERS}
+    return {"sharp": mapped(model, resolution="sharp", stride=STRIDE), **sizes, **OTHERS}

@@ -94,8 +94,20 @@ CHECKS = (
     Check("layers", "right", "cubic layers right, %", "at least 95", least(0.95), ours=True),
     Check("precipitates", "found", "atoms found, %", f"at least {TEMPLATES}", beside(TEMPLATES, 0.0, 1), ours=True),
     Check("precipitates", "false", "order in the matrix, %", "at most 1", most(0.01), ours=True),
+    Check("growth", "share", "atoms called fcc, %"),
     Check("bulk", "right", "atoms right, %", f"at least {COARSE} less 0.2", beside(COARSE, 0.002, 1)),
 )  # fmt: skip
+
+#: Of all frames alike.
+COMMON = (
+    ("misled", "sure of another class where 16 Å boxes are right, %", 100.0),
+    ("time", "CPU time, µs an atom", 1e6),
+)
+
+COMMON_TEXT = f"""\
+Atoms well inside a crystal, melt or matrix that a method gives another class, with less than {DOUBT:g} bit of doubt,
+though the map of {COARSE} boxes has them right. CPU time: of all threads, without compilation, all {PASSES}
+passes in every size that is asked; other work on the machine makes it longer, the ratio of two methods less so."""
 
 TITLES = {
     "fronts": "Solid and liquid side by side",
@@ -103,6 +115,7 @@ TITLES = {
     "nanocrystals": "Thin grains",
     "layers": "A band of hcp and a twin lamella in fcc",
     "precipitates": "Ordered precipitates",
+    "growth": "The demo's crystal, which grows into its melt",
     "bulk": "Hot crystals",
 }
 TEXTS = {
@@ -130,6 +143,7 @@ lamella: six cubic layers between two twin planes. Cubic layers next to a hexago
 Spheres of {PRECIPITATE:g} Å of L1_2 Ni3Al in random fcc Ni75Al25, of B2 NiAl in random bcc Ni50Al50, displacements of
 {THERMAL:g} Å a coordinate. Order in the matrix: atoms more than {FAR:g} Å from a precipitate with the class of the
 precipitate.""",
+    "growth": "Frames 0, 3 and 6 of `arise demo`. The truth is not known.",
     "bulk": f"Simulated crystals at {HOT:g} T_m.",
 }  # fmt: skip
 
@@ -209,11 +223,12 @@ def document(table: pd.DataFrame, model: arise.Model, quick: bool) -> str:
     parts = [
         "# How sharp maps are",
         f"Made by `python -m benchmarks.sharp{' --quick' if quick else ''}`: model `{model.name}` "
-        f"({model.card.weights_sha256[:12]}), maps of one box size with a stride of {STRIDE:g} Å and {PASSES} passes, "
-        "beside OVITO's PTM (RMSD cut-off 0.1, 0.15, none; fcc, hcp, bcc, cubic and hexagonal diamond, with chemical "
-        "order), adaptive CNA and Ackland-Jones on the same atoms. a-CNA and Ackland-Jones know neither diamond nor "
-        "order. Every figure is also in [sharp.csv](sharp.csv), one row a frame (or radius) and method. "
-        "✓ and ✗: whether the goal is reached; * a bound that the goal does not state and that we chose; –: not asked.",
+        f'({model.card.weights_sha256[:12]}), sharp maps (`resolution="sharp"`, boxes up to 16 Å) and maps of one box '
+        f"size with a stride of {STRIDE:g} Å and {PASSES} passes, beside OVITO's PTM (RMSD cut-off 0.1, 0.15, none; "
+        "fcc, hcp, bcc, cubic and hexagonal diamond, with chemical order), adaptive CNA and Ackland-Jones on the same "
+        "atoms. a-CNA and Ackland-Jones know neither diamond nor order. Every figure is also in "
+        "[sharp.csv](sharp.csv), one row a frame (or radius) and method. ✓ and ✗: whether the goal is reached; * a "
+        "bound that the goal does not state and that we chose; –: not asked.",
         "## Goals reached",
         summary(verdicts),
     ]
@@ -223,7 +238,26 @@ def document(table: pd.DataFrame, model: arise.Model, quick: bool) -> str:
             parts.append("![Share of the spheres' atoms found, against radius](sharp-spheres.png)")
         if goal == "fronts":
             parts.append("![Crystalline share across the fronts](sharp-fronts.png)")
+    rows = [row for figure, text, scale in COMMON for row in common(table, figure, text, scale)]
+    parts += ["## Mistakes and time", COMMON_TEXT, markdown(rows, ("figure", "of", *names))]
     return "\n\n".join(parts) + "\n"
+
+
+def common(table: pd.DataFrame, figure: str, text: str, scale: float) -> Iterator[list[str]]:
+    """One row a goal: means of a figure over all frames, weighted by atoms."""
+    known = table[table[figure].notna()]
+    atoms = known.groupby(["goal", "frame"], sort=False)["atoms_of_frame"].first()
+    for goal, rows in known.groupby("goal", sort=False):
+        weighted = (
+            rows.assign(weighted=rows[figure] * rows["atoms_of_frame"]).groupby("method")["weighted"].sum()
+        )
+        means = scale * weighted / atoms[goal].sum()
+        yield [text, TITLES[goal], *(cell_of(means.get(m, np.nan)) for m in dict.fromkeys(table["method"]))]
+
+
+def cell_of(value: float) -> str:
+    """A figure to three digits."""
+    return "–" if np.isnan(value) else f"{value:.3g}"
 
 
 def style(method: str, number: int) -> dict[str, Any]:

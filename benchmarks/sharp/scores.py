@@ -16,7 +16,11 @@ from benchmarks.sharp.waves import fitted
 FAR = 6.0  # Å beyond the surface of a sphere: the melt or matrix by itself
 BOUNDARY = 1.5  # Å from the boundary at most
 DOUBT = 0.1  # bit, from which a named atom is in doubt
+DEEP = 8.0  # Å from a front: crystal or melt by itself
+UNKNOWN = "?"
 HCP = arise.prototype("hcp").label
+#: The crystal without order around precipitates.
+MATRIX = {arise.prototype(a).label: arise.prototype(b).label for a, b in (("L1_2", "fcc"), ("CsCl", "bcc"))}
 Row = dict[str, Any]
 
 
@@ -26,6 +30,42 @@ def in_doubt(answer: Answer, label: str) -> np.ndarray:
     if answer.doubt is not None:
         sure &= answer.doubt < DOUBT
     return ~sure
+
+
+def truth(frame: Frame) -> np.ndarray:
+    """Labels of the atoms that are well inside a crystal or a melt, `UNKNOWN` for the others, (n_atoms,)."""
+    known = np.full(len(frame.structure), UNKNOWN, dtype=object)
+    if frame.goal == "bulk":
+        known[:] = frame.label
+    elif frame.goal == "fronts":
+        x = frame.structure.positions[:, 0]
+        left, right = frame.facts["fronts"]
+        known[(x > left + DEEP) & (x < right - DEEP)] = frame.label
+        known[(x < left - DEEP) | (x > right + DEEP)] = NOTHING
+    elif frame.goal == "spheres":
+        known[frame.atoms["sphere"] >= 0] = frame.label
+        known[(frame.atoms["sphere"] < 0) & (frame.atoms["beyond"] > FAR)] = NOTHING
+    elif frame.goal == "precipitates":
+        known[frame.atoms["sphere"] >= 0] = frame.label
+        known[(frame.atoms["sphere"] < 0) & (frame.atoms["beyond"] > FAR)] = MATRIX[frame.label]
+    elif frame.goal == "nanocrystals":
+        known[frame.atoms["inside"]] = frame.label
+    elif frame.goal == "layers":
+        kind, apart = frame.atoms["kind"], frame.atoms["apart"]
+        known[(kind == CUBIC) & (apart > 1)] = frame.label
+        known[kind == HEXAGONAL] = HCP
+    return known
+
+
+def misled(frame: Frame, answer: Answer, coarse: Answer | None) -> float:
+    """Share of the atoms whose truth is known that a method is sure to be another class, where `coarse` is right."""
+    known = truth(frame)
+    if coarse is None or not (known != UNKNOWN).any():
+        return np.nan
+    wrong = (answer.labels != NOTHING) & (answer.labels != known) & (coarse.labels == known)
+    if answer.doubt is not None:
+        wrong &= answer.doubt < DOUBT
+    return float(wrong[known != UNKNOWN].mean())
 
 
 def fronts(frame: Frame, answer: Answer) -> list[Row]:
@@ -89,17 +129,33 @@ def bulk(frame: Frame, answer: Answer) -> list[Row]:
     return [{"part": "", "atoms": len(answer.labels), "right": float((answer.labels == frame.label).mean())}]
 
 
+def growth(frame: Frame, answer: Answer) -> list[Row]:
+    """Share of the crystal."""
+    return [{"part": "", "atoms": len(answer.labels), "share": float((answer.labels == frame.label).mean())}]
+
+
 SCORES: dict[str, Callable[[Frame, Answer], list[Row]]] = {
     "fronts": fronts,
     "spheres": spheres,
     "nanocrystals": nanocrystals,
     "layers": layers,
     "precipitates": spheres,
+    "growth": growth,
     "bulk": bulk,
 }
 
 
-def score(frame: Frame, method: str, answer: Answer) -> list[Row]:
-    """Rows of figures, with the frame and the method."""
+def score(frame: Frame, method: str, answer: Answer, coarse: Answer | None = None) -> list[Row]:
+    """Rows of figures, with the frame and the method.
+
+    Args:
+        frame: with what is known.
+        method: its name.
+        answer: of the method.
+        coarse: that with which `misled` compares.
+    """
     about = {"goal": frame.goal, "frame": frame.name, "material": frame.material, "method": method}
-    return [{**about, **row} for row in SCORES[frame.goal](frame, answer)]
+    n = len(frame.structure)
+    cost: Row = {"atoms_of_frame": n, "misled": misled(frame, answer, coarse), "time": answer.seconds / n}
+    rows = SCORES[frame.goal](frame, answer)
+    return [{**about, **row, **(cost if k == 0 else {})} for k, row in enumerate(rows)]

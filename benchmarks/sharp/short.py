@@ -75,11 +75,18 @@ def bulk() -> Frame:
     return Frame(name="short-bulk", goal="bulk", material="Cu", label=label, structure=fcc(EDGE // 2 + 1))
 
 
+def growth() -> Frame:
+    """The first frame of the demo."""
+    [frame] = built.growth((0,))
+    return replace(frame, name="short-growth")
+
+
 MAKERS: dict[str, Callable[[], Frame]] = {
     "fronts": front,
     "spheres": spheres,
     "nanocrystals": nanocrystal,
     "layers": band,
     "precipitates": precipitates,
+    "growth": growth,
     "bulk": bulk,
 }

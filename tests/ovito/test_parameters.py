@@ -92,6 +92,7 @@ def test_every_parameter_has_label_and_help_and_stands_in_the_docs(kind):
         ("memory_limit", 0.0, "number > 0.0"),
         ("min_confidence", 1.5, "<= 1.0"),
         ("color_end", 0.0, "number > 0.0"),
+        ("resolution", "fine", "'single'"),
         ("padding", "some", "'half'"),
         ("edges", "soft", "'exact'"),
         ("between", "cubic", "'linear'"),

@@ -1,0 +1,501 @@
+"""Maps of boxes of several sizes: right values, the same however they are computed, the same through every door."""
+
+import itertools
+import json
+import shutil
+from dataclasses import replace
+
+import ase.io
+import numpy as np
+import pytest
+from ase import Atoms
+from typer.testing import CliRunner
+
+import arise_core as arise
+from arise_cli.main import app
+from arise_core.engine.boxes import describe_boxes, iterate_boxes
+from arise_core.engine.grid import SHARP_ATOMS, box_grid, grids_of_sizes
+from arise_core.errors import InputError
+from arise_core.geometry import builders
+from arise_core.geometry.structure import Structure
+from arise_core.model.card import Card
+from arise_core.model.contents import SAFE_FILE
+from arise_core.model.prediction import Prediction
+from arise_core.model.sureness import KNOWN, NO_ANSWER, Sureness, expected_error
+from arise_core.recognition.maps import map_steps
+from arise_core.recognition.result import recognise
+from arise_core.recognition.sizes import TRIAL_PASSES
+from arise_core.runtime import threads
+from arise_core.settings import MapSettings, RecognitionSettings, SamplingSettings
+from arise_core.training import calibration
+from arise_core.training.export import replace_card
+from ase_arise import annotate, read, write
+from tests.conftest import shaken
+from tests.ovito.helpers import analysed, crystal_and_melt
+
+#: Few passes, all of them.
+FAST = {"resolution": "sharp", "passes": 32, "tolerance": None}
+SURENESS = Sureness(error=0.05, atoms={"dhcp_alphaLa_A_hP4_194_ac": 46})
+
+
+@pytest.fixture(scope="module")
+def sharp_model(tmp_path_factory) -> arise.Model:
+    """The default model with a rule of these tests, as a file of its own."""
+    folder = tmp_path_factory.mktemp("model")
+    shutil.copy(arise.load_model("arise-108").path.with_name(SAFE_FILE), folder)
+    model = arise.load_model(folder)
+    replace_card(model, replace(model.card, sureness=SURENESS))
+    return arise.load_model(folder)
+
+
+@pytest.fixture(scope="module")
+def front():
+    """A crystal with a melt on top, and the height of the border."""
+    return crystal_and_melt(5, 5)
+
+
+def crystal(name: str, n: int, sigma: float = 0.07) -> Structure:
+    return shaken(builders.repeat(arise.build(arise.prototype(name)), (n, n, n)), sigma)
+
+
+def opened_along(structure: Structure, axes: tuple[int, ...], thickness: float) -> Structure:
+    """What of an orthogonal structure lies below a height (Å) along some axes, open there."""
+    keep = (structure.positions[:, axes] < thickness).all(axis=1)
+    pbc = [k not in axes for k in range(3)]
+    return Structure(structure.positions[keep], structure.numbers[keep], structure.cell, pbc)
+
+
+def sheared() -> Structure:
+    s = crystal("fcc", 8)
+    return builders.deformed(s, np.eye(3) + [[0, 0.03, 0], [0, 0, 0], [0.02, 0, 0]])
+
+
+# --- where the boxes lie ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["periodic", "triclinic", "open", "slab"])
+def test_boxes_of_all_sizes_have_the_same_centres(kind, fcc):
+    structure = {
+        "periodic": fcc,
+        "triclinic": sheared(),
+        "open": builders.opened(fcc),
+        "slab": opened_along(fcc, (2,), 15.0),
+    }[kind]
+    grids = grids_of_sizes(box_grid(structure, MapSettings(resolution="sharp")))
+    assert len(grids) == (5 if kind == "triclinic" else 4)  # of a skewed box `box_size` is the height
+    assert grids[-1].settings.box_size == 16.0
+    for smaller, larger in itertools.pairwise(grids):
+        assert larger.shape == smaller.shape
+        assert larger.centers == pytest.approx(smaller.centers, abs=1e-9)
+        assert larger.origin == pytest.approx(smaller.origin, abs=1e-9)
+        ratio = larger.box_edges[0] / smaller.box_edges[0]
+        assert 1.2 < ratio < 1.35  # twice the atoms at each step
+    if kind == "periodic":
+        assert grids[0].counts().mean() == pytest.approx(SHARP_ATOMS, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["fcc", "diamond", "CsCl", "rock salt"])
+def test_the_smallest_box_follows_the_density(name):
+    structure = crystal(name, 8)
+    for scale in (1.0, 1.7):
+        larger = Structure(structure.positions * scale, structure.numbers, structure.cell * scale, True)
+        grid = grids_of_sizes(box_grid(larger, MapSettings(resolution="sharp", box_size=16.0 * scale)))[0]
+        assert len(structure) * np.prod(grid.width) == pytest.approx(SHARP_ATOMS, rel=0.15)
+
+
+def test_few_sizes_where_there_is_no_room_for_more(fcc):
+    def edges(**settings):
+        return [g.settings.box_size for g in grids_of_sizes(box_grid(fcc, MapSettings(**settings)))]
+
+    assert edges() == [16.0]
+    assert edges(resolution="sharp", box_size=7.0) == [7.0]
+    assert len(edges(resolution="sharp", box_size=10.0)) == 2
+    assert edges(resolution="sharp", box_size=16.0, stride=10.0)[0] == 10.0  # no place is left out
+
+
+def test_thin_directions_have_one_layer_of_boxes_of_every_size(fcc):
+    """Boxes are laid along the axis of a wire, and over the plane of a sheet; they grow there to hold enough atoms."""
+    for axes, thickness in (((2,), 5.0), ((1, 2), 6.0)):
+        structure = opened_along(fcc, axes, thickness)
+        grids = grids_of_sizes(box_grid(structure, MapSettings(resolution="sharp")))
+        for grid in grids:
+            assert [grid.shape[k] for k in axes] == [1] * len(axes)
+            assert all(grid.shape[k] > 1 for k in range(3) if k not in axes)
+            assert (grid.counts().sum(axis=axes) == grid.counts().max(axis=axes)).all()
+        assert len(grids) > 1
+        assert grids[0].counts().mean() == pytest.approx(SHARP_ATOMS, rel=0.3)  # of few layers
+
+
+# --- boxes that nobody wants ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pbc", [True, False])
+def test_only_what_is_wanted_is_described(model, fcc, rng, pbc):
+    structure = fcc if pbc else builders.opened(fcc)
+    grid = grids_of_sizes(box_grid(structure, MapSettings(box_size=9.0)))[0]
+    everything = describe_boxes(grid, model.descriptor)
+    wanted = np.zeros(len(grid), dtype=bool)
+    wanted[rng.choice(len(grid), 12, replace=False)] = True
+    parts = list(iterate_boxes(grid, model.descriptor, wanted=wanted))
+    boxes = np.concatenate([p.boxes for p in parts])
+    assert sorted(boxes) == np.flatnonzero(wanted).tolist()
+    assert (np.concatenate([p.n_atoms for p in parts]) == everything.n_atoms[boxes]).all()
+    found = np.concatenate([p.features for p in parts])
+    assert np.allclose(found, everything.features[boxes], rtol=0, atol=2e-5, equal_nan=True)
+    assert list(iterate_boxes(grid, model.descriptor, wanted=np.zeros(len(grid), dtype=bool))) == []
+
+
+# --- right values ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mapped_front(front, sharp_model):
+    structure, _ = front
+    found = recognise(structure, sharp_model, RecognitionSettings.of({"mode": "local", **FAST}))
+    coarse = {"mode": "local", "passes": 32, "tolerance": None}
+    return found, recognise(structure, sharp_model, RecognitionSettings.of(coarse))
+
+
+def test_a_front_is_sharp(front, mapped_front):
+    structure, height = front
+    z, length = structure.positions[:, 2], structure.cell[2, 2]
+    beyond = np.minimum(z, height - z)  # how far in the crystal, negative in the melt
+    beyond = np.maximum(beyond, -np.minimum(z - height, length - z) * (z > height) - 1e9 * (z < height))
+    sharp, coarse = mapped_front
+    fcc = [np.asarray(found.atom_labels) == "fcc" for found in (sharp, coarse)]
+    assert fcc[0][beyond > 3.0].mean() > 0.98
+    assert fcc[0][beyond < -3.0].mean() < 0.01
+    truth = (z < height).mean()
+    assert abs(fcc[0].mean() - truth) < 0.06
+    # how many atoms beside the border have another name than their side
+    near = np.abs(beyond) < 4.0
+    wrong = [(f != (z < height))[near].mean() for f in fcc]
+    assert wrong[0] < 0.8 * wrong[1]
+
+
+def test_the_smallest_boxes_answer_where_they_are_sure(mapped_front):
+    sharp, coarse = mapped_front
+    size = sharp.field.size
+    assert set(size) <= set(range(4))
+    assert (size == 0).mean() > 0.6
+    assert set(np.unique(sharp.field.resolution)) <= set(sharp.field.edges)
+    assert set(np.unique(sharp.atom_resolution)) <= set(sharp.field.edges)
+    assert coarse.field.edges == ()
+    assert coarse.field.size is None
+    assert coarse.atom_resolution is None
+    assert (coarse.field.resolution == 16.0).all()
+
+
+def test_each_centre_has_the_answer_of_one_size(front, sharp_model, mapped_front):
+    """That of a map of boxes of that size alone, up to the order of sums."""
+    structure, _ = front
+    field = mapped_front[0].field
+    grids = grids_of_sizes(box_grid(structure, field.grid.settings))
+    for k in (0, len(grids) - 1):
+        one = describe_boxes(grids[k], sharp_model.descriptor)
+        rows = np.flatnonzero(field.size == k)[:100]
+        assert (field.n_atoms[rows] == one.n_atoms[rows]).all()
+        alone = sharp_model.predict(one.features[rows], SamplingSettings(passes=32))
+        assert np.allclose(field.prediction.probabilities[rows], alone.probabilities, atol=2e-3)
+
+
+def test_a_small_crystal_in_a_melt_is_found(sharp_model, front):
+    structure, height = front
+    edge = structure.cell[0, 0]
+    melt = structure.positions[structure.positions[:, 2] > height] - [0, 0, height + 0.5]
+    radius, middle = 7.5, np.full(3, edge / 2)
+    beyond = np.linalg.norm(melt - middle, axis=1) - radius
+    inside = structure.positions[structure.positions[:, 2] < height]
+    inside = inside[np.linalg.norm(inside - middle, axis=1) < radius]
+    x = np.concatenate([inside, melt[beyond > 1.0]])
+    both = Structure(x, np.full(len(x), 29), np.eye(3) * edge, True)
+    shares = {}
+    for kind in ("sharp", "single"):
+        found = recognise(
+            both, sharp_model, RecognitionSettings.of({"mode": "local", **FAST, "resolution": kind})
+        )
+        shares[kind] = (np.asarray(found.atom_labels)[: len(inside)] == "fcc").mean()
+        assert (np.asarray(found.atom_labels)[len(inside) :] == "fcc").mean() < 0.1
+    assert shares["sharp"] > 0.3
+    assert shares["sharp"] > shares["single"]
+
+
+def test_an_ordered_compound_beside_its_solid_solution(sharp_model, rng):
+    ordered = builders.repeat(arise.build(arise.prototype("L1_2")), (9, 6, 6))
+    left = ordered.positions[:, 0] < ordered.cell[0, 0] / 2
+    mixed = builders.solid_solution(ordered.numbers, np.unique(ordered.numbers), (0.5, 0.5), rng)
+    both = shaken(
+        Structure(ordered.positions, np.where(left, ordered.numbers, mixed), ordered.cell, True), 0.05
+    )
+    found = recognise(both, sharp_model, RecognitionSettings.of({"mode": "local", **FAST}))
+    labels = np.asarray(found.atom_labels)
+    depth = np.abs(np.abs(both.positions[:, 0] / both.cell[0, 0] - 0.5) - 0.25)
+    inner = np.abs(depth) < 0.12
+    assert (labels[left & inner] == "L1_2").mean() > 0.95
+    assert (labels[~left & inner] == "fcc").mean() > 0.9
+
+
+@pytest.mark.parametrize("name", ["graphene", "MoS2_2D"])
+def test_a_sheet(sharp_model, name):
+    sheet = shaken(builders.repeat(arise.build(arise.prototype(name)), (9, 9, 1)), 0.03)
+    found = recognise(sheet, sharp_model, RecognitionSettings.of({"mode": "local", **FAST}))
+    assert found.field.shape[2] == 1
+    assert min(found.field.shape[:2]) > 3
+    assert (found.atom_class == found.index).mean() > 0.95
+    assert found.classes[found.index].label == arise.prototype(name).label
+
+
+def test_a_wire(sharp_model, fcc):
+    wire = opened_along(builders.repeat(fcc, (2, 1, 1)), (1, 2), 6.5)
+    found = recognise(wire, sharp_model, RecognitionSettings.of({"mode": "local", **FAST}))
+    assert found.field.shape[1:] == (1, 1)
+    assert found.field.shape[0] > 8
+    assert (np.asarray(found.atom_labels) == "fcc").mean() > 0.9
+
+
+def test_a_particle(sharp_model, fcc):
+    x = fcc.positions - fcc.positions.mean(axis=0)
+    ball = Structure(x[np.linalg.norm(x, axis=1) < 10.0], [29] * (np.linalg.norm(x, axis=1) < 10.0).sum())
+    found = recognise(ball, sharp_model, RecognitionSettings.of({"mode": "local", **FAST, "edges": "box"}))
+    inner = np.linalg.norm(ball.positions, axis=1) < 6.0
+    assert (np.asarray(found.atom_labels)[inner] == "fcc").mean() > 0.9
+
+
+def test_tiny_inputs(sharp_model):
+    unit = arise.build(arise.prototype("fcc"))  # one atom
+    found = arise.strided_map(unit, sharp_model, **FAST)
+    assert len(found) == 1
+    assert found.prediction.names.tolist() == ["fcc"]
+    few = Structure(np.eye(3) * 3, [29] * 3)
+    with pytest.warns(UserWarning, match="no box holds"):
+        nothing = arise.strided_map(few, sharp_model, **FAST)
+    assert not nothing.prediction.valid.any()
+    assert np.isnan(nothing.resolution).all()
+    assert (nothing.size == -1).all()
+
+
+def test_a_model_that_was_not_calibrated_has_boxes_of_one_size(fcc):
+    plain = arise.load_model("arise-108-ideal")
+    assert plain.sureness is None
+    with pytest.raises(
+        InputError, match=r"`resolution` must be 'single' with model 'arise-108-ideal'.*got 'sharp'"
+    ):
+        arise.strided_map(fcc, plain, **FAST)
+
+
+def test_boxes_of_several_sizes_are_not_explored(sharp_model, mapped_front, fcc):
+    for subject, settings in ((fcc, {"resolution": "sharp"}), (mapped_front[0].field, {})):
+        with pytest.raises(InputError, match="`resolution` must be 'single' where boxes are compared"):
+            arise.exploration(subject, sharp_model, **settings)
+    with pytest.raises(InputError, match="`resolution` must be 'single' where boxes are compared"):
+        arise.represent(fcc, sharp_model, map_settings=MapSettings(resolution="sharp"))
+
+
+# --- however it is computed -------------------------------------------------------------------------------------------
+
+
+def test_the_same_for_any_number_of_threads_and_memory(sharp_model, front):
+    structure, _ = front
+    fields = []
+    for count, memory in ((1, 4.0), (2, 4.0), (2, 0.1)):
+        before = threads.count()
+        threads.set_count(count)
+        try:
+            fields.append(arise.strided_map(structure, sharp_model, memory_limit=memory, **FAST))
+        finally:
+            threads.set_count(before)
+    for field in fields[1:]:
+        assert (field.size == fields[0].size).all()
+        for name in ("probabilities", "mutual_information", "reject_score"):
+            same = getattr(field.prediction, name), getattr(fields[0].prediction, name)
+            assert np.array_equal(*same, equal_nan=True)
+
+
+def test_boxes_that_a_larger_one_may_answer_for_have_few_passes(sharp_model, front):
+    structure, _ = front
+    given = {"resolution": "sharp", "passes": 200, "stride": 4.0}
+    field = arise.strided_map(structure, sharp_model, tolerance=1e-6, **given)
+    last = len(field.edges) - 1
+    assert (field.prediction.passes[field.size < last] == TRIAL_PASSES).all()
+    assert (field.size == last).any()
+    assert (field.prediction.passes[field.size == last] == 200).all()
+    every = arise.strided_map(structure, sharp_model, tolerance=None, **given)
+    assert (every.prediction.passes == 200).all()
+
+
+def test_progress_and_cancelling(sharp_model, front):
+    structure, _ = front
+    seen = []
+    arise.strided_map(structure, sharp_model, progress=seen.append, **FAST)
+    assert seen == sorted(seen)
+    assert seen[-1] == 1.0
+    job = map_steps(
+        structure, sharp_model, MapSettings(resolution="sharp"), SamplingSettings(passes=32, tolerance=0.01)
+    )
+    next(job)
+    job.close()
+    import threading
+
+    assert not [t for t in threading.enumerate() if t.name.startswith("arise-")]
+
+
+def test_half_way_between_a_crystal_and_a_melt_is_the_border(sharp_model, mapped_front):
+    """Not the score is interpolated, which would reject nearly all of the way, but the decision."""
+    field = mapped_front[0].field
+    threshold = field.prediction.reject_threshold
+    score = np.array([0.0, threshold / 2, threshold, 1.0])
+    assert field._decision(score) == pytest.approx([0, 0.25, 0.5, 1])
+    assert field._score(field._decision(score)) == pytest.approx(score)
+    at_centres = field.at(field.centers)
+    assert at_centres.reject_score == pytest.approx(field.prediction.reject_score, abs=1e-5)
+    coarse = mapped_front[1].field
+    assert (coarse._decision(score) == score).all()
+
+
+# --- outputs and doors ------------------------------------------------------------------------------------------------
+
+
+def test_the_map_says_which_size_has_answered(mapped_front):
+    sharp, coarse = mapped_front
+    data = sharp.field.to_xarray()
+    assert data["resolution"].attrs["units"] == "angstrom"
+    assert (data["resolution"].to_numpy().ravel() == sharp.field.resolution).all()
+    assert data.attrs["resolutions_angstrom"].tolist() == list(sharp.field.edges)
+    assert (coarse.field.to_xarray()["resolution"] == 16.0).all()
+
+
+def test_all_doors_agree(sharp_model, tmp_path):
+    structure, _ = crystal_and_melt(4, 4)
+    atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=True)
+    core = recognise(structure, sharp_model, RecognitionSettings.of({"mode": "local", **FAST}))
+    assert len(set(core.atom_resolution)) > 1
+    labelled = annotate(atoms, sharp_model, mode="local", copy=True, **FAST)
+    assert (labelled.arrays["arise_label"] == core.atom_labels).all()
+    assert (labelled.arrays["arise_resolution"] == core.atom_resolution).all()
+    write(tmp_path / "kept.traj", labelled)
+    assert (read(tmp_path / "kept.traj")[0].arrays["arise_resolution"] == core.atom_resolution).all()
+    annotate(labelled, sharp_model, mode="local", passes=8)
+    assert "arise_resolution" not in labelled.arrays
+
+    ase.io.write(tmp_path / "in.traj", atoms)
+    words = ["map", str(tmp_path / "in.traj"), "--atoms", str(tmp_path / "out.xyz"), "--resolution", "sharp"]
+    words += ["--model", str(sharp_model.path), "--passes", "32", "--tolerance", "0"]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    told = ase.io.read(tmp_path / "out.xyz")
+    assert (told.arrays["arise_label"].astype(str) == core.atom_labels).all()
+    assert told.arrays["arise_resolution"] == pytest.approx(core.atom_resolution, abs=1e-6)
+
+    data, _ = analysed(
+        structure, model=str(sharp_model.path), resolution="sharp", box_size=16.0, stride=3.0, passes=32,
+        tolerance=0.0, box_table=True,
+    )  # fmt: skip
+    assert (np.asarray(data.particles["Structure Type"]) == core.atom_class + 1).all()
+    assert np.asarray(data.particles["ARISE Resolution"]) == pytest.approx(core.atom_resolution)
+    voxels = np.asarray(data.grids["arise"]["Resolution"])
+    assert sorted(voxels) == pytest.approx(sorted(core.field.resolution))
+    assert np.asarray(data.tables["arise-boxes"]["Resolution"]) == pytest.approx(core.field.resolution)
+
+
+# --- the rule ------------------------------------------------------------------------------------------------------
+
+
+def said(model, rows, threshold=0.1) -> Prediction:
+    """A prediction of rows (class, its probability, reject score, its deviation)."""
+    n, n_classes = len(rows), len(model.classes)
+    p = np.zeros((n, n_classes), dtype=np.float32)
+    for k, (index, confidence, _, _) in enumerate(rows):
+        p[k] = (1 - confidence) / (n_classes - 1)
+        p[k, index] = confidence
+    score, deviation = (np.array([r[c] for r in rows], dtype=float) for c in (2, 3))
+    same = np.zeros(n)
+    return Prediction(
+        model.class_info, p, same, same, same, score, threshold, np.full(n, 32), same, deviation
+    )
+
+
+def test_expected_error(model):
+    found = said(
+        model,
+        [
+            (0, 0.98, 0.0, 0.0),
+            (0, 0.6, 0.0, 0.0),
+            (0, 0.3, 0.9, 0.0),
+            (0, 0.99, 0.1, 0.0),
+            (0, 1.0, 0.3, 0.4),
+        ],
+    )
+    error = expected_error(found)
+    assert error[:4] == pytest.approx([0.02, 0.4, 0.0, 0.5])
+    assert 0.2 < error[4] < 0.8  # its passes do not agree whether it is rejected
+    assert expected_error(found.with_threshold(None))[2] == pytest.approx(0.7)
+    nothing = replace(found, mutual_information=np.full(5, np.nan))
+    assert (expected_error(nothing) == NO_ANSWER).all()
+
+
+def test_answers_that_need_more_atoms(model):
+    found = said(model, [(0, 0.99, 0.0, 0.0), (1, 0.99, 0.0, 0.0), (1, 0.5, 0.99, 0.0)])
+    rule = Sureness(error=0.05, atoms={model.classes[1]: 46, "rejected": 30})
+    few, many = np.full(3, 25), np.full(3, 60)
+    assert rule.errors(found, few, False) == pytest.approx([0.01, 1, 1])
+    assert rule.errors(found, many, False) == pytest.approx([0.01, 0.01, 0])
+    assert rule.errors(found, few, True) == pytest.approx([0.01, 0.01, 0])  # there is no larger box
+
+
+def test_calibration_on_made_up_answers():
+    """Class 1 is wrong in a tenth of its boxes of 32 atoms, whatever it says; doubt tells the other errors."""
+    rng = np.random.default_rng(0)
+
+    def of_size(n_atoms):
+        truth = rng.integers(0, 3, 6000)
+        error = rng.choice([0.01, 0.12, 0.4], 6000)
+        wrong = rng.random(6000) < np.where(error < 0.1, 0.0, error)
+        answer = np.where(wrong, (truth + 1) % 3, truth)
+        if n_atoms == 32:
+            answer = np.where((truth == 0) & (rng.random(6000) < 0.1), 1, answer)
+        return calibration.Tried(n_atoms, error, answer, truth)
+
+    found = calibration.fitted([of_size(n) for n in calibration.SIZES], ["a", "b"])
+    assert found.error == 0.1  # the largest bound below 0.12
+    assert found.atoms == {"b": 46}
+    assert found.wrong == 0.0
+    assert found.answered["64"] == pytest.approx(1 / 3, abs=0.05)
+    assert found.answered["32"] < found.answered["64"]
+
+
+def test_samples_for_the_calibration_have_the_wanted_size(model):
+    samples = calibration.samples_of_size(calibration.recipe_of(model).samples, 64)
+    assert samples.box_atoms == (64, 64)
+    assert {name for name, count in samples.counts.items() if count} == set(calibration.COUNTS)
+    assert samples.pristine == 0
+    assert samples.decidable_atoms == (64, 64)
+
+
+def test_the_card_keeps_the_rule(sharp_model):
+    card = sharp_model.card
+    assert card.sureness == SURENESS
+    assert Card.from_json(card.to_json()) == card
+    assert "sureness" not in replace(card, sureness=None).to_json()
+    for bad, said_ in (
+        (replace(SURENESS, error=2.0), "sureness.error"),
+        (replace(SURENESS, atoms={"x": -1}), "sureness.atoms.x"),
+        (replace(SURENESS, answered={"32": 7}), "sureness.answered.32"),
+    ):
+        with pytest.raises(InputError, match=said_):
+            Card.from_json(replace(card, sureness=bad).to_json())
+
+
+def test_the_rule_of_the_shipped_model_lies_beside_the_code(model, tmp_path):
+    assert model.card.sureness is None
+    rule = model.sureness
+    assert 0 < rule.error < 0.5
+    assert set(rule.atoms) <= {*model.classes, "rejected"}
+    assert rule.wrong <= calibration.WRONG
+    assert list(rule.answered) == [str(n) for n in calibration.SIZES]
+    calibration.keep(model, rule, 64, tmp_path / "rules.json")
+    kept = json.loads((tmp_path / "rules.json").read_text(encoding="utf-8"))
+    assert Sureness(**kept[model.card.weights_sha256]["rule"]) == rule
+    assert (
+        json.loads(KNOWN.read_text(encoding="utf-8"))[model.card.weights_sha256]
+        == kept[model.card.weights_sha256]
+    )
