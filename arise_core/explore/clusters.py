@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from arise_core.errors import InputError, check_type
 from arise_core.explore.rows import all_alike, checked_settings, known, reduced
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray, Reals
-from arise_core.progress import Job, Progress, Step, run, silent
+from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.runtime.threads import one_blas_thread
+from arise_core.runtime.watched import watched
 from arise_core.settings import CLUSTER_SIZES, ExploreSettings, check_number
 
 #: Label of what is in no cluster.
@@ -124,9 +126,11 @@ def cluster_steps(vectors: Reals, settings: ExploreSettings) -> Job[Clusters]:
         size = suggested(trials)
     if len(x) < max(size, settings.min_samples or 0):
         return _none(valid, settings, size)
-    yield Step(start, f"clusters of at least {size}, no progress inside")
-    found = _fitted(x, size, settings.min_samples, soft=settings.soft)
-    yield Step(start + (1 - start) / 2, "memberships")
+    middle = start + (1 - start) / 2
+    yield Step(start, _message(size))
+    fit = partial(_fitted, x, size, settings.min_samples, soft=settings.soft)
+    found = yield from part(watched(fit, _message(size)), start, middle)
+    yield Step(middle, "memberships")
     return replace(_clusters(valid, found, size, settings), trials=trials)
 
 
@@ -194,11 +198,17 @@ def _fitted(
         return model.fit(x)
 
 
+def _message(size: int) -> str:
+    return f"clusters of at least {size}"
+
+
 def _scan(x: FloatArray, sizes: Sequence[int], samples: int | None, share: float) -> Job[tuple[Trial, ...]]:
     trials = []
     for k, size in enumerate(sizes):
-        yield Step(share * k / len(sizes), f"clusters of at least {size}, no progress inside")
-        found = _fitted(x, size, samples, validity=True)
+        at, after = share * k / len(sizes), share * (k + 1) / len(sizes)
+        yield Step(at, _message(size))
+        fit = partial(_fitted, x, size, samples, validity=True)
+        found = yield from part(watched(fit, _message(size)), at, after)
         n_clusters = len(found.cluster_persistence_)
         trials.append(
             Trial(

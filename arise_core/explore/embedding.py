@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from arise_core.explore.rows import Components, all_alike, checked_settings, kno
 from arise_core.geometry.arrays import Float32Array, FloatArray, Reals
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime.threads import one_blas_thread
+from arise_core.runtime.watched import watched
 from arise_core.settings import ExploreSettings
 
 #: Rows of which a plane can be made, at least.
@@ -107,8 +108,9 @@ def embed_steps(vectors: Reals, settings: ExploreSettings) -> Job[Embedding]:
     if all_alike(x):
         points[valid] = 0.0
         return Embedding(points, kept, settings, "all are alike")
-    yield Step(0.0, "plane, no progress inside")
-    points[valid] = _laid_out(reduced(x, settings.components), settings)
+    yield Step(0.0, "plane")
+    rows = reduced(x, settings.components)
+    points[valid] = yield from watched(partial(_laid_out, rows, settings), "plane")
     yield Step(1.0)
     return Embedding(points, kept, settings)
 

@@ -87,7 +87,8 @@ def exploration_steps(
 ) -> Job[Exploration]:
     """`exploration` as a job: yields the share of the work done, returns the exploration.
 
-    Closing it between steps stops the work; one fit of HDBSCAN or UMAP is one step.
+    Closing it stops the work. Fits of HDBSCAN and UMAP do not tell how far they are: their steps tell for how long they
+    have been at work.
     """
     check_subject(subject)
     (layer,) = chosen_layers(model, settings.layer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,6 +23,9 @@ from arise_core.model.classes import ClassTable
 from arise_core.model.prediction import ROWS, Prediction
 from arise_core.recognition.maps import StridedMap
 from arise_core.settings import ExploreSettings, MapSettings, check_number, check_threshold
+
+if TYPE_CHECKING:
+    import pandas
 
 KIND = "exploration"
 #: Classes named of each cluster.
@@ -145,6 +148,28 @@ class Exploration:
             InputError: several structures were explored.
         """
         return self._map().nearest_to_atoms()
+
+    def to_dataframe(self) -> pandas.DataFrame:
+        """A row each: cluster and strength, class, doubt, place on the plane and, of boxes, place in space.
+
+        Columns: `cluster` (-1 outliers), `strength`, `label` (short name), `rejected`, `mutual_information` (bit),
+        `umap_1`, `umap_2` and, of boxes, `x`, `y`, `z` (Å, of their centres) and `n_atoms`. NaN without a prediction.
+        """
+        import pandas
+
+        p = self.prediction
+        columns = {
+            "cluster": self.labels,
+            "strength": self.clusters.strength,
+            "label": p.classes.short_of(p.index),
+            "rejected": p.rejected,
+            "mutual_information": p.mutual_information,
+            "umap_1": self.points[:, 0],
+            "umap_2": self.points[:, 1],
+        }
+        if self.field is not None:
+            columns |= dict(zip("xyz", self.field.centers.T, strict=True)) | {"n_atoms": self.field.n_atoms}
+        return pandas.DataFrame(columns)
 
     # --- to look at ---------------------------------------------------------------------------------------------
 

@@ -191,3 +191,19 @@ def test_nothing_in_any_box(model):
 def test_refused_before_any_work(model, fcc, subject, settings, said):
     with pytest.raises((ValueError, TypeError), match=said):
         arise.exploration(fcc if subject is None else subject, model, **settings)
+
+
+def test_a_data_frame_of_the_rows(small, model):
+    frame = small.to_dataframe()
+    assert list(frame) == [
+        "cluster", "strength", "label", "rejected", "mutual_information", "umap_1", "umap_2", "x", "y", "z", "n_atoms",
+    ]  # fmt: skip
+    assert np.array_equal(frame["cluster"], small.labels)
+    assert np.array_equal(frame[["umap_1", "umap_2"]], small.points, equal_nan=True)
+    assert np.array_equal(frame[["x", "y", "z"]], small.field.centers)
+    assert set(frame["label"][~small.prediction.valid]) == {"none"}
+    whole = arise.exploration(
+        [small.field.grid.material] * 3, model, passes=5, min_cluster_size=2, embed=False
+    )
+    assert list(whole.to_dataframe())[-1] == "umap_2"
+    assert whole.to_dataframe()["umap_1"].isna().all()

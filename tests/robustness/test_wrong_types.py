@@ -245,6 +245,7 @@ COMMANDS = {
     "explore": [],
     "screen": ["--out"],
     "suggest": ["--out"],
+    "trajectory": ["--out"],
 }
 
 
@@ -259,7 +260,7 @@ def test_every_option_of_the_command_line_refuses_wrong_values(command, tmp_path
     assert "--seed" in options or command == "suggest"
     for name in options:
         out = [w for need in COMMANDS[command] if need != name for w in (need, str(tmp_path / "out.db"))]
-        value = str(tmp_path / "in.xyz") if name == "--out" else "x"
+        value = str(tmp_path / "in.xyz") if name in ("--out", "--store") else "x"
         done = CliRunner().invoke(app, [command, str(tmp_path / "in.xyz"), *out, name, value])
         said = " ".join(done.stderr.replace("│", " ").split())
         assert done.exit_code in (1, 2), (name, done.output)
