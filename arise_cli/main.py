@@ -23,6 +23,7 @@ from arise_cli import (
     benchmark,
     demo,
     explore,
+    info,
     models,
     recognition,
     screening,
@@ -185,6 +186,7 @@ for commands in (
     training,
     benchmark,
     demo,
+    info,
 ):
     commands.register(app)
 

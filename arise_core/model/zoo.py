@@ -92,7 +92,20 @@ def _usable_device(device: str) -> torch.device:
         raise InputError(
             f"`device` must be a torch device such as 'cpu' or 'cuda', got {device!r}"
         ) from error
-    if wanted.type == "cuda" and not torch.cuda.is_available():
-        warnings.warn("`device` 'cuda' is not available here, the model runs on the CPU", stacklevel=4)
+    if wanted.type == "cpu":
+        return wanted
+    if wanted.type == "meta":
+        raise InputError("`device` must be one that computes, got 'meta'")
+    try:
+        torch.zeros(1, device=wanted).cpu()
+    except (
+        RuntimeError,
+        AssertionError,
+        NotImplementedError,
+        ImportError,
+    ):  # torch built without it, or none is there
+        warnings.warn(
+            f"`device` {str(wanted)!r} is not available here, the model runs on the CPU", stacklevel=4
+        )
         return torch.device("cpu")
     return wanted

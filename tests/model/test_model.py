@@ -6,6 +6,7 @@ import torch
 
 import arise_core as arise
 import arise_core.model.model as model_module
+from arise_core.errors import InputError
 from arise_core.model import runner
 from arise_core.model.card import Reject
 from arise_core.model.dropout import BLOCK, dropout_masks
@@ -102,6 +103,23 @@ def test_other_errors_of_the_network_pass(small, features, monkeypatch):
     monkeypatch.setattr(small, "_module", Cramped(small._module, 1, RuntimeError("shapes do not match")))
     with pytest.raises(RuntimeError, match="shapes do not match"):
         small.predict(features)
+
+
+@pytest.mark.parametrize("device", ["mps", "xpu", "hpu", "cuda:63"])
+def test_any_device_that_is_not_there_falls_back_to_the_cpu(device):
+    kind = torch.device(device).type
+    if kind != "cuda" and getattr(getattr(torch, kind, None), "is_available", lambda: False)():
+        pytest.skip("it is there")
+    with pytest.warns(
+        UserWarning, match=f"`device` '{device}' is not available here, the model runs on the CPU"
+    ):
+        model = load_model("arise-108", device)
+    assert model.device.type == "cpu"
+
+
+def test_a_device_that_computes_nothing_is_refused():
+    with pytest.raises(InputError, match="`device` must be one that computes, got 'meta'"):
+        load_model("arise-108", "meta")
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

@@ -204,7 +204,7 @@ def test_a_device_that_is_missing_falls_back_with_a_warning(model):
 
     if torch.cuda.is_available():
         pytest.skip("there is a GPU here")
-    with pytest.warns(UserWarning, match="'cuda' is not available"):
+    with pytest.warns(UserWarning, match="'cuda:7' is not available"):
         loaded = AriseModifier(device="cuda:7")._model()
     assert loaded.device.type == "cpu"
 
