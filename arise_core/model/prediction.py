@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from arise_core.crystals.naming import REJECTED
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.classes import MISSING, ClassTable
@@ -121,7 +122,8 @@ class Prediction:
 
     def __repr__(self) -> str:
         first = self.take(slice(5))
-        said = [f"{n}{in_doubt(u)}" for n, u in zip(first.names, first.rejection_uncertainty, strict=True)]
+        names = np.where(first.rejected, REJECTED, first.names)
+        said = [f"{n}{in_doubt(u)}" for n, u in zip(names, first.rejection_uncertainty, strict=True)]
         more = ", ..." if len(self) > 5 else ""
         assumed = "; `notes` says what was assumed" if any(self.notes) else ""
         return f"<Prediction of {len(self)}: {', '.join(said)}{more}{assumed}>"

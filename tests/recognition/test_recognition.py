@@ -328,12 +328,12 @@ def test_what_is_printed_fits_on_a_line(model, fcc):
 
 def test_what_is_printed_speaks_of_a_rejection_in_doubt(model, fcc):
     sure = arise.classify(fcc, model, passes=16)
-    doubted = sure.with_threshold(float(sure.reject_score[0]))
+    doubted = sure.with_threshold(float(sure.reject_score[0]) + 1e-12)
     said = f"fcc (rejection in doubt: {doubted.rejection_uncertainty[0]:.2f} bit)"
     assert repr(doubted) == f"<Prediction of 1: {said}>"
-    whole = Recognition.of_whole(doubted, 0, 4).with_rule(
-        Rule(reject_threshold=doubted.reject_threshold + 1e-12)
-    )
+    melt = builders.displace(fcc, 0.6, np.random.default_rng(0))
+    assert repr(arise.classify(melt, model, passes=20)) == "<Prediction of 1: rejected>"
+    whole = Recognition.of_whole(doubted, 0, 4)
     assert repr(whole) == f"<Recognition of 4 atoms (whole): {said}>"
     assert repr(Recognition.of_whole(sure, 0, 4)) == "<Recognition of 4 atoms (whole): fcc>"
 
