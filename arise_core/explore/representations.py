@@ -21,7 +21,6 @@ from arise_core.errors import (
     check_type,
 )
 from arise_core.explore.storage import read_arrays, write_arrays
-from arise_core.explore.stores import DAMAGE, StoredArray, new_array, new_store, open_store, zarr_package
 from arise_core.geometry.arrays import Float32Array, IntArray, Reals
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
@@ -32,6 +31,7 @@ from arise_core.recognition.maps import StridedMap, checked_grid
 from arise_core.recognition.sizes import BATCH
 from arise_core.recognition.whole import describe_wholes
 from arise_core.runtime.files import check_place, file_errors, temporary_place
+from arise_core.runtime.stores import DAMAGE, StoredArray, new_array, new_store, open_store, zarr_package
 from arise_core.settings import KEPT, MapSettings, check_number
 
 #: Of its files.

@@ -20,11 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arise_core.crystals.naming import NONE, REJECTED
-from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError, MissingPackageError
+from arise_core.errors import AriseError, ExistingFileError, FileError, InputError, MissingFileError
 from arise_core.geometry.arrays import IntArray
 from arise_core.runtime.files import check_folder, file_errors
 from arise_core.runtime.ledger import Facts, require_same
 from arise_core.runtime.locks import Claim
+from arise_core.runtime.stores import (
+    DAMAGE,
+    StoredArray,
+    all_pieces_written,
+    new_array,
+    new_store,
+    open_store,
+    zarr_package,
+)
 from ase_arise.trajectories.job import QUANTILES, Row
 
 if TYPE_CHECKING:
@@ -75,19 +84,6 @@ AT_ATOMS = {
 }  # fmt: skip
 
 
-def zarr_module() -> Any:
-    """Zarr.
-
-    Raises:
-        MissingPackageError: it is not installed.
-    """
-    try:
-        import zarr
-    except ImportError as error:
-        raise MissingPackageError("trajectories need Zarr: pip install 'ovito-arise[scale]'") from error
-    return zarr
-
-
 class Store:
     """Results that are being written. Create with `Store.open`."""
 
@@ -96,7 +92,7 @@ class Store:
         self._group = group
         self._claim = claim
         self._names = [n for n in (*AT_ATOMS, *reversed(COLUMNS)) if n in group]
-        status = np.asarray(group["status"][:])
+        status = StoredArray(group, "status", path)[:]
         #: Rows of the frames that are done.
         self.done = set(np.flatnonzero(status != OPEN).tolist())
         self.failed = int((status == FAILED).sum())
@@ -125,7 +121,7 @@ class Store:
             InputError: a store of another run; nothing is changed.
             FileError: another run writes to it, or the system does not let it be written.
         """
-        zarr = zarr_module()
+        zarr_package()  # told before the place is tried
         what = f"`out` {str(path)!r}"
         with file_errors(f"{what} cannot be written"):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -144,9 +140,9 @@ class Store:
                 before = _facts(path, what)
                 require_same(before, known, what, ANOTHER)
             else:
-                _make(zarr, path, known, short, labels, atoms)
+                _make(path, known, short, labels, atoms)
             with _writing(path):
-                store = cls(path, zarr.open_group(path, mode="r+"), claim)
+                store = cls(path, open_store(path, "r+"), claim)
                 store._grow(0, 0)
                 return store
         except BaseException:
@@ -165,7 +161,7 @@ class Store:
         """
         if not found:
             return
-        with _writing(self.path):
+        with _writing(self.path), all_pieces_written():
             self._grow(
                 max(r.row for r in found) + 1, max(0 if r.label is None else len(r.label) for r in found)
             )
@@ -186,7 +182,7 @@ class Store:
         """One column of neighbouring rows in one step."""
         array = self._group[name]
         low, high = min(r.row for r in found), max(r.row for r in found) + 1
-        part = np.asarray(array[low:high])
+        part = StoredArray(self._group, name, self.path)[low:high]
         for row in found:
             value = _value(name, row)
             if value is not None:
@@ -233,9 +229,7 @@ def _value(name: str, row: Row) -> Any:
     return getattr(row, name)
 
 
-def _make(
-    zarr: Any, path: Path, known: Facts, short: Sequence[str], labels: Sequence[str], atoms: bool
-) -> None:
+def _make(path: Path, known: Facts, short: Sequence[str], labels: Sequence[str], atoms: bool) -> None:
     """An empty store, in its place when it is whole."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     shutil.rmtree(part, ignore_errors=True)
@@ -246,12 +240,12 @@ def _make(
     chunks = {**sizes, "frame": FRAMES, "atom": ATOMS}
     try:
         with _writing(path):
-            group = zarr.open_group(part, mode="w")
+            group = new_store(part)
             for name, column in {**COLUMNS, **(AT_ATOMS if atoms else {})}.items():
-                array = group.create_array(
-                    name, shape=tuple(sizes[d] for d in column.dims), dtype=column.dtype,
-                    chunks=tuple(1 if d == "frame" and name in AT_ATOMS else chunks[d] for d in column.dims),
-                    fill_value=column.empty, dimension_names=column.dims,
+                shape = [sizes[d] for d in column.dims]
+                pieces = [1 if d == "frame" and name in AT_ATOMS else chunks[d] for d in column.dims]
+                array = new_array(
+                    group, name, shape, pieces, column.dtype, fill_value=column.empty, dimension_names=column.dims,
                 )  # fmt: skip
                 array.attrs.update({"units": column.units, "long_name": column.text})
             group.attrs.update({
@@ -272,7 +266,7 @@ def _facts(path: Path, what: str) -> Facts:
         ExistingFileError: it holds something else.
     """
     try:
-        attributes = dict(zarr_module().open_group(path, mode="r").attrs)
+        attributes = dict(open_store(path).attrs)
     except (OSError, ValueError, KeyError, TypeError):
         attributes = {}
     if attributes.get("kind") != KIND or not isinstance(attributes.get("facts"), dict):
@@ -280,6 +274,18 @@ def _facts(path: Path, what: str) -> Facts:
     if attributes.get("format") != FORMAT:
         raise InputError(f"{what} has format {attributes.get('format')!r:.40}, this version writes {FORMAT}")
     return dict(attributes["facts"])
+
+
+def _check_pieces(arrays: Mapping[str, StoredArray], status: NDArray[Any]) -> None:
+    """Refuse results of which a piece is missing that was written.
+
+    Raises:
+        FileError: names the array.
+    """
+    blocks = len(np.unique(np.flatnonzero(status != OPEN) // FRAMES))
+    for name, array in arrays.items():
+        if array.pieces < blocks:
+            raise FileError(f"results are damaged: a piece of {name!r} is missing")
 
 
 @contextmanager
@@ -319,20 +325,22 @@ class TrajectoryResults:
             raise MissingFileError(f"results {str(place)!r} do not exist")
         facts = _facts(place, f"results {str(place)!r}")
         try:
-            group = zarr_module().open_group(place, mode="r")
+            group = open_store(place)
             attributes = dict(group.attrs)
             names = attributes["classes"]
-            n = min(group[name].shape[0] for name in COLUMNS)  # a run may be making them longer
-            columns = {
-                name: (c.dims, np.asarray(group[name][:n]), dict(group[name].attrs))
-                for name, c in COLUMNS.items()
-            }
+            arrays = {name: StoredArray(group, name, place) for name in COLUMNS}
+            n = min(array.shape[0] for array in arrays.values())  # a run may be making them longer
+            read = {name: array[:n] for name, array in arrays.items()}
+            _check_pieces(arrays, read["status"])
+            columns = {name: (c.dims, read[name], dict(group[name].attrs)) for name, c in COLUMNS.items()}
             coordinates = {"class": names, "crystal": names[:-2], "quantile": attributes["quantiles"]}
             data = xarray.Dataset(columns, coordinates, {"title": KIND, "model": facts["model"]})
             return cls(
                 place, data, facts, tuple(attributes["labels"]), tuple(attributes.get("files", ())), group
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except DAMAGE as error:
+            if isinstance(error, AriseError):
+                raise
             raise FileError(f"results {str(place)!r} are damaged: {error}") from error
 
     def rows(self, rows: Sequence[int] | None = None) -> Iterator[Row]:
@@ -366,7 +374,13 @@ class TrajectoryResults:
         if not 0 <= row < len(self) or not self.done[row]:
             raise InputError(f"`row` must be that of a frame with results, got {row!r}")
         n = int(self.data["n_atoms"].values[row])
-        return {name: np.asarray(self._group[name][row, :n]) for name in AT_ATOMS}
+        values = {name: StoredArray(self._group, name, self.path)[row, :n] for name in AT_ATOMS}
+        without = float(self.data["share"].values[row, -1])
+        if n and without < 1 and (values["label"] == AT_ATOMS["label"].empty).all():
+            raise FileError(
+                f"results {str(self.path)!r} are damaged: values at the atoms of row {row} are missing"
+            )
+        return values
 
     def __len__(self) -> int:
         return int(self.data.sizes["frame"])

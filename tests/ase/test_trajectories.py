@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -346,6 +347,43 @@ def _done(out: Path) -> int:
         return int(TrajectoryResults.open(out).done.sum())
     except (OSError, ValueError):
         return 0
+
+
+def pieces(out, name):
+    return sorted(p for p in (out / name / "c").rglob("*") if p.is_file())
+
+
+def test_damage_of_the_results_shows(run_file, tmp_path, model):
+    out, copy = tmp_path / "r.zarr", tmp_path / "copy.zarr"
+    before = trajectory(run_file, out, model, atoms=True, **FAST)
+    rng = np.random.default_rng(0)
+    for name in (*store.COLUMNS, *store.AT_ATOMS):
+        piece = pieces(out, name)[0].relative_to(out)
+        for flip in (True, False):
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(out, copy)
+            content = bytearray((copy / piece).read_bytes())
+            if flip:
+                content[rng.integers(len(content))] ^= 1 << rng.integers(8)
+                (copy / piece).write_bytes(content)
+            else:
+                (copy / piece).unlink()
+            if name in store.AT_ATOMS:
+                found = TrajectoryResults.open(copy)
+                if flip or name == "label":
+                    with pytest.raises(FileError, match="damaged"):
+                        found.at_atoms(0)
+                continue
+            if name == "status" and not flip:  # nothing is known to be done: it is done again
+                same(before, trajectory(run_file, copy, model, atoms=True, **FAST))
+                continue
+            with pytest.raises(FileError, match="damaged"):
+                TrajectoryResults.open(copy)
+            with pytest.raises(FileError, match="damaged"):
+                trajectory(run_file, copy, model, atoms=True, **FAST)
+    (out / "zarr.json").write_text("{")
+    with pytest.raises(ExistingFileError, match="holds something else"):
+        TrajectoryResults.open(out)
 
 
 def test_an_executor_that_fails(run_file, tmp_path, model):

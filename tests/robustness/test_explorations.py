@@ -15,8 +15,8 @@ from numpy.lib import format as npy
 
 import arise_core as arise
 from arise_core.errors import ExistingFileError, FileError
-from arise_core.explore.stores import StoredArray, open_store
 from arise_core.geometry import builders
+from arise_core.runtime.stores import StoredArray, open_store
 from tests.explore.made import exploration
 
 #: A program that is killed while it makes a folder.

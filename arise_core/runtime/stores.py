@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,13 @@ class StoredArray:
         self.shape: tuple[int, ...] = tuple(int(n) for n in self._array.shape)
         self.dtype: np.dtype[Any] = self._array.dtype
         packings = {type(codec).__name__ for codec in self._array.metadata.codecs}
-        if not packings <= set(PACKINGS) or self.dtype.kind not in "if":
+        if not packings <= set(PACKINGS) or self.dtype.kind not in "iuf":
             raise ValueError(f"{name!r} is packed by {sorted(packings)}, of {self.dtype}")
+
+    @property
+    def pieces(self) -> int:
+        """How many of its pieces are there."""
+        return int(self._array.nchunks_initialized)
 
     @property
     def whole(self) -> bool:
@@ -72,21 +78,36 @@ def new_store(path: Path) -> Any:
         return zarr.open_group(path, mode="w", zarr_format=FORMAT)
 
 
-def new_array(group: Any, name: str, shape: Sequence[int], chunks: Sequence[int], dtype: str) -> Any:
-    """An array of a group, in pieces that carry a check sum each."""
+def new_array(
+    group: Any, name: str, shape: Sequence[int], chunks: Sequence[int], dtype: str, **more: Any
+) -> Any:
+    """An array of a group, in pieces that carry a check sum each.
+
+    Args:
+        group, name, shape, chunks, dtype: as in Zarr.
+        **more: of `create_array`.
+    """
     from zarr.codecs import Crc32cCodec, ZstdCodec
 
+    compressors = [ZstdCodec(), Crc32cCodec()]
     return group.create_array(
-        name, shape=tuple(shape), chunks=tuple(chunks), dtype=dtype, compressors=[ZstdCodec(), Crc32cCodec()]
+        name, shape=tuple(shape), chunks=tuple(chunks), dtype=dtype, compressors=compressors, **more
     )
 
 
-def open_store(path: Path) -> Any:
-    """The group in a folder, to read.
+@contextmanager
+def all_pieces_written() -> Iterator[None]:
+    """Pieces are written although they hold nothing but fill values: one that is missing is known to be lost then."""
+    with zarr_package().config.set({"array.write_empty_chunks": True}):
+        yield
+
+
+def open_store(path: Path, mode: str = "r") -> Any:
+    """The group in a folder, to read, or with "r+" to write too.
 
     :raises KeyError, TypeError, ValueError, FileNotFoundError: there is none.
     """
-    return zarr_package().open_group(path, mode="r", zarr_format=FORMAT)
+    return zarr_package().open_group(path, mode=mode, zarr_format=FORMAT)
 
 
 def zarr_package() -> Any:
@@ -98,5 +119,5 @@ def zarr_package() -> Any:
     try:
         import zarr
     except ImportError as error:
-        raise MissingPackageError("a `store` needs Zarr: pip install 'ovito-arise[explore]'") from error
+        raise MissingPackageError("stores need Zarr: pip install 'ovito-arise[explore]'") from error
     return zarr
