@@ -9,6 +9,18 @@ from contextlib import contextmanager
 from types import FrameType
 
 from arise_core.errors import WorkError
+from arise_core.settings import check_number
+
+
+def checked_time_limit(value: object) -> float:
+    """A limit in seconds, which may be infinite.
+
+    Raises:
+        InputError: none.
+    """
+    if isinstance(value, float) and value == float("inf"):
+        return value
+    return float(check_number("time_limit", value, low=0, above=True, unit="seconds"))
 
 
 class _TimeIsUp(BaseException):

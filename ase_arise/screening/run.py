@@ -20,6 +20,7 @@ from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import check_type
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
+from arise_core.runtime.patience import checked_time_limit
 from arise_core.runtime.workers import check_guard, processes
 from arise_core.settings import DEFAULT_MODEL, SYMPREC, TIME_LIMIT, TOP, RecognitionSettings, check_number
 from ase_arise.convert import ModelLike, as_model
@@ -113,8 +114,7 @@ def screen_steps(
     top = check_number("top", top, whole=True, low=1)
     if count > 1:
         check_guard()
-    if not (isinstance(time_limit, float) and time_limit == float("inf")):
-        time_limit = check_number("time_limit", time_limit, low=0, above=True, unit="seconds")
+    time_limit = checked_time_limit(time_limit)
     network = as_model(model)
     check_out(os.fspath(out), os.fspath(source))
     found = open_source(source, pattern, os.fspath(out), replace(reader or Reader(), seconds=time_limit))

@@ -24,6 +24,7 @@ from arise_core.errors import AriseError, InputError, WorkError, check_type
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
 from arise_core.runtime.ledger import Facts, facts
+from arise_core.runtime.patience import checked_time_limit
 from arise_core.runtime.workers import check_guard, processes
 from arise_core.settings import DEFAULT_MODEL, TIME_LIMIT, RecognitionSettings, check_number
 from ase_arise.convert import ModelLike, as_model
@@ -138,8 +139,7 @@ def trajectory_steps(
         workers = int(check_number("workers", workers, whole=True, low=1))
         if executor is not None:
             raise InputError("`workers` is for processes of this one: leave it out with an `executor`")
-    if not (isinstance(time_limit, float) and time_limit == float("inf")):
-        time_limit = check_number("time_limit", time_limit, low=0, above=True, unit="seconds")
+    time_limit = checked_time_limit(time_limit)
     network = as_model(model)
     order = TrajectoryOrder(
         str(network.path),
