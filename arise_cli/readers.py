@@ -80,10 +80,13 @@ def _read(path: str, first: int) -> tuple[list[Found], bool]:
     from ovito_arise.frames import read_file
 
     found: list[Found] = []
-    atoms = 0
+    count = 0
     for f in read_file(path, first):
-        if atoms > AT_ONCE:
+        if count > AT_ONCE:
             return found, True
-        found.append((with_kinds(f.positions, f.cell, f.pbc, f.kinds, f.which), f.notes))
-        atoms += len(f.positions)
+        atoms = with_kinds(f.positions, f.cell, f.pbc, f.kinds, f.which)
+        if f.step is not None:
+            atoms.info["timestep"] = f.step
+        found.append((atoms, f.notes))
+        count += len(f.positions)
     return found, False

@@ -169,10 +169,13 @@ def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
     from ase_arise.trajectories.timeline import draw_timeline, events
 
     found = events(results)
+    for note in results.notes:
+        say(note.replace("`types`", "`--types`"), error=True)
     failed = results.failed
     if as_json:
         record = {
             "results": str(results.path), "frames": len(results), "recognised": int(results.done.sum()),
+            "notes": list(results.notes),
             "failed": [{"row": row, "reason": reason} for row, reason in failed.items()],
             "events": [
                 {"kind": e.kind, "before": e.before, "after": e.after, "rows": list(e.rows), "steps": list(e.steps)}

@@ -49,6 +49,7 @@ class FileFrame:
     kinds: list[Kind]
     which: IntArray  # (n,), index of the kind of each particle
     notes: tuple[str, ...]  # what was assumed, but of types
+    step: int | None = None  # time step, if the file tells it
 
 
 def read_file(name: str, first: int = 0) -> Iterator[FileFrame]:
@@ -70,4 +71,8 @@ def read_file(name: str, first: int = 0) -> Iterator[FileFrame]:
         order = np.arange(len(where))
         if "Particle Identifier" in data.particles:
             order = np.argsort(np.asarray(data.particles["Particle Identifier"]), kind="stable")
-        yield FileFrame(where[order], structure.cell, structure.pbc, kinds, which[order], found.notes)
+        step = data.attributes.get("Timestep")
+        yield FileFrame(
+            where[order], structure.cell, structure.pbc, kinds, which[order], found.notes,
+            None if step is None else int(step),
+        )  # fmt: skip

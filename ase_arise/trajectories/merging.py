@@ -54,6 +54,7 @@ def merge_steps(
         store.note_files(first.files)
         for part in opened:
             k = int(part.facts["shard"][0]) - 1
+            store.note(part.notes)
             for begin in range(0, len(part), ROWS):
                 chosen = range(begin, min(begin + ROWS, len(part)))
                 rows = [replace(row, row=row.row * n + k) for row in part.rows(chosen)]

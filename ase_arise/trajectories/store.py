@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,6 +161,7 @@ class Store:
         """
         if not found:
             return
+        self.note(note for row in found for note in row.notes)  # before what it is about counts as done
         with _writing(self.path), all_pieces_written():
             self._grow(
                 max(r.row for r in found) + 1, max(0 if r.label is None else len(r.label) for r in found)
@@ -206,6 +207,14 @@ class Store:
         if known != before:
             with _writing(self.path):
                 self._group.attrs["files"] = known
+
+    def note(self, notes: Iterable[str]) -> None:
+        """Keep what was assumed, each once."""
+        before = list(self._group.attrs.get("notes", []))
+        known = list(dict.fromkeys([*before, *notes]))
+        if known != before:
+            with _writing(self.path):
+                self._group.attrs["notes"] = known
 
     def _grow(self, n_frames: int, n_atoms: int) -> None:
         """Make all arrays long enough, and equally long: a kill may have come between two of them."""
@@ -308,6 +317,7 @@ class TrajectoryResults:
     facts: Mapping[str, Any]
     labels: tuple[str, ...]  # of the classes of the model, as `Prediction.labels`
     files: tuple[str, ...]  # of the run
+    notes: tuple[str, ...]  # what was assumed of the frames, such as elements of types
     _group: Any
 
     @classmethod
@@ -336,7 +346,13 @@ class TrajectoryResults:
             coordinates = {"class": names, "crystal": names[:-2], "quantile": attributes["quantiles"]}
             data = xarray.Dataset(columns, coordinates, {"title": KIND, "model": facts["model"]})
             return cls(
-                place, data, facts, tuple(attributes["labels"]), tuple(attributes.get("files", ())), group
+                place,
+                data,
+                facts,
+                tuple(attributes["labels"]),
+                tuple(attributes.get("files", ())),
+                tuple(attributes.get("notes", ())),
+                group,
             )
         except DAMAGE as error:
             if isinstance(error, AriseError):

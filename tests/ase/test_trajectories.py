@@ -493,7 +493,7 @@ def test_nuclei_need_values_at_atoms(run_file, tmp_path, model):
 def test_nothing_done_yet(tmp_path, model):
     results = made(tmp_path, model, [0.5])
     empty = TrajectoryResults(
-        results.path, results.data.isel(frame=slice(0)), results.facts, results.labels, (), results._group
+        results.path, results.data.isel(frame=slice(0)), results.facts, results.labels, (), (), results._group
     )
     assert events(empty) == []
     assert empty.present == []

@@ -6,6 +6,9 @@ import ase.io
 import pytest
 from ase.build import bulk
 
+from ase_arise import TrajectoryResults
+from benchmarks.robustness.structure_files import dump
+
 
 @pytest.fixture
 def frames(tmp_path):
@@ -92,3 +95,30 @@ def test_wrong_usage(arise, frames, tmp_path, words, code, reason):
     assert ended == code
     assert reason in " ".join(errors.replace("│", " ").split())
     assert (tmp_path / "mine" / "file").read_text() == "mine"
+
+
+def test_what_was_assumed_is_said_once(arise, tmp_path):
+    path = tmp_path / "md.dump"
+    path.write_text(
+        2 * dump(bulk("Cu", cubic=True) * (2, 2, 2)).replace("element", "type").replace(" Cu ", " 1 ")
+    )
+    words = ("trajectory", str(path), "--out", str(tmp_path / "r.zarr"), *FAST)
+    for more in ((), ("--json",)):  # the second time from the store
+        _, text, errors = arise(*words, *more)
+        assert errors.count("tells no element") == 1
+    assert len(json.loads(text)["notes"]) == 1
+    arise("trajectory", str(path), "--out", str(tmp_path / "1.zarr"), "--shard", "1/1", *FAST)
+    _, _, errors = arise("merge", str(tmp_path / "1.zarr"), "--out", str(tmp_path / "m.zarr"))
+    assert errors.count("tells no element") == 1
+
+
+def test_ovito_reads_frames_and_their_steps(arise, tmp_path):
+    pytest.importorskip("ovito")
+    path = tmp_path / "md.dump"
+    one = dump(bulk("Cu", cubic=True) * (2, 2, 2))
+    path.write_text(one + one.replace("TIMESTEP\n0", "TIMESTEP\n500"))
+    code, _, _ = arise("trajectory", path, "--out", tmp_path / "r.zarr", "--reader", "ovito", *FAST)
+    assert code == 0
+    results = TrajectoryResults.open(tmp_path / "r.zarr")
+    assert results.steps.tolist() == [0, 500]
+    assert results.share("fcc")[:, 0].tolist() == [1.0, 1.0]
