@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.errors import AriseError, ExistingFileError, FileError, InputError, MissingFileError
 from arise_core.geometry.arrays import IntArray
-from arise_core.runtime.files import check_folder, file_errors
+from arise_core.runtime.files import check_folder, file_errors, linked
 from arise_core.runtime.ledger import Facts, require_same
 from arise_core.runtime.locks import Claim
 from arise_core.runtime.stores import (
@@ -124,6 +124,7 @@ class Store:
         zarr_package()  # told before the place is tried
         what = f"`out` {str(path)!r}"
         with file_errors(f"{what} cannot be written"):
+            path = linked(path)
             path.parent.mkdir(parents=True, exist_ok=True)
         check_folder(path.parent, what)
         claim = Claim.of(path, what)

@@ -234,6 +234,14 @@ def test_damaged_frames_have_rows_with_the_reason(tmp_path, model):
     assert results.done.tolist()[4:] == [True, True]
 
 
+def test_a_link_stays_one(run_file, tmp_path, model):
+    trajectory(run_file, tmp_path / "r.zarr", model, **FAST)
+    (tmp_path / "link.zarr").symlink_to(tmp_path / "r.zarr")
+    assert len(trajectory(run_file, tmp_path / "link.zarr", model, every=2, overwrite=True, **FAST)) == 4
+    assert (tmp_path / "link.zarr").is_symlink()
+    assert len(TrajectoryResults.open(tmp_path / "r.zarr")) == 4
+
+
 def test_files_that_hold_nothing(tmp_path, model):
     (tmp_path / "empty.xyz").write_text("")
     (tmp_path / "nonsense.dat").write_text("nothing of the kind\n")
