@@ -26,8 +26,8 @@ from arise_core.crystals.symmetry import space_group
 from arise_core.geometry.builders import random_strain
 from arise_core.runtime import threads
 from ase_arise import AriseObserver, from_atoms, screen
-from benchmarks.measure import DOCS, in_new_process, machine, median_seconds, seconds
-from benchmarks.tables import facts, markdown
+from benchmarks.measure import DOCS, in_new_process, median_seconds, seconds
+from benchmarks.tables import write_figures
 
 REPEATS = 5
 
@@ -108,18 +108,11 @@ GOALS = {
 
 def write(found: Mapping[str, float], folder: Path) -> None:
     """The figures as a table and as JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with_what = machine()
-    text = json.dumps({"machine": with_what, **found}, indent=1)
-    (folder / "screening.json").write_text(text + "\n", encoding="utf-8")
-    parts = [
-        "# Screening and observer",
+    text = (
         "Made by `python -m benchmarks.screening`. Medians. Structures: primitive cells of the bulk classes, strained "
-        "by 1 %, read from one ASE database and written to another. Parts: one thread.",
-        facts(with_what),
-        markdown([(k, f"{v:.4g}", GOALS.get(k, "")) for k, v in found.items()], ("figure", "value", "goal")),
-    ]
-    (folder / "screening.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        "by 1 %, read from one ASE database and written to another. Parts: one thread."
+    )
+    write_figures("screening", "Screening and observer", text, found, folder, GOALS)
 
 
 def main(arguments: list[str] | None = None) -> None:

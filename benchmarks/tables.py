@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
+
+from benchmarks.measure import machine
 
 
 def number(value: object) -> str:
@@ -33,3 +37,32 @@ def markdown(
 def facts(found: Mapping[str, str]) -> str:
     """A table of two columns without heads."""
     return markdown(found.items(), ("", ""))
+
+
+def write_figures(
+    name: str,
+    title: str,
+    text: str,
+    found: Mapping[str, float],
+    folder: Path,
+    goals: Mapping[str, str] | None = None,
+) -> None:
+    """Figures as a page with a table, and as JSON.
+
+    Args:
+        name: of the two files, without their ends.
+        title: of the page.
+        text: how the figures were made.
+        found: the figures.
+        folder: for the files, made if missing.
+        goals: what some of them should be; None: no such column.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with_what = machine()
+    (folder / f"{name}.json").write_text(
+        json.dumps({"machine": with_what, **found}, indent=1) + "\n", encoding="utf-8"
+    )
+    heads = ("figure", "value") if goals is None else ("figure", "value", "goal")
+    rows = [(k, f"{v:.4g}") if goals is None else (k, f"{v:.4g}", goals.get(k, "")) for k, v in found.items()]
+    page = "\n\n".join([f"# {title}", text, facts(with_what), markdown(rows, heads)])
+    (folder / f"{name}.md").write_text(page + "\n", encoding="utf-8")

@@ -10,7 +10,6 @@ frames: the difference is the time of the frames, without the start. PTM is OVIT
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -24,9 +23,9 @@ import numpy as np
 from ase.build import bulk
 
 from ase_arise import TrajectoryResults
-from benchmarks.measure import DOCS, ROOT, THREADS, machine, seconds
+from benchmarks.measure import DOCS, ROOT, THREADS, seconds
 from benchmarks.robustness.structure_files import dump
-from benchmarks.tables import facts, markdown
+from benchmarks.tables import write_figures
 
 #: Settings of the maps.
 SETTINGS = ("--box-size", "12", "--stride", "4")
@@ -148,18 +147,11 @@ def measure(count: int, cells: int, small: int, repeats: int) -> dict[str, float
 
 def write(found: Mapping[str, float], folder: Path) -> None:
     """The figures as a table and as JSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with_what = machine()
-    text = json.dumps({"machine": with_what, **found}, indent=1)
-    (folder / "trajectory.json").write_text(text + "\n", encoding="utf-8")
-    parts = [
-        "# Trajectories",
+    text = (
         "Made by `python -m benchmarks.trajectory`. Hot copper in a LAMMPS dump, boxes of 12 Å every 4 Å (small "
-        "frames: as wholes, 100 passes); one thread a process; without the start. PTM: OVITO's, in the usual script.",
-        facts(with_what),
-        markdown([(k, f"{v:,.4g}") for k, v in found.items()], ("figure", "value"), ("left", "right")),
-    ]
-    (folder / "trajectory.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+        "frames: as wholes, 100 passes); one thread a process; without the start. PTM: OVITO's, in the usual script."
+    )
+    write_figures("trajectory", "Trajectories", text, found, folder)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse.csgraph import connected_components
 
 from arise_core.errors import InputError, check_type
-from arise_core.explore.pieces import bonds
 from arise_core.explore.unknown import ATOMS
 from arise_core.geometry.arrays import IntArray
+from arise_core.geometry.groups import NO_GROUP, connected_groups
 from arise_core.geometry.material import Material
-from arise_core.geometry.neighbors import wrapped_points
 from arise_core.geometry.structure import Structure
 from arise_core.recognition.result import Recognition
 from arise_core.settings import check_number
 
 #: Doubt about the class or about the rejection from which an atom counts as unknown, bit.
 DOUBT = 0.5
-#: Atoms of a region are no further apart than this many atomic spacings.
-REACH = 1.4
 
 
 def unknown_regions(
@@ -54,13 +50,6 @@ def unknown_regions(
     if doubt is not None:
         unknown |= found.atoms.mutual_information > doubt
         unknown |= found.atom_rejection_uncertainty > doubt
-    chosen = np.flatnonzero(unknown & material.in_body)
-    if len(chosen) == 0:
-        return []
-    body = material.body
-    places = wrapped_points(material.atoms[chosen], body.complete_cell, body.pbc)
-    near = bonds(places, body.complete_cell, body.pbc, REACH * material.spacing)
-    _, labels = connected_components(near.graph(len(chosen)), directed=False)
-    counts = np.bincount(labels)
-    order = np.argsort(-counts, kind="stable")
-    return [chosen[labels == k] for k in order if counts[k] >= min_atoms]
+    groups = connected_groups(material, np.where(unknown, 0, NO_GROUP))
+    counts = np.bincount(groups[groups >= 0])
+    return [np.flatnonzero(groups == k) for k in range(len(counts)) if counts[k] >= min_atoms]

@@ -47,7 +47,7 @@ class StoredArray:
     @property
     def whole(self) -> bool:
         """Whether all its pieces are there. A piece that has zeros only is never written."""
-        return bool(self._array.nchunks_initialized == self._array.nchunks)
+        return bool(self.pieces == self._array.nchunks)
 
     def __getitem__(self, rows: Any) -> NDArray[Any]:
         """Read some rows.

@@ -142,13 +142,7 @@ def trajectory_steps(
     time_limit = checked_time_limit(time_limit)
     network = as_model(model)
     order = TrajectoryOrder(
-        str(network.path),
-        settings,
-        parse_types(types),
-        float(time_limit),
-        bool(draw),
-        reader or Reader(),
-        atoms,
+        str(network.path), settings, parse_types(types), time_limit, bool(draw), reader or Reader(), atoms
     )
     place = Path(out)
     files = files_of(sources, str(place))

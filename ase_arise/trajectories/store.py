@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.errors import AriseError, ExistingFileError, FileError, InputError, MissingFileError
 from arise_core.geometry.arrays import IntArray
-from arise_core.runtime.files import check_folder, file_errors, linked
+from arise_core.runtime.files import check_folder, file_errors, linked, remove_leftovers, temporary_place
 from arise_core.runtime.ledger import Facts, require_same
 from arise_core.runtime.locks import Claim
 from arise_core.runtime.stores import (
@@ -127,6 +127,7 @@ class Store:
             path = linked(path)
             path.parent.mkdir(parents=True, exist_ok=True)
         check_folder(path.parent, what)
+        remove_leftovers(path.parent, path.name)
         claim = Claim.of(path, what)
         try:
             there = path.is_dir() and any(path.iterdir())
@@ -241,32 +242,27 @@ def _value(name: str, row: Row) -> Any:
 
 def _make(path: Path, known: Facts, short: Sequence[str], labels: Sequence[str], atoms: bool) -> None:
     """An empty store, in its place when it is whole."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    shutil.rmtree(part, ignore_errors=True)
     names = [*short, REJECTED, NONE]
     sizes = {
         "frame": 0, "class": len(names), "crystal": len(short), "quantile": len(QUANTILES), "byte": REASON, "atom": 0,
     }  # fmt: skip
     chunks = {**sizes, "frame": FRAMES, "atom": ATOMS}
-    try:
-        with _writing(path):
-            group = new_store(part)
-            for name, column in {**COLUMNS, **(AT_ATOMS if atoms else {})}.items():
-                shape = [sizes[d] for d in column.dims]
-                pieces = [1 if d == "frame" and name in AT_ATOMS else chunks[d] for d in column.dims]
-                array = new_array(
-                    group, name, shape, pieces, column.dtype, fill_value=column.empty, dimension_names=column.dims,
-                )  # fmt: skip
-                array.attrs.update({"units": column.units, "long_name": column.text})
-            group.attrs.update({
-                "kind": KIND, "format": FORMAT, "facts": known, "classes": names, "labels": list(labels),
-                "quantiles": list(QUANTILES),
-            })  # fmt: skip
-            if path.is_dir():
-                path.rmdir()
-            os.replace(part, path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    with temporary_place(path) as part, _writing(path):
+        group = new_store(part)
+        for name, column in {**COLUMNS, **(AT_ATOMS if atoms else {})}.items():
+            shape = [sizes[d] for d in column.dims]
+            pieces = [1 if d == "frame" and name in AT_ATOMS else chunks[d] for d in column.dims]
+            array = new_array(
+                group, name, shape, pieces, column.dtype, fill_value=column.empty, dimension_names=column.dims,
+            )  # fmt: skip
+            array.attrs.update({"units": column.units, "long_name": column.text})
+        group.attrs.update({
+            "kind": KIND, "format": FORMAT, "facts": known, "classes": names, "labels": list(labels),
+            "quantiles": list(QUANTILES),
+        })  # fmt: skip
+        if path.is_dir():
+            path.rmdir()
+        os.replace(part, path)
 
 
 def _facts(path: Path, what: str) -> Facts:
@@ -286,16 +282,16 @@ def _facts(path: Path, what: str) -> Facts:
     return dict(attributes["facts"])
 
 
-def _check_pieces(arrays: Mapping[str, StoredArray], status: NDArray[Any]) -> None:
+def _check_pieces(place: Path, arrays: Mapping[str, StoredArray], status: NDArray[Any]) -> None:
     """Refuse results of which a piece is missing that was written.
 
     Raises:
-        FileError: names the array.
+        FileError: names the folder and the array.
     """
     blocks = len(np.unique(np.flatnonzero(status != OPEN) // FRAMES))
     for name, array in arrays.items():
         if array.pieces < blocks:
-            raise FileError(f"results are damaged: a piece of {name!r} is missing")
+            raise FileError(f"results {str(place)!r} are damaged: a piece of {name!r} is missing")
 
 
 @contextmanager
@@ -342,7 +338,7 @@ class TrajectoryResults:
             arrays = {name: StoredArray(group, name, place) for name in COLUMNS}
             n = min(array.shape[0] for array in arrays.values())  # a run may be making them longer
             read = {name: array[:n] for name, array in arrays.items()}
-            _check_pieces(arrays, read["status"])
+            _check_pieces(place, arrays, read["status"])
             columns = {name: (c.dims, read[name], dict(group[name].attrs)) for name, c in COLUMNS.items()}
             coordinates = {"class": names, "crystal": names[:-2], "quantile": attributes["quantiles"]}
             data = xarray.Dataset(columns, coordinates, {"title": KIND, "model": facts["model"]})

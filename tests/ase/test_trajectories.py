@@ -21,6 +21,7 @@ from ase.io.trajectory import Trajectory
 
 import arise_core as arise
 from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError, WorkError
+from arise_core.runtime.files import _host
 from arise_core.runtime.locks import Claim
 from ase_arise import TrajectoryResults, annotate, classify, merge, trajectory
 from ase_arise.trajectories import job, store
@@ -29,6 +30,7 @@ from ase_arise.trajectories.job import MOST_FRAMES, Row
 from ase_arise.trajectories.nuclei import nuclei
 from ase_arise.trajectories.timeline import draw_timeline, events
 from benchmarks.robustness.structure_files import dump
+from tests.robustness.test_places import ended_process
 
 FAST = {"passes": 8, "workers": 1}
 CRYSTALS = (("Cu", "fcc"), ("Fe", "bcc"), ("Mg", "hcp"))
@@ -232,6 +234,14 @@ def test_damaged_frames_have_rows_with_the_reason(tmp_path, model):
     path.write_text(path.read_text() + "\n".join(good.splitlines()[-5:]) + "\n")  # the last one is whole now
     results = trajectory(path, tmp_path / "r.zarr", model, **FAST)
     assert results.done.tolist()[4:] == [True, True]
+
+
+def test_what_a_kill_left_of_a_store_goes(run_file, tmp_path, model):
+    left = tmp_path / f".r.{_host()}-{ended_process()}-0.part.zarr"
+    left.mkdir()
+    (left / "zarr.json").write_text("{")
+    trajectory(run_file, tmp_path / "r.zarr", model, **FAST)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["md.xyz", "r.zarr"]
 
 
 def test_a_link_stays_one(run_file, tmp_path, model):
