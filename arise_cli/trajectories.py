@@ -17,7 +17,7 @@ from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, TIME_LIMIT, MapSet
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from ase_arise.trajectories.store import TrajectoryResults
+    from arise_core.trajectories.store import TrajectoryResults
 
 #: Frames of which a table is printed.
 SHOWN = 20
@@ -107,7 +107,7 @@ def merge_parts(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
 ) -> None:
     """Join the results of all parts of a trajectory."""
-    from ase_arise.trajectories.merging import merge
+    from arise_core.trajectories.merging import merge
 
     _check_plot(plot)
     with bar("merge") as progress:
@@ -166,7 +166,7 @@ def _dask(address: str, stack: Any) -> Executor:
 
 def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
     """What was found, and the picture."""
-    from ase_arise.trajectories.timeline import draw_timeline, events
+    from arise_core.trajectories.timeline import draw_timeline, events
 
     found = events(results)
     for note in results.notes:

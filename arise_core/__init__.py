@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from arise_core.recognition.maps import PointValues, StridedMap, map_steps, strided_map
     from arise_core.recognition.whole import classify
     from arise_core.settings import DescriptorSettings, ExploreSettings, MapSettings, SamplingSettings
+    from arise_core.trajectories.merging import merge
+    from arise_core.trajectories.store import TrajectoryResults
 
 # Loaded on first use: importing the core takes no second and starts no thread. No module has the name of a function.
 _PLACES = {
@@ -56,6 +58,7 @@ _PLACES = {
     "StridedMap": "recognition.maps",
     "Structure": "geometry.structure",
     "Suggestion": "explore.suggestions",
+    "TrajectoryResults": "trajectories.store",
     "automatic_box_size": "engine.grid",
     "box_grid": "engine.grid",
     "build": "crystals.ideal",
@@ -69,6 +72,7 @@ _PLACES = {
     "known_models": "model.zoo",
     "load_model": "model.zoo",
     "map_steps": "recognition.maps",
+    "merge": "trajectories.merging",
     "name_crystal": "explore.naming",
     "prototype": "crystals.table",
     "prototypes": "crystals.table",
@@ -101,6 +105,7 @@ __all__ = [
     "StridedMap",
     "Structure",
     "Suggestion",
+    "TrajectoryResults",
     "automatic_box_size",
     "box_grid",
     "build",
@@ -114,6 +119,7 @@ __all__ = [
     "known_models",
     "load_model",
     "map_steps",
+    "merge",
     "name_crystal",
     "prototype",
     "prototypes",

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from arise_core.runtime.lazy import public_names
 
 if TYPE_CHECKING:
+    from arise_core.trajectories.merging import merge
+    from arise_core.trajectories.store import TrajectoryResults
     from ase_arise.annotation import annotate, classify
     from ase_arise.calculator import AriseCalculator
     from ase_arise.convert import from_atoms
@@ -20,9 +22,7 @@ if TYPE_CHECKING:
     from ase_arise.screening.run import screen
     from ase_arise.solid import is_solid, solid_fraction
     from ase_arise.storage import from_row, read, row_fields, write
-    from ase_arise.trajectories.merging import merge
     from ase_arise.trajectories.run import trajectory
-    from ase_arise.trajectories.store import TrajectoryResults
 
 # Loaded on first use: importing the adapter takes no second. No module has the name of a function.
 _PLACES = {
@@ -36,7 +36,7 @@ _PLACES = {
     "from_atoms": "convert",
     "from_row": "storage",
     "is_solid": "solid",
-    "merge": "trajectories.merging",
+    "merge": "arise_core.trajectories.merging",
     "occupied": "occupancy",
     "read": "storage",
     "row_fields": "storage",
@@ -44,7 +44,7 @@ _PLACES = {
     "similarity": "representations",
     "solid_fraction": "solid",
     "trajectory": "trajectories.run",
-    "TrajectoryResults": "trajectories.store",
+    "TrajectoryResults": "arise_core.trajectories.store",
     "write": "storage",
     "write_clusters": "exploring",
 }

@@ -24,6 +24,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("arise_core.model",),
     ("arise_core.recognition",),
     ("arise_core.explore",),
+    ("arise_core.trajectories",),
     ("arise_core.training",),
     ("arise_core.benchmark",),
     ("arise_core.testing", "arise_core._moved", "arise_core"),  # the names that users see

@@ -13,12 +13,14 @@ def public_names(package: str, places: Mapping[str, str]) -> Callable[[str], Any
 
     Args:
         package: name of the package.
-        places: module of each public name, relative to the package.
+        places: module of each public name, relative to the package; in full, where another package of ours has it.
     """
 
     def lookup(name: str) -> Any:
         if name in places:
-            return getattr(import_module(f"{package}.{places[name]}"), name)
+            place = places[name]
+            module = place if place.startswith("arise_core.") else f"{package}.{place}"
+            return getattr(import_module(module), name)
         raise AttributeError(f"module {package!r} has no attribute {name!r}")
 
     return lookup

@@ -27,11 +27,12 @@ from arise_core.runtime.ledger import Facts, facts
 from arise_core.runtime.patience import checked_time_limit
 from arise_core.runtime.workers import check_guard, processes
 from arise_core.settings import DEFAULT_MODEL, TIME_LIMIT, RecognitionSettings, check_number
+from arise_core.trajectories.rows import Row
+from arise_core.trajectories.store import Store, TrajectoryResults
 from ase_arise.convert import ModelLike, as_model
 from ase_arise.reading import Reader, identity_of
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
-from ase_arise.trajectories.job import Row, TrajectoryOrder, recognise_task, tasks_of
-from ase_arise.trajectories.store import Store, TrajectoryResults
+from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
 
 #: Tasks that wait for a worker, beside those in work, times the workers; and of an executor of unknown size.
 AHEAD = 3

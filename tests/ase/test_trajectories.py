@@ -23,12 +23,14 @@ import arise_core as arise
 from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError, WorkError
 from arise_core.runtime.files import _host
 from arise_core.runtime.locks import Claim
+from arise_core.trajectories import store
+from arise_core.trajectories.nuclei import nuclei
+from arise_core.trajectories.rows import REJECTED_LABEL, Row
+from arise_core.trajectories.timeline import draw_timeline, events
 from ase_arise import TrajectoryResults, annotate, classify, merge, trajectory
-from ase_arise.trajectories import job, store
+from ase_arise.trajectories import job
 from ase_arise.trajectories.frames import files_of
-from ase_arise.trajectories.job import MOST_FRAMES, Row
-from ase_arise.trajectories.nuclei import nuclei
-from ase_arise.trajectories.timeline import draw_timeline, events
+from ase_arise.trajectories.job import MOST_FRAMES
 from benchmarks.robustness.structure_files import dump
 from tests.robustness.test_places import ended_process
 
@@ -115,7 +117,7 @@ def test_maps_of_large_frames_are_those_of_annotate(tmp_path, model):
         values["doubt"], found.arrays["arise_mutual_information"].astype(np.float16), equal_nan=True
     )
     rejected = found.arrays["arise_rejected"]
-    assert np.array_equal(values["label"] == job.REJECTED_LABEL, rejected)
+    assert np.array_equal(values["label"] == REJECTED_LABEL, rejected)
     share = results.share("fcc")[0]
     assert share[0] == pytest.approx(found.info["arise_fractions"]["fcc"], abs=1e-6)
     assert share[1] < share[0] < share[2]
@@ -435,7 +437,7 @@ def made(tmp_path, model, shares, largest=None, groups=None, name="fcc"):
         more = {}
         if groups is not None:
             group = np.asarray(groups[row])
-            label = np.where(group >= 0, k, job.REJECTED_LABEL).astype(np.int16)
+            label = np.where(group >= 0, k, REJECTED_LABEL).astype(np.int16)
             more = {
                 "group": group.astype(np.int32),
                 "label": label,

@@ -34,7 +34,7 @@ from arise_core.runtime.stores import (
     open_store,
     zarr_package,
 )
-from ase_arise.trajectories.job import QUANTILES, Row
+from arise_core.trajectories.rows import QUANTILES, Row
 
 if TYPE_CHECKING:
     import xarray

@@ -14,7 +14,7 @@ from arise_core.explore.palette import COLOURS, OTHERS
 from arise_core.explore.palette import REJECTED as REJECTED_COLOUR
 from arise_core.geometry.arrays import BoolArray, IntArray
 from arise_core.settings import check_number
-from ase_arise.trajectories.store import TrajectoryResults
+from arise_core.trajectories.store import TrajectoryResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,8 +9,8 @@ import numpy as np
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import IntArray
 from arise_core.settings import check_number
-from ase_arise.trajectories.store import TrajectoryResults
-from ase_arise.trajectories.timeline import NUCLEUS
+from arise_core.trajectories.store import TrajectoryResults
+from arise_core.trajectories.timeline import NUCLEUS
 
 #: Share of the atoms of the smaller one that two groups of neighbouring frames have in common, if they are the same.
 COMMON = 0.2

@@ -10,7 +10,7 @@ from pathlib import Path
 from arise_core.errors import InputError, check_type
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime.ledger import Facts, require_same
-from ase_arise.trajectories.store import Store, TrajectoryResults
+from arise_core.trajectories.store import Store, TrajectoryResults
 
 #: Rows that are written at once.
 ROWS = 256
