@@ -5,12 +5,14 @@ python dev.py lint [--fix]                    ruff: rules and format
 python dev.py types [ARGUMENTS OF MYPY]       mypy, strict, on all packages
 python dev.py check [ARGUMENTS OF PYTEST]     lint, types and test
 python dev.py docs [--write]                  examples and links of README and docs; figures that are drawn by scripts
+python dev.py site                            the documentation as a site, strictly, its notebooks executed; in out/site
 python dev.py zoo                             files of the zoo that are missing, and the list of their hashes
 python dev.py bench [NAME ...]                the benchmarks in their short form: do they run, and how fast roughly
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +22,7 @@ ROOT = Path(__file__).resolve().parent
 #: Tests of what README and docs say. The slow ones are left out of `test`.
 DOCS_TESTS = (
     "tests/test_readme.py",
+    "tests/test_docs.py",
     "tests/test_architecture.py",
     "tests/ase/test_docs.py",
     "tests/ovito/test_docs.py",
@@ -86,6 +89,16 @@ def docs(*arguments: str) -> int:
     return test("-m", "slow or not slow", *DOCS_TESTS)
 
 
+def site(*arguments: str) -> int:
+    """The site. A link that leads nowhere, a page that is not in the menu or a notebook that fails ends it."""
+    if arguments:
+        return usage("site takes no arguments")
+    environment = os.environ | {"ARISE_RUN_NOTEBOOKS": "true", "NO_MKDOCS_2_WARNING": "1"}
+    print("+ python -m mkdocs build --strict", flush=True)
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
 def zoo(*arguments: str) -> int:
     """Missing files of the zoo, and the list of hashes."""
     return module("arise_core.training.ship") if not arguments else usage("zoo takes no arguments")
@@ -102,7 +115,7 @@ def bench(*arguments: str) -> int:
 
 
 VERBS: dict[str, Callable[..., int]] = {
-    verb.__name__: verb for verb in (test, lint, types, check, docs, zoo, bench)
+    verb.__name__: verb for verb in (test, lint, types, check, docs, site, zoo, bench)
 }
 
 

@@ -33,6 +33,7 @@ STEPS = [
     "-m pip install -q .[dev]",
     "dev.py lint",
     "dev.py types",
+    "dev.py site",
 ]
 
 
