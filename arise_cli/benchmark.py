@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from arise_cli.console import bar, say
+from arise_cli.options import ModelOption
+from arise_core.settings import DEFAULT_MODEL
 
 app = typer.Typer(help="Compare models with published results and other methods.", no_args_is_help=True)
 
@@ -74,4 +76,29 @@ def accuracy(
     for path in write_report(results, report or out):
         say(path)
     for path in record(results) if card else ():
+        say(path)
+
+
+@app.command("loss")
+def loss(
+    out: Annotated[Path, typer.Option(help="Folder for the tables.")],
+    model: ModelOption = DEFAULT_MODEL,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(help="Label or name of a class; repeatable. Default: all but nanotubes."),
+    ] = None,
+    draws: Annotated[int, typer.Option(help="Samples of each class and kind.")] = 3,
+    passes: Annotated[int, typer.Option(help="Monte Carlo passes of the model.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
+) -> None:
+    """What to trust where atoms are lost and their places are wrong, as in atom probe and electron tomography."""
+    from arise_core.benchmark.lost_atoms import LostAtomsSettings, ask, write_report
+    from arise_core.runtime.files import check_folder
+
+    given = tuple(classes or ())
+    settings = LostAtomsSettings(model=model, classes=given, draws=draws, passes=passes, seed=seed)
+    check_folder(out, f"`out` {str(out)!r}")
+    with bar("lost atoms") as progress:
+        found = ask(settings, progress)
+    for path in write_report(found, settings, out):
         say(path)

@@ -1,0 +1,55 @@
+"""The benchmark of lost atoms: what samples are, and that its tables say what the model said."""
+
+import csv
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from arise_cli.main import app
+from arise_core.benchmark import lost_atoms
+from arise_core.benchmark.lost_atoms import Kind, LostAtomsSettings, ask, damaged, write_report
+from arise_core.errors import InputError
+from arise_core.geometry.builders import nearest_neighbour_distance
+
+SETTINGS = LostAtomsSettings(classes=("fcc", "graphene"), draws=2, passes=20)
+
+
+def test_samples_have_the_atoms_that_are_left_and_errors_along_one_axis():
+    whole = damaged("fcc_Cu_A_cF4_225_a", Kind(400, 0, 0, 0), np.random.default_rng(0))
+    lost = damaged("fcc_Cu_A_cF4_225_a", Kind(400, 60, 0, 0), np.random.default_rng(0))
+    assert len(whole) == len(lost) == 400
+    d = nearest_neighbour_distance(whole)
+    radius = np.linalg.norm(lost.positions, axis=1).max() / np.linalg.norm(whole.positions, axis=1).max()
+    assert radius == pytest.approx((1 / 0.4) ** (1 / 3), rel=0.03)
+    moved = damaged("fcc_Cu_A_cF4_225_a", Kind(400, 0, 2, 8), np.random.default_rng(0))
+    spread = (moved.positions - whole.positions).std(axis=0) / d
+    assert spread == pytest.approx([0.02, 0.02, 0.08], rel=0.15)
+
+
+def test_what_is_whole_is_right_and_tables_say_what_was_found(tmp_path, monkeypatch):
+    kinds = (Kind(150, 0, 0, 0), Kind(150, 65, 40, 40))
+    monkeypatch.setattr(lost_atoms, "KINDS", kinds)
+    found = ask(SETTINGS)
+    assert tuple(found) == kinds
+    good, bad = found.values()
+    assert good.right.all()
+    assert bad.right.mean() < 1
+    again = ask(SETTINGS)
+    assert np.array_equal(again[kinds[1]].confidence, bad.confidence)
+    page, table = write_report(found, SETTINGS, tmp_path)
+    rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+    assert len(rows) == 4
+    mean = np.mean([float(r["right_percent"]) for r in rows if r["lost_percent"] == "65"])
+    assert mean == pytest.approx(100 * bad.right.mean(), abs=0.05)
+    assert f"{100 * bad.right.mean():.1f}" in page.read_text(encoding="utf-8")
+
+
+def test_bad_settings_are_refused_before_work(tmp_path):
+    with pytest.raises(InputError, match="`draws`"):
+        LostAtomsSettings(draws=0)
+    with pytest.raises(InputError, match="nanotubes"):
+        LostAtomsSettings(classes=("nanotube_3_3",))
+    result = CliRunner().invoke(app, ["benchmark", "loss", "--out", str(tmp_path), "--classes", "nothing"])
+    assert result.exit_code == 1
+    assert "nothing" in result.output
