@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from arise_cli.console import FAILED, bar, check_places, finish, plain, print_table, say, write_file
-from arise_cli.options import Draw, Format, Json, ModelOption, ReaderOption, TypesOption, takes
+from arise_cli.options import DeviceOption, Draw, Format, Json, ModelOption, ReaderOption, TypesOption, takes
 from arise_cli.readers import chosen_reader
 from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, TIME_LIMIT, MapSettings, SamplingSettings
 
@@ -44,6 +44,7 @@ def trajectory_of(
     ],
     out: Out,
     model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "cpu",
     mode: Annotated[
         str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
     ] = "auto",
@@ -89,9 +90,10 @@ def trajectory_of(
         executor = _dask(dask, stack) if dask else None
         progress = stack.enter_context(bar("trajectory"))
         results = trajectory(
-            files, out, model, every=every, first=first, last=last, atoms=atoms, workers=workers, executor=executor,
-            shard=_shard(shard), follow=follow, overwrite=overwrite, types=parse_types(types, "--types"), draw=draw,
-            time_limit=time_limit, reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
+            files, out, model, device=device, every=every, first=first, last=last, atoms=atoms, workers=workers,
+            executor=executor, shard=_shard(shard), follow=follow, overwrite=overwrite,
+            types=parse_types(types, "--types"), draw=draw, time_limit=time_limit,
+            reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
         )  # fmt: skip
     _tell(results, plot, as_json)
     if not results.done.any():

@@ -27,7 +27,7 @@ from arise_core.runtime.locks import Claim
 from arise_core.settings import DEFAULT_MODEL, RecognitionSettings, check_number
 from ase_arise.annotation import write_results
 from ase_arise.appending import append_frame, append_text, cut, cut_frames, last_step
-from ase_arise.convert import ModelLike, as_model, to_material
+from ase_arise.convert import Device, ModelLike, as_model, to_material
 
 TABLES = (".csv", ".jsonl")
 TRAJECTORIES = (".xyz", ".extxyz", ".traj")
@@ -80,6 +80,7 @@ class AriseObserver:
             it kept from being written; whole ones stay.
         overwrite: replace files that exist.
         model: a `Model`, a name of the zoo, or a path.
+        device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         types: elements by type or name, see `from_atoms`.
         **options: of `RecognitionSettings.of`: box_size, stride, passes, seed, mode (here "local"), ...
 
@@ -102,6 +103,7 @@ class AriseObserver:
         append: bool = False,
         overwrite: bool = False,
         model: ModelLike = DEFAULT_MODEL,
+        device: Device = None,
         types: Types = None,
         **options: Any,
     ) -> None:
@@ -113,7 +115,7 @@ class AriseObserver:
         if append and overwrite:
             raise InputError("`append` and `overwrite` exclude each other")
         self.settings = RecognitionSettings.of({"mode": "local", **options})
-        self.model = as_model(model)
+        self.model = as_model(model, device)
         self.types = parse_types(types)
         self._material = to_material(atoms, types=self.types)
         self.atoms = atoms

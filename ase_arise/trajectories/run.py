@@ -29,7 +29,7 @@ from arise_core.runtime.workers import check_guard, processes
 from arise_core.settings import DEFAULT_MODEL, TIME_LIMIT, RecognitionSettings, check_number
 from arise_core.trajectories.rows import Row
 from arise_core.trajectories.store import Store, TrajectoryResults
-from ase_arise.convert import ModelLike, as_model
+from ase_arise.convert import Device, ModelLike, as_model
 from ase_arise.reading import Reader, identity_of
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
 from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
@@ -50,6 +50,7 @@ def trajectory(
     out: str | os.PathLike[str],
     model: ModelLike = DEFAULT_MODEL,
     *,
+    device: Device = None,
     every: int = 1,
     first: int = 0,
     last: int | None = None,
@@ -72,6 +73,7 @@ def trajectory(
         source: a file, a folder, a pattern such as "md.*.dump", or several of them, one after the other.
         out: folder for the results (Zarr), see `TrajectoryResults` and docs/trajectories.md.
         model: a `Model`, a name of the zoo, or a path.
+        device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         every: only each so-manieth frame, counted over all files.
         first: the first frame, counted over all files from 0.
         last: the last frame; None: the last one there is.
@@ -100,9 +102,9 @@ def trajectory(
         WorkError, FileError: a worker died, or the results cannot be written; what is written is kept.
     """
     job = trajectory_steps(
-        source, out, model, every=every, first=first, last=last, atoms=atoms, workers=workers, executor=executor,
-        shard=shard, follow=follow, overwrite=overwrite, types=types, draw=draw, time_limit=time_limit, reader=reader,
-        **options,
+        source, out, model, device=device, every=every, first=first, last=last, atoms=atoms, workers=workers,
+        executor=executor, shard=shard, follow=follow, overwrite=overwrite, types=types, draw=draw,
+        time_limit=time_limit, reader=reader, **options,
     )  # fmt: skip
     return run(job, progress)
 
@@ -112,6 +114,7 @@ def trajectory_steps(
     out: str | os.PathLike[str],
     model: ModelLike = DEFAULT_MODEL,
     *,
+    device: Device = None,
     every: int = 1,
     first: int = 0,
     last: int | None = None,
@@ -141,10 +144,12 @@ def trajectory_steps(
         if executor is not None:
             raise InputError("`workers` is for processes of this one: leave it out with an `executor`")
     time_limit = checked_time_limit(time_limit)
-    network = as_model(model)
+    network = as_model(model, device)
+    # workers elsewhere may have what is missing here
+    where = str(network.device) if executor is None or device is None else device
     order = TrajectoryOrder(
-        str(network.path), settings, parse_types(types), time_limit, bool(draw), reader or Reader(), atoms
-    )
+        str(network.path), settings, parse_types(types), time_limit, bool(draw), where, reader or Reader(), atoms
+    )  # fmt: skip
     place = Path(out)
     files = files_of(sources, str(place))
     known = _facts(sources, files, picked, order, network)
