@@ -51,6 +51,12 @@ def trajectory_of(
     every: Annotated[int, typer.Option(help="Take each so-manieth frame.")] = 1,
     first: Annotated[int, typer.Option(help="Frame to begin with, from 0.")] = 0,
     last: Annotated[int | None, typer.Option(help="Frame to end with.")] = None,
+    average: Annotated[
+        int,
+        typer.Option(
+            help="Average positions over so many frames of the files, an odd number, around each one."
+        ),
+    ] = 1,
     atoms: Annotated[
         bool, typer.Option("--atoms", help="Keep label, doubt and connected group of each atom too.")
     ] = False,
@@ -90,8 +96,8 @@ def trajectory_of(
         executor = _dask(dask, stack) if dask else None
         progress = stack.enter_context(bar("trajectory"))
         results = trajectory(
-            files, out, model, device=device, every=every, first=first, last=last, atoms=atoms, workers=workers,
-            executor=executor, shard=_shard(shard), follow=follow, overwrite=overwrite,
+            files, out, model, device=device, every=every, first=first, last=last, average=average, atoms=atoms,
+            workers=workers, executor=executor, shard=_shard(shard), follow=follow, overwrite=overwrite,
             types=parse_types(types, "--types"), draw=draw, time_limit=time_limit,
             reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
         )  # fmt: skip

@@ -137,7 +137,11 @@ TABLE = [
     ("ase", "AriseObserver", {"atoms": "atoms"}, "trajectory", NO_PLACE),
     ("ase", "trajectory", {"out": "out.zarr"}, "source", (5, None, THING, [], [5])),
     ("ase", "trajectory", {"source": "in.xyz"}, "out", (*NO_PLACE, None)),
-    *(("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, n, NO_COUNT) for n in ("every", "first")),
+    *(
+        ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, n, NO_COUNT)
+        for n in ("every", "first", "average")
+    ),
+    ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "average", (0, 4)),
     *(
         ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, n, (*NO_NUMBER, 2.5, True))
         for n in ("workers", "last")
