@@ -128,6 +128,7 @@ TABLE = [
     ("ase", "AriseCalculator", {}, "model", NO_MODEL),
     ("ase", "AriseCalculator", {}, "atoms", ("Cu", 5, THING)),
     ("ase", "AriseCalculator", {}, "interval", NO_COUNT),
+    ("ase", "LammpsObserver", {}, "lmp", NO_STRUCTURE),
     ("ase", "AriseObserver", {}, "atoms", NO_STRUCTURE),
     ("ase", "AriseObserver", {"atoms": "atoms"}, "stop", ("fcc", 5, ["fcc"], {"fcc": "x"}, {5: 0.5}, {"fcc": None})),
     ("ase", "AriseObserver", {"atoms": "atoms"}, "dyn", ("VelocityVerlet", 5, THING)),
