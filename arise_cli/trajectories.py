@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from arise_cli.console import FAILED, bar, check_places, finish, plain, print_table, say, write_file
+from arise_cli.console import FAILED, Record, bar, check_places, finish, plain, print_table, say, write_file
 from arise_cli.options import DeviceOption, Draw, Format, Json, ModelOption, ReaderOption, TypesOption, takes
 from arise_cli.readers import chosen_reader
 from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, TIME_LIMIT, MapSettings, SamplingSettings
@@ -185,6 +185,7 @@ def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
             "results": str(results.path), "frames": len(results), "recognised": int(results.done.sum()),
             "notes": list(results.notes),
             "failed": [{"row": row, "reason": reason} for row, reason in failed.items()],
+            "shares": _shares(results),
             "events": [
                 {"kind": e.kind, "before": e.before, "after": e.after, "rows": list(e.rows), "steps": list(e.steps)}
                 for e in found
@@ -206,6 +207,23 @@ def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
         f"results: {results.path} (open with ase_arise.TrajectoryResults.open, or xarray.open_zarr)",
         error=True,
     )
+
+
+def _shares(results: TrajectoryResults) -> list[Record]:
+    """Of each frame that was recognised: the share of each class that is anywhere in the run, and its interval."""
+    data = results.data
+    shares = {name: results.share(name) for name in results.present}
+    return [
+        {
+            "row": int(k), "step": int(data["step"].values[k]), "n_atoms": int(data["n_atoms"].values[k]),
+            "mutual_information": float(data["mutual_information"].values[k]),
+            "shares": {
+                name: dict(zip(("share", "low", "high"), of_class[k].tolist(), strict=True))
+                for name, of_class in shares.items()
+            },
+        }
+        for k in results.done.nonzero()[0]
+    ]  # fmt: skip
 
 
 def _table(results: TrajectoryResults) -> Table:

@@ -34,6 +34,13 @@ def test_a_table_events_and_a_picture(arise, frames, tmp_path):
     _, text, errors = arise("trajectory", str(frames), "--out", str(out), "--json", *FAST)
     record = json.loads(text)
     assert (record["frames"], record["recognised"], record["failed"]) == (5, 5, [])
+    assert [frame["row"] for frame in record["shares"]] == list(range(5))
+    assert [frame["n_atoms"] for frame in record["shares"]] == [27] * 5
+    assert record["shares"][2]["shares"] == {
+        "fcc": {"share": 1.0, "low": 1.0, "high": 1.0}, "bcc": {"share": 0.0, "low": 0.0, "high": 0.0},
+    }  # fmt: skip
+    assert record["shares"][4]["shares"]["bcc"]["share"] == 1.0
+    assert record["shares"][0]["mutual_information"] >= 0
     (event,) = record["events"]
     assert (event["kind"], event["before"], event["after"], event["rows"]) == (
         "transformation",
