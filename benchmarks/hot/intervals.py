@@ -77,11 +77,11 @@ def _slab(atoms: Atoms, thickness: float, rng: np.random.Generator) -> np.ndarra
     return np.asarray(many[many[:, 2] < thickness])
 
 
-def measure(folder: Path, samples: int, model: Model, materials: Sequence[str] = MATERIALS) -> pd.DataFrame:
+def measure(folder: Path, samples: int, model: Model) -> pd.DataFrame:
     """A row a map and kind of share: the truth, and what is said of it."""
     labels = {row.name: row.label for row in read_table()[0]}
     rows = []
-    for material in materials:
+    for material in MATERIALS:
         rng = np.random.default_rng(0)
         crystals, melts = (Series.load(folder, material, phase) for phase in ("crystal", "melt"))
         own = model.class_info.find(labels[material])
@@ -99,7 +99,7 @@ def measure(folder: Path, samples: int, model: Model, materials: Sequence[str] =
                     rows.append(
                         {
                             "material": material, "box": box, "kind": kind, "sample": sample,
-                            "truth": truth.mean(), "share": share, "low": low, "high": high,
+                            "truth": float(truth.mean()), "share": share, "low": low, "high": high,
                         }
                     )  # fmt: skip
                     print(rows[-1], flush=True)

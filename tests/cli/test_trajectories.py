@@ -51,6 +51,21 @@ def test_a_table_events_and_a_picture(arise, frames, tmp_path):
     assert "0 recognised, 0 failed, 5 from before" in errors
 
 
+def test_positions_are_averaged(arise, frames, tmp_path):
+    _, text, _ = arise(
+        "trajectory", str(frames), "--out", str(tmp_path / "r.zarr"), "--average", "3", "--json", *FAST
+    )
+    record = json.loads(text)
+    assert record["recognised"] == 3  # those beside the change have neighbours of another element
+    assert "cannot be averaged: a frame beside it has other elements" in record["failed"][0]["reason"]
+    assert [one["row"] for one in record["failed"]] == [2, 3]
+    code, _, errors = arise(
+        "trajectory", str(frames), "--out", str(tmp_path / "x.zarr"), "--average", "4", *FAST
+    )
+    assert code == 1
+    assert "`average` must be odd" in errors
+
+
 def test_parts_are_merged(arise, frames, tmp_path):
     for k in (1, 2):
         arise("trajectory", str(frames), "--out", str(tmp_path / f"{k}.zarr"), "--shard", f"{k}/2", *FAST)
