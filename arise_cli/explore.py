@@ -21,6 +21,7 @@ from arise_cli.console import (
     say_written,
 )
 from arise_cli.options import (
+    DeviceOption,
     Draw,
     Format,
     Json,
@@ -64,6 +65,7 @@ def explore_file(
         ),
     ],
     model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "cpu",
     as_json: Json = False,
     out: Annotated[Path | None, typer.Option(help="Write everything that was found here (.npz).")] = None,
     atoms_out: Annotated[
@@ -115,7 +117,7 @@ def explore_file(
     if page is not None:
         check_pages(chosen)
     read_by = chosen_reader(reader, kind)
-    network = as_model(model)
+    network = as_model(model, device)
     found = read_structures([last_of(file)], read_by, types, draw=settings["seed"] if draw else None)
     materials = [f.material for f in found]
     subject = materials[0] if len(materials) == 1 else materials

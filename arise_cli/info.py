@@ -28,26 +28,26 @@ def register(app: typer.Typer) -> None:
 
 
 def show_info(as_json: Json = False) -> None:
-    """Versions, models, threads, memory, GPU: paste it into a report of a problem."""
+    """Versions, models, threads, memory, devices: paste it into a report of a problem."""
     found = _found()
     if as_json:
         say(json.dumps(plain(found), indent=1))
         return
     table = Table("", "", show_header=False)
     for name, value in found.items():
-        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+        text = (
+            ", ".join(f"{k} {v}".strip() for k, v in value.items()) if isinstance(value, dict) else str(value)
+        )
         table.add_row(name, text)
     print_table(table, 120)
 
 
 def _found() -> dict[str, Any]:
-    import torch
-
+    from arise_core.model.devices import devices
     from arise_core.model.zoo import known_models, load_model
     from arise_core.runtime import memory, threads
 
     there = memory.available()
-    gpus = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
     names = ("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR", "PYTHONPATH")
     return {
         "ovito-arise": version("ovito-arise"),
@@ -56,7 +56,7 @@ def _found() -> dict[str, Any]:
         "processors": os.cpu_count() or 0,
         "threads": threads.count(),
         "memory (GiB)": round(there / 2**30, 1) if there < memory.UNKNOWN else "not known",
-        "GPU": ", ".join(gpus) or "none",
+        "devices": devices(),
         "models": {name: load_model(name).sha256[:12] for name in known_models()},
         "packages": {name: _version(name) for name in PACKAGES},
         "environment": {name: os.environ[name] for name in names if name in os.environ},

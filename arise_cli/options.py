@@ -13,6 +13,12 @@ import typer
 from arise_core.settings import Option, options_of, with_options
 
 ModelOption = Annotated[str, typer.Option(help="Name of a model of the zoo, or a path.")]
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device", help="Where the network runs: cpu, cuda, cuda:1, ...; the CPU, where that is missing."
+    ),
+]
 Top = Annotated[int, typer.Option(min=1, help="Classes shown for each structure.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")]

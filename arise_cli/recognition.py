@@ -25,6 +25,7 @@ from arise_cli.console import (
 )
 from arise_cli.options import (
     Csv,
+    DeviceOption,
     Draw,
     Format,
     Json,
@@ -68,6 +69,7 @@ def classify_files(
         list[str], typer.Argument(help="Files that ASE or OVITO reads; `md.xyz@-10:` picks frames.")
     ],
     model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "cpu",
     top: Top = 1,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -87,7 +89,7 @@ def classify_files(
 
     output = Output.checked(as_json, as_csv, out, overwrite)
     read_by = chosen_reader(reader, kind)
-    network = as_model(model)
+    network = as_model(model, device)
     found = read_structures(files, read_by, types, draw=settings["seed"] if draw else None)
     with bar("classify") as progress:
         prediction = classify([f.material for f in found], network, progress=progress, **settings)
@@ -101,6 +103,7 @@ def map_file(
         str, typer.Argument(help="File that ASE or OVITO reads; `md.xyz@0` picks a frame (default: last).")
     ],
     model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "cpu",
     top: Top = TOP,
     as_json: Json = False,
     as_csv: Csv = False,
@@ -132,7 +135,7 @@ def map_file(
     refuse_source(file, [atoms_out])
     options = RecognitionSettings.of({"mode": "local", **settings})
     read_by = chosen_reader(reader, kind)
-    network = as_model(model)
+    network = as_model(model, device)
     found = read_structures([last_of(file)], read_by, types, draw=settings["seed"] if draw else None)
     if out is not None and len(found) > 1:
         raise typer.BadParameter(f"takes one frame, {file!r} has {len(found)}", param_hint="--out")
@@ -159,6 +162,7 @@ def compare_files(
         typer.Argument(help="Files that ASE or OVITO reads (all frames), or classes by name, such as fcc."),
     ],
     model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "cpu",
     types: TypesOption = "",
     draw: Draw = False,
     layer: Annotated[int, typer.Option(help="Hidden layer: 0 the first, -1 the last.")] = LAYER,
@@ -179,7 +183,7 @@ def compare_files(
     check_suffix(picture, ".png", "picture")
     check_places([out, picture], overwrite)
     read_by = chosen_reader(reader, kind)
-    network = as_model(model)
+    network = as_model(model, device)
     check_layer(network, layer)
     seed = settings.pop("seed")
     found = read_structures(structures, read_by, types, classes=True, draw=seed if draw else None)

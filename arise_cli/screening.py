@@ -9,7 +9,7 @@ import typer
 
 from arise_cli.clusters import Dask, Workers, cluster
 from arise_cli.console import bar, finish, say
-from arise_cli.options import Draw, Format, ModelOption, ReaderOption, Top, TypesOption, takes
+from arise_cli.options import DeviceOption, Draw, Format, ModelOption, ReaderOption, Top, TypesOption, takes
 from arise_cli.readers import chosen_reader
 from arise_core.settings import (
     DEFAULT_MODEL,
@@ -34,6 +34,7 @@ def screen_source(
     ],
     out: Annotated[str, typer.Option(help="Database for the results: a .db file, or the URL of a server.")],
     model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "cpu",
     mode: Annotated[
         str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
     ] = "auto",
@@ -59,8 +60,8 @@ def screen_source(
 
     with cluster(dask, workers) as executor, bar("screen") as progress:
         counts = screen(
-            source, out, model, workers=workers, executor=executor, pattern=pattern, symprec=symprec, top=top,
-            overwrite=overwrite, types=parse_types(types, "--types"), draw=draw, time_limit=time_limit,
+            source, out, model, device=device, workers=workers, executor=executor, pattern=pattern, symprec=symprec,
+            top=top, overwrite=overwrite, types=parse_types(types, "--types"), draw=draw, time_limit=time_limit,
             reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
         )  # fmt: skip
     earlier = f", {counts.failed_before} of them failed" if counts.failed_before else ""

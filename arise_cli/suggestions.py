@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arise_cli.console import bar, print_table, say
-from arise_cli.options import Format, ModelOption, Overwrite, ReaderOption, TypesOption, takes
+from arise_cli.options import DeviceOption, Format, ModelOption, Overwrite, ReaderOption, TypesOption, takes
 from arise_cli.readers import chosen_reader
 from arise_core.errors import AriseError, InputError
 from arise_core.settings import (
@@ -40,6 +40,7 @@ def suggest_samples(
     n: Annotated[int, typer.Option("--n", min=1, help="Samples, at most.")] = SUGGESTED,
     out: Annotated[Path, typer.Option(help="Folder for the samples and their table.")] = Path("suggestions"),
     model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "cpu",
     mode: Annotated[
         str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
     ] = "auto",
@@ -72,7 +73,7 @@ def suggest_samples(
     names, materials = _read(source, pattern, chosen_reader(reader, kind), types)
     with bar("suggest") as progress:
         found = suggest(
-            materials, as_model(model), n, layer=layer, least=least, unknown=unknown, spread=spread,
+            materials, as_model(model, device), n, layer=layer, least=least, unknown=unknown, spread=spread,
             margin=margin, progress=progress, **{"mode": mode, **settings},
         )  # fmt: skip
     if not found:

@@ -10,8 +10,8 @@ import typer
 from rich.table import Table
 
 from arise_cli.clusters import Dask, Workers, cluster
-from arise_cli.console import FAILED, bar, check_places, finish, plain, print_table, say, write_file
-from arise_cli.options import Draw, Format, Json, ModelOption, ReaderOption, TypesOption, takes
+from arise_cli.console import FAILED, Record, bar, check_places, finish, plain, print_table, say, write_file
+from arise_cli.options import DeviceOption, Draw, Format, Json, ModelOption, ReaderOption, TypesOption, takes
 from arise_cli.readers import chosen_reader
 from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, TIME_LIMIT, MapSettings, SamplingSettings
 
@@ -43,12 +43,19 @@ def trajectory_of(
     ],
     out: Out,
     model: ModelOption = DEFAULT_MODEL,
+    device: DeviceOption = "cpu",
     mode: Annotated[
         str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
     ] = "auto",
     every: Annotated[int, typer.Option(help="Take each so-manieth frame.")] = 1,
     first: Annotated[int, typer.Option(help="Frame to begin with, from 0.")] = 0,
     last: Annotated[int | None, typer.Option(help="Frame to end with.")] = None,
+    average: Annotated[
+        int,
+        typer.Option(
+            help="Average positions over so many frames of the files, an odd number, around each one."
+        ),
+    ] = 1,
     atoms: Annotated[
         bool, typer.Option("--atoms", help="Keep label, doubt and connected group of each atom too.")
     ] = False,
@@ -80,9 +87,10 @@ def trajectory_of(
     _check_plot(plot)
     with cluster(dask, workers) as executor, bar("trajectory") as progress:
         results = trajectory(
-            files, out, model, every=every, first=first, last=last, atoms=atoms, workers=workers, executor=executor,
-            shard=_shard(shard), follow=follow, overwrite=overwrite, types=parse_types(types, "--types"), draw=draw,
-            time_limit=time_limit, reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
+            files, out, model, device=device, every=every, first=first, last=last, average=average, atoms=atoms,
+            workers=workers, executor=executor, shard=_shard(shard), follow=follow, overwrite=overwrite,
+            types=parse_types(types, "--types"), draw=draw, time_limit=time_limit,
+            reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
         )  # fmt: skip
     _tell(results, plot, as_json)
     if not results.done.any():
@@ -146,6 +154,7 @@ def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
             "results": str(results.path), "frames": len(results), "recognised": int(results.done.sum()),
             "notes": list(results.notes),
             "failed": [{"row": row, "reason": reason} for row, reason in failed.items()],
+            "shares": _shares(results),
             "events": [
                 {"kind": e.kind, "before": e.before, "after": e.after, "rows": list(e.rows), "steps": list(e.steps)}
                 for e in found
@@ -167,6 +176,23 @@ def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
         f"results: {results.path} (open with ase_arise.TrajectoryResults.open, or xarray.open_zarr)",
         error=True,
     )
+
+
+def _shares(results: TrajectoryResults) -> list[Record]:
+    """Of each frame that was recognised: the share of each class that is anywhere in the run, and its interval."""
+    data = results.data
+    shares = {name: results.share(name) for name in results.present}
+    return [
+        {
+            "row": int(k), "step": int(data["step"].values[k]), "n_atoms": int(data["n_atoms"].values[k]),
+            "mutual_information": float(data["mutual_information"].values[k]),
+            "shares": {
+                name: dict(zip(("share", "low", "high"), of_class[k].tolist(), strict=True))
+                for name, of_class in shares.items()
+            },
+        }
+        for k in results.done.nonzero()[0]
+    ]  # fmt: skip
 
 
 def _table(results: TrajectoryResults) -> Table:

@@ -587,6 +587,8 @@ def split_options(
 
 #: The model of every door of this package.
 DEFAULT_MODEL = "arise-108"
+#: Names that torch has for devices which compute; a number may follow ("cuda:1").
+DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "mtia", "xla")
 #: Tolerance of spglib's space groups in screenings, Å.
 SYMPREC = 0.01
 #: Seconds that an entry of a screening may take.

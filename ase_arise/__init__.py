@@ -16,19 +16,22 @@ if TYPE_CHECKING:
     from ase_arise.calculator import AriseCalculator
     from ase_arise.convert import from_atoms
     from ase_arise.exploring import exploration, write_clusters
-    from ase_arise.observer import AriseObserver, Row, StopSimulation
+    from ase_arise.lammps import LammpsObserver
+    from ase_arise.observer import AriseObserver, StopSimulation
     from ase_arise.occupancy import occupied
     from ase_arise.representations import similarity
     from ase_arise.screening.run import screen
     from ase_arise.solid import is_solid, solid_fraction
     from ase_arise.storage import from_row, read, row_fields, write
     from ase_arise.trajectories.run import trajectory
+    from ase_arise.watching import Row
 
 # Loaded on first use: importing the adapter takes no second. No module has the name of a function.
 _PLACES = {
     "AriseCalculator": "calculator",
     "AriseObserver": "observer",
-    "Row": "observer",
+    "LammpsObserver": "lammps",
+    "Row": "watching",
     "StopSimulation": "observer",
     "annotate": "annotation",
     "classify": "annotation",
@@ -52,6 +55,7 @@ _PLACES = {
 __all__ = [
     "AriseCalculator",
     "AriseObserver",
+    "LammpsObserver",
     "Row",
     "StopSimulation",
     "TrajectoryResults",

@@ -23,6 +23,7 @@ from arise_core.settings import (
     Threshold,
 )
 from ase_arise.convert import (
+    Device,
     Images,
     ModelLike,
     as_model,
@@ -39,6 +40,7 @@ def classify(
     images: Images,
     model: ModelLike = DEFAULT_MODEL,
     *,
+    device: Device = None,
     passes: int = SamplingSettings.passes,
     seed: int = SamplingSettings.seed,
     min_atoms: int = MapSettings.min_atoms,
@@ -51,13 +53,14 @@ def classify(
     Args:
         images: `Atoms`, a list or generator of them, or a file name, `name@index` included (all frames).
         model: a `Model`, a name of the zoo, or a path.
+        device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         passes, seed, min_atoms, reject_threshold, progress: see `arise_core.classify`.
         types: elements by type or name, see `from_atoms`.
 
     Raises:
         TypeError, ValueError, OSError: input that is refused; before any descriptor is computed.
     """
-    network = as_model(model)
+    network = as_model(model, device)
     SamplingSettings(passes=passes, seed=seed)
     return arise.classify(
         numbered(list(frames(images)), types), network, passes=passes, seed=seed, min_atoms=min_atoms,
@@ -69,6 +72,7 @@ def annotate(
     images: Images,
     model: ModelLike = DEFAULT_MODEL,
     *,
+    device: Device = None,
     copy: bool = False,
     types: Types = None,
     progress: Progress = silent,
@@ -92,6 +96,7 @@ def annotate(
     Args:
         images: `Atoms`, a list or generator of them, or a file name, `name@index` included.
         model: a `Model`, a name of the zoo, or a path.
+        device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         copy: annotate copies (without calculator, as `Atoms.copy`) and leave the originals as they are.
         types: elements by type or name, see `from_atoms`; numbers of `Atoms` that are handed over stay.
         progress: called with the share of the work done (not for generators).
@@ -105,7 +110,7 @@ def annotate(
     """
     settings = RecognitionSettings.of(options)
     check_images(images)
-    network = as_model(model)
+    network = as_model(model, device)
     if not (isinstance(images, Atoms | list | tuple) or is_file_name(images)):
         return _annotate_lazily(frames(images), network, settings, copy, types)
     found = list(frames(images))

@@ -42,9 +42,10 @@ class Order:
     types: dict[str, str] = field(default_factory=dict)  # elements by type or name
     time_limit: float = TIME_LIMIT  # seconds a structure
     draw: bool = False  # fill partly occupied sites at random
+    device: str = "cpu"  # where the network runs
 
     def facts(self, model: Model) -> Facts:
-        """What results depend on, in plain types."""
+        """What results depend on, in plain types; on the device no more than on the processor (docs/engine.md)."""
         free = {name for name, (_, option) in options_of(MapSettings).items() if not option.result}
         return {
             "model": model.name,
@@ -102,7 +103,7 @@ def recognise_each(images: Sequence[Atoms | str], order: Order, names: Sequence[
         order: how.
         names: where each is from, for warnings.
     """
-    model = as_model(order.model)
+    model = as_model(order.model, order.device)
     found: dict[int, Found] = {}
     small: list[tuple[int, Atoms, Material, float]] = []
     features = []

@@ -21,7 +21,7 @@ from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import InputError, InputTypeError, check_type, shown
 from arise_core.recognition.result import Recognition, recognise
 from arise_core.settings import DEFAULT_MODEL, RecognitionSettings, check_number
-from ase_arise.convert import ModelLike, as_model, to_material
+from ase_arise.convert import Device, ModelLike, as_model, to_material
 
 #: Results for the structure; per atom, in maps only (plural, as ASE's `energies` beside `energy`).
 STRUCTURE_PROPERTIES = (
@@ -51,6 +51,7 @@ class AriseCalculator(Calculator):
     Args:
         base: any ASE calculator; without one, asking for an energy raises `PropertyNotImplementedError`.
         model: a `Model`, a name of the zoo, or a path.
+        device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         interval: run ARISE on every such configuration without being asked; 0: only when asked.
         types: elements by type or name, see `from_atoms`.
         **options: of `RecognitionSettings.of`: mode, box_size, stride, passes, seed, ...
@@ -62,6 +63,7 @@ class AriseCalculator(Calculator):
     name = "arise"
     default_parameters = {  # noqa: RUF012 - ASE's way
         "model": DEFAULT_MODEL,
+        "device": None,
         "interval": 0,
         "types": None,
         **RecognitionSettings.defaults(),
@@ -72,6 +74,7 @@ class AriseCalculator(Calculator):
         base: Calculator | None = None,
         *,
         model: ModelLike = DEFAULT_MODEL,
+        device: Device = None,
         interval: int = 0,
         types: Types = None,
         atoms: Atoms | None = None,
@@ -87,7 +90,7 @@ class AriseCalculator(Calculator):
         self.recognition: Recognition | None = None  # the last one, with its map
         self.configurations = 0  # new ones that the base was asked about
         super().__init__(  # type: ignore[no-untyped-call]
-            atoms=atoms, model=model, interval=interval, types=types, **options
+            atoms=atoms, model=model, device=device, interval=interval, types=types, **options
         )
 
     @property
@@ -108,13 +111,16 @@ class AriseCalculator(Calculator):
             TypeError, ValueError: an argument that is refused, or no such model.
         """
         parameters = {**self.parameters, **kwargs}
-        interval, model = parameters.pop("interval"), parameters.pop("model")
+        interval, model, device = (parameters.pop(name) for name in ("interval", "model", "device"))
         types = parse_types(parameters.pop("types"))
         check_number("interval", interval, whole=True, low=0)
         settings = RecognitionSettings.of(parameters)
-        loaded = as_model(model) if "model" in kwargs or self._model is None else self._model
+        again = self._model is None or not {"model", "device"}.isdisjoint(kwargs)
+        loaded = as_model(model, device) if again else self._model
         if isinstance(model, arise.Model):  # keep what can be written to a file
             kwargs["model"] = str(model.path)
+            if device is None and model.device.type != "cpu":
+                kwargs["device"] = str(model.device)
         elif "model" in kwargs:
             kwargs["model"] = str(model)
         changed: dict[str, Any] = super().set(**kwargs)  # type: ignore[no-untyped-call]
@@ -226,7 +232,7 @@ class AriseCalculator(Calculator):
     def _recognise(self, atoms: Atoms) -> None:
         self._forget()
         if self._model is None:  # a copy or a calculator that was unpickled
-            self._model = as_model(self.parameters["model"])
+            self._model = as_model(self.parameters["model"], self.parameters["device"])
         material = to_material(atoms, types=self._types)
         result = recognise(material, self._model, self._settings)
         found = {f"arise_{key}": value for key, value in result.record().items()}

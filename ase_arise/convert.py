@@ -20,6 +20,8 @@ from ase_arise.species import Species, species_of
 
 Images = Atoms | str | os.PathLike[str] | Iterable[Atoms]
 ModelLike = arise.Model | str | os.PathLike[str]
+#: Where a network runs: a device of torch; None: where a `Model` is, else the CPU.
+Device = str | None
 
 
 def from_atoms(atoms: Atoms, where: str = "", types: Types = None) -> arise.Structure:
@@ -148,16 +150,21 @@ def crystal_in(path: Path, reader: Reader, types: Types = None, option: str = "t
     return to_material(images[0], f"structure file {str(path)!r}: ", types, option)
 
 
-def as_model(model: ModelLike) -> arise.Model:
+def as_model(model: ModelLike, device: Device = None) -> arise.Model:
     """The model itself, or the one of this name or path; loaded once.
+
+    Args:
+        model: a `Model`, a name of the zoo, or a path.
+        device: where its network is to run; None: where a `Model` is, else on the CPU.
 
     Raises:
         ModelError: no such model, or a file that is none.
+        InputError: torch has no device of this name.
     """
     if isinstance(model, str | os.PathLike):
         from arise_core.model.zoo import shared_model  # torch comes with it
 
-        return shared_model(os.fspath(model))
+        return shared_model(os.fspath(model), "cpu" if device is None else device)
     if not isinstance(model, arise.Model):
         raise InputTypeError(f"`model` must be a Model, a name or a path, got {shown(model)}")
-    return model
+    return model if device is None else model.on(device)

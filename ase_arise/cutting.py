@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
 from ase import Atoms
 
 from ase_arise.named import frames_of, is_symbol_missing
@@ -17,6 +18,8 @@ from ase_arise.plain import ENDS, open_plain, skip
 #: Formats that are cut, as ASE names them.
 XYZ, DUMP = "extxyz", "lammps-dump-text"
 CUT = (XYZ, "xyz", DUMP)
+#: Array of `Atoms`, and column of files, with the identifiers of the atoms.
+IDENTIFIERS = "id"
 
 
 class Place(NamedTuple):
@@ -42,8 +45,12 @@ class TextFrames:
         self._path, self._kind = path, kind
         self._file, self._at = open_plain(path)[0], 0
 
-    def read(self, place: Place) -> Atoms:
+    def read(self, place: Place, identifiers: bool = False) -> Atoms:
         """The frame at a place.
+
+        Args:
+            place: of the frame.
+            identifiers: keep those of a dump as an array; ASE's reader sorts by them and forgets them.
 
         :raises ValueError: it cannot be read; the text is the reason.
         """
@@ -57,6 +64,8 @@ class TextFrames:
             images = frames_of(text.replace("\r\n", "\n"), self._kind)
             if len(images) != 1:
                 raise ValueError(f"it holds {len(images)} structures")
+            if identifiers and self._kind == DUMP:
+                _keep_identifiers(images[0], text)
         except Exception as error:  # readers raise anything
             raise ValueError(f"ASE's reader of {self._kind}: {reason_of(error)}") from error
         return images[0]
@@ -64,6 +73,16 @@ class TextFrames:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+
+def _keep_identifiers(atoms: Atoms, text: str) -> None:
+    """Put the identifiers of a frame of a dump into its atoms, which are sorted by them."""
+    names, _, rows = text.partition("ITEM: ATOMS ")[2].partition("\n")
+    columns = names.split()
+    if IDENTIFIERS in columns:
+        k = columns.index(IDENTIFIERS)
+        found = [int(line.split(None, k + 1)[k]) for line in rows.splitlines() if line.strip()]
+        atoms.set_array(IDENTIFIERS, np.sort(np.array(found, dtype=np.int64)))
 
 
 def places(path: str, kind: str, begin: int = 0) -> Iterator[Place]:

@@ -15,13 +15,14 @@ from arise_core.explore.clusters import OUTLIER
 from arise_core.geometry.material import Material
 from arise_core.progress import Progress, silent
 from arise_core.settings import DEFAULT_MODEL, Threshold
-from ase_arise.convert import Images, ModelLike, as_model, frames, numbered, to_material
+from ase_arise.convert import Device, Images, ModelLike, as_model, frames, numbered, to_material
 
 
 def exploration(
     images: Images,
     model: ModelLike = DEFAULT_MODEL,
     *,
+    device: Device = None,
     reject_threshold: Threshold = "card",
     types: Types = None,
     progress: Progress = silent,
@@ -35,13 +36,14 @@ def exploration(
         images: `Atoms`, whose boxes are explored; or a list or generator of them, or a file name, each a point. A file
             with one frame is taken as its `Atoms`.
         model: a `Model`, a name of the zoo, or a path.
+        device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         reject_threshold, progress, **settings: see `arise_core.exploration`.
         types: elements by type or name, see `from_atoms`.
 
     Raises:
         TypeError, ValueError, OSError: input that is refused; before any descriptor is computed.
     """
-    network = as_model(model)
+    network = as_model(model, device)
     found = list(frames(images))
     if not found:
         raise InputError("`images` is empty")

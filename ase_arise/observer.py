@@ -2,62 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import os
-import weakref
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from ase import Atoms, units
-from ase.calculators.calculator import PropertyNotImplementedError, all_properties
-from ase.calculators.singlepoint import SinglePointCalculator
 
-from arise_core.crystals.naming import NONE, REJECTED
-from arise_core.crystals.species import Types, parse_types
-from arise_core.errors import ExistingFileError, InputError, InputTypeError, check_callable, check_type, shown
-from arise_core.model.classes import ClassTable
-from arise_core.recognition.result import Recognition, recognise
-from arise_core.runtime.files import check_place, file_errors, linked, write_atomically
-from arise_core.runtime.locks import Claim
-from arise_core.settings import DEFAULT_MODEL, RecognitionSettings, check_number
-from ase_arise.annotation import write_results
-from ase_arise.appending import append_frame, append_text, cut, cut_frames, last_step
-from ase_arise.convert import ModelLike, as_model, to_material
-
-TABLES = (".csv", ".jsonl")
-TRAJECTORIES = (".xyz", ".extxyz", ".traj")
-Path_ = str | os.PathLike[str]
+from arise_core.crystals.species import Types
+from arise_core.errors import InputTypeError, shown
+from arise_core.settings import DEFAULT_MODEL
+from ase_arise.convert import Device, ModelLike
+from ase_arise.watching import Condition, Observer, Path_, Row
 
 
 class StopSimulation(Exception):
     """Raised by an observer whose condition is met where the simulation cannot be stopped otherwise."""
 
 
-@dataclass(frozen=True)
-class Row:
-    """One look at a running simulation."""
-
-    step: int
-    time_fs: float  # NaN where the dynamics has no time (optimisers)
-    temperature_K: float  # from the momenta, NaN without
-    label: str  # of the whole: short name, "rejected" or "none"
-    mutual_information_bit: float  # mean over atoms
-    rejection_uncertainty_bit: float  # mean over atoms
-    rejected: float  # share of atoms that are none of the classes
-    none: float  # share of atoms without a prediction
-    fractions: dict[str, float] = field(default_factory=dict)  # shares of atoms by class, without zeros
-
-    def share(self, name: str) -> float:
-        """Share of the atoms of a class (short name), of "rejected" or of "none"."""
-        return {REJECTED: self.rejected, NONE: self.none}.get(name, self.fractions.get(name, 0.0))
-
-
-class AriseObserver:
+class AriseObserver(Observer):
     """Call it every step: `dyn.attach(AriseObserver(atoms, dyn=dyn, interval=100))`.
 
     Every `interval` steps it recognises the atoms (by a strided map, unless `mode` says otherwise), adds a
@@ -80,6 +41,7 @@ class AriseObserver:
             it kept from being written; whole ones stay.
         overwrite: replace files that exist.
         model: a `Model`, a name of the zoo, or a path.
+        device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         types: elements by type or name, see `from_atoms`.
         **options: of `RecognitionSettings.of`: box_size, stride, passes, seed, mode (here "local"), ...
 
@@ -98,37 +60,23 @@ class AriseObserver:
         table: Path_ | None = None,
         trajectory: Path_ | None = None,
         callback: Callable[[Row], Any] | None = None,
-        stop: Mapping[str, float] | Callable[[Row], bool] | None = None,
+        stop: Condition | None = None,
         append: bool = False,
         overwrite: bool = False,
         model: ModelLike = DEFAULT_MODEL,
+        device: Device = None,
         types: Types = None,
         **options: Any,
     ) -> None:
-        interval = check_number("interval", interval, whole=True, low=1)
         if dyn is not None and not hasattr(dyn, "nsteps"):
             raise InputTypeError(f"`dyn` must be a dynamics or an optimiser of ASE, got {shown(dyn)}")
-        if callback is not None:
-            check_callable("callback", callback)
-        if append and overwrite:
-            raise InputError("`append` and `overwrite` exclude each other")
-        self.settings = RecognitionSettings.of({"mode": "local", **options})
-        self.model = as_model(model)
-        self.types = parse_types(types)
-        self._material = to_material(atoms, types=self.types)
         self.atoms = atoms
         self.dyn = dyn
-        self.interval = interval
-        self.callback = callback
-        self.stop = None if stop is None else _condition(stop, self.model.class_info)
-        self.rows: list[Row] = []
-        self.result: Recognition | None = None
-        self.stopped = False
         self._calls = 0
-        self._table = _path(table, TABLES, "table")
-        self._trajectory = _path(trajectory, TRAJECTORIES, "trajectory")
-        self._columns = [*_columns(), *self.model.class_info.short]
-        self._prepare(append, overwrite)
+        super().__init__(
+            atoms, interval=interval, table=table, trajectory=trajectory, callback=callback, stop=stop, append=append,
+            overwrite=overwrite, model=model, device=device, types=types, options=options,
+        )  # fmt: skip
 
     def __call__(self) -> None:
         """Look at the atoms if this step is due."""
@@ -145,186 +93,15 @@ class AriseObserver:
         Raises:
             StopSimulation: the condition of `stop` is met and `dyn` is not known.
         """
-        self._material = to_material(self.atoms, types=self.types)
-        self.result = recognise(self._material, self.model, self.settings)
-        row = self._row(step, self.result)
-        self.rows.append(row)
-        if self._table is not None:
-            with file_errors(f"`table` {str(self._table)!r} cannot be written"):
-                append_text(self._table, self._line(row))
-        if self._trajectory is not None:
-            self._write_frame(row, self.result)
-        if self.callback is not None:
-            self.callback(row)
-        if self.stop is not None and self.stop(row):
-            self._end(row)
-        return row
-
-    def _row(self, step: int, result: Recognition) -> Row:
         time = self.dyn.get_time() / units.fs if hasattr(self.dyn, "get_time") else float("nan")
         moving = self.atoms.has("momenta")
-        shares = result.fractions
-        rejected, none = shares.pop(REJECTED, 0.0), shares.pop(NONE, 0.0)
-        return Row(
-            step=step,
-            time_fs=float(time),
-            temperature_K=float(self.atoms.get_temperature()) if moving else float("nan"),
-            label=result.label,
-            mutual_information_bit=result.mutual_information,
-            rejection_uncertainty_bit=result.rejection_uncertainty,
-            rejected=rejected,
-            none=none,
-            fractions=shares,
-        )
+        temperature = float(self.atoms.get_temperature()) if moving else float("nan")
+        return self._look(self.atoms, step, float(time), temperature)
 
     def _end(self, row: Row) -> None:
         """Let the dynamics stop after this step, as if it had been asked for no more."""
-        self.stopped = True
         if self.dyn is None:
             raise StopSimulation(
                 f"condition met at step {row.step}: {row.label}, rejected {row.rejected:.1%}"
             )
         self.dyn.max_steps = self.dyn.nsteps
-
-    # --- files ------------------------------------------------------------------------------------------
-
-    def _prepare(self, append: bool, overwrite: bool) -> None:
-        places = {"table": self._table, "trajectory": self._trajectory}
-        for argument, path in places.items():
-            if path is None:
-                continue
-            what = f"`{argument}` {str(path)!r}"
-            with file_errors(f"{what} cannot be written"):
-                there = path.exists()
-            if there and not (append or overwrite):
-                raise ExistingFileError(
-                    f"{what} exists; nothing was changed. Use `append=True` to go on or `overwrite=True` to replace it"
-                )
-            check_place(path, what, overwrite=True)
-            with file_errors(f"{what} cannot be written"):
-                path.parent.mkdir(parents=True, exist_ok=True)
-            claim = Claim.of(path, what, shared=True)
-            weakref.finalize(self, claim.release)
-            if there and append:
-                self._repair(path, what)
-        if append and self._table is not None and self._trajectory is not None and self._trajectory.exists():
-            self._forget_row_without_frame(self._table, self._trajectory)
-        for path in places.values():
-            if path is not None and overwrite:
-                linked(path).unlink(missing_ok=True)
-        if self._table is not None and not (self._table.exists() and self._table.stat().st_size):
-            header = self._header()
-            write_atomically(self._table, lambda place: place.write_text(header, encoding="utf-8"))
-
-    def _repair(self, path: Path, what: str) -> None:
-        """Cut off what a kill left half.
-
-        :raises InputError: the file is not one that this observer writes.
-        """
-        if path != self._table:
-            cut_frames(path, what)
-            return
-        header = self._header().encode()
-
-        def whole(path: Path, what: str) -> int:
-            content = path.read_bytes()
-            rows = content[: content.rfind(b"\n") + 1]
-            if rows and not rows.startswith(header):
-                raise InputError(f"{what} has other columns than this observer writes; nothing was changed")
-            return len(rows)
-
-        cut(path, whole, what)
-
-    def _forget_row_without_frame(self, table: Path, trajectory: Path) -> None:
-        """Remove the last row if a kill came before its frame was written: the frame is that of the row before."""
-        what = f"`trajectory` {str(trajectory)!r}"
-        if not table.exists():
-            return
-        with file_errors(f"`table` {str(table)!r} cannot be read"):
-            lines = table.read_bytes().splitlines(keepends=True)
-        rows = lines[1:] if table.suffix == ".csv" else lines
-        if len(rows) < 2:
-            return
-        before, last = (self._step_of(row.decode()) for row in rows[-2:])
-        if before is not None and before != last and last_step(trajectory, what) == before:
-            os.truncate(table, sum(map(len, lines[:-1])))
-
-    def _step_of(self, line: str) -> int | None:
-        """The step of a row; None: it is none of ours."""
-        assert self._table is not None
-        try:
-            return int(json.loads(line)["step"] if self._table.suffix == ".jsonl" else line.split(",", 1)[0])
-        except (KeyError, TypeError, ValueError):
-            return None
-
-    def _header(self) -> str:
-        return _csv_line(self._columns) if self._table is not None and self._table.suffix == ".csv" else ""
-
-    def _line(self, row: Row) -> str:
-        values = asdict(row)
-        assert self._table is not None
-        if self._table.suffix == ".jsonl":
-            clean = {k: None if isinstance(v, float) and np.isnan(v) else v for k, v in values.items()}
-            return json.dumps(clean) + "\n"
-        shares = values.pop("fractions")
-        return _csv_line([*values.values(), *(shares.get(c, 0.0) for c in self._columns[len(values) :])])
-
-    def _write_frame(self, row: Row, result: Recognition) -> None:
-        frame = write_results(_frozen(self.atoms), result, self.model.name, self._material)
-        frame.info.update(arise_step=row.step, arise_time_fs=row.time_fs)
-        assert self._trajectory is not None
-        with file_errors(f"`trajectory` {str(self._trajectory)!r} cannot be written"):
-            append_frame(self._trajectory, frame)
-
-
-def _columns() -> list[str]:
-    return [name for name in Row.__dataclass_fields__ if name != "fractions"]
-
-
-def _condition(
-    stop: Mapping[str, float] | Callable[[Row], bool], classes: ClassTable
-) -> Callable[[Row], bool]:
-    if callable(stop):
-        return stop
-    check_type("stop", stop, Mapping, "shares by class, such as {'bcc': 0.9}, or a function of the row")
-    shares = {}
-    for name, share in stop.items():
-        check_type("stop", name, str, "shares by the name of a class")
-        check_number("stop", share)
-        if not 0 < share <= 1:
-            raise InputError(f"`stop` must give shares in (0, 1], got {share} for {name!r}")
-        known = name in (REJECTED, NONE)
-        shares[name if known else classes.short[classes.find(name, "stop")]] = share
-    return lambda row: any(row.share(name) >= share for name, share in shares.items())
-
-
-def _path(path: Path_ | None, suffixes: tuple[str, ...], argument: str) -> Path | None:
-    if path is None:
-        return None
-    check_type(argument, path, (str, os.PathLike), "a file name")
-    if Path(path).suffix not in suffixes:
-        raise InputError(f"`{argument}` must end in one of {', '.join(suffixes)}, got {str(path)!r}")
-    return Path(path)
-
-
-def _csv_line(values: list[Any]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(values)
-    return text.getvalue()
-
-
-def _frozen(atoms: Atoms) -> Atoms:
-    """A copy with the results that are known without a calculation."""
-    frame: Atoms = atoms.copy()
-    if atoms.calc is None:
-        return frame
-    known = {}
-    for name in all_properties:
-        try:
-            value = atoms.calc.get_property(name, atoms, allow_calculation=False)
-        except PropertyNotImplementedError:
-            continue
-        if value is not None:
-            known[name] = value
-    frame.calc = SinglePointCalculator(frame, **known)
-    return frame

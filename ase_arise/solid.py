@@ -11,7 +11,7 @@ from arise_core.model.classes import ClassTable
 from arise_core.recognition.result import recognise
 from arise_core.recognition.shares import INTERVAL, Share, check_interval, share_of
 from arise_core.settings import DEFAULT_MODEL, RecognitionSettings, check_number
-from ase_arise.convert import ModelLike, as_model, to_material
+from ase_arise.convert import Device, ModelLike, as_model, to_material
 
 Classes = str | Iterable[str] | None
 
@@ -20,6 +20,7 @@ def solid_fraction(
     atoms: Atoms,
     model: ModelLike = DEFAULT_MODEL,
     *,
+    device: Device = None,
     classes: Classes = None,
     interval: float = INTERVAL,
     **options: object,
@@ -29,6 +30,7 @@ def solid_fraction(
     Args:
         atoms: a structure; it stays as it is.
         model: a `Model`, a name of the zoo, or a path.
+        device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         classes: the crystals that count, by short name or label ("fcc", ["fcc", "hcp"]); None: any class of the model.
         interval: probability that the share lies in the interval, in (0, 1).
         **options: of `RecognitionSettings.of`; boxes of 12 Å unless `box_size` says otherwise: small ones show small
@@ -43,7 +45,7 @@ def solid_fraction(
     check_type("atoms", atoms, Atoms, "an ase.Atoms object")
     check_interval(interval)
     settings = RecognitionSettings.of({"mode": "local", "box_size": BOX_SIZE, **options})
-    network = as_model(model)
+    network = as_model(model, device)
     chosen = None if classes is None else _numbers(classes, network.class_info)
     return share_of(recognise(to_material(atoms), network, settings), chosen, interval)
 
@@ -56,6 +58,7 @@ def is_solid(
     atoms: Atoms,
     model: ModelLike = DEFAULT_MODEL,
     *,
+    device: Device = None,
     classes: Classes = None,
     threshold: float = 0.5,
     **options: object,
@@ -63,7 +66,7 @@ def is_solid(
     """Whether more than a share of the atoms is crystalline.
 
     Args:
-        atoms, model, classes, **options: see `solid_fraction`.
+        atoms, model, device, classes, **options: see `solid_fraction`.
         threshold: the share, from 0 to 1.
 
     Raises:
@@ -71,7 +74,8 @@ def is_solid(
     """
     if not 0 <= check_number("threshold", threshold) <= 1:
         raise InputError(f"`threshold` must be from 0 to 1, got {threshold!r}")
-    return solid_fraction(atoms, model, classes=classes, **options).share > threshold  # type: ignore[arg-type]
+    found = solid_fraction(atoms, model, device=device, classes=classes, **options)  # type: ignore[arg-type]
+    return found.share > threshold
 
 
 def _numbers(classes: object, table: ClassTable) -> list[int]:

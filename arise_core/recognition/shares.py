@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,15 @@ from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray
 from arise_core.model.classes import MISSING
 from arise_core.model.rejection import share_above
+from arise_core.recognition.fronts import share_of_a_box
+from arise_core.recognition.maps import StridedMap
 from arise_core.recognition.result import Recognition
 from arise_core.settings import check_number
 
 #: Probability that the share lies in the interval.
 INTERVAL = 0.95
+#: Standard deviation of the places of fronts, as a share of the edge of the boxes.
+SHIFT = 0.1
 #: Classes with a smaller mean probability have an interval from their mean alone.
 SMALL = 1e-4
 
@@ -35,9 +40,12 @@ def shares_of(found: Recognition, interval: float = INTERVAL) -> Shares:
     An atom is of class k with the probability q_k = p_k (1 - r), p_k of the class, r that it is rejected (the share of
     the passes that reject it, `share_above`). The number of atoms of class k then has the mean sum q_k. Atoms of a box
     are right or wrong together, so the variance is m times that of independent atoms, sum m q_k (1 - q_k), with m
-    atoms a box. The share is taken as Beta-distributed with these moments; the interval cuts off the same probability
-    at both ends, and is widened to hold the share as labelled. What the model does not doubt, it cannot tell: errors
-    in which it is sure are not in the interval.
+    atoms a box. Fronts are shifted together: a box half of which is crystal has the name of one of the two, and which
+    one is a habit of the model, no matter of its doubt. So the variance has a second part, the square of `SHIFT` times
+    the share of the atoms that change sides when all fronts shift by a box (`share_of_a_box`); `SHIFT` was measured
+    (docs/benchmarks/intervals.md). The share is taken as Beta-distributed with these moments; the interval cuts off
+    the same probability at both ends, and is widened to hold the share as labelled. What the model does not doubt, it
+    cannot tell: other errors in which it is sure are not in the interval.
 
     Args:
         found: what was recognised.
@@ -56,11 +64,13 @@ def shares_of(found: Recognition, interval: float = INTERVAL) -> Shares:
         return Shares(share, low, high)
     rejects = _rejects(found)[good]
     together = _atoms_together(found)
+    boxes = _Boxes.of(found)
     chosen = np.flatnonzero(found.probabilities >= SMALL).tolist()
     probabilities = found.probabilities_at_atoms(chosen)[good].astype(np.float64)
     of_classes = probabilities * (1 - rejects)[:, None]
     for k, q in zip([*chosen, n_classes], [*of_classes.T, rejects], strict=True):
-        low[k], high[k] = _interval(q, n, together, interval)
+        shift = SHIFT * (boxes.fronts([k]) if k < n_classes else boxes.fronts())
+        low[k], high[k] = _interval(q, n, together, interval, shift)
     return Shares(share, np.minimum(low, share), np.maximum(high, share))
 
 
@@ -89,7 +99,8 @@ def share_of(found: Recognition, classes: Sequence[int] | None = None, interval:
     q = 1 - _rejects(found)[good]
     if classes is not None:
         q = q * found.probabilities_at_atoms(list(classes))[good].astype(np.float64).sum(axis=1).clip(0, 1)
-    low, high = _interval(q, len(found), _atoms_together(found), interval)
+    shift = SHIFT * _Boxes.of(found).fronts(classes)
+    low, high = _interval(q, len(found), _atoms_together(found), interval, shift)
     return Share(share, min(low, share), max(high, share))
 
 
@@ -119,11 +130,46 @@ def _atoms_together(found: Recognition) -> float:
     return min(float(filled.mean()), float(len(found)))
 
 
-def _interval(q: FloatArray, n: int, together: float, interval: float) -> tuple[float, float]:
-    """Ends of the interval of the share of n atoms of which those with probabilities `q` may be of a class."""
+@dataclass(frozen=True)
+class _Boxes:
+    """What the boxes of a map say, to find fronts; a structure that was taken as a whole has none."""
+
+    field: StridedMap | None
+    kept: FloatArray  # (n_boxes,), probability that each is not rejected, NaN without a prediction
+
+    @classmethod
+    def of(cls, found: Recognition) -> _Boxes:
+        if found.field is None:
+            return cls(None, np.zeros(0))
+        p, threshold = found.field.prediction, found.rule.reject_threshold
+        rejects = 0.0 if threshold is None else share_above(p.reject_score, p.reject_deviation, threshold)
+        return cls(found.field, np.where(p.valid, 1.0 - rejects, np.nan))
+
+    def fronts(self, classes: Sequence[int] | None = None) -> float:
+        """`share_of_a_box` for the fronts of some classes, taken together; None: of all that is not rejected."""
+        if self.field is None:
+            return 0.0
+        values = self.kept
+        if classes is not None:
+            values = values * self.field.prediction.probabilities[:, list(classes)].sum(axis=1).clip(0, 1)
+        return share_of_a_box(self.field, values)
+
+
+def _interval(
+    q: FloatArray, n: int, together: float, interval: float, shift: float = 0.0
+) -> tuple[float, float]:
+    """Ends of the interval of the share of n atoms of which those with probabilities `q` may be of a class.
+
+    Args:
+        q: (n_known,).
+        n: all atoms.
+        together: atoms that are right or wrong together.
+        interval: probability that the share is in it.
+        shift: standard deviation of the share that comes from the places of fronts.
+    """
     most = len(q) / n
     mean = float(q.mean())
-    variance = together * float((q * (1 - q)).mean()) / len(q)
+    variance = together * float((q * (1 - q)).mean()) / len(q) + shift**2
     tail = (1 - interval) / 2
     if variance <= 0 or not 0 < mean < 1:
         return mean * most, mean * most

@@ -218,6 +218,25 @@ class Store:
             with _writing(self.path):
                 self._group.attrs["notes"] = known
 
+    @property
+    def frames(self) -> int:
+        """Frames that there were when a run with averages came to its end; 0 before."""
+        return int(self._group.attrs.get("frames", 0))
+
+    def note_frames(self, n: int) -> None:
+        """Keep how many frames there are: the windows of the last ones are not whole."""
+        if n != self.frames:
+            with _writing(self.path):
+                self._group.attrs["frames"] = n
+
+    def reopen(self, row: int) -> None:
+        """Count a row as not done, if it is."""
+        if row in self.done:
+            with _writing(self.path), all_pieces_written():
+                self.failed -= int(StoredArray(self._group, "status", self.path)[row : row + 1][0]) == FAILED
+                self._group["status"][row : row + 1] = OPEN
+            self.done.discard(row)
+
     def _grow(self, n_frames: int, n_atoms: int) -> None:
         """Make all arrays long enough, and equally long: a kill may have come between two of them."""
         n_frames = max(n_frames, *(self._group[name].shape[0] for name in self._names))

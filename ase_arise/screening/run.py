@@ -21,7 +21,7 @@ from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime.patience import checked_time_limit
 from arise_core.runtime.tasks import Hands, Task
 from arise_core.settings import DEFAULT_MODEL, SYMPREC, TIME_LIMIT, TOP, RecognitionSettings, check_number
-from ase_arise.convert import ModelLike, as_model
+from ase_arise.convert import Device, ModelLike, as_model
 from ase_arise.reading import Reader
 from ase_arise.screening.job import Outcome, ScreeningOrder, recognise_task
 from ase_arise.screening.results import Results, check_out, facts_of
@@ -46,6 +46,7 @@ def screen(
     out: str | os.PathLike[str],
     model: ModelLike = DEFAULT_MODEL,
     *,
+    device: Device = None,
     workers: int | None = None,
     executor: Executor | None = None,
     pattern: str = "*",
@@ -65,6 +66,7 @@ def screen(
         source: an ASE database (file or URL), a folder of structure files, or a file with one or many frames.
         out: .db file (SQLite) or URL of a server for the results, see docs/ase.md for their keys.
         model: a `Model`, a name of the zoo, or a path.
+        device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         workers: processes; default: as many as cores. With more than one, a script needs
             `if __name__ == "__main__":`. The results do not depend on it.
         executor: does the work instead of processes of this one, as in `trajectory`. It must see the files of a folder
@@ -86,8 +88,8 @@ def screen(
         WorkError, FileError: a worker died, or the results cannot be written; what is written is kept.
     """
     job = screen_steps(
-        source, out, model, workers=workers, executor=executor, pattern=pattern, symprec=symprec, top=top,
-        overwrite=overwrite, types=types, draw=draw, time_limit=time_limit, reader=reader, **options,
+        source, out, model, device=device, workers=workers, executor=executor, pattern=pattern, symprec=symprec,
+        top=top, overwrite=overwrite, types=types, draw=draw, time_limit=time_limit, reader=reader, **options,
     )  # fmt: skip
     return run(job, progress)
 
@@ -97,6 +99,7 @@ def screen_steps(
     out: str | os.PathLike[str],
     model: ModelLike = DEFAULT_MODEL,
     *,
+    device: Device = None,
     workers: int | None = None,
     executor: Executor | None = None,
     pattern: str = "*",
@@ -120,12 +123,13 @@ def screen_steps(
     top = check_number("top", top, whole=True, low=1)
     hands.check_guard()
     time_limit = checked_time_limit(time_limit)
-    network = as_model(model)
+    network = as_model(model, device)
     check_out(os.fspath(out), os.fspath(source))
     found = open_source(source, pattern, os.fspath(out), replace(reader or Reader(), seconds=time_limit))
     work = ScreeningOrder(
-        str(network.path), settings, parse_types(types), time_limit, bool(draw), float(symprec), int(top)
-    )
+        str(network.path), settings, parse_types(types), time_limit, bool(draw), str(network.device),
+        float(symprec), int(top),
+    )  # fmt: skip
     results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
     try:
         return (yield from _screen_steps(found, work, results, hands))

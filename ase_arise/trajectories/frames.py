@@ -35,6 +35,8 @@ class FrameRef:
     problem: str = ""  # why it cannot be read
     cut: bool = False  # the file ends within it
     row: int = -1  # of the results
+    window: tuple[FrameRef, ...] = ()  # frames over which its positions are averaged; none: as they are
+    identifiers: bool = False  # keep those of its atoms
 
     @property
     def name(self) -> str:
@@ -177,7 +179,7 @@ def _of_text(ref: FrameRef) -> tuple[Callable[[FrameRef], Atoms], Callable[[], N
 
     def read(ref: FrameRef) -> Atoms:
         assert ref.place is not None
-        return text.read(ref.place)
+        return text.read(ref.place, ref.identifiers)
 
     return read, text.close
 

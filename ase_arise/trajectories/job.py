@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from arise_core.trajectories.rows import Row
 from ase_arise.batches import Found, Order, batched, recognise_each
 from ase_arise.reading import Reader
 from ase_arise.trajectories.frames import FrameRef, forget, read_frame
+from ase_arise.trajectories.windows import Smoothed
 
 #: Frames of a task.
 MOST_FRAMES = 32
@@ -38,7 +40,8 @@ def tasks_of(frames: Iterable[FrameRef | None]) -> Iterator[list[FrameRef]]:
 
 def recognise_task(task: Sequence[FrameRef], order: TrajectoryOrder) -> list[Row]:
     """Read and recognise the frames of a task."""
-    images = [_read(ref, order) for ref in task]
+    read = Smoothed(partial(_read, order=order))
+    images = [read(ref) for ref in task]
     if threading.current_thread() is not threading.main_thread():
         forget()  # nobody knows when a thread ends
     found = recognise_each(images, order, [ref.name for ref in task])

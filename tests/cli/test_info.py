@@ -14,6 +14,7 @@ def test_what_a_report_needs(arise):
     assert found["packages"]["numpy"] == version("numpy")
     assert found["models"]["arise-108"] == arise_core.load_model("arise-108").sha256[:12]
     assert found["threads"] >= 1
+    assert next(iter(found["devices"])) == "cpu"
 
 
 def test_as_a_table(arise, monkeypatch):
@@ -22,3 +23,4 @@ def test_as_a_table(arise, monkeypatch):
     assert code == 0
     assert "no-such-package not installed" in out
     assert "arise-108 " in out
+    assert "devices" in out

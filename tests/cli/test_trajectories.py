@@ -34,6 +34,13 @@ def test_a_table_events_and_a_picture(arise, frames, tmp_path):
     _, text, errors = arise("trajectory", str(frames), "--out", str(out), "--json", *FAST)
     record = json.loads(text)
     assert (record["frames"], record["recognised"], record["failed"]) == (5, 5, [])
+    assert [frame["row"] for frame in record["shares"]] == list(range(5))
+    assert [frame["n_atoms"] for frame in record["shares"]] == [27] * 5
+    assert record["shares"][2]["shares"] == {
+        "fcc": {"share": 1.0, "low": 1.0, "high": 1.0}, "bcc": {"share": 0.0, "low": 0.0, "high": 0.0},
+    }  # fmt: skip
+    assert record["shares"][4]["shares"]["bcc"]["share"] == 1.0
+    assert record["shares"][0]["mutual_information"] >= 0
     (event,) = record["events"]
     assert (event["kind"], event["before"], event["after"], event["rows"]) == (
         "transformation",
@@ -42,6 +49,21 @@ def test_a_table_events_and_a_picture(arise, frames, tmp_path):
         [2, 3],
     )
     assert "0 recognised, 0 failed, 5 from before" in errors
+
+
+def test_positions_are_averaged(arise, frames, tmp_path):
+    _, text, _ = arise(
+        "trajectory", str(frames), "--out", str(tmp_path / "r.zarr"), "--average", "3", "--json", *FAST
+    )
+    record = json.loads(text)
+    assert record["recognised"] == 3  # those beside the change have neighbours of another element
+    assert "cannot be averaged: a frame beside it has other elements" in record["failed"][0]["reason"]
+    assert [one["row"] for one in record["failed"]] == [2, 3]
+    code, _, errors = arise(
+        "trajectory", str(frames), "--out", str(tmp_path / "x.zarr"), "--average", "4", *FAST
+    )
+    assert code == 1
+    assert "`average` must be odd" in errors
 
 
 def test_parts_are_merged(arise, frames, tmp_path):

@@ -9,8 +9,9 @@ import arise_core.model.model as model_module
 from arise_core.errors import InputError
 from arise_core.model import runner
 from arise_core.model.card import Reject
+from arise_core.model.devices import usable_device
 from arise_core.model.dropout import BLOCK, dropout_masks
-from arise_core.model.zoo import load_model
+from arise_core.model.zoo import load_model, shared_model
 from arise_core.runtime import threads
 from arise_core.settings import SamplingSettings
 from arise_core.training.export import export
@@ -115,6 +116,51 @@ def test_any_device_that_is_not_there_falls_back_to_the_cpu(device):
     ):
         model = load_model("arise-108", device)
     assert model.device.type == "cpu"
+
+
+def test_a_device_without_double_precision_falls_back_too(monkeypatch):
+    """As `mps` on a Mac."""
+    zeros = torch.zeros
+
+    def single(*size, device, dtype):
+        if device.type == "mps" and dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype")
+        return zeros(*size)
+
+    monkeypatch.setattr(torch, "zeros", single)
+    assert usable_device("xpu").type == "xpu"
+    with pytest.warns(UserWarning, match="'mps' is not available here"):
+        assert usable_device("mps").type == "cpu"
+
+
+def test_each_load_says_that_a_device_is_missing_and_all_share_one_model():
+    found = []
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="'hpu' is not available here"):
+            found.append(shared_model("arise-108", "hpu"))
+    assert found[0] is found[1] is shared_model("arise-108")
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:x", ""])
+def test_a_name_that_torch_does_not_have_is_refused_with_those_it_has(name):
+    says = f"`device` must be .* got '{name}'; names are cpu, cuda, mps, .* here: cpu"
+    with pytest.raises(InputError, match=says):
+        load_model("arise-108", name)
+
+
+def test_a_loaded_model_moves_and_stays_where_it_was(small, features, monkeypatch):
+    assert small.on("cpu") is small
+    with pytest.warns(UserWarning, match="'xpu' is not available"):
+        assert small.on("xpu") is small
+    with pytest.raises(InputError, match="`device` must be"):
+        small.on("gpu")
+    before = small.predict(features).probabilities
+    monkeypatch.setattr(model_module, "usable_device", torch.device)
+    moved = small.on("meta")  # a device that every torch has
+    assert moved.device.type == "meta"
+    assert {p.device.type for p in moved._module.parameters()} == {"meta"}
+    assert (moved.card, moved.path, moved.sha256) == (small.card, small.path, small.sha256)
+    assert np.array_equal(small.predict(features).probabilities, before)
 
 
 def test_a_device_that_computes_nothing_is_refused():

@@ -1,6 +1,7 @@
 """Shares of classes and their credible intervals."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ import arise_core as arise
 from arise_core.errors import InputError
 from arise_core.geometry import builders
 from arise_core.model.prediction import Rule
+from arise_core.recognition import shares
+from arise_core.recognition.fronts import share_of_a_box
 from arise_core.recognition.result import recognise
-from arise_core.recognition.shares import _interval, share_of, shares_of
+from arise_core.recognition.shares import _Boxes, _interval, share_of, shares_of
 from arise_core.settings import RecognitionSettings
 
 LOCAL = {"mode": "local", "box_size": 10.0, "stride": 5.0, "passes": 20, "tolerance": None}
@@ -33,16 +36,17 @@ def half_molten(model):
 
 
 def test_shares_are_those_of_the_labels(half_molten, model):
-    shares = shares_of(half_molten)
-    assert shares.share.sum() == pytest.approx(1)
+    found = shares_of(half_molten)
+    assert found.share.sum() == pytest.approx(1)
     fcc, rejected = model.class_info.find("fcc"), len(model.classes)
-    assert shares.share[fcc] == half_molten.fractions["fcc"]
-    assert shares.share[rejected] == half_molten.rejected_share
-    assert (shares.low <= shares.share).all()
-    assert (shares.share <= shares.high).all()
-    assert (shares.high <= 1 + 1e-12).all()
+    assert found.share[fcc] == half_molten.fractions["fcc"]
+    assert found.share[rejected] == half_molten.rejected_share
+    assert (found.low <= found.share).all()
+    assert (found.share <= found.high).all()
+    assert (found.high <= 1 + 1e-12).all()
     for k in (fcc, rejected):
-        assert 0.005 < shares.high[k] - shares.low[k] < 0.3
+        assert 0.005 < found.high[k] - found.low[k] < 0.4  # two fronts in 28 Å, seen by boxes of 10 Å
+        assert found.low[k] < 0.5 < found.high[k]  # what it was made to be
 
 
 def test_a_sure_crystal_has_a_narrow_interval_and_a_wider_one_at_more_probability(half_molten, model):
@@ -74,6 +78,48 @@ def test_intervals_hold_the_share_as_often_as_they_say():
         low, high = _interval(np.repeat(p, size), blocks * size, size, 0.9)
         inside.append(low <= truth <= high)
     assert 0.85 < np.mean(inside) < 0.95
+
+
+CELLS = {"cube": np.eye(3) * 40, "tilted": np.array([[40.0, 0, 0], [15, 35, 0], [-10, 12, 50]])}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("normal", [(1, 0, 0), (0, 0, 1), (1, 1, 0), (1, -1, 1)])
+def test_a_shift_of_fronts_by_a_box_is_area_times_edge_over_volume(cell, normal):
+    """Of two planes across the cell, straight or oblique."""
+    cell = CELLS[cell]
+    shape = (24, 24, 24)
+    u = np.stack(np.meshgrid(*[np.arange(n) / n for n in shape], indexing="ij"), -1).reshape(-1, 3)
+    away = np.abs((u @ normal) % 1 - 0.5)  # 0.25 at the planes
+    values = np.clip(0.5 + (0.25 - away) * 6, 0, 1)
+    grid = SimpleNamespace(cell=cell, step=1 / np.array(shape), pbc=np.ones(3, dtype=bool))
+    field = SimpleNamespace(shape=shape, grid=grid, resolution=np.full(len(u), 12.0), n_atoms=np.ones(len(u)))
+    wanted = 2 * 12.0 * np.linalg.norm(np.linalg.inv(cell) @ normal)
+    assert share_of_a_box(field, values) == pytest.approx(wanted, rel=0.02)
+    field.resolution = np.where(u @ normal % 1 < 0.5, 12.0, 6.0)  # one plane is seen by smaller boxes
+    assert share_of_a_box(field, values) == pytest.approx(0.75 * wanted, rel=0.02)
+    grid.pbc = np.zeros(3, dtype=bool)
+    field.resolution = np.where(u[:, 2] < 0.5, 12.0, np.nan)
+    values[np.isnan(field.resolution)] = np.nan  # no prediction: no front there either
+    assert share_of_a_box(field, values) < 1.3 * wanted
+    assert share_of_a_box(field, np.where(np.isnan(values), np.nan, 1.0)) == 0.0
+    assert share_of_a_box(field, np.full(len(u), np.nan)) == 0.0
+
+
+def test_a_whole_structure_has_no_fronts(model):
+    whole = recognise(arise.build(arise.prototype("fcc")), model, RecognitionSettings.of({"passes": 20}))
+    assert _Boxes.of(whole).fronts() == 0.0
+
+
+def test_fronts_make_intervals_wider(half_molten, model, monkeypatch):
+    """The other class too, and both by the same: what one has more the other has less."""
+    with_fronts = shares_of(half_molten)
+    monkeypatch.setattr(shares, "SHIFT", 0.0)
+    without = shares_of(half_molten)
+    fcc, rejected = model.class_info.find("fcc"), len(model.classes)
+    for k in (fcc, rejected):
+        assert with_fronts.high[k] - with_fronts.low[k] > 1.2 * (without.high[k] - without.low[k])
+    assert np.array_equal(with_fronts.share, without.share)
 
 
 def test_all_or_nothing_and_no_doubt():

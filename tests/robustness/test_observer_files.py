@@ -107,7 +107,7 @@ def test_a_row_whose_frame_was_not_written_goes(atoms, tmp_path, monkeypatch, ta
     before = places["table"].read_bytes()
     AriseObserver(atoms, **places, append=True, **FAST)
     assert places["table"].read_bytes() == before  # each row has its frame
-    monkeypatch.setattr("ase_arise.observer.append_frame", lambda path, frame: None)  # killed before
+    monkeypatch.setattr("ase_arise.watching.append_frame", lambda path, frame: None)  # killed before
     observer.look(20)
     AriseObserver(atoms, **places, append=True, **FAST)
     assert places["table"].read_bytes() == before

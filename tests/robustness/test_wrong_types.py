@@ -22,6 +22,7 @@ THING = object()
 NO_STRUCTURE = (5, None, "fcc", THING)
 NO_MODEL = (5, None, THING, ["arise-108"])
 NO_PLACE = (5, THING, [])
+NO_DEVICE = (THING, "gpu", [])
 NO_NUMBER = ("x", [], THING, np.zeros(2))
 NO_COUNT = (*NO_NUMBER, 2.5, True, None)
 NO_FUNCTION = (5, "x", [])
@@ -54,7 +55,7 @@ TABLE = [
     ("core", "build", {}, "prototype", NO_STRUCTURE),
     ("core", "prototype", {}, "label_or_name", (5, None, THING, [])),
     ("core", "load_model", {}, "name_or_path", NO_MODEL),
-    ("core", "load_model", {"name_or_path": "arise-108"}, "device", (THING, "gpu", [])),
+    ("core", "load_model", {"name_or_path": "arise-108"}, "device", NO_DEVICE),
     ("core", "SamplingSettings", {}, "passes", NO_COUNT),
     ("core", "SamplingSettings", {}, "tolerance", NO_NUMBER),
     ("core", "MapSettings", {}, "memory_limit", (*NO_NUMBER, None)),
@@ -105,6 +106,12 @@ TABLE = [
     ("ase", "annotate", {"images": "atoms", "model": "model"}, "stride", NO_NUMBER),
     ("ase", "annotate", {"images": "atoms", "model": "model"}, "resolution", (*NO_NUMBER, None, 8.0)),
     ("ase", "annotate", {"images": "atoms", "model": "model"}, "progress", (*NO_FUNCTION, None)),
+    *(("ase", n, {"images": "atoms"}, "device", NO_DEVICE) for n in ("classify", "annotate", "exploration")),
+    ("ase", "similarity", {"images": "atoms"}, "device", NO_DEVICE),
+    *(("ase", n, {"atoms": "atoms"}, "device", NO_DEVICE) for n in ("solid_fraction", "is_solid", "AriseObserver")),
+    ("ase", "AriseCalculator", {}, "device", NO_DEVICE),
+    ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "device", NO_DEVICE),
+    ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "device", NO_DEVICE),
     ("ase", "similarity", {"model": "model"}, "images", (5, None, THING)),
     ("ase", "similarity", {"images": "atoms", "model": "model"}, "layer", NO_COUNT),
     ("ase", "similarity", {"images": "atoms", "model": "model"}, "min_atoms", NO_COUNT),
@@ -121,6 +128,7 @@ TABLE = [
     ("ase", "AriseCalculator", {}, "model", NO_MODEL),
     ("ase", "AriseCalculator", {}, "atoms", ("Cu", 5, THING)),
     ("ase", "AriseCalculator", {}, "interval", NO_COUNT),
+    ("ase", "LammpsObserver", {}, "lmp", NO_STRUCTURE),
     ("ase", "AriseObserver", {}, "atoms", NO_STRUCTURE),
     ("ase", "AriseObserver", {"atoms": "atoms"}, "stop", ("fcc", 5, ["fcc"], {"fcc": "x"}, {5: 0.5}, {"fcc": None})),
     ("ase", "AriseObserver", {"atoms": "atoms"}, "dyn", ("VelocityVerlet", 5, THING)),
@@ -130,7 +138,11 @@ TABLE = [
     ("ase", "AriseObserver", {"atoms": "atoms"}, "trajectory", NO_PLACE),
     ("ase", "trajectory", {"out": "out.zarr"}, "source", (5, None, THING, [], [5])),
     ("ase", "trajectory", {"source": "in.xyz"}, "out", (*NO_PLACE, None)),
-    *(("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, n, NO_COUNT) for n in ("every", "first")),
+    *(
+        ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, n, NO_COUNT)
+        for n in ("every", "first", "average")
+    ),
+    ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "average", (0, 4)),
     *(
         ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, n, (*NO_NUMBER, 2.5, True))
         for n in ("workers", "last")
