@@ -10,11 +10,16 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from arise_cli.completion import model_names
 from arise_core.settings import Option, options_of, with_options
 
-ModelOption = Annotated[str, typer.Option(help="Name of a model of the zoo, or a path.")]
+ModelOption = Annotated[
+    str, typer.Option(help="Name of a model of the zoo, or a path.", autocompletion=model_names)
+]
 Top = Annotated[int, typer.Option(min=1, help="Classes shown for each structure.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON instead of a table; `arise schema` says what is in it.")
+]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Draw = Annotated[
@@ -127,3 +132,13 @@ def check_suffix(path: Path | None, suffix: str, name: str) -> None:
     """
     if path is not None and path.suffix != suffix:
         raise typer.BadParameter(f"must end in {suffix}, got {str(path)!r}", param_hint=option_name(name))
+
+
+def check_picture(path: Path | None) -> None:
+    """Refuse the name of a picture in a format that is none; None stands for no picture.
+
+    Raises:
+        typer.BadParameter: another end.
+    """
+    if path is not None and path.suffix not in (".png", ".pdf", ".svg"):
+        raise typer.BadParameter(f"must end in .png, .pdf or .svg, got {str(path)!r}", param_hint="--plot")

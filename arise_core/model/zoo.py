@@ -10,18 +10,12 @@ from pathlib import Path
 import torch
 
 from arise_core.errors import InputError, ModelError, check_type
-from arise_core.model.contents import SAFE_FILE, SCRIPT_FILE, read_model
+from arise_core.model.contents import FILES, known_models, read_model
 from arise_core.model.model import Model
 from arise_core.model.network import build_network
 from arise_core.runtime.files import file_errors, zoo_root
 
-#: What a folder with a model holds; the first that is there is read.
-FILES = (SAFE_FILE, SCRIPT_FILE)
-
-
-def known_models() -> list[str]:
-    """Names of the models in the zoo."""
-    return sorted({path.parent.name for file in FILES for path in zoo_root().glob(f"*/{file}")})
+__all__ = ["known_models", "load_model", "shared_model"]
 
 
 def load_model(name_or_path: str | Path, device: str = "cpu") -> Model:
