@@ -21,6 +21,7 @@ from typer.core import TyperGroup
 
 from arise_cli import (
     benchmark,
+    calibration,
     demo,
     explore,
     info,
@@ -185,6 +186,7 @@ for commands in (
     models,
     training,
     benchmark,
+    calibration,
     demo,
     info,
 ):

@@ -435,6 +435,7 @@ def map_steps(
     check_threshold(reject_threshold)
     largest = checked_grid(structure, settings)
     rule = sureness_for(model, settings)
+    model.check_calibrated(reject_threshold, "local", settings, sampling)
     grids = grids_of_sizes(largest)
     grid = grids[-1]
     refuse_empty(grid, len(model.classes))
