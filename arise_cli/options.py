@@ -124,14 +124,15 @@ def _help(option: Option) -> str:
     return f"{option.label}: {option.text}{words}."
 
 
-def check_suffix(path: Path | None, suffix: str, name: str) -> None:
-    """Refuse the name of a file that does not end as its format wants; None stands for no file.
+def check_suffix(path: Path | None, suffix: str, name: str, *more: str) -> None:
+    """Refuse the name of a file that does not end as its format, or one of more, wants; None stands for no file.
 
     Raises:
         typer.BadParameter: another end.
     """
-    if path is not None and path.suffix != suffix:
-        raise typer.BadParameter(f"must end in {suffix}, got {str(path)!r}", param_hint=option_name(name))
+    if path is not None and path.suffix not in (suffix, *more):
+        known = " or ".join((suffix, *more))
+        raise typer.BadParameter(f"must end in {known}, got {str(path)!r}", param_hint=option_name(name))
 
 
 def check_picture(path: Path | None) -> None:
@@ -140,5 +141,4 @@ def check_picture(path: Path | None) -> None:
     Raises:
         typer.BadParameter: another end.
     """
-    if path is not None and path.suffix not in (".png", ".pdf", ".svg"):
-        raise typer.BadParameter(f"must end in .png, .pdf or .svg, got {str(path)!r}", param_hint="--plot")
+    check_suffix(path, ".png", "plot", ".pdf", ".svg")

@@ -25,6 +25,7 @@ from arise_core.model.sureness import Sureness
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.recognition import loops
 from arise_core.recognition.sizes import answers_of_sizes
+from arise_core.recognition.vtk_files import StructuredGrid
 from arise_core.runtime.files import write_atomically
 from arise_core.settings import (
     MAP_TOLERANCE,
@@ -131,6 +132,14 @@ class StridedMap:
     def values_at_atoms(self, classes: tuple[int, ...] = ()) -> PointValues:
         """`values_at` the atoms that the map was made of, in their order."""
         return self._read(self.grid.atom_coordinates, classes)
+
+    def values_at_corners(self, classes: tuple[int, ...] = ()) -> PointValues:
+        """`values_at` the corners of the cells that are centred on the boxes, one more than boxes along each axis.
+
+        In the order of the flattened grid of corners, the last axis fastest.
+        """
+        axes = [np.arange(n + 1) - 0.5 for n in self.shape]
+        return self._read(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3), classes)
 
     def totals_at_atoms(self) -> tuple[PointValues, FloatArray]:
         """`values_at_atoms`, and sums over the atoms with a prediction, (n_classes + 2,).
@@ -349,6 +358,66 @@ class StridedMap:
                 raise FileError(f"file {str(path)!r} cannot be written: {error}") from error
 
         write_atomically(Path(path), write)
+
+    def to_vts(self, path: str | Path) -> None:
+        """Write a VTK structured grid for ParaView, in one step; cells have the cell's shape and are centred on boxes.
+
+        Cell data are the values of the boxes: class (`label`, -1 without a prediction; names are in the field data
+        `class_names`), its probability, uncertainties, reject score, atoms, passes. Point data are values at the
+        corners of the cells, interpolated as at atoms, for contours. `probability NAME` is of the classes that some box
+        is most probably of. NaN where there is no prediction.
+
+        Args:
+            path: of the file, with VTK's suffix `.vts`.
+
+        Raises:
+            FileError: the system does not let it.
+        """
+        p = self.prediction
+        chosen = np.unique(p.index[p.valid]).tolist()
+        corner = self.values_at_corners(tuple(chosen))
+        both = ("confidence", "mutual_information", "predictive_entropy", "variation_ratio", "reject_score")
+        named = [f"probability {p.classes.short[k]}" for k in chosen]
+        grid = StructuredGrid(
+            shape=self.shape,
+            origin=self.grid.origin,
+            domain=self.grid.domain,
+            cells={
+                "label": p.index.astype(np.int16),
+                "rejected": p.rejected.astype(np.int8),
+                **{name: getattr(p, name) for name in both},
+                "rejection_uncertainty": p.rejection_uncertainty,
+                "resolution": self.resolution,
+                "n_atoms": np.asarray(self.n_atoms, dtype=np.int32),
+                "passes": np.asarray(p.passes, dtype=np.int32),
+                **{name: p.probabilities[:, k] for name, k in zip(named, chosen, strict=True)},
+            },
+            corners={
+                **{name: getattr(corner, name) for name in both},
+                **dict(zip(named, corner.probabilities.T, strict=True)),
+            },
+            words={"class_names": p.classes.short, "model": (self.model_name,)},
+            numbers={
+                "box_edges": self.grid.box_edges.tolist(),
+                "stride": self.grid.stride.tolist(),
+                **({} if p.reject_threshold is None else {"reject_threshold": [p.reject_threshold]}),
+            },
+        )
+        grid.write(Path(path))
+
+    def write(self, path: str | Path) -> None:
+        """Write the map in the format that the end of the name tells: NetCDF (.nc) or VTK (.vts).
+
+        Raises:
+            InputError: another end.
+            FileError: the system does not let it.
+        """
+        writers = {".nc": self.to_netcdf, ".vts": self.to_vts}
+        check_type("path", path, (str, Path), "the name of a file")
+        suffix = Path(path).suffix
+        if suffix not in writers:
+            raise InputError(f"`path` of a map must end in {' or '.join(writers)}, got {str(path)!r}")
+        writers[suffix](path)
 
 
 def strided_map(
