@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ase_arise.exploring import exploration, write_clusters
     from ase_arise.observer import AriseObserver, Row, StopSimulation
     from ase_arise.occupancy import occupied
+    from ase_arise.pymatgen_structures import to_pymatgen
     from ase_arise.representations import similarity
     from ase_arise.screening.run import screen
     from ase_arise.solid import is_solid, solid_fraction
@@ -43,6 +44,7 @@ _PLACES = {
     "screen": "screening.run",
     "similarity": "representations",
     "solid_fraction": "solid",
+    "to_pymatgen": "pymatgen_structures",
     "trajectory": "trajectories.run",
     "TrajectoryResults": "trajectories.store",
     "write": "storage",
@@ -68,6 +70,7 @@ __all__ = [
     "screen",
     "similarity",
     "solid_fraction",
+    "to_pymatgen",
     "trajectory",
     "write",
     "write_clusters",

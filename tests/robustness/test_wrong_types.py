@@ -117,6 +117,7 @@ TABLE = [
     ("ase", "similarity", {"images": "atoms", "model": "model"}, "min_atoms", NO_COUNT),
     ("ase", "from_atoms", {}, "atoms", NO_STRUCTURE),
     ("ase", "occupied", {}, "atoms", NO_STRUCTURE),
+    ("ase", "to_pymatgen", {}, "structure", NO_STRUCTURE),
     ("ase", "occupied", {"atoms": "atoms"}, "min_atoms", NO_COUNT),
     ("ase", "occupied", {"atoms": "atoms"}, "seed", NO_COUNT),
     ("ase", "from_row", {}, "row", NO_STRUCTURE),
