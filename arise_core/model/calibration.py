@@ -16,6 +16,7 @@ import numpy as np
 from arise_core.errors import InputError, ModelError
 from arise_core.model.entries import list_of, number_of, object_of, read_json, text_of, whole_of
 from arise_core.runtime.files import write_atomically
+from arise_core.runtime.notebooks import html_table
 from arise_core.settings import MapSettings, SamplingSettings, options_of
 
 FORMAT = "arise-calibration"
@@ -103,6 +104,18 @@ class Calibration:
                     f"at most {self.rate:.3g} of the {of} {done} ({rates.units} {self.unit}s {frames})"
                 )
         return f"reject from {self.threshold:.6g}: {' and '.join(said)}, {sure}{' each' if len(said) > 1 else ''}"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (label, *((None, None, None) if rates is None else (rates.units, *rates.at(self.threshold))))
+            for label, rates in (
+                (FALSE_CRYSTALS, self.false_crystals),
+                (FALSE_REJECTIONS, self.false_rejections),
+            )
+        ]
+        columns = (f"At {self.threshold:.4g}", f"{self.unit.capitalize()}s", "Rate", "At most")
+        title = f"Calibration {self.name} of {self.model}"
+        return html_table(title, columns, rows, notes=(self.said, *self.notes))
 
     def differing(self, mode: str, boxes: MapSettings, sampling: SamplingSettings) -> str:
         """How other settings than those of the calibration differ, such as "box_size 12.0 for 16.0"; "" if none do."""

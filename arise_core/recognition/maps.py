@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.engine.boxes import BoxDescriptors
 from arise_core.engine.grid import BoxGrid, box_grid, grids_of_sizes, refuse_empty
 from arise_core.errors import FileError, InputError, check_type
@@ -27,6 +28,7 @@ from arise_core.recognition import loops
 from arise_core.recognition.sizes import answers_of_sizes
 from arise_core.recognition.vtk_files import StructuredGrid
 from arise_core.runtime.files import write_atomically
+from arise_core.runtime.notebooks import html_table
 from arise_core.settings import (
     MAP_TOLERANCE,
     MapSettings,
@@ -108,6 +110,26 @@ class StridedMap:
 
     def __repr__(self) -> str:
         return f"<StridedMap of {' x '.join(map(str, self.shape))} boxes by {self.model_name!r}>"
+
+    def _repr_html_(self) -> str:
+        p = self.prediction
+        named = np.where(p.rejected, MISSING, p.index)
+        counts = np.bincount(named[named != MISSING], minlength=len(p.classes))
+        most = np.argsort(-counts, kind="stable")
+        rows: list[tuple[str, int, float]] = [
+            (p.classes.short[k], int(counts[k]), float(p.mutual_information[named == k].mean()))
+            for k in most[: int((counts > 0).sum())]
+        ]
+        for name, chosen in ((REJECTED, p.rejected), (NONE, ~p.valid)):
+            if chosen.any():
+                rows.append((name, int(chosen.sum()), float(p.mutual_information[chosen].mean())))
+        edges = " x ".join(f"{e:.3g}" for e in self.grid.box_edges)
+        strides = " x ".join(f"{e:.3g}" for e in self.grid.stride)
+        shape = " x ".join(map(str, self.shape))
+        title = f"Map of {shape} boxes by {self.model_name}"
+        size = f"Boxes of {edges} Å every {strides} Å; `values_at`, `to_xarray`, `write` read it off"
+        columns = ("Structure", "Boxes", "Mean MI (bit)")
+        return html_table(title, columns, rows, count=len(rows), notes=(size, *self.notes))
 
     def coordinates(self, points: FloatArray) -> FloatArray:
         """Grid coordinates of points (n, 3) Å: the centre of box (i, j, k) has coordinates (i, j, k).
