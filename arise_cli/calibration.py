@@ -15,6 +15,7 @@ from arise_cli.options import (
     Format,
     Json,
     ModelOption,
+    ModeOption,
     Overwrite,
     ReaderOption,
     TypesOption,
@@ -66,9 +67,7 @@ def calibrate_model(
         str, typer.Option(help="What is independent: 'frame', or 'file', if frames of a file are alike.")
     ] = "frame",
     model: ModelOption = DEFAULT_MODEL,
-    mode: Annotated[
-        str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
-    ] = "auto",
+    mode: ModeOption = "auto",
     as_json: Json = False,
     draw: Draw = False,
     types: TypesOption = "",

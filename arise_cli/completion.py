@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 def model_names(incomplete: str) -> list[str]:
     """Models of the zoo that begin like this; paths are completed by the shell."""
@@ -15,5 +17,9 @@ def class_names(incomplete: str) -> list[str]:
     from arise_core.crystals.naming import short_name
     from arise_core.crystals.table import prototypes
 
-    begin = incomplete.casefold()
-    return [name for p in prototypes() if (name := short_name(p.name)).casefold().startswith(begin)]
+    return [name for p in prototypes() if (name := short_name(p.name)).startswith(incomplete)]
+
+
+def words(*known: str) -> Callable[[str], list[str]]:
+    """Those of some words that begin like what there is."""
+    return lambda incomplete: [word for word in known if word.startswith(incomplete)]

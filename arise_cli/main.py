@@ -27,6 +27,7 @@ from arise_cli import (
     info,
     models,
     recognition,
+    schemas,
     screening,
     suggestions,
     training,
@@ -130,7 +131,6 @@ app = typer.Typer(
     cls=Commands,
     help="Recognise crystal structures by Bayesian deep learning.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -189,6 +189,7 @@ for commands in (
     calibration,
     demo,
     info,
+    schemas,
 ):
     commands.register(app)
 

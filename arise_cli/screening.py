@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from arise_cli.console import bar, finish, say
-from arise_cli.options import Draw, Format, ModelOption, ReaderOption, Top, TypesOption, takes
+from arise_cli.options import Draw, Format, ModelOption, ModeOption, ReaderOption, Top, TypesOption, takes
 from arise_cli.readers import chosen_reader
 from arise_core.settings import (
     DEFAULT_MODEL,
@@ -33,9 +33,7 @@ def screen_source(
     ],
     out: Annotated[str, typer.Option(help="Database for the results: a .db file, or the URL of a server.")],
     model: ModelOption = DEFAULT_MODEL,
-    mode: Annotated[
-        str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
-    ] = "auto",
+    mode: ModeOption = "auto",
     workers: Annotated[int | None, typer.Option(help="Processes; default: as many as cores.")] = None,
     pattern: Annotated[str, typer.Option(help="Names of files in a folder, such as '*.cif'.")] = "*",
     symprec: Annotated[float, typer.Option(help="Tolerance of the space group, Å.")] = SYMPREC,

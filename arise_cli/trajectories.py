@@ -14,6 +14,7 @@ from arise_cli.options import (
     Format,
     Json,
     ModelOption,
+    ModeOption,
     ReaderOption,
     TypesOption,
     check_picture,
@@ -52,9 +53,7 @@ def trajectory_of(
     ],
     out: Out,
     model: ModelOption = DEFAULT_MODEL,
-    mode: Annotated[
-        str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
-    ] = "auto",
+    mode: ModeOption = "auto",
     every: Annotated[int, typer.Option(help="Take each so-manieth frame.")] = 1,
     first: Annotated[int, typer.Option(help="Frame to begin with, from 0.")] = 0,
     last: Annotated[int | None, typer.Option(help="Frame to end with.")] = None,
