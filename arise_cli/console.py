@@ -32,6 +32,8 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 Record = dict[str, Any]
+#: Version of what `--json` prints, which `arise schema` describes: raised when a field goes or means something else.
+SCHEMA_VERSION = 1
 #: Width of tables where the output is no terminal.
 WIDTH = 250
 
@@ -176,16 +178,24 @@ class Output:
             write_file(self.path, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def _json(records: list[Record]) -> str:
-    return json.dumps([plain(r) for r in records], indent=1) + "\n"
+def say_json(value: Record | list[Record]) -> None:
+    """Print records as JSON."""
+    say(_json(value), end=False)
 
 
-def plain(value: Any) -> Any:
+def _json(value: Record | list[Record]) -> str:
+    """The text of a record or several, each with the version of its schema."""
+    several = value if isinstance(value, list) else [value]
+    records = [{"version": SCHEMA_VERSION, **_plain(r)} for r in several]
+    return json.dumps(records if isinstance(value, list) else records[0], indent=1) + "\n"
+
+
+def _plain(value: Any) -> Any:
     """Records for JSON: NaN, which it has no word for, becomes null."""
     if isinstance(value, dict):
-        return {k: plain(v) for k, v in value.items()}
+        return {k: _plain(v) for k, v in value.items()}
     if isinstance(value, list):
-        return [plain(v) for v in value]
+        return [_plain(v) for v in value]
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
@@ -208,14 +218,21 @@ def _csv(records: list[Record]) -> str:
 
 def _table(records: list[Record]) -> Table:
     table = Table(
-        "Structure", "Atoms", "Label", "Confidence", "MI (bit)", "Rejection (bit)", "Most probable classes"
+        "Structure",
+        "Formula",
+        "Atoms",
+        "Label",
+        "Confidence",
+        "MI (bit)",
+        "Rejection (bit)",
+        "Most probable classes",
     )
     local = any("fractions" in r for r in records)
     if local:
         table.add_column("Shares of the atoms")
     for r in records:
         best = ", ".join(f"{b['label']} {b['probability']:.1%}" for b in r["top"])
-        cells = [r["file"], str(r["n_atoms"]), r["label"], number(r["confidence"]),
+        cells = [r["file"], r["formula"], str(r["n_atoms"]), r["label"], number(r["confidence"]),
                  number(r["mutual_information"]), number(r["rejection_uncertainty"]), best]  # fmt: skip
         table.add_row(*cells, *([_shares(r["fractions"])] if local else []))
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,10 +13,10 @@ from arise_cli.console import (
     bar,
     check_places,
     number,
-    plain,
     print_table,
     refuse_source,
     say,
+    say_json,
     say_written,
 )
 from arise_cli.options import (
@@ -135,7 +134,7 @@ def explore_file(
         write(atoms_out, write_clusters([f.atoms for f in found], result))
         say_written(atoms_out)
     if as_json:
-        say(json.dumps(plain(_record(file, result)), indent=1))
+        say_json(_record(file, result))
     else:
         _print_tables(result)
     if page is not None:  # last: it is refused where there is no plane, all the rest is there then

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 import typer
 from rich.table import Table
 
-from arise_cli.console import plain, print_table, say
+from arise_cli.console import print_table, say_json
 from arise_cli.options import Json
 
 #: Distributions whose versions matter; those of extras may be missing.
@@ -31,7 +30,7 @@ def show_info(as_json: Json = False) -> None:
     """Versions, models, threads, memory, devices: paste it into a report of a problem."""
     found = _found()
     if as_json:
-        say(json.dumps(plain(found), indent=1))
+        say_json(found)
         return
     table = Table("", "", show_header=False)
     for name, value in found.items():

@@ -21,11 +21,13 @@ from typer.core import TyperGroup
 
 from arise_cli import (
     benchmark,
+    calibration,
     demo,
     explore,
     info,
     models,
     recognition,
+    schemas,
     screening,
     suggestions,
     training,
@@ -129,7 +131,6 @@ app = typer.Typer(
     cls=Commands,
     help="Recognise crystal structures by Bayesian deep learning.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
@@ -185,8 +186,10 @@ for commands in (
     models,
     training,
     benchmark,
+    calibration,
     demo,
     info,
+    schemas,
 ):
     commands.register(app)
 

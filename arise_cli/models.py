@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from arise_cli.console import check_places, print_table, say
-from arise_core.crystals.naming import short_name
+from arise_cli.completion import class_names
+from arise_cli.console import Record, check_places, print_table, say, say_json, write_file
+from arise_cli.options import Json, Overwrite, check_picture
 from arise_core.errors import InputError
 
+if TYPE_CHECKING:
+    from arise_core.crystals.table import Prototype
+
 #: Width of the tables where the output is no terminal.
-WIDTH = 160
+WIDTH = 240
 
 
 def register(app: typer.Typer) -> None:
@@ -24,23 +28,65 @@ def register(app: typer.Typer) -> None:
 
 
 def list_prototypes(
-    search: Annotated[str, typer.Argument(help="Only classes whose label or name contains this.")] = "",
+    search: Annotated[
+        str,
+        typer.Argument(
+            help="Only these: a name or part of one, Strukturbericht (B1) or Pearson symbol (cF8), space group (225, "
+            "Fm-3m), or formula (NaCl, ABX3).",
+            autocompletion=class_names,
+        ),
+    ] = "",
+    plot: Annotated[Path | None, typer.Option(help="Draw the cells here (.png, .pdf, .svg).")] = None,
+    as_json: Json = False,
+    overwrite: Overwrite = False,
 ) -> None:
-    """List the 108 classes."""
-    from arise_core.crystals.table import prototypes
+    """List the 108 classes, or find some of them by name, symbol, space group or formula."""
+    from arise_core.crystals.search import find_prototypes, pearson
 
-    found = [
-        p
-        for p in prototypes()
-        if search.casefold() in f"{p.label} {p.name} {short_name(p.name)} {p.material}".casefold()
-    ]
+    check_picture(plot)
+    check_places([plot], overwrite)
+    found = find_prototypes(search)
     if not found:
-        raise InputError(f"no class contains {search!r}")
-    table = Table("No.", "Label", "Name", "Material", "Type", "Space group", "Atoms in cell")
+        raise InputError(f"no class is found by {search!r}")
+    if plot is not None:
+        from arise_core.crystals.picture import draw_cells
+
+        figure = draw_cells(found)
+        form = plot.suffix.removeprefix(".")
+        write_file(plot, lambda place: figure.savefig(place, dpi=150, format=form))
+    if as_json:
+        say_json([_described(p) for p in found])
+        return
+    table = Table(
+        "No.", "Label", "Name", "Also called", "Strukturbericht", "Pearson", "Space group", "Material", "Type"
+    )
     for p in found:
-        group, atoms = (str(v) if v is not None else "" for v in (p.space_group, p.n_atoms_conventional))
-        table.add_row(str(p.number), p.label, p.name, p.material, p.material_type, group, atoms)
+        group = "" if p.space_group is None else str(p.space_group)
+        table.add_row(
+            str(p.number), p.label, p.name, ", ".join(p.common_names), p.strukturbericht or "", pearson(p) or "",
+            group, p.material, p.material_type,
+        )  # fmt: skip
     print_table(table, WIDTH)
+
+
+def _described(p: Prototype) -> Record:
+    from arise_core.crystals.search import pearson
+
+    return {
+        "number": p.number,
+        "label": p.label,
+        "short": p.short,
+        "name": p.name,
+        "common_names": list(p.common_names),
+        "strukturbericht": p.strukturbericht,
+        "pearson": pearson(p),
+        "space_group": p.space_group,
+        "published_space_group": p.published_space_group,
+        "n_atoms_conventional": p.n_atoms_conventional,
+        "formula": p.formula,
+        "material": p.material,
+        "material_type": p.material_type,
+    }
 
 
 def list_models() -> None:

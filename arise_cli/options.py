@@ -10,17 +10,29 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from arise_cli.completion import model_names, words
 from arise_core.settings import Option, options_of, with_options
 
-ModelOption = Annotated[str, typer.Option(help="Name of a model of the zoo, or a path.")]
+ModelOption = Annotated[
+    str, typer.Option(help="Name of a model of the zoo, or a path.", autocompletion=model_names)
+]
 DeviceOption = Annotated[
     str,
     typer.Option(
         "--device", help="Where the network runs: cpu, cuda, cuda:1, ...; the CPU, where that is missing."
     ),
 ]
+ModeOption = Annotated[
+    str,
+    typer.Option(
+        help="'whole', 'local', or 'auto': local for large structures.",
+        autocompletion=words("whole", "local", "auto"),
+    ),
+]
 Top = Annotated[int, typer.Option(min=1, help="Classes shown for each structure.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print JSON instead of a table; `arise schema` says what is in it.")
+]
 Csv = Annotated[bool, typer.Option("--csv", help="Print CSV instead of a table.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 Draw = Annotated[
@@ -39,7 +51,12 @@ Format = Annotated[
     str, typer.Option("--format", help="Format of the files, as ASE names it: lammps-data, vasp, extxyz, ...")
 ]
 ReaderOption = Annotated[
-    str, typer.Option("--reader", help="ase, ovito, or auto: ASE, and OVITO for what ASE cannot read.")
+    str,
+    typer.Option(
+        "--reader",
+        help="ase, ovito, or auto: ASE, and OVITO for what ASE cannot read.",
+        autocompletion=words("ase", "ovito", "auto"),
+    ),
 ]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with 3 if a structure is rejected or has no label.")
@@ -68,7 +85,9 @@ def takes(*settings: type, only: Sequence[str] = (), **defaults: Any) -> Callabl
         for p in with_options(command, *settings, **defaults).parameters.values():
             if p.name in chosen:
                 kind, default = _kind(p.default, chosen[p.name])
-                option = typer.Option(help=_help(chosen[p.name]))
+                known_words = (*chosen[p.name].choices, *chosen[p.name].words)
+                completes = words(*known_words) if known_words else None
+                option = typer.Option(help=_help(chosen[p.name]), autocompletion=completes)
                 p = p.replace(annotation=Annotated[kind, option], default=default)
             elif p.name not in known:
                 p = p.replace(annotation=hints[p.name])
@@ -125,11 +144,21 @@ def _help(option: Option) -> str:
     return f"{option.label}: {option.text}{words}."
 
 
-def check_suffix(path: Path | None, suffix: str, name: str) -> None:
-    """Refuse the name of a file that does not end as its format wants; None stands for no file.
+def check_suffix(path: Path | None, suffix: str, name: str, *more: str) -> None:
+    """Refuse the name of a file that does not end as its format, or one of more, wants; None stands for no file.
 
     Raises:
         typer.BadParameter: another end.
     """
-    if path is not None and path.suffix != suffix:
-        raise typer.BadParameter(f"must end in {suffix}, got {str(path)!r}", param_hint=option_name(name))
+    if path is not None and path.suffix not in (suffix, *more):
+        known = f"{', '.join((suffix, *more[:-1]))} or {more[-1]}" if more else suffix
+        raise typer.BadParameter(f"must end in {known}, got {str(path)!r}", param_hint=option_name(name))
+
+
+def check_picture(path: Path | None) -> None:
+    """Refuse the name of a picture in a format that is none; None stands for no picture.
+
+    Raises:
+        typer.BadParameter: another end.
+    """
+    check_suffix(path, ".png", "plot", ".pdf", ".svg")

@@ -108,7 +108,7 @@ def map_file(
     as_json: Json = False,
     as_csv: Csv = False,
     out: Annotated[
-        Path | None, typer.Option(help="Write the map of one frame here, as NetCDF (.nc).")
+        Path | None, typer.Option(help="Write the map of one frame here, as NetCDF (.nc) or VTK (.vts).")
     ] = None,
     atoms_out: Annotated[
         Path | None, typer.Option("--atoms", help="Write the annotated atoms here (.xyz, .traj, .db, ...).")
@@ -128,7 +128,7 @@ def map_file(
     from ase_arise.storage import format_of, write
 
     output = Output.checked(as_json, as_csv, None, overwrite)
-    check_suffix(out, ".nc", "out")
+    check_suffix(out, ".nc", "out", ".vts")
     if atoms_out is not None:
         format_of(atoms_out)  # refuses what cannot be written
     check_places([out, atoms_out], overwrite)
@@ -144,7 +144,7 @@ def map_file(
     if out is not None:
         field = results[0].field
         assert field is not None, "mode local has a map"
-        field.to_netcdf(out)
+        field.write(out)
         say_written(out)
     if atoms_out is not None:
         annotated = [

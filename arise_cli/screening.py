@@ -9,7 +9,17 @@ import typer
 
 from arise_cli.clusters import Dask, Workers, cluster
 from arise_cli.console import bar, finish, say
-from arise_cli.options import DeviceOption, Draw, Format, ModelOption, ReaderOption, Top, TypesOption, takes
+from arise_cli.options import (
+    DeviceOption,
+    Draw,
+    Format,
+    ModelOption,
+    ModeOption,
+    ReaderOption,
+    Top,
+    TypesOption,
+    takes,
+)
 from arise_cli.readers import chosen_reader
 from arise_core.settings import (
     DEFAULT_MODEL,
@@ -35,9 +45,7 @@ def screen_source(
     out: Annotated[str, typer.Option(help="Database for the results: a .db file, or the URL of a server.")],
     model: ModelOption = DEFAULT_MODEL,
     device: DeviceOption = "cpu",
-    mode: Annotated[
-        str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
-    ] = "auto",
+    mode: ModeOption = "auto",
     workers: Workers = None,
     dask: Dask = "",
     pattern: Annotated[str, typer.Option(help="Names of files in a folder, such as '*.cif'.")] = "*",

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from arise_cli.console import bar, print_table, say
-from arise_cli.options import DeviceOption, Format, ModelOption, Overwrite, ReaderOption, TypesOption, takes
+from arise_cli.options import (
+    DeviceOption,
+    Format,
+    ModelOption,
+    ModeOption,
+    Overwrite,
+    ReaderOption,
+    TypesOption,
+    takes,
+)
 from arise_cli.readers import chosen_reader
 from arise_core.errors import AriseError, InputError
 from arise_core.settings import (
@@ -41,9 +50,7 @@ def suggest_samples(
     out: Annotated[Path, typer.Option(help="Folder for the samples and their table.")] = Path("suggestions"),
     model: ModelOption = DEFAULT_MODEL,
     device: DeviceOption = "cpu",
-    mode: Annotated[
-        str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
-    ] = "auto",
+    mode: ModeOption = "auto",
     layer: Annotated[
         int, typer.Option(help="Hidden layer by which samples are told apart: 0 the first.")
     ] = LAYER,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from arise_cli.completion import class_names, model_names
 from arise_cli.console import bar, say
 from arise_cli.options import Format, ReaderOption, TypesOption
 from arise_cli.readers import chosen_reader
@@ -54,7 +55,8 @@ def add_class(
         typer.Option(help="Name of the class; once a file, in their order. Default: file names."),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="Model to go on from: a name of the zoo, or a path.")
+        str,
+        typer.Option(help="Model to go on from: a name of the zoo, or a path.", autocompletion=model_names),
     ] = DEFAULT_MODEL,
     allow_similar: Annotated[
         bool, typer.Option(help="Also a crystal of the type of a known class, with other lattice parameters.")
@@ -79,10 +81,13 @@ def add_class(
 
 
 def remove_class(
-    labels: Annotated[list[str], typer.Argument(help="Classes, by label or name.")],
+    labels: Annotated[
+        list[str], typer.Argument(help="Classes, by label or name.", autocompletion=class_names)
+    ],
     out: Out,
     model: Annotated[
-        str, typer.Option(help="Model to start from: a name of the zoo, or a path.")
+        str,
+        typer.Option(help="Model to start from: a name of the zoo, or a path.", autocompletion=model_names),
     ] = DEFAULT_MODEL,
     overwrite: Overwrite = False,
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +9,29 @@ import typer
 from rich.table import Table
 
 from arise_cli.clusters import Dask, Workers, cluster
-from arise_cli.console import FAILED, Record, bar, check_places, finish, plain, print_table, say, write_file
-from arise_cli.options import DeviceOption, Draw, Format, Json, ModelOption, ReaderOption, TypesOption, takes
+from arise_cli.console import (
+    FAILED,
+    Record,
+    bar,
+    check_places,
+    finish,
+    print_table,
+    say,
+    say_json,
+    write_file,
+)
+from arise_cli.options import (
+    DeviceOption,
+    Draw,
+    Format,
+    Json,
+    ModelOption,
+    ModeOption,
+    ReaderOption,
+    TypesOption,
+    check_picture,
+    takes,
+)
 from arise_cli.readers import chosen_reader
 from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, TIME_LIMIT, MapSettings, SamplingSettings
 
@@ -44,9 +64,7 @@ def trajectory_of(
     out: Out,
     model: ModelOption = DEFAULT_MODEL,
     device: DeviceOption = "cpu",
-    mode: Annotated[
-        str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
-    ] = "auto",
+    mode: ModeOption = "auto",
     every: Annotated[int, typer.Option(help="Take each so-manieth frame.")] = 1,
     first: Annotated[int, typer.Option(help="Frame to begin with, from 0.")] = 0,
     last: Annotated[int | None, typer.Option(help="Frame to end with.")] = None,
@@ -115,13 +133,8 @@ def merge_parts(
 
 
 def _check_plot(plot: Path | None) -> None:
-    """Refuse a picture that cannot be written, before any work.
-
-    Raises:
-        typer.BadParameter: of a format that is none of pictures.
-    """
-    if plot is not None and plot.suffix not in (".png", ".pdf", ".svg"):
-        raise typer.BadParameter(f"must end in .png, .pdf or .svg, got {str(plot)!r}", param_hint="--plot")
+    """Refuse a picture that cannot be written, before any work."""
+    check_picture(plot)
     check_places([plot], overwrite=True)
 
 
@@ -160,7 +173,7 @@ def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
                 for e in found
             ],
         }  # fmt: skip
-        say(json.dumps(plain(record), indent=1))
+        say_json(record)
     else:
         print_table(_table(results))
         for event in found:

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from arise_core.explore.suggestions import Suggestion, suggest, write_suggestions
     from arise_core.explore.unknown import NoCell, RebuiltCell, rebuild_cell
     from arise_core.geometry.structure import Structure
+    from arise_core.model.calibration import Calibration
     from arise_core.model.model import Model
     from arise_core.model.prediction import Prediction
     from arise_core.model.zoo import known_models, load_model
+    from arise_core.recognition.calibrating import calibrate
     from arise_core.recognition.maps import PointValues, StridedMap, map_steps, strided_map
     from arise_core.recognition.whole import classify
     from arise_core.settings import DescriptorSettings, ExploreSettings, MapSettings, SamplingSettings
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 # Loaded on first use: importing the core takes no second and starts no thread. No module has the name of a function.
 _PLACES = {
     "BoxGrid": "engine.grid",
+    "Calibration": "model.calibration",
     "Clusters": "explore.clusters",
     "DescriptorSettings": "settings",
     "Embedding": "explore.embedding",
@@ -62,6 +65,7 @@ _PLACES = {
     "automatic_box_size": "engine.grid",
     "box_grid": "engine.grid",
     "build": "crystals.ideal",
+    "calibrate": "recognition.calibrating",
     "classify": "recognition.whole",
     "describe": "descriptor.soap",
     "describe_boxes": "engine.boxes",
@@ -86,6 +90,7 @@ _PLACES = {
 
 __all__ = [
     "BoxGrid",
+    "Calibration",
     "Clusters",
     "DescriptorSettings",
     "Embedding",
@@ -109,6 +114,7 @@ __all__ = [
     "automatic_box_size",
     "box_grid",
     "build",
+    "calibrate",
     "classify",
     "describe",
     "describe_boxes",

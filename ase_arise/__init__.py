@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ase_arise.lammps import LammpsObserver
     from ase_arise.observer import AriseObserver, StopSimulation
     from ase_arise.occupancy import occupied
+    from ase_arise.pymatgen_structures import to_pymatgen
     from ase_arise.representations import similarity
     from ase_arise.screening.run import screen
     from ase_arise.solid import is_solid, solid_fraction
@@ -46,6 +47,7 @@ _PLACES = {
     "screen": "screening.run",
     "similarity": "representations",
     "solid_fraction": "solid",
+    "to_pymatgen": "pymatgen_structures",
     "trajectory": "trajectories.run",
     "TrajectoryResults": "arise_core.trajectories.store",
     "write": "storage",
@@ -72,6 +74,7 @@ __all__ = [
     "screen",
     "similarity",
     "solid_fraction",
+    "to_pymatgen",
     "trajectory",
     "write",
     "write_clusters",

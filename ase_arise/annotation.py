@@ -30,9 +30,11 @@ from ase_arise.convert import (
     check_images,
     frames,
     is_file_name,
+    is_one,
     numbered,
     to_material,
 )
+from ase_arise.pymatgen_structures import annotated, as_atoms, is_pymatgen
 from ase_arise.species import with_elements
 
 
@@ -51,7 +53,8 @@ def classify(
     """Class of each structure as a whole, one row each, in order.
 
     Args:
-        images: `Atoms`, a list or generator of them, or a file name, `name@index` included (all frames).
+        images: `Atoms` or a structure of pymatgen, a list or generator of them, or a file name, `name@index` included
+            (all frames).
         model: a `Model`, a name of the zoo, or a path.
         device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         passes, seed, min_atoms, reject_threshold, progress: see `arise_core.classify`.
@@ -94,7 +97,8 @@ def annotate(
     file have the elements that they were taken for.
 
     Args:
-        images: `Atoms`, a list or generator of them, or a file name, `name@index` included.
+        images: `Atoms`, a list or generator of them, or a file name, `name@index` included. Structures of pymatgen get
+            site properties, and `properties` in place of `info`.
         model: a `Model`, a name of the zoo, or a path.
         device: where the network runs, such as "cuda"; None: where a `Model` is, else on the CPU.
         copy: annotate copies (without calculator, as `Atoms.copy`) and leave the originals as they are.
@@ -111,28 +115,36 @@ def annotate(
     settings = RecognitionSettings.of(options)
     check_images(images)
     network = as_model(model, device)
-    if not (isinstance(images, Atoms | list | tuple) or is_file_name(images)):
-        return _annotate_lazily(frames(images), network, settings, copy, types)
+    if not (is_one(images) or isinstance(images, list | tuple) or is_file_name(images)):
+        return _annotate_lazily(iter(images), network, settings, copy, types)  # type: ignore[arg-type]
     found = list(frames(images))
     if not found:
         raise InputError("`images` is empty")
+    given: list[Any] = [images] if is_one(images) else found if is_file_name(images) else list(images)  # type: ignore[arg-type]
     done = []
     materials = numbered(found, types)
     if is_file_name(images):
-        found = [with_elements(atoms, material) for atoms, material in zip(found, materials, strict=True)]
+        given = [with_elements(atoms, material) for atoms, material in zip(found, materials, strict=True)]
     results = recognise_all(materials, network, settings, progress)
-    for atoms, material, result in zip(found, materials, results, strict=True):
-        done.append(write_results(atoms.copy() if copy else atoms, result, network.name, material))
-    return done[0] if isinstance(images, Atoms) else done
+    for one, material, result in zip(given, materials, results, strict=True):
+        done.append(_annotated(one, result, network.name, material, copy))
+    return done[0] if is_one(images) else done
 
 
 def _annotate_lazily(
-    images: Iterator[Atoms], model: arise.Model, settings: RecognitionSettings, copy: bool, types: Types
+    images: Iterator[Any], model: arise.Model, settings: RecognitionSettings, copy: bool, types: Types
 ) -> Iterator[Atoms]:
-    for k, atoms in enumerate(images):
-        material = to_material(atoms, f"structure {k}: ", types)
+    for k, one in enumerate(images):
+        material = to_material(one, f"structure {k}: ", types)
         result = recognise(material, model, settings)
-        yield write_results(atoms.copy() if copy else atoms, result, model.name, material)
+        yield _annotated(one, result, model.name, material, copy)
+
+
+def _annotated(one: Any, result: Recognition, model_name: str, material: Material, copy: bool) -> Any:
+    """`Atoms`, or a structure of pymatgen, with a result written into it or into a copy."""
+    if is_pymatgen(one):
+        return annotated(one, write_results(as_atoms(one), result, model_name, material), copy=copy)
+    return write_results(one.copy() if copy else one, result, model_name, material)
 
 
 def recognise_all(

@@ -139,7 +139,9 @@ def _small(
 ) -> dict[int, Found]:
     start = time.perf_counter()
     sampling = replace(order.settings.sampling, tolerance=None)
-    prediction = model.predict(features, sampling, reject_threshold=order.settings.reject_threshold)
+    threshold = order.settings.reject_threshold
+    model.check_calibrated(threshold, "whole", order.settings.map, sampling)
+    prediction = model.predict(features, sampling, reject_threshold=threshold)
     flat = [row for row, (_, _, material, _) in enumerate(small) if material.flat]
     prediction = prediction.without_bulk(flat)
     each = (time.perf_counter() - start) / len(small)

@@ -15,6 +15,7 @@ from arise_core.crystals.standard import check_one, check_ordered
 from arise_core.errors import InputError, InputTypeError, MissingFileError, check_type, shown
 from arise_core.geometry.material import Material
 from ase_arise.occupancy import check_occupancies
+from ase_arise.pymatgen_structures import as_atoms, is_pymatgen
 from ase_arise.reading import Reader, whole_frames
 from ase_arise.species import Species, species_of
 
@@ -25,7 +26,7 @@ Device = str | None
 
 
 def from_atoms(atoms: Atoms, where: str = "", types: Types = None) -> arise.Structure:
-    """The structure of an `Atoms` object, which stays as it is.
+    """The structure of an `Atoms` object, or of a structure of pymatgen, which stays as it is.
 
     Args:
         atoms: positions, atomic numbers, cell and pbc are used; constraints, momenta and calculator are not. Sites
@@ -45,6 +46,7 @@ def from_atoms(atoms: Atoms, where: str = "", types: Types = None) -> arise.Stru
 def _structure(
     atoms: Atoms, where: str, types: Types, option: str = "types"
 ) -> tuple[arise.Structure, Species]:
+    atoms = as_atoms(atoms)
     if not isinstance(atoms, Atoms):
         raise InputTypeError(f"{where}`atoms` must be an ase.Atoms object, got {shown(atoms)}")
     check_occupancies(atoms, where)
@@ -97,6 +99,11 @@ def formula(material: Material) -> str:
     return str(Symbols(material.structure.numbers).formula.format("hill"))
 
 
+def is_one(images: object) -> bool:
+    """Whether images are one structure, of ASE or of pymatgen (which is a sequence of sites)."""
+    return isinstance(images, Atoms) or is_pymatgen(images)
+
+
 def is_file_name(images: object) -> bool:
     """Whether images are given as the name of a file."""
     return isinstance(images, str | os.PathLike)
@@ -112,6 +119,8 @@ def check_images(images: object) -> None:
 def frames(images: Images, reader: Reader | None = None) -> Iterator[Atoms]:
     """One `Atoms` after the other, from one, a list, a generator, or a file that `ase.io` reads.
 
+    Structures of pymatgen are taken for `Atoms`.
+
     A file name stands for all its frames; `name@index` picks some, as in `ase.io.read("md.xyz@-10:")`. A last frame
     that is cut off is left out, with a warning.
 
@@ -123,12 +132,13 @@ def frames(images: Images, reader: Reader | None = None) -> Iterator[Atoms]:
         OSError, ValueError: a file that is missing, cannot be read, or holds no structure.
     """
     check_images(images)
-    if isinstance(images, Atoms):
-        yield images
+    if is_one(images):
+        yield as_atoms(images)
     elif isinstance(images, str | os.PathLike):
         yield from whole_frames(os.fspath(images), reader or Reader())
     else:
-        yield from images
+        assert not isinstance(images, Atoms)
+        yield from map(as_atoms, images)
 
 
 def crystal_in(path: Path, reader: Reader, types: Types = None, option: str = "types") -> Material:

@@ -15,7 +15,7 @@ from arise_core.explore.clusters import OUTLIER
 from arise_core.geometry.material import Material
 from arise_core.progress import Progress, silent
 from arise_core.settings import DEFAULT_MODEL, Threshold
-from ase_arise.convert import Device, Images, ModelLike, as_model, frames, numbered, to_material
+from ase_arise.convert import Device, Images, ModelLike, as_model, frames, is_one, numbered, to_material
 
 
 def exploration(
@@ -48,7 +48,7 @@ def exploration(
     if not found:
         raise InputError("`images` is empty")
     subject: Material | list[Material]
-    if isinstance(images, Atoms) or (isinstance(images, str) and len(found) == 1):
+    if is_one(images) or (isinstance(images, str) and len(found) == 1):
         subject = to_material(found[0], types=types)
     else:
         subject = numbered(found, types)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ase import Atoms
 
 from arise_core.crystals.occupancy import MIN_ATOMS, drawn, sites_of
 from arise_core.errors import InputError, check_type
 from arise_core.settings import check_number
+from ase_arise.pymatgen_structures import as_atoms, is_pymatgen, to_pymatgen
 
 
-def occupied(atoms: Atoms, *, min_atoms: int = MIN_ATOMS, seed: int = 0) -> Atoms:
+def occupied(atoms: Any, *, min_atoms: int = MIN_ATOMS, seed: int = 0) -> Any:
     """A supercell whose sites hold one atom or none, drawn at random with the composition that the occupancies state.
 
     Occupancies are those that ASE's readers leave: `info["occupancy"]` with the array `spacegroup_kinds`, or an array
@@ -17,13 +20,15 @@ def occupied(atoms: Atoms, *, min_atoms: int = MIN_ATOMS, seed: int = 0) -> Atom
     occupied sites come back as they are, as a copy.
 
     Args:
-        atoms: stay as they are.
+        atoms: `Atoms`, or a structure of pymatgen, which gives one of pymatgen; stay as they are.
         min_atoms: atoms of the supercell at least, about.
         seed: of the draw.
 
     Raises:
         TypeError, ValueError: not `Atoms`, occupancies that do not fit them, or sites that exclude each other.
     """
+    if is_pymatgen(atoms):
+        return to_pymatgen(occupied(as_atoms(atoms), min_atoms=min_atoms, seed=seed))
     check_type("atoms", atoms, Atoms, "an ase.Atoms object")
     min_atoms = check_number("min_atoms", min_atoms, whole=True, low=1)
     seed = check_number("seed", seed, whole=True, low=0)

@@ -108,7 +108,9 @@ class AriseModifier(MapModifier):
                 mode="whole", map=MapSettings(min_atoms=self.min_atoms), sampling=sampling
             )
             result.whole = yield from recognise_steps(atoms.material, model, whole)
-        outputs.write(data, result, atoms.selected, rule, shown, self.grid_vis, atoms.material.notes)
+        rates = model.error_rates(rule.reject_threshold)
+        notes = atoms.material.notes
+        outputs.write(data, result, atoms.selected, rule, shown, self.grid_vis, notes, rates)
 
     def map_of(self, atoms: Analysed) -> arise.StridedMap | None:
         """The map of these particles with the parameters as they are, if it is kept."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,7 @@ def write(
     shown: Shown,
     grid_vis: VoxelGridVis,
     notes: Sequence[str] = (),
+    rates: Mapping[str, float] | None = None,
 ) -> None:
     """Add all outputs to a data collection.
 
@@ -103,6 +104,7 @@ def write(
         shown: what to put out.
         grid_vis: how the voxel grid is drawn.
         notes: what was assumed of the input.
+        rates: of errors that the threshold of the rule stands for (`Model.error_rates`).
     """
     recognition = result.local.with_rule(rule)
     assert recognition.field is not None
@@ -113,6 +115,9 @@ def write(
     counts = np.bincount(ids, minlength=len(view.classes) + 1)
     _bar_chart(data, counts, view.classes, f"{TABLE}{view.suffix}")
     _attributes(data, view, counts)
+    threshold = np.nan if rule.reject_threshold is None else float(rule.reject_threshold)
+    stands_for = {"reject_threshold": threshold, **(rates or {})}
+    set_attributes(data, {f"ARISE.{name}{view.suffix}": value for name, value in stands_for.items()})
     if notes:
         set_attributes(data, {f"ARISE.notes{view.suffix}": "; ".join(notes)})
     if shown.voxel_grid:

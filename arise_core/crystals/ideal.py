@@ -106,6 +106,18 @@ def pristine() -> Iterator[tuple[str, Structure]]:
                 yield kind.label, structure
 
 
+def conventional(prototype: Prototype) -> Structure:
+    """The conventional cell of a class with its atoms, as the table has it; one period of a nanotube.
+
+    Args:
+        prototype: the class.
+    """
+    if prototype.dimension == 1:
+        return build(prototype, one_period=True)
+    cell, fractional, numbers, _ = _conventional(prototype)
+    return Structure(fractional @ cell, numbers, cell, np.ones(3, dtype=bool))
+
+
 def conventional_cell(parameters: Sequence[float]) -> FloatArray:
     """Cell (3, 3), Å: first vector along x, second in the xy plane."""
     vectors = ase.geometry.cellpar_to_cell(parameters)

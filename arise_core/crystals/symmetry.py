@@ -111,6 +111,31 @@ def space_group(structure: Structure, symprec: float = SYMPREC, angle: float = -
     return None if found is None else int(found.number)
 
 
+#: Last number of the space groups of a crystal family, and its letter in Pearson symbols.
+FAMILIES = ((2, "a"), (15, "m"), (74, "o"), (142, "t"), (194, "h"), (230, "c"))
+
+
+def pearson_symbol(structure: Structure, symprec: float = SYMPREC) -> str | None:
+    """Crystal family, centring of the lattice and atoms in its cell: "cF4"; None unless it repeats in all directions.
+
+    Rhombohedral crystals have the atoms of the rhombohedral cell (α-As is hR2, not hR6), and one centred face is C
+    whichever it is (oC8, not oS8), as in Pearson's Handbook.
+
+    Args:
+        structure: a crystal.
+        symprec: tolerance of positions, Å.
+    """
+    if not structure.pbc.all():
+        return None
+    found = _asked(spglib.get_symmetry_dataset, structure, symprec=symprec)
+    if found is None:
+        return None
+    family = next(letter for last, letter in FAMILIES if found.number <= last)
+    centring = str(found.international)[0]
+    atoms = len(found.std_types) // (3 if centring == "R" else 1)
+    return f"{family}{'C' if centring in 'AB' else centring}{atoms}"
+
+
 def symmetry(structure: Structure) -> tuple[int | None, tuple[Any, ...]]:
     """Space group (None for tubes) and its orbits: how many atoms of one element on how many equivalent sites.
 

@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from arise_core.crystals.naming import FORMER_NAMES, short_name
+from arise_core.crystals.symbols import COMMON_NAMES, STRUKTURBERICHT, other_words
 from arise_core.errors import InputError, check_type
 from arise_core.runtime.files import zoo_root
 
@@ -68,6 +69,16 @@ class Prototype:
         return self.short.upper()
 
     @property
+    def strukturbericht(self) -> str | None:
+        """Strukturbericht symbol, such as "A1" or "L1_2"; None without one."""
+        return STRUKTURBERICHT.get(self.label)
+
+    @property
+    def common_names(self) -> tuple[str, ...]:
+        """What else people call it, such as "halite"; understood wherever a class is asked for."""
+        return COMMON_NAMES.get(self.label, ())
+
+    @property
     def dimension(self) -> int:
         """Directions in which the structure repeats: 3 (bulk), 2 (layer) or 1 (nanotube)."""
         return {"2D": 2, "nanotube": 1}.get(self.material_type, 3)
@@ -82,7 +93,9 @@ def prototypes() -> tuple[Prototype, ...]:
 
 
 def prototype(label_or_name: str) -> Prototype:
-    """The class with this label, name or short name. Labels are exact, names may be in any case.
+    """The class with this label, name, short name, Strukturbericht symbol or common name.
+
+    Labels are exact, the others may be in any case.
 
     Raises:
         ValueError: there is no such class; the message lists the closest names.
@@ -91,11 +104,14 @@ def prototype(label_or_name: str) -> Prototype:
     labels = {p.label: p for p in prototypes()}
     names = {word.casefold(): p for p in prototypes() for word in (short_name(p.name), p.name, p.short)}
     former = {word.casefold(): labels[label] for label, words in FORMER_NAMES.items() for word in words}
+    other = {word.casefold(): p for p in prototypes() for word in other_words(p.label)}
     asked = label_or_name.casefold()
-    found = labels.get(label_or_name) or names.get(asked) or former.get(asked)
+    found = labels.get(label_or_name) or names.get(asked) or former.get(asked) or other.get(asked)
     if found is not None:
         return found
-    by_lower_case = {name.casefold(): name for p in prototypes() for name in (p.label, p.name, p.short)}
+    by_lower_case = {
+        name.casefold(): name for p in prototypes() for name in (p.label, p.name, p.short, *p.common_names)
+    }
     close = difflib.get_close_matches(label_or_name.casefold(), by_lower_case, n=5, cutoff=0.5)
     hint = (
         f"Close: {', '.join(by_lower_case[name] for name in close)}" if close else "`prototypes()` lists all"

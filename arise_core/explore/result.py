@@ -22,6 +22,7 @@ from arise_core.model.card import class_of
 from arise_core.model.classes import ClassTable
 from arise_core.model.prediction import ROWS, Prediction
 from arise_core.recognition.maps import StridedMap
+from arise_core.runtime.notebooks import html_table
 from arise_core.settings import ExploreSettings, MapSettings, check_number, check_threshold
 
 if TYPE_CHECKING:
@@ -67,6 +68,21 @@ class Exploration:
     def __repr__(self) -> str:
         rows = "boxes" if self.field is not None else "structures"
         return f"<Exploration of {len(self)} {rows} by layer {self.layer} of {self.model_name!r}: {self.clusters!r}>"
+
+    def _repr_html_(self) -> str:
+        kind = "boxes" if self.field is not None else "structures"
+        groups = self.groups()
+        rows = [
+            (
+                "outliers" if g.cluster < 0 else g.cluster, g.size, f"{g.share:.1%}",
+                ", ".join(f"{name} {share:.0%}" for name, share in g.classes), g.mutual_information, g.persistence,
+            )
+            for g in groups
+        ]  # fmt: skip
+        columns = ("Cluster", kind.capitalize(), "Share", "Main classes", "MI (bit)", "Persistence")
+        title = f"Exploration of {len(self)} {kind} by layer {self.layer} of {self.model_name}"
+        notes = [note for note in (self.clusters.note,) if note]
+        return html_table(title, columns, rows, count=len(groups), notes=notes)
 
     @property
     def labels(self) -> IntArray:

@@ -15,6 +15,7 @@ from arise_core.crystals.naming import FORMER_NAMES, ClassInfo
 from arise_core.crystals.table import prototype
 from arise_core.errors import InputError
 from arise_core.model.classes import ClassTable
+from arise_core.model.entries import list_of, number_of, object_of, read_json, text_of, whole_of
 from arise_core.model.sureness import Sureness
 from arise_core.settings import DescriptorSettings
 
@@ -29,8 +30,6 @@ MAX_WIDTH = 2**16
 MAX_BASIS = 32
 #: Most atoms that an answer may need.
 MOST_ATOMS = 1_000_000
-#: Most levels of objects and lists in each other.
-MAX_DEPTH = 50
 
 
 @dataclass(frozen=True)
@@ -127,57 +126,29 @@ class Card:
             raise InputError(f"the model's card is incomplete or wrong: {error}") from error
 
 
-def read_json(text: str) -> Any:
-    """What a JSON text says, if no name stands twice in one of its objects and it is not nested too deeply.
-
-    Raises:
-        ValueError, RecursionError: it is no JSON, has a name twice, or is nested too deeply.
-    """
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a name stands twice in an object")
-        return found
-
-    found = json.loads(text, object_pairs_hook=unique)
-    level = [found]
-    for _ in range(MAX_DEPTH):
-        level = [
-            child
-            for node in level
-            if isinstance(node, dict | list)
-            for child in (node.values() if isinstance(node, dict) else node)
-            if isinstance(child, dict | list)
-        ]
-    if level:
-        raise ValueError(f"objects and lists are nested more than {MAX_DEPTH} deep")
-    return found
-
-
 def _card(data: dict[str, Any]) -> Card:
     """The card that JSON data are, every entry checked: kind, and bounds far beyond those of any sensible model."""
-    network, training = _object(data["network"], "network"), _object(data["training"], "training")
-    rows = _list(data["classes"], "classes", 2, MAX_CLASSES)
-    classes = ClassTable(class_of(_object(row, "classes"), f"classes[{k}]") for k, row in enumerate(rows))
+    network, training = object_of(data["network"], "network"), object_of(data["training"], "training")
+    rows = list_of(data["classes"], "classes", 2, MAX_CLASSES)
+    classes = ClassTable(class_of(object_of(row, "classes"), f"classes[{k}]") for k, row in enumerate(rows))
     labels = [c.label for c in classes]
     if len(set(labels)) != len(labels):
         raise InputError("the model's card must list at least two classes with different labels")
-    _list(training.get("steps", []), "training.steps", 0, 1000)
-    hidden = _list(network["hidden"], "network.hidden", 1, MAX_LAYERS)
+    list_of(training.get("steps", []), "training.steps", 0, 1000)
+    hidden = list_of(network["hidden"], "network.hidden", 1, MAX_LAYERS)
     return Card(
-        name=_text(data["name"], "name"),
-        description=_text(data["description"], "description", 10_000, lines=True),
+        name=text_of(data["name"], "name"),
+        description=text_of(data["description"], "description", 10_000, lines=True),
         classes=classes,
-        descriptor=_descriptor(_object(data["descriptor"], "descriptor")),
-        n_inputs=_whole(network["n_inputs"], "network.n_inputs", 1, MAX_WIDTH),
-        hidden=tuple(_whole(h, "network.hidden", 1, MAX_WIDTH) for h in hidden),
-        dropout=_number(network["dropout"], "network.dropout", 0, 0.99),
-        reject=_reject(_object(data["reject"], "reject")),
-        weights_sha256=_text(data["weights_sha256"], "weights_sha256", 64),
-        package_version=_text(data["package_version"], "package_version"),
+        descriptor=_descriptor(object_of(data["descriptor"], "descriptor")),
+        n_inputs=whole_of(network["n_inputs"], "network.n_inputs", 1, MAX_WIDTH),
+        hidden=tuple(whole_of(h, "network.hidden", 1, MAX_WIDTH) for h in hidden),
+        dropout=number_of(network["dropout"], "network.dropout", 0, 0.99),
+        reject=_reject(object_of(data["reject"], "reject")),
+        weights_sha256=text_of(data["weights_sha256"], "weights_sha256", 64),
+        package_version=text_of(data["package_version"], "package_version"),
         training=training,
-        accuracy=_object(data["accuracy"], "accuracy"),
+        accuracy=object_of(data["accuracy"], "accuracy"),
         sureness=_sureness(data["sureness"]) if "sureness" in data else None,
     )
 
@@ -190,9 +161,9 @@ def class_of(row: dict[str, Any], where: str) -> ClassInfo:
     """
     info = ClassInfo(**{**row, "colour": _colour(row["colour"], where)})
     for name in ("label", "name", "identifier", "material_type"):
-        _text(getattr(info, name), f"{where}.{name}")
+        text_of(getattr(info, name), f"{where}.{name}")
     if info.space_group is not None:
-        _whole(info.space_group, f"{where}.space_group", 1, 230)
+        whole_of(info.space_group, f"{where}.space_group", 1, 230)
     return _renamed(info)
 
 
@@ -205,7 +176,9 @@ def _renamed(info: ClassInfo) -> ClassInfo:
 
 
 def _colour(values: Any, where: str) -> tuple[float, float, float]:
-    red, green, blue = (_number(v, f"{where}.colour", 0, 1) for v in _list(values, f"{where}.colour", 3, 3))
+    red, green, blue = (
+        number_of(v, f"{where}.colour", 0, 1) for v in list_of(values, f"{where}.colour", 3, 3)
+    )
     return red, green, blue
 
 
@@ -215,19 +188,19 @@ def _reject(data: dict[str, Any]) -> Reject:
         raise InputError(f"the model's card names an unknown way to reject, {reject.kind!r:.40}")
     for name, value in vars(reject).items():
         if name != "kind" and value is not None:
-            _number(value, f"reject.{name}", 0, 1)
+            number_of(value, f"reject.{name}", 0, 1)
     return reject
 
 
 def _sureness(data: Any) -> Sureness:
-    sure = Sureness(**_object(data, "sureness"))
-    _number(sure.error, "sureness.error", 0, 1)
+    sure = Sureness(**object_of(data, "sureness"))
+    number_of(sure.error, "sureness.error", 0, 1)
     if sure.wrong is not None:
-        _number(sure.wrong, "sureness.wrong", 0, 1)
-    for label, count in _object(sure.atoms, "sureness.atoms").items():
-        _whole(count, f"sureness.atoms.{_text(label, 'sureness.atoms')}", 0, MOST_ATOMS)
-    for atoms, share in _object(sure.answered, "sureness.answered").items():
-        _number(share, f"sureness.answered.{_text(atoms, 'sureness.answered')}", 0, 1)
+        number_of(sure.wrong, "sureness.wrong", 0, 1)
+    for label, count in object_of(sure.atoms, "sureness.atoms").items():
+        whole_of(count, f"sureness.atoms.{text_of(label, 'sureness.atoms')}", 0, MOST_ATOMS)
+    for atoms, share in object_of(sure.answered, "sureness.answered").items():
+        number_of(share, f"sureness.answered.{text_of(atoms, 'sureness.answered')}", 0, 1)
     return sure
 
 
@@ -236,58 +209,15 @@ def _descriptor(data: dict[str, Any]) -> DescriptorSettings:
     if type(settings.window) is not bool:
         raise ValueError(f"`descriptor.window` must be true or false, got {settings.window!r:.40}")
     for name in ("n_max", "l_max"):
-        _whole(getattr(settings, name), f"descriptor.{name}", 0, MAX_BASIS)
+        whole_of(getattr(settings, name), f"descriptor.{name}", 0, MAX_BASIS)
     for name, low, high in (("r_cut", 1.0, 50.0), ("sigma", 1e-3, 10.0), ("floor", 1e-9, 1.0)):
-        _number(getattr(settings, name), f"descriptor.{name}", low, high)
-    for channel in _list(list(settings.channels), "descriptor.channels", 1, 16):
-        _number(channel.taper, "descriptor.channels.taper", 0, 50)
-        _number(channel.share, "descriptor.channels.share", 0, 1)
+        number_of(getattr(settings, name), f"descriptor.{name}", low, high)
+    for channel in list_of(list(settings.channels), "descriptor.channels", 1, 16):
+        number_of(channel.taper, "descriptor.channels.taper", 0, 50)
+        number_of(channel.share, "descriptor.channels.share", 0, 1)
         if channel.pairs != "blind":
-            _number(channel.pairs, "descriptor.channels.pairs", 0, 1e3)
+            number_of(channel.pairs, "descriptor.channels.pairs", 0, 1e3)
     return settings
-
-
-# --- kinds of entries ---------------------------------------------------------------------------------------------
-
-
-def _object(value: Any, name: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValueError(f"`{name}` must be an object, got {type(value).__name__}")
-    return value
-
-
-def _list(value: Any, name: str, shortest: int, longest: int) -> list[Any]:
-    if not isinstance(value, list) or not shortest <= len(value) <= longest:
-        raise ValueError(f"`{name}` must be a list of {shortest} to {longest} entries")
-    return value
-
-
-def _text(value: Any, name: str, longest: int = 200, lines: bool = False) -> str:
-    """Text that can be printed: no escape sequences for terminals, no halves of characters."""
-    if not isinstance(value, str) or len(value) > longest:
-        raise ValueError(f"`{name}` must be text of at most {longest} characters, got {value!r:.40}")
-    if not (value.replace("\n", " ") if lines else value).isprintable():
-        raise ValueError(f"`{name}` must be printable, got {value!r:.40}")
-    return value
-
-
-def _whole(value: Any, name: str, low: int, high: int) -> int:
-    if type(value) is not int or not low <= value <= high:
-        raise ValueError(f"`{name}` must be a whole number from {low} to {high}, got {_shown(value)}")
-    return value
-
-
-def _number(value: Any, name: str, low: float, high: float) -> float:
-    if type(value) not in (int, float) or not low <= value <= high:
-        raise ValueError(f"`{name}` must be a number from {low:g} to {high:g}, got {_shown(value)}")
-    return float(value)
-
-
-def _shown(value: Any) -> str:
-    """A value for a message; Python refuses to write whole numbers of thousands of digits."""
-    if type(value) is int and abs(value) >= 10**20:
-        return "one of more than 20 digits"
-    return f"{value!r:.40}"
 
 
 # --- weights ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arise_core.crystals.naming import FORMER_NAMES, NONE, REJECTED, ClassInfo, short_name
+from arise_core.crystals.symbols import other_words
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray, IntArray
 
@@ -89,12 +90,14 @@ class ClassTable(tuple[ClassInfo, ...]):
             for word in (short, *c.words):
                 known.setdefault(word.casefold(), k)
         for k, c in enumerate(self):
-            for word in FORMER_NAMES.get(c.label, ()):
+            for word in (*FORMER_NAMES.get(c.label, ()), *other_words(c.label)):
                 known.setdefault(word.casefold(), k)
         return known
 
     def find(self, name: str, argument: str = "name", shown: Sequence[str] = ()) -> int:
         """Index of the class with this short name, label, display name or identifier; capitals do not matter.
+
+        Classes of the table of prototypes have Strukturbericht symbols and common names, too.
 
         Args:
             name: what it is called.

@@ -12,13 +12,21 @@ from arise_core.errors import InputError, ModelError
 from arise_core.geometry.arrays import Float32Array
 from arise_core.model import archive, exchange
 from arise_core.model.card import Card, check_weights
+from arise_core.runtime.files import zoo_root
 
 SAFE_FILE = "model.safetensors"
 SCRIPT_FILE = "model.pt"
+#: What a folder with a model holds; the first that is there is read.
+FILES = (SAFE_FILE, SCRIPT_FILE)
 #: Most characters of a message about what is in a file.
 MOST_SAID = 2000
 #: Hashes of the files of the zoo, as `sha256sum` writes them; `python dev.py zoo` writes it anew.
 SHIPPED = Path(__file__).with_name("shipped.sha256")
+
+
+def known_models() -> list[str]:
+    """Names of the models in the zoo."""
+    return sorted({path.parent.name for file in FILES for path in zoo_root().glob(f"*/{file}")})
 
 
 @dataclass(frozen=True)

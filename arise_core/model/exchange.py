@@ -19,7 +19,7 @@ from safetensors.numpy import load
 
 from arise_core.errors import InputError, ModelError
 from arise_core.geometry.arrays import Float32Array
-from arise_core.model.card import read_json
+from arise_core.model.entries import read_json
 
 #: Largest file and header, bytes; the models of the zoo have 3 million and 40,000.
 MAX_FILE = 128 * 2**20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from copy import deepcopy
 from dataclasses import replace
 from functools import cached_property
@@ -14,6 +15,7 @@ import torch
 
 from arise_core.errors import InputError, InputTypeError, check_type, shown
 from arise_core.geometry.arrays import Float32Array, IntArray, Reals
+from arise_core.model.calibration import Calibration
 from arise_core.model.card import Card
 from arise_core.model.classes import ClassTable
 from arise_core.model.devices import usable_device
@@ -24,14 +26,29 @@ from arise_core.model.runner import Runner, tensor
 from arise_core.model.sureness import Sureness, known
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.runtime import threads
-from arise_core.settings import DescriptorSettings, SamplingSettings, Threshold, check_number, check_threshold
+from arise_core.settings import (
+    DescriptorSettings,
+    MapSettings,
+    SamplingSettings,
+    Threshold,
+    check_number,
+    check_threshold,
+)
 
 
 class Model:
     """A loaded network with its card. Create with `load_model`."""
 
-    def __init__(self, network: DropoutMLP, card: Card, device: torch.device, path: Path) -> None:
+    def __init__(
+        self,
+        network: DropoutMLP,
+        card: Card,
+        device: torch.device,
+        path: Path,
+        calibration: Calibration | None = None,
+    ) -> None:
         self.card = card
+        self.calibration = calibration
         self.device = device
         self.path = path
         self._module = network.to(device).eval()
@@ -52,18 +69,19 @@ class Model:
         wanted = usable_device(device)
         if wanted == self.device:
             return self
-        return Model(deepcopy(self._module), self.card, wanted, self.path)
+        return Model(deepcopy(self._module), self.card, wanted, self.path, self.calibration)
 
     @cached_property
     def sha256(self) -> str:
         """Hash of the weights and of all in the card that answers depend on: not of its figures and remarks."""
         card = replace(self.card, description="", training={}, accuracy={})
-        return hashlib.sha256(card.to_json().encode()).hexdigest()
+        threshold = "" if self.calibration is None else f"calibrated {self.calibration.threshold!r}"
+        return hashlib.sha256(f"{card.to_json()}{threshold}".encode()).hexdigest()
 
     @property
     def name(self) -> str:
-        """Name of the model."""
-        return self.card.name
+        """Name of the model, with that of its calibration: "arise-108+mycu"."""
+        return self.card.name if self.calibration is None else f"{self.card.name}+{self.calibration.name}"
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -95,8 +113,63 @@ class Model:
         return {k: v.detach().cpu().numpy().copy() for k, v in self._module.state_dict().items()}
 
     def threshold(self, given: Threshold) -> float | None:
-        """Score from which something is rejected, None for never: as given, or the model's own for "card"."""
-        return self.card.reject.threshold if isinstance(given, str) else given
+        """Score from which something is rejected, None for never: as given; for "card" that of its calibration, if any,
+        or of its card.
+        """
+        if not isinstance(given, str):
+            return given
+        return self.card.reject.threshold if self.calibration is None else self.calibration.threshold
+
+    def error_rates(self, threshold: float | None) -> dict[str, float]:
+        """What is known of the errors that a threshold of rejection stands for: rates, and bounds that are promised.
+
+        Of a calibrated model "false_crystal_rate", "false_crystal_bound", "false_rejection_rate" and
+        "false_rejection_bound", as far as there were frames to tell; of others what the card measured at its own
+        threshold, on samples of training's validation split. Empty where nothing is known.
+
+        Args:
+            threshold: any; None: never.
+        """
+        found: dict[str, float] = {}
+        if self.calibration is not None:
+            known = {
+                "false_crystal": self.calibration.false_crystals,
+                "false_rejection": self.calibration.false_rejections,
+            }
+            for name, rates in known.items():
+                if rates is not None:
+                    found[f"{name}_rate"], found[f"{name}_bound"] = rates.at(threshold)
+        elif threshold is not None and threshold == self.card.reject.threshold:
+            of_card = {
+                "false_crystal_rate": self.card.reject.false_crystal_rate,
+                "false_rejection_rate": self.card.reject.false_reject_rate,
+            }
+            found = {name: rate for name, rate in of_card.items() if rate is not None}
+        return found
+
+    def calibrated(self, calibration: Calibration | None) -> Model:
+        """The same model with the threshold of another calibration; None: with that of its card."""
+        return Model(self._module, self.card, self.device, self.path, calibration)
+
+    def check_calibrated(
+        self, given: Threshold, mode: str, boxes: MapSettings, sampling: SamplingSettings
+    ) -> None:
+        """Warn if the threshold is that of a calibration made with other settings: its promise does not hold then.
+
+        Args:
+            given: the threshold that is asked for.
+            mode: "whole" or "local".
+            boxes, sampling: settings in use.
+        """
+        if self.calibration is None or not isinstance(given, str):
+            return
+        differing = self.calibration.differing(mode, boxes, sampling)
+        if differing:
+            warnings.warn(
+                f"calibration {self.calibration.name!r} promises nothing here, it was made with other settings: "
+                f"{differing}",
+                stacklevel=3,
+            )
 
     def representations(self, features: Reals, layer: int) -> Float32Array:
         """Activations of a hidden layer before its ReLU, without dropout, (n, width).
@@ -158,6 +231,8 @@ class Model:
         check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
         check_threshold(reject_threshold)
         threshold = self.threshold(reject_threshold)
+        # Passes are enough for the decision at the card's threshold, so scores are the same however it is calibrated.
+        sampled = self.card.reject.threshold if isinstance(reject_threshold, str) else threshold
         checked = self._checked(features)
         good = np.flatnonzero(np.isfinite(checked).all(axis=1))
         n, n_classes = len(checked), len(self.card.classes)
@@ -172,7 +247,7 @@ class Model:
                 lambda block: dropout_masks(sampling.seed, block, self._widths, self.card.dropout),
                 sampling.passes,
                 sampling.tolerance,
-                threshold if by_head else None,
+                sampled if by_head else None,
             )
         entropy = statistics.predictive_entropy()
         if by_head:

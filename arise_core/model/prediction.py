@@ -9,11 +9,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from arise_core.crystals.naming import REJECTED
+from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.classes import MISSING, ClassTable
 from arise_core.model.rejection import decision_entropy
+from arise_core.runtime.notebooks import MOST, html_table
 from arise_core.settings import check_number, check_threshold
 
 #: Fields of a prediction that have one row a structure or box.
@@ -127,6 +128,23 @@ class Prediction:
         more = ", ..." if len(self) > 5 else ""
         assumed = "; `notes` says what was assumed" if any(self.notes) else ""
         return f"<Prediction of {len(self)}: {', '.join(said)}{more}{assumed}>"
+
+    def _repr_html_(self) -> str:
+        first = self.take(slice(MOST))
+        numbers = (
+            first.confidence,
+            first.mutual_information,
+            first.reject_score,
+            first.rejection_uncertainty,
+        )
+        names = [NONE if n is None else str(n) for n in first.names]
+        rows = [
+            (k, f"{REJECTED} (closest: {name})" if rejected else name, *map(float, values))
+            for k, (name, rejected, *values) in enumerate(zip(names, first.rejected, *numbers, strict=True))
+        ]
+        notes = [f"{k}: {note}" for k, own in enumerate(first.notes) for note in own]
+        columns = ("", "Structure", "Confidence", "MI (bit)", "Reject score", "Rejection (bit)")
+        return html_table(f"Prediction of {len(self)}", columns, rows, count=len(self), notes=notes)
 
     def __len__(self) -> int:
         return len(self.probabilities)

@@ -9,19 +9,14 @@ from pathlib import Path
 import torch
 
 from arise_core.errors import ModelError, check_type
-from arise_core.model.contents import SAFE_FILE, SCRIPT_FILE, read_model
+from arise_core.model.calibration import SUFFIX, Calibration, read_calibration
+from arise_core.model.contents import FILES, known_models, read_model
 from arise_core.model.devices import usable_device
 from arise_core.model.model import Model
 from arise_core.model.network import build_network
 from arise_core.runtime.files import file_errors, zoo_root
 
-#: What a folder with a model holds; the first that is there is read.
-FILES = (SAFE_FILE, SCRIPT_FILE)
-
-
-def known_models() -> list[str]:
-    """Names of the models in the zoo."""
-    return sorted({path.parent.name for file in FILES for path in zoo_root().glob(f"*/{file}")})
+__all__ = ["known_models", "load_model", "shared_model"]
 
 
 def load_model(name_or_path: str | Path, device: str = "cpu") -> Model:
@@ -29,8 +24,9 @@ def load_model(name_or_path: str | Path, device: str = "cpu") -> Model:
 
     Args:
         name_or_path: a name that `known_models()` lists, a `.safetensors` file, a folder that holds
-            `model.safetensors`, or a TorchScript file (`.pt`) that ships with this package or has the same model as
-            `.safetensors` beside it.
+            `model.safetensors`, a TorchScript file (`.pt`) that ships with this package or has the same model as
+            `.safetensors` beside it, or a calibration (`.json`), which stands for its model with the threshold that it
+            promises.
         device: "cpu" or "cuda" (any torch device); one that is missing falls back to the CPU with a warning.
 
     Raises:
@@ -49,13 +45,51 @@ def shared_model(name_or_path: str | Path, device: str = "cpu") -> Model:
     """
     path = _find(name_or_path)
     with file_errors(f"model {str(path)!r} cannot be read"):
-        state = tuple(_state(p) for p in (path, path.with_suffix(".safetensors")) if p.is_file())
+        files = [path, path.with_suffix(".safetensors")]
+        if path.suffix == SUFFIX:
+            files.append(_calibrated(path, read_calibration(path)))
+        state = tuple(_state(p) for p in files if p.is_file())
     return _kept(path, usable_device(device), state)
 
 
 def _load(path: Path, device: torch.device) -> Model:
+    if path.suffix == SUFFIX:
+        return _load_calibrated(path, device)
     found = read_model(path)
     return Model(build_network(found.card, found.weights), found.card, device, path)
+
+
+def _load_calibrated(path: Path, device: torch.device) -> Model:
+    """The model of a calibration, with its threshold.
+
+    Raises:
+        ModelError: the calibration is none, its model is not there, or is another one.
+    """
+    calibration = read_calibration(path)
+    file = _calibrated(path, calibration)
+    found = read_model(file)
+    model = Model(build_network(found.card, found.weights), found.card, device, path)
+    if model.sha256 != calibration.model_sha256:
+        raise ModelError(
+            f"calibration {str(path)!r} is of another model {calibration.model!r} than {str(file)!r}: calibrate again"
+        )
+    return model.calibrated(calibration)
+
+
+def _calibrated(path: Path, calibration: Calibration) -> Path:
+    """The file of the model of a calibration: beside it, or where it was.
+
+    Raises:
+        ModelError: there is none.
+    """
+    beside = path.parent / Path(calibration.model).name
+    given = (
+        beside if Path(calibration.model).name != calibration.model and beside.exists() else calibration.model
+    )
+    file = _find(given)
+    if file.suffix == SUFFIX:
+        raise ModelError(f"calibration {str(path)!r} names a calibration as its model: {calibration.model!r}")
+    return file
 
 
 @lru_cache(maxsize=4)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.engine.boxes import BoxDescriptors
 from arise_core.engine.grid import BoxGrid, box_grid, grids_of_sizes, refuse_empty
 from arise_core.errors import FileError, InputError, check_type
@@ -25,7 +26,9 @@ from arise_core.model.sureness import Sureness
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.recognition import loops
 from arise_core.recognition.sizes import answers_of_sizes
+from arise_core.recognition.vtk_files import StructuredGrid
 from arise_core.runtime.files import write_atomically
+from arise_core.runtime.notebooks import html_table
 from arise_core.settings import (
     MAP_TOLERANCE,
     MapSettings,
@@ -108,6 +111,26 @@ class StridedMap:
     def __repr__(self) -> str:
         return f"<StridedMap of {' x '.join(map(str, self.shape))} boxes by {self.model_name!r}>"
 
+    def _repr_html_(self) -> str:
+        p = self.prediction
+        named = np.where(p.rejected, MISSING, p.index)
+        counts = np.bincount(named[named != MISSING], minlength=len(p.classes))
+        most = np.argsort(-counts, kind="stable")
+        rows: list[tuple[str, int, float]] = [
+            (p.classes.short[k], int(counts[k]), float(p.mutual_information[named == k].mean()))
+            for k in most[: int((counts > 0).sum())]
+        ]
+        for name, chosen in ((REJECTED, p.rejected), (NONE, ~p.valid)):
+            if chosen.any():
+                rows.append((name, int(chosen.sum()), float(p.mutual_information[chosen].mean())))
+        edges = " x ".join(f"{e:.3g}" for e in self.grid.box_edges)
+        strides = " x ".join(f"{e:.3g}" for e in self.grid.stride)
+        shape = " x ".join(map(str, self.shape))
+        title = f"Map of {shape} boxes by {self.model_name}"
+        size = f"Boxes of {edges} Å every {strides} Å; `values_at`, `to_xarray`, `write` read it off"
+        columns = ("Structure", "Boxes", "Mean MI (bit)")
+        return html_table(title, columns, rows, count=len(rows), notes=(size, *self.notes))
+
     def coordinates(self, points: FloatArray) -> FloatArray:
         """Grid coordinates of points (n, 3) Å: the centre of box (i, j, k) has coordinates (i, j, k).
 
@@ -131,6 +154,14 @@ class StridedMap:
     def values_at_atoms(self, classes: tuple[int, ...] = ()) -> PointValues:
         """`values_at` the atoms that the map was made of, in their order."""
         return self._read(self.grid.atom_coordinates, classes)
+
+    def values_at_corners(self, classes: tuple[int, ...] = ()) -> PointValues:
+        """`values_at` the corners of the cells that are centred on the boxes, one more than boxes along each axis.
+
+        In the order of the flattened grid of corners, the last axis fastest.
+        """
+        axes = [np.arange(n + 1) - 0.5 for n in self.shape]
+        return self._read(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3), classes)
 
     def totals_at_atoms(self) -> tuple[PointValues, FloatArray]:
         """`values_at_atoms`, and sums over the atoms with a prediction, (n_classes + 2,).
@@ -350,6 +381,66 @@ class StridedMap:
 
         write_atomically(Path(path), write)
 
+    def to_vts(self, path: str | Path) -> None:
+        """Write a VTK structured grid for ParaView, in one step; cells have the cell's shape and are centred on boxes.
+
+        Cell data are the values of the boxes: class (`label`, -1 without a prediction; names are in the field data
+        `class_names`), its probability, uncertainties, reject score, atoms, passes. Point data are values at the
+        corners of the cells, interpolated as at atoms, for contours. `probability NAME` is of the classes that some box
+        is most probably of. NaN where there is no prediction.
+
+        Args:
+            path: of the file, with VTK's suffix `.vts`.
+
+        Raises:
+            FileError: the system does not let it.
+        """
+        p = self.prediction
+        chosen = np.unique(p.index[p.valid]).tolist()
+        corner = self.values_at_corners(tuple(chosen))
+        both = ("confidence", "mutual_information", "predictive_entropy", "variation_ratio", "reject_score")
+        named = [f"probability {p.classes.short[k]}" for k in chosen]
+        grid = StructuredGrid(
+            shape=self.shape,
+            origin=self.grid.origin,
+            domain=self.grid.domain,
+            cells={
+                "label": p.index.astype(np.int16),
+                "rejected": p.rejected.astype(np.int8),
+                **{name: getattr(p, name) for name in both},
+                "rejection_uncertainty": p.rejection_uncertainty,
+                "resolution": self.resolution,
+                "n_atoms": np.asarray(self.n_atoms, dtype=np.int32),
+                "passes": np.asarray(p.passes, dtype=np.int32),
+                **{name: p.probabilities[:, k] for name, k in zip(named, chosen, strict=True)},
+            },
+            corners={
+                **{name: getattr(corner, name) for name in both},
+                **dict(zip(named, corner.probabilities.T, strict=True)),
+            },
+            words={"class_names": p.classes.short, "model": (self.model_name,)},
+            numbers={
+                "box_edges": self.grid.box_edges.tolist(),
+                "stride": self.grid.stride.tolist(),
+                **({} if p.reject_threshold is None else {"reject_threshold": [p.reject_threshold]}),
+            },
+        )
+        grid.write(Path(path))
+
+    def write(self, path: str | Path) -> None:
+        """Write the map in the format that the end of the name tells: NetCDF (.nc) or VTK (.vts).
+
+        Raises:
+            InputError: another end.
+            FileError: the system does not let it.
+        """
+        writers = {".nc": self.to_netcdf, ".vts": self.to_vts}
+        check_type("path", path, (str, Path), "the name of a file")
+        suffix = Path(path).suffix
+        if suffix not in writers:
+            raise InputError(f"`path` of a map must end in {' or '.join(writers)}, got {str(path)!r}")
+        writers[suffix](path)
+
 
 def strided_map(
     structure: Structure | Material,
@@ -435,6 +526,7 @@ def map_steps(
     check_threshold(reject_threshold)
     largest = checked_grid(structure, settings)
     rule = sureness_for(model, settings)
+    model.check_calibrated(reject_threshold, "local", settings, sampling)
     grids = grids_of_sizes(largest)
     grid = grids[-1]
     refuse_empty(grid, len(model.classes))

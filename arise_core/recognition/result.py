@@ -23,6 +23,7 @@ from arise_core.model.prediction import Prediction, Rule, in_doubt
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.recognition.maps import PointValues, StridedMap, map_steps
 from arise_core.recognition.whole import classify_steps
+from arise_core.runtime.notebooks import html_table
 from arise_core.settings import RecognitionSettings
 
 
@@ -80,6 +81,20 @@ class Recognition:
 
     def __repr__(self) -> str:
         return f"<Recognition of {len(self)} atoms ({self.mode}): {self.label}{in_doubt(self.rejection_uncertainty)}>"
+
+    def _repr_html_(self) -> str:
+        rows: list[tuple[str, object]] = [
+            ("most probable class", self.classes[self.index].name if self.valid else None),
+            ("its probability", self.confidence),
+            ("mutual information (bit)", self.mutual_information),
+            ("reject score", self.reject_score),
+            ("doubt of the rejection (bit)", self.rejection_uncertainty),
+            ("atoms", len(self)),
+        ]
+        if self.mode == "local":
+            shares = ", ".join(f"{name} {share:.1%}" for name, share in list(self.fractions.items())[:5])
+            rows.append(("shares of the atoms", shares))
+        return html_table(f"{self.label} ({self.mode})", ("", ""), rows, notes=self.notes)
 
     # --- the structure ------------------------------------------------------------------------------------------
 

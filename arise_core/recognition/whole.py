@@ -77,8 +77,9 @@ def classify_steps(
     several = [structures] if isinstance(structures, Structure | Material) else list(structures)
     if not several:
         raise InputError("`structures` is empty")
-    MapSettings(min_atoms=min_atoms)
+    boxes = MapSettings(min_atoms=min_atoms)
     check_threshold(reject_threshold)
+    model.check_calibrated(reject_threshold, "whole", boxes, sampling)
     materials = []
     for k, structure in enumerate(several):
         if not isinstance(structure, Structure | Material):

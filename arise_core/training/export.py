@@ -44,8 +44,11 @@ def replace_card(model: Model, card: Card) -> None:
     """Give the files of a loaded model another card, and `card.json` beside them too; the weights stay.
 
     Raises:
-        InputError: the card's hash is not that of the model's weights, or the card is none that could be loaded.
+        InputError: the card's hash is not that of the model's weights, the card is none that could be loaded, or the
+            model is that of a calibration.
     """
+    if model.calibration is not None:
+        raise InputError(f"`model` must be a model's own file, got the calibration {str(model.path)!r}")
     if card.weights_sha256 != model.card.weights_sha256:
         raise InputError("`card.weights_sha256` is not the hash of the model's weights")
     found = Contents.of(card.to_json(), model.weights())

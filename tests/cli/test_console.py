@@ -16,7 +16,8 @@ NAN = float("nan")
 
 def record(name: str, top: int, **more) -> dict:
     best = [{"label": f"s{k}", "class": f"c{k}", "probability": 0.5 / (k + 1)} for k in range(top)]
-    return {"file": name, "n_atoms": 4, "label": "s0" if top else "none", "confidence": 0.5 if top else NAN,
+    return {"file": name, "formula": "Cu4", "n_atoms": 4, "label": "s0" if top else "none",
+            "confidence": 0.5 if top else NAN,
             "mutual_information": 0.1 if top else NAN, "rejection_uncertainty": 0.75 if top else NAN,
             "rejected": False, "top": best, **more}  # fmt: skip
 
@@ -25,10 +26,10 @@ def test_csv_has_a_column_for_each_rank_and_keeps_numbers(capsys):
     Output("csv", None).write([record("a, b.xyz", 2, confidence=0.1 + 0.2), record("few.xyz", 0)])
     text = capsys.readouterr().out
     assert text == (
-        "file,n_atoms,label,confidence,mutual_information,rejection_uncertainty,rejected,"
+        "file,formula,n_atoms,label,confidence,mutual_information,rejection_uncertainty,rejected,"
         "class_1,probability_1,class_2,probability_2\n"
-        '"a, b.xyz",4,s0,0.30000000000000004,0.1,0.75,False,c0,0.5,c1,0.25\n'
-        "few.xyz,4,none,nan,nan,nan,False,,,,\n"
+        '"a, b.xyz",Cu4,4,s0,0.30000000000000004,0.1,0.75,False,c0,0.5,c1,0.25\n'
+        "few.xyz,Cu4,4,none,nan,nan,nan,False,,,,\n"
     )
 
 

@@ -1,5 +1,7 @@
 """`arise prototypes` and `arise models`."""
 
+import json
+
 
 def test_prototypes_are_listed_and_found(arise):
     code, out, _ = arise("prototypes")
@@ -9,7 +11,30 @@ def test_prototypes_are_listed_and_found(arise):
     assert code == 0
     assert sum(line.startswith("│") for line in out.splitlines()) == 1
     code, out, err = arise("prototypes", "no such class")
-    assert (code, out, err) == (1, "", "arise: no class contains 'no such class'\n")
+    assert (code, out, err) == (1, "", "arise: no class is found by 'no such class'\n")
+
+
+def test_prototypes_have_symbols_and_are_found_by_them(arise):
+    for search in ("B1", "halite", "NaCl", "rock_salt"):
+        out = arise("prototypes", search)[1]
+        assert next(line for line in out.splitlines() if line.startswith("│")).split("│")[5:8] == [
+            " B1              ", " cF8     ", " 225         ",
+        ], search  # fmt: skip
+    found = json.loads(arise("prototypes", "225", "--json")[1])
+    assert [(p["short"], p["strukturbericht"], p["pearson"]) for p in found] == [
+        ("fcc", "A1", "cF4"), ("rock_salt", "B1", "cF8"),
+    ]  # fmt: skip
+
+
+def test_cells_are_drawn(arise, tmp_path):
+    code, _, err = arise("prototypes", "perovskite", "--plot", tmp_path / "cells.png")
+    assert (code, err) == (0, f"wrote {tmp_path / 'cells.png'}\n")
+    assert (tmp_path / "cells.png").read_bytes().startswith(b"\x89PNG")
+    assert arise("prototypes", "fcc", "--plot", tmp_path / "cells.png")[0] == 1  # it is there
+    assert arise("prototypes", "fcc", "--plot", tmp_path / "cells.txt")[0] == 2
+    code, _, err = arise("prototypes", "--plot", tmp_path / "all.png")
+    assert (code, "ask for fewer" in err) == (1, True)
+    assert not (tmp_path / "all.png").exists()
 
 
 def test_models_are_listed(arise):

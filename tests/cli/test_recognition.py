@@ -104,6 +104,15 @@ def test_map_prints_shares_and_writes_files(arise, large, tmp_path):
     assert list(read(atoms)[0].arrays["arise_label"]) == ["fcc"] * 108
 
 
+def test_map_as_vtk(arise, large, tmp_path):
+    code, _, err = arise("map", large, "--out", tmp_path / "map.vts", *COARSE)
+    assert (code, f"wrote {tmp_path / 'map.vts'}" in err) == (0, True)
+    assert b'type="StructuredGrid"' in (tmp_path / "map.vts").read_bytes()
+    code, _, err = arise("map", large, "--out", tmp_path / "map.vtu", *COARSE)
+    assert code == 2
+    assert "must end in .nc or .vts" in " ".join(err.replace("│", " ").split())
+
+
 def test_map_of_several_frames(arise, large, tmp_path):
     code, out, _ = arise("map", f"{large}@:", "--atoms", tmp_path / "a.traj", "--csv", *COARSE)
     assert code == 0

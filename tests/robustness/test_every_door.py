@@ -349,7 +349,7 @@ def test_places_that_take_no_file(results, tmp_path):
     (tmp_path / "a.xyz").mkdir()
     for place in (tmp_path / "file" / "below.xyz", tmp_path / "a.xyz"):
         for write in (
-            field.to_netcdf, lambda path: ase_arise.write(path, copper()),
+            field.to_netcdf, field.to_vts, lambda path: ase_arise.write(path, copper()),
             lambda path: write_cube(path, grid), lambda path: write_grid_dump(path, grid),
         ):  # fmt: skip
             with pytest.raises(FileError, match=str(tmp_path)):

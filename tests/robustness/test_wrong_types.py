@@ -40,6 +40,13 @@ TABLE = [
     ("core", "classify", {"structures": "fcc", "model": "model"}, "min_atoms", NO_COUNT),
     ("core", "classify", {"structures": "fcc", "model": "model"}, "reject_threshold", NO_NUMBER),
     ("core", "classify", {"structures": "fcc", "model": "model"}, "progress", (*NO_FUNCTION, None)),
+    ("core", "calibrate", {"model": "model", "labels": "none"}, "structures", (5, None, "fcc", THING, [5])),
+    ("core", "calibrate", {"structures": ["x"], "labels": "none"}, "model", (*NO_MODEL, "arise-108")),
+    ("core", "calibrate", {"structures": [], "model": "model", "labels": "none"}, "name", (5, None, THING)),
+    ("core", "calibrate", {"structures": [], "model": "model", "labels": "none"}, "rate", (*NO_NUMBER, None, True)),
+    ("core", "calibrate", {"structures": [], "model": "model", "labels": "none"}, "confidence", (*NO_NUMBER, True)),
+    ("core", "calibrate", {"structures": "several", "model": "model"}, "labels", (5, None, THING, [5], "gold")),
+    ("core", "calibrate", {"structures": "several", "model": "model", "labels": "none"}, "units", (5, "x", THING, [1])),
     ("core", "strided_map", {"model": "model"}, "structure", NO_STRUCTURE),
     ("core", "strided_map", {"structure": "fcc"}, "model", (*NO_MODEL, "arise-108")),
     ("core", "strided_map", {"structure": "fcc", "model": "model"}, "stride", NO_NUMBER),
@@ -117,6 +124,7 @@ TABLE = [
     ("ase", "similarity", {"images": "atoms", "model": "model"}, "min_atoms", NO_COUNT),
     ("ase", "from_atoms", {}, "atoms", NO_STRUCTURE),
     ("ase", "occupied", {}, "atoms", NO_STRUCTURE),
+    ("ase", "to_pymatgen", {}, "structure", NO_STRUCTURE),
     ("ase", "occupied", {"atoms": "atoms"}, "min_atoms", NO_COUNT),
     ("ase", "occupied", {"atoms": "atoms"}, "seed", NO_COUNT),
     ("ase", "from_row", {}, "row", NO_STRUCTURE),
@@ -177,7 +185,7 @@ def given(model):
     """What stands for the words in the table."""
     fcc = arise.build(arise.prototype("fcc"))
     return {
-        "fcc": fcc, "model": model, "descriptor": model.descriptor, "atoms": bulk("Cu"),
+        "fcc": fcc, "several": [fcc, fcc], "model": model, "descriptor": model.descriptor, "atoms": bulk("Cu"),
         "grid": arise.box_grid(fcc, arise.MapSettings()),
     }  # fmt: skip
 
@@ -203,8 +211,8 @@ def test_every_public_function_is_in_the_table():
     """Those without arguments, and classes that others make, are not."""
     known = {("core", name) for name in arise.__all__} | {("ase", name) for name in ase_arise.__all__}
     core = (
-        "BoxGrid", "Model", "ModelError", "Name", "NoCell", "PointValues", "Prediction", "Prototype", "RebuiltCell",
-        "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding", "Exploration",
+        "BoxGrid", "Calibration", "Model", "ModelError", "Name", "NoCell", "PointValues", "Prediction", "Prototype",
+        "RebuiltCell", "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding", "Exploration",
         "Representations", "exploration_steps", "Suggestion", "TrajectoryResults",
     )  # fmt: skip
     free = {*(("core", n) for n in core), ("ase", "Row"), ("ase", "TrajectoryResults")}
@@ -259,6 +267,7 @@ COMMANDS = {
     "explore": [],
     "screen": ["--out"],
     "suggest": ["--out"],
+    "calibrate": ["--label"],
     "trajectory": ["--out"],
 }
 
