@@ -39,6 +39,7 @@ from arise_cli.options import (
 )
 from arise_cli.readers import chosen_reader
 from arise_core.errors import InputError, MissingFileError
+from arise_core.runtime.packages import check_package
 from arise_core.settings import (
     DEFAULT_MODEL,
     LAYER,
@@ -126,6 +127,8 @@ def map_file(
 
     output = Output.checked(as_json, as_csv, None, overwrite)
     check_suffix(out, ".nc", "out")
+    if out is not None:
+        check_package("netCDF4", "a map as NetCDF needs netCDF4")
     if atoms_out is not None:
         format_of(atoms_out)  # refuses what cannot be written
     check_places([out, atoms_out], overwrite)

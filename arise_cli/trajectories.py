@@ -149,12 +149,10 @@ def _dask(address: str, stack: Any) -> Executor:
         MissingPackageError: Dask is not installed.
         WorkError: nobody answers at the address.
     """
-    from arise_core.errors import MissingPackageError, WorkError
+    from arise_core.errors import WorkError
+    from arise_core.runtime.packages import package
 
-    try:
-        from dask import distributed
-    except ImportError as error:
-        raise MissingPackageError("`--dask` needs Dask: pip install 'ovito-arise[scale]'") from error
+    distributed = package("dask.distributed", "`--dask` needs Dask")
     try:
         make: Any = distributed.Client
         client = stack.enter_context(make() if address == "local" else make(address, timeout="20s"))
