@@ -8,14 +8,20 @@ python dev.py docs [--write]                  examples and links of README and d
 python dev.py site                            the documentation as a site, strictly, its notebooks executed; in out/site
 python dev.py zoo                             files of the zoo that are missing, and the list of their hashes
 python dev.py bench [NAME ...]                the benchmarks in their short form: do they run, and how fast roughly
+python dev.py dist                            both distributions: built, checked, installed and tried elsewhere
+python dev.py lean                            a new environment with arise-core alone: its size, and quick tests there
+python dev.py lowest                          a new environment with the lowest versions of all that is needed: the same
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -40,12 +46,28 @@ BENCHMARKS = {
 }
 #: Where their figures go; those of the docs are made by the long form, `python -m benchmarks.NAME`.
 BENCH_OUT = ROOT / "out" / "benchmarks"
+#: Quick tests that need no OVITO and no extra, and what they need beside them.
+QUICK_TESTS = (
+    "tests/test_lean.py",
+    "tests/ase/test_annotate.py",
+    "tests/ase/test_calculator.py",
+    "tests/model/test_model.py",
+    "tests/golden",
+)
+BESIDE_TESTS = ("tests", "distributions", "pyproject.toml", "model_zoo/arise-108")
+#: What is tried with the lowest versions too.
+LOWEST_TESTS = (
+    *QUICK_TESTS,
+    "tests/explore/test_clusters.py",
+    "tests/ovito/test_outputs.py",
+    "tests/cli/test_main.py",
+)
 
 
-def module(*arguments: str) -> int:
-    """Run `python -m ...` in the repository; its exit code."""
+def module(*arguments: str, python: str | Path = sys.executable, folder: Path = ROOT) -> int:
+    """Run `python -m ...` in the repository, or elsewhere; its exit code."""
     print("+ python -m", *arguments, flush=True)
-    return subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, check=False).returncode
+    return subprocess.run([python, "-m", *arguments], cwd=folder, check=False).returncode
 
 
 def test(*arguments: str) -> int:
@@ -114,8 +136,68 @@ def bench(*arguments: str) -> int:
     return max(module(f"benchmarks.{n}", *BENCHMARKS[n].split(), *out) for n in arguments or BENCHMARKS)
 
 
+def dist(*arguments: str) -> int:
+    """Wheels and source distributions."""
+    if arguments:
+        return usage("dist takes no arguments")
+    return test("-m", "slow or not slow", "tests/test_metadata.py", "tests/test_distributions.py")
+
+
+def lean(*arguments: str) -> int:
+    """`arise-core` alone, and tests away from the checkout."""
+    if arguments:
+        return usage("lean takes no arguments")
+    with environment() as (folder, python):
+        away = folder / "away"
+        for name in BESIDE_TESTS:
+            copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+            (away / name).parent.mkdir(parents=True, exist_ok=True)
+            copy(ROOT / name, away / name)
+        return (
+            module("venv", str(folder / "venv"))
+            or module("pip", "install", "-q", "distributions/arise-core", python=python)
+            or size(folder / "venv")
+            or module(
+                "pip", "install", "-q", "pytest>=8", "hypothesis>=6.100", "jsonschema>=4.20", python=python
+            )
+            or module("pytest", "-q", *QUICK_TESTS, python=python, folder=away)
+        )
+
+
+def lowest(*arguments: str) -> int:
+    """Lowest versions of all direct dependencies, by uv."""
+    if arguments:
+        return usage("lowest takes no arguments")
+    with environment() as (folder, python):
+        return (
+            module("uv", "venv", "-q", "--python", sys.executable, str(folder / "venv"))
+            or module(
+                "uv", "pip", "install", "-q", "--python", str(python), "--resolution", "lowest-direct",
+                "-r", "distributions/arise-core/pyproject.toml", "-r", "pyproject.toml",
+                "--extra", "all", "--extra", "test",
+            )
+            or size(folder / "venv")
+            or module("pytest", "-q", *LOWEST_TESTS, python=python)
+        )  # fmt: skip
+
+
+@contextmanager
+def environment() -> Iterator[tuple[Path, Path]]:
+    """A temporary folder, and where the Python of the environment `venv` in it will be."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        yield place, place / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def size(folder: Path) -> int:
+    """Print what an environment takes on the disk; 0."""
+    taken = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
+    print(f"the environment takes {taken / 1e6:.0f} MB", flush=True)
+    return 0
+
+
 VERBS: dict[str, Callable[..., int]] = {
-    verb.__name__: verb for verb in (test, lint, types, check, docs, site, zoo, bench)
+    verb.__name__: verb for verb in (test, lint, types, check, docs, site, zoo, bench, dist, lean, lowest)
 }
 
 

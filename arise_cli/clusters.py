@@ -33,13 +33,11 @@ def cluster(address: str, workers: int | None) -> Iterator[Executor | None]:
         return
     if workers is not None:
         raise typer.BadParameter("is for processes of this one; Dask has its own", param_hint="--workers")
-    from arise_core.errors import MissingPackageError, WorkError
+    from arise_core.errors import WorkError
     from arise_core.runtime import threads
+    from arise_core.runtime.packages import package
 
-    try:
-        from dask import distributed
-    except ImportError as error:
-        raise MissingPackageError("`--dask` needs Dask: pip install 'ovito-arise[scale]'") from error
+    distributed = package("dask.distributed", "`--dask` needs Dask")
     make: Any = distributed.Client
     try:
         if address == "local":

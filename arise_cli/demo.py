@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from arise_cli.console import say
+from arise_core.runtime.packages import check_package
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +23,7 @@ def demo(
     ] = False,
 ) -> None:
     """Analyse a shipped simulation in OVITO: a copper crystal that grows into its melt."""
+    check_package("ovito_arise", "`arise demo` needs the OVITO modifier")
     from ovito_arise.demo.run import run
 
     run(out, overwrite, say)

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from arise_cli.console import print_table, say_json
 from arise_cli.options import Json
+from arise_core.version import VERSION
 
 #: Distributions whose versions matter; those of extras may be missing.
 PACKAGES = (
@@ -49,7 +50,8 @@ def _found() -> dict[str, Any]:
     there = memory.available()
     names = ("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "NUMBA_CACHE_DIR", "PYTHONPATH")
     return {
-        "ovito-arise": version("ovito-arise"),
+        "arise-core": VERSION,
+        "ovito-arise": _version("ovito-arise"),
         "python": f"{platform.python_version()} ({sys.executable})",
         "system": platform.platform(),
         "processors": os.cpu_count() or 0,

@@ -12,7 +12,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,6 +35,7 @@ from arise_cli import (
 )
 from arise_cli.console import FAILED, INTERRUPTED, TERMINATED, say
 from arise_core.errors import AriseError
+from arise_core.version import VERSION
 
 ENTRY_POINTS = "arise.commands"
 #: What the system says of a disk that takes no more.
@@ -163,7 +164,7 @@ def _in_a_line(message: Warning | str, category: type[Warning], *where: Any, **m
 
 def _version(show: bool) -> None:
     if show:
-        say(version("ovito-arise"))
+        say(VERSION)
         raise typer.Exit
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from arise_core.runtime.packages import is_there, missing
 from arise_core.runtime.workers import KeptProcess
 
 if TYPE_CHECKING:
@@ -35,15 +35,16 @@ def chosen_reader(name: str, kind: str) -> Reader:
         kind: a format as ASE names it; empty: told by name and content.
 
     Raises:
-        typer.BadParameter: another name, OVITO is not installed, or a format for OVITO.
+        typer.BadParameter: another name, or a format for OVITO.
+        MissingPackageError: OVITO is not installed.
     """
     from ase_arise.reading import Reader
 
     if name not in ("auto", "ase", "ovito"):
         raise typer.BadParameter(f"must be 'auto', 'ase' or 'ovito', got {name!r}", param_hint="--reader")
-    there = find_spec("ovito") is not None
+    there = is_there("ovito_arise") and is_there("ovito")
     if name == "ovito" and not there:
-        raise typer.BadParameter("OVITO is not installed: `pip install ovito`", param_hint="--reader")
+        raise missing("ovito_arise", "`--reader ovito` needs OVITO")
     if name == "ovito" and kind:
         raise typer.BadParameter("is for ASE; OVITO tells formats by itself", param_hint="--format")
     seconds = SECONDS if name == "ovito" else SECONDS_AFTER_ASE

@@ -40,6 +40,7 @@ from arise_cli.options import (
 )
 from arise_cli.readers import chosen_reader
 from arise_core.errors import InputError, MissingFileError
+from arise_core.runtime.packages import check_package
 from arise_core.settings import (
     DEFAULT_MODEL,
     LAYER,
@@ -129,6 +130,8 @@ def map_file(
 
     output = Output.checked(as_json, as_csv, None, overwrite)
     check_suffix(out, ".nc", "out", ".vts")
+    if out is not None and out.suffix == ".nc":
+        check_package("netCDF4", "a map as NetCDF needs netCDF4")
     if atoms_out is not None:
         format_of(atoms_out)  # refuses what cannot be written
     check_places([out, atoms_out], overwrite)

@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "benchmarks"
 #: Where those of a short form go.
 QUICK = ROOT / "out" / "benchmarks"
-PACKAGES = ("ovito-arise", "numpy", "numba", "torch", "dscribe", "ovito", "quippy-ase")
+PACKAGES = ("arise-core", "ovito-arise", "numpy", "numba", "torch", "dscribe", "ovito", "quippy-ase")
 THREADS = ("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OVITO_THREAD_COUNT")
 
 

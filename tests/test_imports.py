@@ -15,7 +15,7 @@ from tests import ROOT
 PACKAGES = ("arise_core", "ase_arise", "ovito_arise", "arise_cli")
 #: Floors from the ground up; a module imports from its own floor and from those below.
 FLOORS: tuple[tuple[str, ...], ...] = (
-    ("arise_core.errors", "arise_core.progress", "arise_core.settings"),
+    ("arise_core.errors", "arise_core.progress", "arise_core.settings", "arise_core.version"),
     ("arise_core.runtime",),
     ("arise_core.geometry",),
     ("arise_core.descriptor",),

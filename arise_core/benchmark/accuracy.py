@@ -166,7 +166,9 @@ def make_plan(settings: AccuracySettings, out: Path) -> Plan:
     known = [*baselines(), *TITLES]
     wanted = set(settings.methods or known)
     for name in sorted(wanted - {*known, NO_METHOD}):
-        raise InputError(f"`method` must be one of {', '.join(known)} or {NO_METHOD}, got {name!r}")
+        raise InputError(
+            f"`method` must be one of {', '.join(known)} or {NO_METHOD}, got {name!r} (OVITO's: ovito-arise)"
+        )
     models = [load_model(name) for name in settings.models]
     names = [m.name for m in models]
     if len({*names, *known}) < len(names) + len(known):

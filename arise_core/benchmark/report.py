@@ -37,7 +37,7 @@ SCORES = (
 )  # fmt: skip
 CONFUSIONS = ("method", "column", "class", "found", "count")
 RELIABILITY = ("model", "from", "to", "structures", "mean_confidence", "accuracy")
-PACKAGES = ("ovito-arise", "ovito", "spglib", "scikit-learn", "numpy", "torch")
+PACKAGES = ("arise-core", "ovito-arise", "ovito", "spglib", "scikit-learn", "numpy", "torch")
 
 
 @dataclass(frozen=True)

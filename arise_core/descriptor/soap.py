@@ -30,6 +30,7 @@ from arise_core.geometry.material import Material
 from arise_core.geometry.neighbors import ANY
 from arise_core.geometry.structure import Structure
 from arise_core.geometry.support import support
+from arise_core.runtime.packages import check_package
 from arise_core.settings import DescriptorSettings
 
 SpeciesPair = tuple[int, int]
@@ -176,6 +177,7 @@ def describe(
     material = Material.of(structure)
     scales, window = _scales_and_window(material, settings)
     if backend == "dscribe":
+        check_package("dscribe", "the backend 'dscribe' needs DScribe")
         from arise_core.descriptor.dscribe_reference import pair_descriptors
 
         return average_pairs(

@@ -13,12 +13,14 @@ from arise_core.errors import InputError, check_type
 from arise_core.explore.rows import all_alike, checked_settings, known, reduced
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray, Reals
 from arise_core.progress import Job, Progress, Step, part, run, silent
+from arise_core.runtime.packages import check_package, package
 from arise_core.runtime.threads import one_blas_thread
 from arise_core.runtime.watched import watched
 from arise_core.settings import CLUSTER_SIZES, ExploreSettings, check_number
 
 #: Label of what is in no cluster.
 OUTLIER = -1
+NEEDS = "clusters need HDBSCAN"
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,7 @@ def find_clusters(
 
 def cluster_steps(vectors: Reals, settings: ExploreSettings) -> Job[Clusters]:
     """`find_clusters` as a job: yields the share of the work done, returns the clusters."""
+    check_package("hdbscan", NEEDS)
     valid, x = known(vectors)
     if all_alike(x):
         return _one(valid, settings)
@@ -188,9 +191,7 @@ def _fitted(
     x: FloatArray, size: int, samples: int | None, *, soft: bool = False, validity: bool = False
 ) -> Any:
     """HDBSCAN in this process and thread: its other processes would be forks."""
-    from hdbscan import HDBSCAN
-
-    model = HDBSCAN(
+    model = package("hdbscan", NEEDS).HDBSCAN(
         min_cluster_size=size, min_samples=samples, core_dist_n_jobs=1, gen_min_span_tree=validity,
         prediction_data=soft,
     )  # fmt: skip
@@ -261,10 +262,9 @@ def _memberships(
     membership = np.zeros((len(labels), n_clusters))
     membership[inside, labels[inside]] = strength[inside]
     if soft and n_clusters > 1:
-        from hdbscan import all_points_membership_vectors
-
+        vectors_of = package("hdbscan", NEEDS).all_points_membership_vectors
         with np.errstate(invalid="ignore", divide="ignore"):
-            found_soft = np.asarray(all_points_membership_vectors(found))
+            found_soft = np.asarray(vectors_of(found))
         # Of rows that are the same HDBSCAN divides by a distance of zero.
         return np.where(np.isfinite(found_soft).all(axis=1)[:, None], found_soft, membership)
     return membership

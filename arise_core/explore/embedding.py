@@ -15,12 +15,14 @@ from arise_core.errors import InputError
 from arise_core.explore.rows import Components, all_alike, checked_settings, known, reduced
 from arise_core.geometry.arrays import Float32Array, FloatArray, Reals
 from arise_core.progress import Job, Progress, Step, run, silent
+from arise_core.runtime.packages import check_package, package
 from arise_core.runtime.threads import one_blas_thread
 from arise_core.runtime.watched import watched
 from arise_core.settings import ExploreSettings
 
 #: Rows of which a plane can be made, at least.
 FEWEST = 5
+NEEDS = "a plane needs UMAP"
 
 
 @dataclass(frozen=True, repr=False)
@@ -100,6 +102,7 @@ def embed(
 
 def embed_steps(vectors: Reals, settings: ExploreSettings) -> Job[Embedding]:
     """`embed` as a job: yields the share of the work done, returns the embedding."""
+    check_package("umap", NEEDS)
     valid, x = known(vectors)
     kept = np.asarray(vectors, dtype=np.float32)
     points = np.full((len(valid), 2), np.nan, dtype=np.float32)
@@ -123,8 +126,8 @@ def _laid_out(x: FloatArray, settings: ExploreSettings) -> Float32Array:
 def _umap(settings: ExploreSettings, n: int, **more: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)  # of TensorFlow, which is not used
-        from umap import UMAP
-    return UMAP(
+        umap = package("umap", NEEDS)
+    return umap.UMAP(
         n_neighbors=min(settings.n_neighbors, n - 1), min_dist=settings.min_dist, random_state=settings.embed_seed,
         n_jobs=1, **more,
     )  # fmt: skip

@@ -32,6 +32,7 @@ from arise_core.explore.palette import (
 )
 from arise_core.explore.result import Exploration
 from arise_core.geometry.arrays import FloatArray, IntArray, Reals
+from arise_core.runtime.packages import package
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -305,8 +306,7 @@ def _say(panel: Axes, text: str) -> None:
 
 def _tree_data(clusters: Clusters) -> tuple[dict[str, Any], float]:
     """Bars and lines of the condensed tree, by HDBSCAN, and the largest λ."""
-    from hdbscan.plots import CondensedTree
-
+    tree_of = package("hdbscan.plots", "a picture of the tree needs HDBSCAN").CondensedTree
     kinds = [("parent", np.intp), ("child", np.intp), ("lambda_val", float), ("child_size", np.intp)]
     tree = np.empty(len(clusters.tree), dtype=kinds)
     for k, (name, _) in enumerate(kinds):
@@ -315,7 +315,7 @@ def _tree_data(clusters: Clusters) -> tuple[dict[str, Any], float]:
     finite = density[np.isfinite(density)]
     most = float(finite.max()) if len(finite) else 1.0
     tree["lambda_val"] = np.minimum(density, most)  # rows that are the same have no distance
-    return CondensedTree(tree, clusters.labels[clusters.valid]).get_plot_data(), most
+    return tree_of(tree, clusters.labels[clusters.valid]).get_plot_data(), most
 
 
 def _bar_colours(bounds: dict[int, Any], clusters: Clusters, parts: list[Any]) -> list[str]:

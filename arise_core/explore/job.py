@@ -9,7 +9,9 @@ import numpy as np
 
 from arise_core.engine.boxes import BoxDescriptors
 from arise_core.errors import InputError
+from arise_core.explore.clusters import NEEDS as CLUSTERS_NEED
 from arise_core.explore.clusters import cluster_steps
+from arise_core.explore.embedding import NEEDS as A_PLANE_NEEDS
 from arise_core.explore.embedding import embed_steps
 from arise_core.explore.representations import check_one_size, check_subject, chosen_layers, represent_steps
 from arise_core.explore.result import Exploration
@@ -21,6 +23,7 @@ from arise_core.model.prediction import Prediction
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.recognition.maps import StridedMap, map_steps
 from arise_core.recognition.whole import classify_steps
+from arise_core.runtime.packages import check_package
 from arise_core.settings import (
     MAP_TOLERANCE,
     ExploreSettings,
@@ -91,6 +94,9 @@ def exploration_steps(
     have been at work.
     """
     check_subject(subject)
+    check_package("hdbscan", CLUSTERS_NEED)
+    if settings.embed:
+        check_package("umap", A_PLANE_NEEDS)
     (layer,) = chosen_layers(model, settings.layer)
     options = RecognitionSettings(
         map=map_settings or MapSettings(),

@@ -29,6 +29,7 @@ from arise_core.model.prediction import Prediction
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.recognition.maps import StridedMap
 from arise_core.runtime.files import check_place, write_atomically
+from arise_core.runtime.packages import package
 from arise_core.settings import ExploreSettings, check_number
 
 #: Boxes on a page, and in a notebook, where their atoms are kept in memory as text.
@@ -199,11 +200,7 @@ def show(
 
 
 def _chemiscope() -> Any:
-    try:
-        import chemiscope
-    except ImportError as error:
-        raise MissingPackageError("a page needs chemiscope: pip install 'ovito-arise[web]'") from error
-    return chemiscope
+    return package("chemiscope", "a page needs chemiscope")
 
 
 def _bundle() -> tuple[str, bool]:

@@ -29,6 +29,7 @@ from arise_core.recognition.sizes import answers_of_sizes
 from arise_core.recognition.vtk_files import StructuredGrid
 from arise_core.runtime.files import write_atomically
 from arise_core.runtime.notebooks import html_table
+from arise_core.runtime.packages import check_package
 from arise_core.settings import (
     MAP_TOLERANCE,
     MapSettings,
@@ -369,8 +370,10 @@ class StridedMap:
         """Write `to_xarray` as NetCDF 4, in one step: an interrupt leaves no half-written file.
 
         Raises:
+            MissingPackageError: netCDF4 is not installed.
             FileError: the system does not let it.
         """
+        check_package("netCDF4", "a map as NetCDF needs netCDF4")
         data = self.to_xarray()
 
         def write(place: Path) -> None:

@@ -260,5 +260,5 @@ def zoo_root() -> Path:
             return folder
     raise MissingFileError(
         f"the model zoo (a folder with `prototypes.toml`) is missing, looked in {places[0]} and {places[1]}: "
-        "install ovito-arise again"
+        "install arise-core again"
     )

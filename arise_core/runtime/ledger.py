@@ -12,12 +12,12 @@ import json
 import pickle
 import zipfile
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from arise_core.errors import ExistingFileError, FileError, InputError
 from arise_core.runtime.files import check_folder, remove_leftovers, write_atomically
+from arise_core.version import VERSION as NOW
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ DAMAGE = (EOFError, KeyError, OSError, RuntimeError, ValueError, pickle.Unpickli
 
 def package_version() -> str:
     """Version of this package."""
-    return version("ovito-arise")
+    return NOW
 
 
 def facts(**settings: Any) -> Facts:
@@ -71,7 +71,7 @@ def differences(before: Any, now: Any, name: str = "") -> list[str]:
                 old.get(key, _NOT_SET), new.get(key, _NOT_SET), f"{name}.{key}".strip(".")
             )
         ]
-    shown = "version of ovito-arise" if name == VERSION else name
+    shown = "version of arise-core" if name == VERSION else name
     return [f"{shown} ({_shown(before)}, now {_shown(now)})"]
 
 
@@ -98,7 +98,7 @@ def require_same(before: Facts | None, now: Facts, place: str, advice: str) -> N
     """
     if before is None:
         raise InputError(
-            f"{place} has other contents, or work of which nothing says the settings and the version of ovito-arise; "
+            f"{place} has other contents, or work of which nothing says the settings and the version of arise-core; "
             f"nothing was changed. {advice}"
         )
     found = differences(before, now)

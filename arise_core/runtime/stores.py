@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arise_core.errors import FileError, MemoryLimitError, MissingPackageError
+from arise_core.errors import FileError, MemoryLimitError
 from arise_core.runtime import memory
 from arise_core.runtime.files import file_errors
+from arise_core.runtime.packages import package
 
 #: What packs numbers in our stores; nothing else is unpacked, as some of what Zarr knows runs what it reads.
 PACKINGS = ("BytesCodec", "ZstdCodec", "Crc32cCodec")
@@ -116,8 +117,4 @@ def zarr_package() -> Any:
     Raises:
         MissingPackageError: it is not installed.
     """
-    try:
-        import zarr
-    except ImportError as error:
-        raise MissingPackageError("stores need Zarr: pip install 'ovito-arise[explore]'") from error
-    return zarr
+    return package("zarr", "stores need Zarr")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import sys
 import warnings
 from pathlib import Path
 
 import torch
 
-from arise_core.errors import InputError
+from arise_core.errors import InputError, WorkError
 from arise_core.model.archive import CARD_FILE
 from arise_core.model.card import Card, weights_digest
 from arise_core.model.contents import SAFE_FILE, SCRIPT_FILE, Contents
@@ -19,6 +20,8 @@ from arise_core.runtime.files import write_atomically
 
 #: What `export` writes into a folder.
 FILES = (SAFE_FILE, SCRIPT_FILE, CARD_FILE)
+#: Python from which on torch does not support TorchScript.
+NO_SCRIPT = (3, 14)
 
 
 def network_digest(network: DropoutMLP) -> str:
@@ -29,6 +32,8 @@ def network_digest(network: DropoutMLP) -> str:
 def export(network: DropoutMLP, card: Card, folder: Path) -> None:
     """Write `model.safetensors`, `model.pt` (both with the card inside) and `card.json`, each in one step.
 
+    Where torch does not support TorchScript, `model.pt` is left out with a warning: no prediction needs it.
+
     Raises:
         InputError: the card's hash is not that of the network, or the card is none that could be loaded.
     """
@@ -37,7 +42,7 @@ def export(network: DropoutMLP, card: Card, folder: Path) -> None:
         raise InputError("`card.weights_sha256` is not the hash of the network's weights")
     found = Contents.of(card.to_json(), weights)
     write_safe(found, folder / SAFE_FILE)
-    write_script(found, folder / SCRIPT_FILE)
+    _write_script_if_it_can(found, folder / SCRIPT_FILE)
 
 
 def replace_card(model: Model, card: Card) -> None:
@@ -55,7 +60,23 @@ def replace_card(model: Model, card: Card) -> None:
     write_safe(found, model.path.with_suffix(".safetensors"))
     script = model.path.with_suffix(".pt")
     if script.is_file():
-        write_script(found, script)
+        _write_script_if_it_can(found, script)
+
+
+def _write_script_if_it_can(contents: Contents, file: Path) -> None:
+    if has_torchscript():
+        write_script(contents, file)
+    else:
+        warnings.warn(f"{str(file)!r} is not written: {_no_torchscript()}", stacklevel=3)
+
+
+def has_torchscript() -> bool:
+    """Whether torch supports TorchScript here."""
+    return sys.version_info < NO_SCRIPT and hasattr(torch.jit, "script")
+
+
+def _no_torchscript() -> str:
+    return f"torch {torch.__version__} does not support TorchScript with Python {sys.version.split()[0]}"
 
 
 def write_safe(contents: Contents, file: Path) -> None:
@@ -67,7 +88,13 @@ def write_safe(contents: Contents, file: Path) -> None:
 
 
 def write_script(contents: Contents, file: Path) -> None:
-    """Write a model as TorchScript with its card inside, for programs without this package."""
+    """Write a model as TorchScript with its card inside, for programs without this package.
+
+    Raises:
+        WorkError: torch does not support TorchScript here.
+    """
+    if not has_torchscript():
+        raise WorkError(f"{str(file)!r} cannot be written: {_no_torchscript()}")
     network = build_network(contents.card, contents.weights)
     with warnings.catch_warnings():
         # torch deprecates TorchScript; see docs/models.md for what it is still good for

@@ -7,7 +7,6 @@ accuracy on pristine and slightly defective structures. The learning rate is dra
 
 from __future__ import annotations
 
-import importlib
 import json
 import shutil
 import warnings
@@ -20,13 +19,14 @@ from typing import Any
 
 import numpy as np
 
-from arise_core.errors import InputError, MissingPackageError, WorkError
+from arise_core.errors import InputError, WorkError
 from arise_core.geometry.arrays import Float32Array, IntArray
 from arise_core.model.classes import ClassTable
 from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.runtime.files import write_atomically
 from arise_core.runtime.ledger import ANOTHER_FOLDER, Ledger, facts, require_same
+from arise_core.runtime.packages import package
 from arise_core.runtime.tables import markdown, write_csv
 from arise_core.settings import SamplingSettings
 from arise_core.training.export import FILES, export
@@ -43,6 +43,7 @@ from arise_core.training.train import (
     targets_of,
 )
 
+NEEDS = "the search for hyperparameters needs Optuna"
 STUDY = "study.db"
 TRIALS = "trials"
 DEFECTS = "defects"
@@ -121,20 +122,6 @@ class TuneSettings:
         return plain
 
 
-def optuna_module() -> Any:
-    """Optuna.
-
-    Raises:
-        ImportError: it is not installed; the message says how to.
-    """
-    try:
-        return importlib.import_module("optuna")
-    except ImportError as error:
-        raise MissingPackageError(
-            "the search for hyperparameters needs optuna: python -m pip install 'ovito-arise[train]'"
-        ) from error
-
-
 def tune(
     recipe: Recipe, out: Path, settings: TuneSettings | None = None, progress: Progress = silent
 ) -> list[dict[str, Any]]:
@@ -155,7 +142,7 @@ def tune(
         The ranking, best first, with the columns `RANKING_COLUMNS`.
 
     Raises:
-        ImportError: without optuna.
+        MissingPackageError: without Optuna.
         ValueError: `out` holds a search around another recipe, over another space, or of another version.
         RuntimeError: no trial came to its end.
     """
@@ -165,7 +152,7 @@ def tune(
 def tune_steps(recipe: Recipe, out: Path, settings: TuneSettings | None = None) -> Job[list[dict[str, Any]]]:
     """`tune` as a job; closed, it leaves what the next one goes on with."""
     settings = settings or TuneSettings()
-    optuna = optuna_module()
+    optuna = package("optuna", NEEDS)
     ledger = Ledger.open(out, facts(recipe=recipe.to_dict(), space=settings.space()), WORK)
     features, labels = yield from part(gather_steps(recipe, ledger), 0, 0.3)
     with _storage(optuna, out / STUDY) as storage:
@@ -452,7 +439,7 @@ def _plots(optuna: Any, study: Any, folder: Path) -> None:
 
     folder.mkdir(exist_ok=True)
     common = ["layers", "width_1", "width_2", "batch_size", "learning_rate", "dropout"]
-    draw = importlib.import_module("optuna.visualization.matplotlib")
+    draw = package("optuna.visualization.matplotlib", NEEDS)
     named = {"target_name": "validation accuracy"}
     forest = optuna.importance.FanovaImportanceEvaluator(seed=0)
     plots: dict[str, Callable[[], Any]] = {

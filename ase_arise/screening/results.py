@@ -12,10 +12,11 @@ from ase.db.core import now
 from ase.db.row import AtomsRow
 
 import arise_core as arise
-from arise_core.errors import FileError, InputError, MissingPackageError
+from arise_core.errors import FileError, InputError
 from arise_core.runtime.files import BESIDE, check_place, file_errors, linked, write_atomically
 from arise_core.runtime.ledger import Facts, facts, require_same
 from arise_core.runtime.locks import Claim
+from arise_core.runtime.packages import missing
 from ase_arise.screening.job import Outcome, ScreeningOrder
 from ase_arise.screening.sources import Source
 from ase_arise.storage import searchable
@@ -120,9 +121,7 @@ def _opened(place: str, known: Facts, advice: str) -> tuple[Any, set[tuple[str, 
             if not rows and before.get(FACTS) != known:
                 database.metadata = {**before, FACTS: known}
     except ImportError as error:
-        raise MissingPackageError(
-            f"databases on a server need `pip install 'ovito-arise[db]'` ({error})"
-        ) from error
+        raise missing("ase_db_backends", f"databases on a server need ASE's backends ({error})") from error
     except Exception as error:  # each database has errors of its own
         raise InputError(f"`out` cannot be used as an ASE database: {error}; nothing was changed") from error
     if rows:

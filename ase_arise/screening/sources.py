@@ -13,8 +13,9 @@ import ase.db
 from ase import Atoms
 from ase.io import iread
 
-from arise_core.errors import AriseError, InputError, MissingFileError, MissingPackageError
+from arise_core.errors import AriseError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
+from arise_core.runtime.packages import missing
 from arise_core.runtime.patience import within
 from ase_arise.batches import batched
 from ase_arise.reading import Reader, identity_of, read_frames, split_name
@@ -143,9 +144,7 @@ def _open_database(place: str, name: str) -> Source:
         with ase.db.connect(place, use_lock_file=False) as database:
             ids = sorted(int(row.id) for row in database.select(columns=["id"], include_data=False))
     except ImportError as error:
-        raise MissingPackageError(
-            f"databases on a server need `pip install 'ovito-arise[db]'` ({error})"
-        ) from error
+        raise missing("ase_db_backends", f"databases on a server need ASE's backends ({error})") from error
     except Exception as error:  # each database has errors of its own
         raise InputError(f"`source` {without_password(place)!r} is not an ASE database: {error}") from error
     if not ids:

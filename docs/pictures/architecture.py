@@ -38,9 +38,9 @@ FLOORS = (
     ("descriptor", "what surrounds the atoms", "flow"),
     ("geometry", "matter in space", "flow"),
     ("runtime", "", "ground"),
-    ("settings, errors, progress", "", "ground"),
+    ("settings, errors, progress, version", "", "ground"),
 )
-SMALL = ("runtime", "settings, errors, progress")
+SMALL = ("runtime", "settings, errors, progress, version")
 SMALL_FLOOR = 36
 
 
@@ -133,7 +133,7 @@ def floors() -> list[str]:
     for room, words in (
         ("runtime", "threads · worker processes · compilation of loops · files in one step · ledger"),
         (
-            "settings, errors, progress",
+            "settings, errors, progress, version",
             "every default once · our own errors · Job and Step: used by all floors above",
         ),
     ):

@@ -346,7 +346,7 @@ def test_another_version_is_not_mixed_in(source, tmp_path, monkeypatch):
     screen(source, tmp_path / "results.db", **FAST)
     monkeypatch.setattr(ledger, "package_version", lambda: "99.1")
     with pytest.raises(
-        ValueError, match=r"another version of ovito-arise \('.*', now '99.1'\); nothing .*`--overwrite`"
+        ValueError, match=r"another version of arise-core \('.*', now '99.1'\); nothing .*`--overwrite`"
     ):
         screen(source, tmp_path / "results.db", **FAST)
     assert screen(source, tmp_path / "results.db", overwrite=True, **FAST).recognised == 5

@@ -424,7 +424,7 @@ def test_folder_with_other_work_is_refused(finished, change, named):
 def test_work_of_another_version_is_refused(finished, monkeypatch):
     monkeypatch.setattr(ledger, "package_version", lambda: "99.1")
     with pytest.raises(
-        ValueError, match=r"another version of ovito-arise \('.*', now '99.1'\); nothing was changed"
+        ValueError, match=r"another version of arise-core \('.*', now '99.1'\); nothing was changed"
     ):
         accuracy.run(SMALL, finished[0], workers=1)
 

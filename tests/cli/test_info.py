@@ -10,7 +10,7 @@ def test_what_a_report_needs(arise):
     code, out, _ = arise("info", "--json")
     assert code == 0
     found = json.loads(out)
-    assert found["ovito-arise"] == version("ovito-arise")
+    assert found["arise-core"] == arise_core.version.VERSION
     assert found["packages"]["numpy"] == version("numpy")
     assert found["models"]["arise-108"] == arise_core.load_model("arise-108").sha256[:12]
     assert found["threads"] >= 1

@@ -161,7 +161,7 @@ def test_what_cannot_be_shown_is_refused(slab, tmp_path, monkeypatch):
     with pytest.raises(InputError, match="no point on its plane: none is there"):
         page.write_page(made.exploration(0), tmp_path / "a.html")
     monkeypatch.setitem(__import__("sys").modules, "chemiscope", None)
-    with pytest.raises(MissingPackageError, match="a page needs chemiscope: pip install"):
+    with pytest.raises(MissingPackageError, match="a page needs chemiscope, which is not installed"):
         page.write_page(slab, tmp_path / "a.html")
     assert list(tmp_path.iterdir()) == []
 

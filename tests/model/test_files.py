@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,13 +13,15 @@ import torch
 from safetensors.numpy import load_file
 
 import arise_core as arise
-from arise_core.errors import FileError, InputError, ModelError
+from arise_core.errors import FileError, InputError, ModelError, WorkError
 from arise_core.model import archive, contents, exchange, zoo
 from arise_core.model.card import Card, Reject
 from arise_core.model.contents import SHIPPED, read_model, read_script
+from arise_core.model.network import build_network
 from arise_core.model.zoo import load_model, shared_model
 from arise_core.runtime.files import zoo_root
 from arise_core.settings import SamplingSettings
+from arise_core.training import export as export_module
 from arise_core.training import ship
 from arise_core.training.export import export, replace_card
 from benchmarks.robustness.model_files import archive_of, joined, members, parts, with_card, with_weights
@@ -57,7 +59,7 @@ def test_other_programs_can_read_it(folder):
     with safetensors.safe_open(file, "np") as opened:
         assert json.loads(opened.metadata()["card"])["format"] == "arise-model"
     x = torch.rand(7, SETTINGS.n_features)
-    with pytest.warns(DeprecationWarning, match="torch.jit.load"):
+    with pytest.warns((DeprecationWarning, FutureWarning), match="torch.jit.load"):
         script = torch.jit.load(folder / "model.pt")
     with torch.inference_mode():
         assert torch.equal(script(x), net(x))
@@ -386,12 +388,41 @@ def test_the_list_of_hashes_is_that_of_the_zoo():
 
 
 @pytest.mark.parametrize("name", arise.known_models())
+def test_both_files_of_the_zoo_say_the_same(name):
+    """Bit for bit: the numbers of the network by this package, and by torch alone from the TorchScript file."""
+    of_safe, of_script = (load_model(zoo_root() / name / file) for file in ("model.safetensors", "model.pt"))
+    x = np.random.default_rng(5).random((6, of_safe.descriptor.n_features), dtype=np.float32)
+    ours, theirs = (m.predict(x, SamplingSettings(passes=30)) for m in (of_safe, of_script))
+    for field in fields(ours):
+        a, b = (getattr(p, field.name) for p in (ours, theirs))
+        assert a.tobytes() == b.tobytes() if isinstance(a, np.ndarray) else a == b, field.name
+    with pytest.warns((DeprecationWarning, FutureWarning), match="torch.jit.load"):
+        script = torch.jit.load(zoo_root() / name / "model.pt")
+    content = read_model(zoo_root() / name / "model.safetensors")
+    with torch.inference_mode():
+        net = build_network(content.card, content.weights)
+        assert torch.equal(script(torch.from_numpy(x)), net(torch.from_numpy(x)))
+
+
+@pytest.mark.parametrize("name", arise.known_models())
 def test_both_files_of_the_zoo_hold_the_same(name):
     safe, script = (read_model(zoo_root() / name / file) for file in ("model.safetensors", "model.pt"))
     assert safe.card == script.card
     assert {k: v.tobytes() for k, v in safe.weights.items()} == {
         k: v.tobytes() for k, v in script.weights.items()
     }
+
+
+def test_without_torchscript_a_model_has_no_file_of_it(folder, tmp_path, monkeypatch):
+    """As with Python 3.14."""
+    monkeypatch.setattr(export_module, "NO_SCRIPT", (3, 0))
+    net = make_network()
+    with pytest.warns(UserWarning, match=r"model.pt' is not written: torch .* does not support TorchScript"):
+        export(net, make_card(net), tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["card.json", "model.safetensors"]
+    assert (tmp_path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+    with pytest.raises(WorkError, match="does not support TorchScript"):
+        ship.complete(tmp_path)
 
 
 def test_missing_files_of_the_zoo_are_written(folder, tmp_path):

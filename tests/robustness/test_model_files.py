@@ -200,7 +200,7 @@ def files(place, tmp_path_factory, script):
 def test_the_files_would_run_code(files, tmp_path, marker):
     """What the others are worth: torch and Python run them."""
     (tmp_path / "model.pt").write_bytes(files["setstate"])
-    with pytest.warns(DeprecationWarning, match="torch.jit.load"):
+    with pytest.warns((DeprecationWarning, FutureWarning), match="torch.jit.load"):
         torch.jit.load(str(tmp_path / "model.pt"))
     assert marker.exists()
     marker.unlink()

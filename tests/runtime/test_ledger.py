@@ -76,7 +76,7 @@ def test_another_version_is_refused(tmp_path, monkeypatch):
     now = module.package_version()
     monkeypatch.setattr(module, "package_version", lambda: "99.1")
     with pytest.raises(
-        ValueError, match=rf"made with another version of ovito-arise \('{now}', now '99.1'\); noth"
+        ValueError, match=rf"made with another version of arise-core \('{now}', now '99.1'\); noth"
     ):
         Ledger.open(tmp_path, facts(**KNOWN))
 

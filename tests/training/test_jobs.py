@@ -164,7 +164,7 @@ def test_work_of_another_version_is_refused(tmp_path, monkeypatch, work):
     before = files(tmp_path)
     monkeypatch.setattr(ledger, "package_version", lambda: "99.1")
     with pytest.raises(
-        ValueError, match=r"another version of ovito-arise \('.*', now '99.1'\).*nothing was changed"
+        ValueError, match=r"another version of arise-core \('.*', now '99.1'\).*nothing was changed"
     ):
         work(RECIPE, tmp_path)
     assert files(tmp_path) == before

@@ -237,7 +237,7 @@ def test_missing_optuna_is_said_before_work(tmp_path, monkeypatch, capsys):
     recipe = zoo_root() / "arise-108" / "recipe.toml"
     code, _, err = run(monkeypatch, capsys, "tune", recipe, "--out", tmp_path / "out")
     assert code == 1
-    assert "needs optuna: python -m pip install 'ovito-arise[train]'" in err
+    assert "needs Optuna, which is not installed: python -m pip install 'arise-core[train]'" in err
     assert not (tmp_path / "out").exists()
 
 
