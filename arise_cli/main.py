@@ -23,6 +23,7 @@ from arise_cli import (
     benchmark,
     demo,
     explore,
+    images,
     info,
     models,
     recognition,
@@ -179,6 +180,7 @@ def _root(
 for commands in (
     recognition,
     explore,
+    images,
     screening,
     trajectories,
     suggestions,
