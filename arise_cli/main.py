@@ -24,6 +24,7 @@ from arise_cli import (
     calibration,
     demo,
     explore,
+    images,
     info,
     models,
     recognition,
@@ -181,6 +182,7 @@ def _root(
 for commands in (
     recognition,
     explore,
+    images,
     screening,
     trajectories,
     suggestions,

@@ -11,7 +11,8 @@ import numpy as np
 from ase import Atoms
 
 from arise_core.crystals.species import Kind, Types
-from arise_core.errors import InputError, InputTypeError, MissingPackageError, WorkError, shown
+from arise_core.errors import InputError, InputTypeError, WorkError, shown
+from arise_core.runtime.packages import missing
 from arise_core.settings import DEFAULT_MODEL, check_number
 from ase_arise.convert import Device, ModelLike
 from ase_arise.species import with_kinds
@@ -165,9 +166,7 @@ class _Ranks:
         if int(lmp.extract_setting("world_size")) > 1:
             self._comm = lmp.get_mpi_comm()
             if self._comm is None:
-                raise MissingPackageError(
-                    "`lmp` runs on several MPI ranks, which needs mpi4py: pip install mpi4py"
-                )
+                raise missing("mpi4py", "`lmp` runs on several MPI ranks, which needs mpi4py")
 
     def of_first(self, value: Any) -> Any:
         """What the first rank has, on all of them."""

@@ -7,7 +7,6 @@ readers tell them, and so are refused or drawn as everywhere.
 from __future__ import annotations
 
 import sys
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ from ase import Atoms
 
 from arise_core.crystals.elements import ATOMIC_NUMBERS
 from arise_core.crystals.occupancy import KINDS, is_partial
-from arise_core.errors import InputTypeError, MissingPackageError, shown
+from arise_core.errors import InputTypeError, shown
 from arise_core.geometry.structure import Structure
+from arise_core.runtime.packages import package
 
 #: Where pymatgen has the class that structures and molecules are of.
 MODULE, BASE = "pymatgen.core.structure", "SiteCollection"
@@ -110,7 +110,4 @@ def annotated(thing: Any, atoms: Atoms, *, copy: bool) -> Any:
 
 
 def _pymatgen() -> Any:
-    try:
-        return import_module("pymatgen.core")
-    except ImportError as error:
-        raise MissingPackageError("`to_pymatgen` needs pymatgen: pip install pymatgen") from error
+    return package("pymatgen.core", "`to_pymatgen` needs pymatgen")

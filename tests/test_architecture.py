@@ -76,7 +76,11 @@ def exists(name: str) -> bool:
 @pytest.mark.parametrize("page", PAGES)
 def test_modules_that_are_named_are_there(page):
     text = (ROOT / page).read_text(encoding="utf-8").partition("## Old module paths")[0]
-    names = set(re.findall(r"\b((?:arise_core|ase_arise|ovito_arise|arise_cli)(?:\.[A-Za-z_]\w*)+)", text))
+    names = set(
+        re.findall(
+            r"\b((?:arise_core|ase_arise|ovito_arise|arise_images|arise_cli)(?:\.[A-Za-z_]\w*)+)", text
+        )
+    )
     names = {n for n in names if not n.endswith((".py", ".benchmark_methods", ".commands"))}
     assert [n for n in sorted(names) if not exists(n)] == []
 
@@ -84,7 +88,7 @@ def test_modules_that_are_named_are_there(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_files_that_are_named_are_there(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    roots = "arise_core|ase_arise|ovito_arise|arise_cli|tests|docs|benchmarks|examples|model_zoo"
+    roots = "arise_core|ase_arise|ovito_arise|arise_images|arise_cli|tests|docs|benchmarks|examples|model_zoo"
     names = set(re.findall(rf"(?<![\w/.])((?:{roots})/[\w./-]*[\w/])", text))
     places = (ROOT, (ROOT / page).parent)
     assert [n for n in sorted(names) if "NAME" not in n and not any((p / n).exists() for p in places)] == []

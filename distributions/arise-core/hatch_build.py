@@ -7,7 +7,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PACKAGES = ("arise_core", "ase_arise", "arise_cli")
+PACKAGES = ("arise_core", "ase_arise", "arise_images", "arise_cli")
 ZOO = "model_zoo"
 #: Where a wheel has the zoo; `zoo_root` looks there.
 ZOO_IN_WHEEL = f"{PACKAGES[0]}/{ZOO}"

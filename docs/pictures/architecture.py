@@ -26,7 +26,7 @@ FILLS = {
 #: Floors from the top down: room, what it is about, kind.
 FLOORS = (
     ("arise_cli", "the command arise", "door"),
-    ("ovito_arise, ase_arise", "doors: unwrap, call, wrap", "door"),
+    ("ovito_arise, ase_arise, arise_images", "doors: unwrap, call, wrap", "door"),
     ("benchmark", "how often it is right", "making"),
     ("training", "how a model is made", "making"),
     ("trajectories", "frame after frame", "flow"),
@@ -143,11 +143,12 @@ def floors() -> list[str]:
 
 def boxes() -> list[str]:
     """The objects."""
-    doors = "ovito_arise, ase_arise"
+    doors = "ovito_arise, ase_arise, arise_images"
     return [
         box("arise_cli", 300, 650, "arise classify · map · similarity · screen · train · benchmark · demo"),
-        box(doors, 300, 300, "OVITO", "modifier, legend, grid files"),
-        box(doors, 630, 320, "ASE", "annotate, calculator, observer, screening"),
+        box(doors, 330, 190, "OVITO", "modifier, legend, grid files"),
+        box(doors, 530, 250, "ASE", "annotate, calculator, screening"),
+        box(doors, 790, 160, "images", "columns, projections"),
         box("benchmark", 640, 310, "accuracy", "structures × methods → tables", colour=MODEL),
         box("training", 830, 120, "samples", "one file a kind", colour=MODEL),
         box("training", 640, 140, "fit, export", "by a recipe", colour=MODEL),
@@ -172,7 +173,7 @@ def arrows() -> list[str]:
     """The flow of the data, and of what a model is made of."""
     geometry, engine = middle("geometry"), middle("engine")
     above, below = upper("model") + 14, lower("recognition") - 14
-    edge = lower("ovito_arise, ase_arise") + 6
+    edge = lower("ovito_arise, ase_arise, arise_images") + 6
     return [
         # in
         arrow((234, edge), (234, geometry), (260, geometry)),

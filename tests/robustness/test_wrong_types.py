@@ -9,6 +9,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 import arise_core as arise
+import arise_images
 import ase_arise
 import ovito_arise
 from arise_cli.main import app
@@ -17,6 +18,7 @@ from arise_core.model.prediction import Rule
 from arise_core.recognition.result import recognise
 from arise_core.settings import RadialChannel, RecognitionSettings
 from ase_arise.reading import Reader
+from tests.images.made import columns_in, image_of
 
 THING = object()
 NO_STRUCTURE = (5, None, "fcc", THING)
@@ -177,6 +179,30 @@ TABLE = [
     ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "time_limit", (*NO_NUMBER, None)),
     ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "pattern", (5, None, [])),
     ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "reader", (5, "ase", THING)),
+    ("images", "find_atoms", {}, "image", (5, None, "x", THING, [THING], np.zeros(3))),
+    ("images", "find_atoms", {"image": "image"}, "pixel_size", (*NO_NUMBER, True, 0)),
+    ("images", "find_atoms", {"image": "image"}, "mask", (5, "x", None, THING, [THING])),
+    ("images", "find_atoms", {"image": "image"}, "settings", (5, "x", THING)),
+    ("images", "find_atoms", {"image": "image"}, "progress", (*NO_FUNCTION, None)),
+    *(("images", "ColumnSettings", {}, n, NO_NUMBER) for n in ("spacing", "faintest", "certainty")),
+    ("images", "ColumnSettings", {}, "contrast", (5, None, THING, "grey")),
+    ("images", "read_image", {}, "path", (5, None, THING, [])),
+    ("images", "tell_elements", {}, "columns", NO_STRUCTURE),
+    ("images", "tell_elements", {"columns": "columns"}, "elements", (5, THING, [5], "x", "Cu,Cu", [])),
+    ("images", "recognise_layer", {"model": "model"}, "columns", NO_STRUCTURE),
+    ("images", "recognise_layer", {"columns": "columns"}, "model", (*NO_MODEL, "arise-108")),
+    ("images", "recognise_layer", {"columns": "columns", "model": "model"}, "one_layer", (5, None, "x")),
+    ("images", "recognise_layer", {"columns": "columns", "model": "model"}, "settings", (5, "x", THING)),
+    ("images", "find_rings", {}, "structure", NO_STRUCTURE),
+    ("images", "find_rings", {"structure": "fcc"}, "reach", (*NO_NUMBER, 0)),
+    ("images", "draw_layer", {"image": "image"}, "found", NO_STRUCTURE),
+    ("images", "simulate_image", {"rng": "rng"}, "structure", NO_STRUCTURE),
+    ("images", "simulate_image", {"structure": "fcc"}, "rng", (5, None, THING)),
+    *(
+        ("images", "simulate_image", {"structure": "fcc", "rng": "rng"}, n, (*NO_NUMBER, None, -1))
+        for n in ("pixel_size", "margin", "width", "background", "jitter", "blur")
+    ),
+    ("images", "simulate_image", {"structure": "fcc", "rng": "rng"}, "dose", (*NO_NUMBER, 0)),
 ]  # fmt: skip
 
 
@@ -187,6 +213,7 @@ def given(model):
     return {
         "fcc": fcc, "several": [fcc, fcc], "model": model, "descriptor": model.descriptor, "atoms": bulk("Cu"),
         "grid": arise.box_grid(fcc, arise.MapSettings()),
+        "image": image_of("graphene"), "columns": columns_in("graphene"), "rng": np.random.default_rng(0),
     }  # fmt: skip
 
 
@@ -196,7 +223,7 @@ def given(model):
     ids=[f"{package}.{name}({argument})" for package, name, _, argument, _ in TABLE],
 )
 def test_wrong_kinds(package, name, others, argument, values, given, tmp_path):
-    function = getattr({"core": arise, "ase": ase_arise}[package], name)
+    function = getattr({"core": arise, "ase": ase_arise, "images": arise_images}[package], name)
     bulk("Cu").write(tmp_path / "in.xyz")
     places = {k: tmp_path / k for k in ("in.xyz", "out.xyz", "out.db", "out.zarr")}
     words = {k: {**given, **places}.get(v, v) if isinstance(v, str) else v for k, v in others.items()}
@@ -209,13 +236,16 @@ def test_wrong_kinds(package, name, others, argument, values, given, tmp_path):
 
 def test_every_public_function_is_in_the_table():
     """Those without arguments, and classes that others make, are not."""
-    known = {("core", name) for name in arise.__all__} | {("ase", name) for name in ase_arise.__all__}
+    packages = {"core": arise, "ase": ase_arise, "images": arise_images}
+    known = {(word, name) for word, package in packages.items() for name in package.__all__}
     core = (
         "BoxGrid", "Calibration", "Model", "ModelError", "Name", "NoCell", "PointValues", "Prediction", "Prototype",
         "RebuiltCell", "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding", "Exploration",
         "Representations", "exploration_steps", "Suggestion", "TrajectoryResults",
     )  # fmt: skip
-    free = {*(("core", n) for n in core), ("ase", "Row"), ("ase", "TrajectoryResults")}
+    images = ("Columns", "ImageRecognition", "Micrograph", "Rings")
+    free = {*(("core", n) for n in core), *(("images", n) for n in images)}
+    free |= {("ase", "Row"), ("ase", "TrajectoryResults")}
     known.remove(("core", "merge"))  # the same as that of the ASE door
     assert known - {(package, name) for package, name, *_ in TABLE} == free | {("ase", "StopSimulation")}
 
@@ -265,6 +295,7 @@ COMMANDS = {
     "map": [],
     "similarity": [],
     "explore": [],
+    "image": [],
     "screen": ["--out"],
     "suggest": ["--out"],
     "calibrate": ["--label"],

@@ -1,0 +1,104 @@
+"""Which columns are of which element, by their brightness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from arise_core.crystals.species import STAND_INS, element_of_name
+from arise_core.errors import InputError, check_type, shown
+from arise_core.geometry.arrays import FloatArray, IntArray
+from arise_core.runtime.threads import one_blas_thread
+from arise_images.columns import PLACEHOLDER, Columns, with_numbers
+
+#: Elements told apart in an image, at most.
+MOST = 3
+#: Two kinds of columns are told apart if the peaks of their brightness are so far from each other (D of K. M. Ashman et
+#: al., Astron. J. 108, 2348 (1994); at 2 they just are two peaks), each kind has such a share of the columns, and the
+#: Bayesian information criterion of one kind more is better by so much.
+APART, SHARE, BETTER = 2.5, 0.08, 10.0
+
+
+def parse_elements(given: Any) -> tuple[int, ...]:
+    """Atomic numbers of elements by their symbols.
+
+    Args:
+        given: symbols, "B,N" or several of them.
+
+    Raises:
+        InputError: what is no element, one twice, none or more than three.
+    """
+    symbols = given.split(",") if isinstance(given, str) else given
+    check_type("elements", symbols, Sequence, "symbols of elements")
+    found = []
+    for symbol in symbols:
+        number = element_of_name(symbol) if isinstance(symbol, str) else None
+        if not number:
+            raise InputError(f"`elements` must be symbols of elements, such as 'B,N', got {shown(symbol)}")
+        found.append(number)
+    if not 1 <= len(found) <= MOST or len(set(found)) < len(found):
+        raise InputError(f"`elements` must name one to {MOST} different elements, got {shown(given)}")
+    return tuple(found)
+
+
+def tell_elements(columns: Columns, elements: Any = None) -> Columns:
+    """The columns with their elements: a mixture of normal distributions of the brightness, the heaviest the brightest.
+
+    `kinds` says which of the elements each column is of, from the faintest on, `kind_doubt` the entropy of that, bit.
+
+    Args:
+        columns: of `find_atoms`.
+        elements: symbols of one to three elements, "B,N"; None: as many kinds as the brightness shows, with elements
+            that stand for them.
+
+    Raises:
+        InputError: what is no element, or more elements than columns could show.
+    """
+    check_type("columns", columns, Columns, "Columns")
+    if elements is None:
+        count = kinds_shown(columns.brightness)
+        numbers = np.array((PLACEHOLDER, *STAND_INS)[:count])
+    else:
+        numbers = np.sort(parse_elements(elements))
+    if len(numbers) == 1:
+        n = len(columns)
+        return with_numbers(
+            columns, np.full(n, numbers[0]), np.zeros(n, dtype=np.int64), np.zeros(n), elements is not None
+        )
+    kinds, doubt, _, _ = _mixture(columns.brightness, len(numbers))
+    return with_numbers(columns, numbers[kinds], kinds, doubt, elements is not None)
+
+
+def kinds_shown(brightness: FloatArray) -> int:
+    """How many kinds of columns are told apart by their brightness, 1 to 3."""
+    known = 1
+    _, _, last, _ = _mixture(brightness, 1)
+    for count in range(2, MOST + 1):
+        kinds, _, criterion, apart = _mixture(brightness, count)
+        shares = np.bincount(kinds, minlength=count) / len(kinds)
+        if criterion < last - BETTER and apart > APART and shares.min() > SHARE:
+            known, last = count, criterion
+    return known
+
+
+def _mixture(brightness: FloatArray, count: int) -> tuple[IntArray, FloatArray, float, float]:
+    """Kind of each column, the faintest first, its entropy in bit; information criterion; least distance of peaks."""
+    from sklearn.mixture import GaussianMixture
+
+    values = (brightness / np.median(brightness)).reshape(-1, 1)
+    if len(values) < 2 * count:
+        raise InputError(f"`elements` names {count} elements for {len(values)} columns")
+    start = np.quantile(values, (np.arange(count) + 0.5) / count).reshape(-1, 1)
+    model = GaussianMixture(count, means_init=start, random_state=0, reg_covar=1e-5, max_iter=300)
+    with one_blas_thread():
+        model.fit(values)
+        share = model.predict_proba(values)
+        criterion = float(model.bic(values))
+    order = np.argsort(model.means_[:, 0])
+    share = share[:, order]
+    mean, variance = model.means_[order, 0], model.covariances_[order, 0, 0]
+    apart = np.sqrt(2) * np.diff(mean) / np.sqrt(variance[1:] + variance[:-1])
+    entropy = -(share * np.log2(np.maximum(share, 1e-300))).sum(axis=1)
+    return share.argmax(axis=1), np.maximum(entropy, 0.0), criterion, float(apart.min(initial=np.inf))

@@ -1,0 +1,180 @@
+"""An image made ready: checked, what is burnt in masked, even brightness, and the scale that its spectrum shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import ndimage
+
+from arise_core.errors import InputError, InputTypeError, shown
+from arise_core.geometry.arrays import BoolArray, FloatArray
+
+Mask = Literal["auto", "none"]
+#: Pixels along an edge of an image, at least; at most in all.
+SMALLEST, LARGEST = 32, 64_000_000
+#: Å a pixel may be: a column takes some pixels.
+PIXELS = (1e-3, 1.0)
+#: Pixels of one value next to each other that are burnt in: a bar fills this share of the rectangle around it and is so
+#: many pixels high and long; a border fills this share of the image.
+FULL, BAR, BORDER = 0.9, (3, 12), 2e-3
+#: A burnt-in part has a rim, pixels.
+RIM = 2
+#: The background is what is left after a blur over this share of the shorter edge, and over so many spacings.
+WIDE, SPACINGS = 0.1, 1.5
+#: Periods that are looked for: pixels at least, share of the shorter edge at most.
+SHORTEST, LONGEST = 3.0, 0.25
+#: The strongest spot of a spectrum is so many times as strong as its noise, and as the ring around it: else the ring.
+SPOT, RING = 8.0, 2.0
+#: From here on a spectrum is noise, 1 / pixels.
+WHITE = 0.4
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An image that is ready for columns to be looked for."""
+
+    values: FloatArray  # (rows, columns), columns bright, background near 0, 0 under the mask
+    good: BoolArray  # (rows, columns), what is no scale bar and no border
+    period: float  # of the strongest spots of the spectrum, pixels
+
+
+def checked(image: Any) -> FloatArray:
+    """The image as numbers, (rows, columns).
+
+    Raises:
+        InputError: no image: colours, NaN, one value only, too small, too large.
+    """
+    try:
+        values = np.asarray(image)
+    except ValueError as error:
+        raise InputError(f"`image` must be an array of numbers: {error}") from error
+    if values.dtype.kind not in "buif":
+        raise InputTypeError(f"`image` must be an array of numbers, got {shown(image)}")
+    if values.ndim == 3 and values.shape[2] in (3, 4):
+        raise InputError(
+            f"`image` must have one value a pixel, got colours, shape {values.shape}: give one channel"
+        )
+    if values.ndim != 2:
+        raise InputError(f"`image` must have rows and columns, got shape {values.shape}")
+    if min(values.shape) < SMALLEST or values.size > LARGEST:
+        raise InputError(
+            f"`image` must have at least {SMALLEST} pixels along its edges and at most {LARGEST} in all, "
+            f"got shape {values.shape}"
+        )
+    values = values.astype(np.float64)
+    bad = int((~np.isfinite(values)).sum())
+    if bad:
+        raise InputError(f"`image` must be finite: {bad} of {values.size} pixels are NaN or infinite")
+    if np.ptp(values) == 0:
+        raise InputError(f"`image` has one value only, {values.flat[0]:g}")
+    return values
+
+
+def good_pixels(values: FloatArray, mask: Any) -> BoolArray:
+    """Pixels that count, (rows, columns).
+
+    Args:
+        values: of the image.
+        mask: True where the image is not looked at; "auto": scale bars and borders are found; "none": all counts.
+
+    Raises:
+        InputError: a mask of another shape, or one that leaves nothing.
+    """
+    if isinstance(mask, str):
+        if mask not in ("auto", "none"):
+            raise InputError(f"`mask` must be 'auto', 'none' or an array, got {mask!r}")
+        return ~burnt_in(values) if mask == "auto" else np.ones(values.shape, dtype=bool)
+    given = np.asarray(mask)
+    if given.shape != values.shape or given.dtype.kind not in "buif":
+        raise InputError(f"`mask` must have the shape of the image, {values.shape}, got {shown(mask)}")
+    good = given == 0
+    if good.mean() < 0.05:
+        raise InputError(f"`mask` leaves {good.mean():.1%} of the image")
+    return np.asarray(good)
+
+
+def burnt_in(values: FloatArray) -> BoolArray:
+    """Where a scale bar, its label or a border of one value is, (rows, columns).
+
+    Noise leaves no rectangle of equal pixels: bars are found by their shape, letters as what has the value of a bar
+    within its length, borders by their size at the rim of the image.
+    """
+    same = ndimage.maximum_filter(values, 3) == ndimage.minimum_filter(values, 3)
+    found = np.zeros(values.shape, dtype=bool)
+    parts, count = ndimage.label(same)
+    for k, place in enumerate(ndimage.find_objects(parts), start=1):
+        inside = parts[place] == k
+        height, length = inside.shape
+        at_rim = any(s.start == 0 or s.stop == n for s, n in zip(place, values.shape, strict=True))
+        bar = inside.mean() >= FULL and min(height, length) + 2 >= BAR[0] and max(height, length) >= BAR[1]
+        if at_rim and inside.sum() >= BORDER * values.size:
+            found[place] |= inside
+        elif bar and max(height, length) >= 2 * min(height, length):
+            around = tuple(
+                slice(max(s.start - max(length, height), 0), s.stop + max(length, height)) for s in place
+            )
+            value = values[place][inside][0]
+            found[around] |= values[around] == value
+    return np.asarray(ndimage.binary_dilation(found, iterations=RIM)) if count and found.any() else found
+
+
+def flattened(values: FloatArray, good: BoolArray, width: float) -> FloatArray:
+    """The image less its blurred self, 0 where it does not count; what does not count leaves no trace beside it."""
+    weight = ndimage.gaussian_filter(good.astype(np.float64), width, mode="nearest")
+    mean = ndimage.gaussian_filter(np.where(good, values, 0.0), width, mode="nearest")
+    return np.where(good, values - mean / np.maximum(weight, 1e-9), 0.0)
+
+
+def prepared(values: FloatArray, good: BoolArray, spacing: float | None) -> Prepared:
+    """Background removed, scale found.
+
+    Args:
+        values: of the image, columns bright.
+        good: pixels that count.
+        spacing: of the columns, if it is known, pixels.
+
+    Raises:
+        InputError: the spectrum shows no period.
+    """
+    wide = WIDE * min(values.shape)
+    period = spacing if spacing is not None else spectral_period(flattened(values, good, wide))
+    return Prepared(flattened(values, good, min(SPACINGS * period, wide)), good, period)
+
+
+def spectral_period(values: FloatArray) -> float:
+    """Period of the strongest spots in the spectrum of an image, pixels.
+
+    Layers without order have a ring instead.
+
+    Raises:
+        InputError: nothing stands out.
+    """
+    window = np.hanning(values.shape[0])[:, None] * np.hanning(values.shape[1])
+    power = np.abs(np.fft.rfft2(values * window)) ** 2
+    power = ndimage.gaussian_filter(power, 1.0, mode="wrap")
+    k = np.hypot(np.fft.fftfreq(values.shape[0])[:, None], np.fft.rfftfreq(values.shape[1]))
+    looked_at = (k >= 1 / (LONGEST * min(values.shape))) & (k <= 1 / SHORTEST)
+    floor = float(np.median(power[k > WHITE])) or float(np.median(power[looked_at]))
+    ring = np.round(k * min(values.shape)).astype(int)
+    around = ndimage.median(power, ring, np.arange(ring.max() + 1))
+    spots = looked_at & (power > SPOT * np.maximum(around[ring], floor))
+    if spots.any():
+        return float(1 / k[spots][power[spots].argmax()])
+    mean = ndimage.mean(np.where(looked_at, power, 0.0), ring, np.arange(ring.max() + 1))
+    best = int((mean * np.arange(len(mean))).argmax())
+    if not mean[best] > RING * floor:
+        raise InputError(
+            "`image` shows no columns: nothing in its spectrum stands out of the noise between "
+            f"{SHORTEST:g} pixels and a quarter of its edge; `spacing` says how far columns are from each other"
+        )
+    return float(min(values.shape) / best)
+
+
+def noise_of(values: FloatArray, good: BoolArray) -> float:
+    """Standard deviation of what differs from pixel to pixel; Immerkær, Comput. Vis. Image Underst. 64, 300 (1996)."""
+    kernel = np.array([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]])
+    inner = ndimage.binary_erosion(good, iterations=1)
+    rough = ndimage.convolve(values, kernel)[inner]
+    return float(np.sqrt(np.pi / 2) * np.abs(rough).mean() / 6) if rough.size else 0.0
