@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arise_core.crystals.naming import NONE, REJECTED
-from arise_core.errors import AriseError, ExistingFileError, FileError, InputError, MissingFileError
+from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError
 from arise_core.geometry.arrays import IntArray
+from arise_core.model.card import class_of
+from arise_core.model.classes import ClassTable
 from arise_core.runtime.files import check_folder, file_errors, linked, remove_leftovers, temporary_place
 from arise_core.runtime.ledger import Facts, require_same
 from arise_core.runtime.locks import Claim
@@ -34,13 +36,13 @@ from arise_core.runtime.stores import (
     open_store,
     zarr_package,
 )
-from arise_core.trajectories.rows import QUANTILES, Row
+from arise_core.trajectories.rows import PROBES, QUANTILES, Row
 
 if TYPE_CHECKING:
     import xarray
 
 KIND = "ARISE trajectory"
-FORMAT = 1
+FORMAT = 2
 #: Frames of a chunk, and atoms.
 FRAMES, ATOMS = 256, 1 << 20
 #: Bytes of the reason of a failure.
@@ -67,12 +69,16 @@ COLUMNS = {
     "number": Column("int64", -1, text="frame in its file, from 0"),
     "step": Column("int64", -1, text="time step as the file says, -1 if it does not"),
     "n_atoms": Column("int64", 0, text="atoms of the frame"),
+    "left_out": Column("int64", 0, text="of them sites without mass, which were not looked at"),
     "share": Column("float32", np.nan, ("frame", "class"), text="share of the atoms of each class"),
     "share_low": Column("float32", np.nan, ("frame", "class"), text="lower end of its 95 % credible interval"),
     "share_high": Column("float32", np.nan, ("frame", "class"), text="upper end of its 95 % credible interval"),
     "mutual_information": Column("float32", np.nan, units="bit", text="mean over the atoms"),
     "quantiles": Column("float32", np.nan, ("frame", "quantile"), "bit", "of the mutual information over the atoms"),
     "largest": Column("int64", 0, ("frame", "crystal"), text="atoms in the largest connected group of each class"),
+    "probe": Column(
+        "float32", np.nan, ("frame", "probe", "axis"), "angstrom", "where some atoms are, evenly over their order"
+    ),
     "seconds": Column("float32", np.nan, units="s", text="time that the frame took"),
     "reason": Column("uint8", 0, ("frame", "byte"), text="why a frame failed, UTF-8"),
 }  # fmt: skip
@@ -102,8 +108,7 @@ class Store:
         cls,
         path: Path,
         known: Facts,
-        short: Sequence[str],
-        labels: Sequence[str],
+        classes: ClassTable,
         atoms: bool,
         overwrite: bool,
     ) -> Store:
@@ -112,7 +117,7 @@ class Store:
         Args:
             path: of the folder.
             known: facts of the run.
-            short, labels: names of the classes of the model.
+            classes: of the model.
             atoms: whether values at atoms are kept.
             overwrite: replace a store that is there.
 
@@ -142,7 +147,7 @@ class Store:
                 before = _facts(path, what)
                 require_same(before, known, what, ANOTHER)
             else:
-                _make(path, known, short, labels, atoms)
+                _make(path, known, classes, atoms)
             with _writing(path):
                 store = cls(path, open_store(path, "r+"), claim)
                 store._grow(0, 0)
@@ -240,11 +245,12 @@ def _value(name: str, row: Row) -> Any:
     return getattr(row, name)
 
 
-def _make(path: Path, known: Facts, short: Sequence[str], labels: Sequence[str], atoms: bool) -> None:
+def _make(path: Path, known: Facts, classes: ClassTable, atoms: bool) -> None:
     """An empty store, in its place when it is whole."""
-    names = [*short, REJECTED, NONE]
+    names = [*classes.short, REJECTED, NONE]
     sizes = {
-        "frame": 0, "class": len(names), "crystal": len(short), "quantile": len(QUANTILES), "byte": REASON, "atom": 0,
+        "frame": 0, "class": len(names), "crystal": len(classes), "quantile": len(QUANTILES), "byte": REASON,
+        "probe": PROBES, "axis": 3, "atom": 0,
     }  # fmt: skip
     chunks = {**sizes, "frame": FRAMES, "atom": ATOMS}
     with temporary_place(path) as part, _writing(path):
@@ -257,7 +263,7 @@ def _make(path: Path, known: Facts, short: Sequence[str], labels: Sequence[str],
             )  # fmt: skip
             array.attrs.update({"units": column.units, "long_name": column.text})
         group.attrs.update({
-            "kind": KIND, "format": FORMAT, "facts": known, "classes": names, "labels": list(labels),
+            "kind": KIND, "format": FORMAT, "facts": known, "classes": names, "table": [asdict(c) for c in classes],
             "quantiles": list(QUANTILES),
         })  # fmt: skip
         if path.is_dir():
@@ -312,7 +318,7 @@ class TrajectoryResults:
     path: Path
     data: xarray.Dataset  # see `COLUMNS`
     facts: Mapping[str, Any]
-    labels: tuple[str, ...]  # of the classes of the model, as `Prediction.labels`
+    classes: ClassTable  # of the model
     files: tuple[str, ...]  # of the run
     notes: tuple[str, ...]  # what was assumed of the frames, such as elements of types
     _group: Any
@@ -346,14 +352,14 @@ class TrajectoryResults:
                 place,
                 data,
                 facts,
-                tuple(attributes["labels"]),
+                ClassTable(class_of(row, f"table[{k}]") for k, row in enumerate(attributes["table"])),
                 tuple(attributes.get("files", ())),
                 tuple(attributes.get("notes", ())),
                 group,
             )
+        except FileError:
+            raise
         except DAMAGE as error:
-            if isinstance(error, AriseError):
-                raise
             raise FileError(f"results {str(place)!r} are damaged: {error}") from error
 
     def rows(self, rows: Sequence[int] | None = None) -> Iterator[Row]:
@@ -367,10 +373,15 @@ class TrajectoryResults:
         for row in range(len(self)) if rows is None else rows:
             if status[row] != OPEN:
                 of_atoms: dict[str, Any] = (
-                    self.at_atoms(row) if "label" in self._group and status[row] == DONE else {}
+                    self.at_atoms(row) if self.has_atoms and status[row] == DONE else {}
                 )
                 values: dict[str, Any] = {name: array[row] for name, array in columns.items()}
                 yield Row(row, error=failed.get(row, ""), **values | of_atoms)
+
+    @property
+    def has_atoms(self) -> bool:
+        """Whether values at atoms were kept."""
+        return "label" in self._group
 
     def at_atoms(self, row: int) -> dict[str, NDArray[Any]]:
         """Values at the atoms of a frame: `label`, `doubt` and `group`, (n_atoms,); see `AT_ATOMS`.
@@ -380,7 +391,7 @@ class TrajectoryResults:
         Raises:
             InputError: they were not kept, or the frame has no results.
         """
-        if "label" not in self._group:
+        if not self.has_atoms:
             raise InputError(
                 f"results {str(self.path)!r} hold no values at atoms: make them with `atoms=True`"
             )

@@ -15,8 +15,9 @@ from ase.io import iread
 
 from arise_core.errors import AriseError, InputError, MissingFileError, MissingPackageError
 from arise_core.runtime.files import file_errors
+from arise_core.runtime.ledger import identity_of
 from arise_core.runtime.patience import within
-from ase_arise.reading import Reader, identity_of, read_frames, split_name
+from ase_arise.reading import Reader, read_frames, split_name
 from ase_arise.storage import searchable, with_occupancies, without_password
 
 #: Entries that are recognised together, written together, and lost together by a kill.

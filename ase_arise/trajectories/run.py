@@ -23,14 +23,14 @@ from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import AriseError, InputError, WorkError, check_type
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
-from arise_core.runtime.ledger import Facts, facts
+from arise_core.runtime.ledger import Facts, facts, identity_of
 from arise_core.runtime.patience import checked_time_limit
 from arise_core.runtime.workers import check_guard, processes
 from arise_core.settings import DEFAULT_MODEL, TIME_LIMIT, RecognitionSettings, check_number
 from arise_core.trajectories.rows import Row
 from arise_core.trajectories.store import Store, TrajectoryResults
 from ase_arise.convert import ModelLike, as_model
-from ase_arise.reading import Reader, identity_of
+from ase_arise.reading import Reader
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
 from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
 
@@ -150,7 +150,7 @@ def trajectory_steps(
     known = _facts(sources, files, picked, order, network)
     if executor is None and workers != 1:
         check_guard()
-    store = Store.open(place, known, network.class_info.short, network.classes, atoms, bool(overwrite))
+    store = Store.open(place, known, network.class_info, atoms, bool(overwrite))
     try:
         store.note_files(files)
         frames = Frames(sources, files, order.reader, picked, follow, place)

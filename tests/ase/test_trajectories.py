@@ -93,7 +93,7 @@ def test_the_store_opens_in_xarray(run_file, tmp_path, model):
     results = trajectory(run_file, tmp_path / "r.zarr", model, atoms=True, **FAST)
     with xarray.open_zarr(tmp_path / "r.zarr", consolidated=False) as data:
         assert dict(data.sizes) == {
-            "frame": 7, "class": 110, "crystal": 108, "quantile": 5, "byte": 400, "atom": 54,
+            "frame": 7, "class": 110, "crystal": 108, "quantile": 5, "byte": 400, "probe": 8, "axis": 3, "atom": 54,
         }  # fmt: skip
         assert np.array_equal(data["share"].values, results.data["share"].values)
         assert data["mutual_information"].attrs["units"] == "bit"
@@ -425,9 +425,7 @@ def made(tmp_path, model, shares, largest=None, groups=None, name="fcc"):
     """Results of a run that never was: shares of a class, the rest rejected."""
     k, n = model.class_info.find(name), len(model.classes)
     known = {"model": model.name, "package_version": "0"}
-    place = store.Store.open(
-        tmp_path / "made.zarr", known, model.class_info.short, model.classes, groups is not None, False
-    )
+    place = store.Store.open(tmp_path / "made.zarr", known, model.class_info, groups is not None, False)
     rows = []
     for row, share in enumerate(shares):
         values = np.zeros(n + 2)
@@ -513,7 +511,13 @@ def test_nuclei_need_values_at_atoms(run_file, tmp_path, model):
 def test_nothing_done_yet(tmp_path, model):
     results = made(tmp_path, model, [0.5])
     empty = TrajectoryResults(
-        results.path, results.data.isel(frame=slice(0)), results.facts, results.labels, (), (), results._group
+        results.path,
+        results.data.isel(frame=slice(0)),
+        results.facts,
+        results.classes,
+        (),
+        (),
+        results._group,
     )
     assert events(empty) == []
     assert empty.present == []
