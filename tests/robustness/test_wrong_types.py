@@ -219,7 +219,7 @@ EVERY_PARAMETER = [
     (ovito_arise.AriseModifier, "grid_vis"),
     *(
         (kind, name)
-        for kind in (ovito_arise.AriseModifier, ovito_arise.AriseRegions)
+        for kind in (ovito_arise.AriseModifier, ovito_arise.AriseRegions, ovito_arise.AriseStoredResults)
         for name in kind().editable_traits()
         if not name.startswith("_")
     ),
