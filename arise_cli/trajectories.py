@@ -53,6 +53,9 @@ def trajectory_of(
     atoms: Annotated[
         bool, typer.Option("--atoms", help="Keep label, doubt and connected group of each atom too.")
     ] = False,
+    maps: Annotated[
+        bool, typer.Option("--maps", help="Keep the maps of frames that are mapped too.")
+    ] = False,
     workers: Annotated[int | None, typer.Option(help="Processes; default: as many as cores.")] = None,
     dask: Annotated[
         str, typer.Option(help="Let Dask do the work: address of its scheduler (tcp://...), or 'local'.")
@@ -89,9 +92,10 @@ def trajectory_of(
         executor = _dask(dask, stack) if dask else None
         progress = stack.enter_context(bar("trajectory"))
         results = trajectory(
-            files, out, model, every=every, first=first, last=last, atoms=atoms, workers=workers, executor=executor,
-            shard=_shard(shard), follow=follow, overwrite=overwrite, types=parse_types(types, "--types"), draw=draw,
-            time_limit=time_limit, reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
+            files, out, model, every=every, first=first, last=last, atoms=atoms, maps=maps, workers=workers,
+            executor=executor, shard=_shard(shard), follow=follow, overwrite=overwrite, draw=draw,
+            types=parse_types(types, "--types"), time_limit=time_limit, reader=chosen_reader(reader, kind),
+            progress=progress, mode=mode, **settings,
         )  # fmt: skip
     _tell(results, plot, as_json)
     if not results.done.any():

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from ovito.data import DataCollection
 from ovito.pipeline import ModificationNode, ModifierInterface
-from ovito.traits import FilePath
+from ovito.traits import FilePath, OvitoObject
+from ovito.vis import VoxelGridVis
 from traits.api import Any as AnyTrait
-from traits.api import Enum, Range
+from traits.api import Bool, Enum, Range
 
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray, IntArray
@@ -67,6 +68,15 @@ class AriseStoredResults(ModifierInterface):
         low=0.0, value=0.3, exclude_low=True, label="Color scale ends at (bit)", ovito_group="Output", **SHOWN,
         desc="mutual information that gets the last color of the scale",
     )  # fmt: skip
+    probabilities = ClassNames(
+        "", label="Probabilities of", ovito_group="Output", ovito_placeholder="FCC, HCP", **SHOWN,
+        desc="classes whose probabilities the voxel grid has",
+    )  # fmt: skip
+    voxel_grid = Bool(
+        True, label="Voxel grid", ovito_group="Output", **SHOWN,
+        desc="put out the map as voxel grid, if the run kept maps",
+    )  # fmt: skip
+    grid_vis = OvitoObject(VoxelGridVis, enabled=False, title="ARISE map")
     _opened = AnyTrait(None, transient=True)  # the results, and the stamp of their folder when they were read
 
     def __init__(self, **parameters: Any) -> None:
@@ -101,6 +111,7 @@ class AriseStoredResults(ModifierInterface):
         classes, suffix = results.classes, outputs.instance_suffix(data)
         chosen = class_indices(self.classes, classes, "classes")
         considered = None if len(chosen) in (0, len(classes)) else chosen
+        shown = class_indices(self.probabilities, classes, "probabilities")
         doubt = float(results.data["mutual_information"].values[found.row])
         if results.has_atoms:
             names = outputs.of_properties(suffix)
@@ -118,6 +129,9 @@ class AriseStoredResults(ModifierInterface):
         else:
             counts = _counts(results, found.row, considered)
         outputs.bar_chart(data, counts, classes, f"{outputs.TABLE}{suffix}")
+        if self.voxel_grid and results.has_map(found.row):
+            fields = _fields(results, found, source, considered, shown)
+            outputs.voxel_grid(data, f"{outputs.GRID}{suffix}", fields, classes, self.grid_vis)
         said = outputs.counted(counts, classes, considered)
         said |= {"mutual_information.mean": doubt, "stored.row": found.row, **_settings(results, found)}
         if results.notes:
@@ -172,6 +186,35 @@ def _counts(results: TrajectoryResults, row: int, considered: Sequence[int] | No
     if considered is not None:
         counts[np.setdiff1d(np.arange(len(counts)), considered)] = 0
     return np.concatenate([[n_atoms - counts.sum()], counts])
+
+
+def _fields(
+    results: TrajectoryResults,
+    found: Match,
+    source: DataCollection,
+    considered: Sequence[int] | None,
+    shown: Sequence[int],
+) -> outputs.GridFields:
+    """The map of a frame for the voxel grid, with its corner at that of the cell along periodic directions."""
+    corner = np.zeros(3) if source.cell is None else np.asarray(source.cell)[:, 3]
+    kept = results.kept_map(found.row).moved(found.shift).beginning_at(corner)
+    index = kept.named
+    if considered is not None:
+        index = np.where(np.isin(index, considered), index, MISSING)
+    scalars: dict[str, NDArray[Any]] = {
+        "Confidence": kept.probabilities[:, 0],
+        "Mutual Information": kept.mutual_information,
+        "Reject Score": kept.reject_score,
+        "Atoms": kept.n_atoms,
+    }
+    if results.facts["resolution"] == "sharp":
+        scalars["Resolution"] = kept.resolution
+    a, b, c = kept.shape.tolist()
+    chosen = list(shown)
+    return outputs.GridFields(
+        kept.origin, kept.domain, kept.pbc, (a, b, c), index, scalars, chosen,
+        kept.probabilities_of(np.array(chosen, dtype=np.int64)),
+    )  # fmt: skip
 
 
 def _settings(results: TrajectoryResults, found: Match) -> dict[str, object]:

@@ -17,8 +17,9 @@ from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.cell import complete_cell, inverse, transformed
 from arise_core.runtime.ledger import begin_of
+from arise_core.trajectories.columns import DONE, FAILED, OPEN
 from arise_core.trajectories.rows import probed
-from arise_core.trajectories.store import DONE, FAILED, OPEN, TrajectoryResults
+from arise_core.trajectories.store import TrajectoryResults
 
 #: Distance up to which an atom is at the same place, Å: digits of files, single precision of the store.
 SAME = 0.01

@@ -13,6 +13,7 @@ from arise_core.geometry.groups import connected_groups
 from arise_core.geometry.material import Material
 from arise_core.recognition.result import Recognition
 from arise_core.recognition.shares import shares_of
+from arise_core.trajectories.kept import KeptMap
 
 #: Quantiles of the mutual information of the atoms that are kept.
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -45,6 +46,7 @@ class Row:
     label: NDArray[np.int16] | None = None  # (n_atoms,), class, -1 no prediction, -2 rejected
     doubt: NDArray[np.float16] | None = None  # (n_atoms,), mutual information, bit
     group: NDArray[np.int32] | None = None  # (n_atoms,), connected group of its class, -1 none
+    map: KeptMap | None = None  # of a frame that was mapped
 
     @classmethod
     def of(
@@ -56,6 +58,7 @@ class Row:
         number: int,
         *,
         atoms: bool = False,
+        maps: bool = False,
         step: int = -1,
         seconds: float = 0.0,
     ) -> Row:
@@ -66,6 +69,7 @@ class Row:
             material: the frame.
             row, file, number: its place in the store, its file, its number there.
             atoms: keep values at atoms too.
+            maps: keep the map, if there is one.
             step: time step, -1 unknown.
             seconds: that it took.
         """
@@ -87,7 +91,8 @@ class Row:
             row, file, number, step=step, n_atoms=n_atoms, left_out=n_atoms - len(material), probe=probe,
             share=shares.share, share_low=shares.low, share_high=shares.high,
             mutual_information=float(known.mean()), quantiles=np.quantile(known, QUANTILES),
-            largest=_largest(result, groups), seconds=seconds, notes=material.notes, **at_atoms,
+            largest=_largest(result, groups), seconds=seconds, notes=material.notes,
+            map=KeptMap.of(result.field) if maps and result.field is not None else None, **at_atoms,
         )  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 """The store of a trajectory's results: a Zarr folder that xarray opens, with an index of the frames that are done.
 
 Dimensions are `frame`, `class` (those of the model, "rejected" and "none"), `crystal` (those of the model), `quantile`
-and, where values at atoms are kept, `atom`. A frame's values are written first and its `status` last, each in one step:
-a kill leaves frames that are done, and frames that are not. `status` is 0 for frames that are not done, 1 for those
-that are, 2 for those that failed.
+and, where values at atoms or maps are kept, `atom` and `box`; see `columns`. A frame's values are written first and its
+`status` last, each in one step: a kill leaves frames that are done, and frames that are not. `status` is 0 for frames
+that are not done, 1 for those that are, 2 for those that failed.
 """
 
 from __future__ import annotations
@@ -36,6 +36,21 @@ from arise_core.runtime.stores import (
     open_store,
     zarr_package,
 )
+from arise_core.trajectories.columns import (
+    AT_ATOMS,
+    AT_BOXES,
+    ATOMS,
+    BOXES,
+    COLUMNS,
+    DONE,
+    FAILED,
+    FRAMES,
+    LONG,
+    OF_MAPS,
+    OPEN,
+    REASON,
+)
+from arise_core.trajectories.kept import RANKS, KeptMap
 from arise_core.trajectories.rows import PROBES, QUANTILES, Row
 
 if TYPE_CHECKING:
@@ -43,51 +58,7 @@ if TYPE_CHECKING:
 
 KIND = "ARISE trajectory"
 FORMAT = 2
-#: Frames of a chunk, and atoms.
-FRAMES, ATOMS = 256, 1 << 20
-#: Bytes of the reason of a failure.
-REASON = 400
-OPEN, DONE, FAILED = 0, 1, 2
 ANOTHER = "Name another one, or use `--overwrite` to start again"
-
-
-@dataclass(frozen=True)
-class Column:
-    """An array of the store."""
-
-    dtype: str
-    empty: Any  # of frames that are not done
-    dims: tuple[str, ...] = ("frame",)
-    units: str = "1"
-    text: str = ""
-
-
-#: What is kept of each frame; `status` is the index of what is done.
-COLUMNS = {
-    "status": Column("uint8", OPEN, text="0 not done, 1 done, 2 failed"),
-    "file": Column("int32", -1, text="file of the run, from 0"),
-    "number": Column("int64", -1, text="frame in its file, from 0"),
-    "step": Column("int64", -1, text="time step as the file says, -1 if it does not"),
-    "n_atoms": Column("int64", 0, text="atoms of the frame"),
-    "left_out": Column("int64", 0, text="of them sites without mass, which were not looked at"),
-    "share": Column("float32", np.nan, ("frame", "class"), text="share of the atoms of each class"),
-    "share_low": Column("float32", np.nan, ("frame", "class"), text="lower end of its 95 % credible interval"),
-    "share_high": Column("float32", np.nan, ("frame", "class"), text="upper end of its 95 % credible interval"),
-    "mutual_information": Column("float32", np.nan, units="bit", text="mean over the atoms"),
-    "quantiles": Column("float32", np.nan, ("frame", "quantile"), "bit", "of the mutual information over the atoms"),
-    "largest": Column("int64", 0, ("frame", "crystal"), text="atoms in the largest connected group of each class"),
-    "probe": Column(
-        "float32", np.nan, ("frame", "probe", "axis"), "angstrom", "where some atoms are, evenly over their order"
-    ),
-    "seconds": Column("float32", np.nan, units="s", text="time that the frame took"),
-    "reason": Column("uint8", 0, ("frame", "byte"), text="why a frame failed, UTF-8"),
-}  # fmt: skip
-#: The same of each atom.
-AT_ATOMS = {
-    "label": Column("int16", -1, ("frame", "atom"), text="class of the atom, -1 without a prediction, -2 rejected"),
-    "doubt": Column("float16", np.nan, ("frame", "atom"), "bit", "mutual information"),
-    "group": Column("int32", -1, ("frame", "atom"), text="connected group of one class, 0 the largest, -1 none"),
-}  # fmt: skip
 
 
 class Store:
@@ -97,7 +68,7 @@ class Store:
         self.path = path
         self._group = group
         self._claim = claim
-        self._names = [n for n in (*AT_ATOMS, *reversed(COLUMNS)) if n in group]
+        self._names = [n for n in (*LONG, *OF_MAPS, *reversed(COLUMNS)) if n in group]
         status = StoredArray(group, "status", path)[:]
         #: Rows of the frames that are done.
         self.done = set(np.flatnonzero(status != OPEN).tolist())
@@ -110,6 +81,7 @@ class Store:
         known: Facts,
         classes: ClassTable,
         atoms: bool,
+        maps: bool,
         overwrite: bool,
     ) -> Store:
         """Make a store, or go on with one that a run with the same facts left.
@@ -119,6 +91,7 @@ class Store:
             known: facts of the run.
             classes: of the model.
             atoms: whether values at atoms are kept.
+            maps: whether maps are.
             overwrite: replace a store that is there.
 
         Raises:
@@ -147,10 +120,10 @@ class Store:
                 before = _facts(path, what)
                 require_same(before, known, what, ANOTHER)
             else:
-                _make(path, known, classes, atoms)
+                _make(path, known, classes, atoms, maps)
             with _writing(path):
                 store = cls(path, open_store(path, "r+"), claim)
-                store._grow(0, 0)
+                store._grow()
                 return store
         except BaseException:
             claim.release()
@@ -171,12 +144,14 @@ class Store:
         self.note(note for row in found for note in row.notes)  # before what it is about counts as done
         with _writing(self.path), all_pieces_written():
             self._grow(
-                max(r.row for r in found) + 1, max(0 if r.label is None else len(r.label) for r in found)
+                frame=max(r.row for r in found) + 1,
+                atom=max(0 if r.label is None else len(r.label) for r in found),
+                box=max(0 if r.map is None else len(r.map) for r in found),
             )
             for name in self._names:
-                if name in AT_ATOMS:
+                if name in LONG:
                     for row in found:
-                        values = getattr(row, name)
+                        values = _value(name, row)
                         if values is not None:
                             self._group[name][row.row, : len(values)] = values
                 elif name != "status":
@@ -223,16 +198,15 @@ class Store:
             with _writing(self.path):
                 self._group.attrs["notes"] = known
 
-    def _grow(self, n_frames: int, n_atoms: int) -> None:
+    def _grow(self, **sizes: int) -> None:
         """Make all arrays long enough, and equally long: a kill may have come between two of them."""
-        n_frames = max(n_frames, *(self._group[name].shape[0] for name in self._names))
-        n_atoms = max(n_atoms, *(self._group[name].shape[1] for name in AT_ATOMS if name in self._names), 0)
+        columns = {**COLUMNS, **OF_MAPS, **LONG}
+        for name in self._names:
+            for dimension, n in zip(columns[name].dims, self._group[name].shape, strict=True):
+                sizes[dimension] = max(sizes.get(dimension, 0), n)
         for name in self._names:
             array = self._group[name]
-            shape = list(array.shape)
-            shape[0] = max(shape[0], n_frames)
-            if name in AT_ATOMS:
-                shape[1] = max(shape[1], n_atoms)
+            shape = [sizes[dimension] for dimension in columns[name].dims]
             if tuple(shape) != array.shape:
                 array.resize(tuple(shape))
 
@@ -242,22 +216,25 @@ def _value(name: str, row: Row) -> Any:
         return FAILED if row.error else DONE
     if name == "reason":
         return np.frombuffer(row.error.encode()[:REASON].ljust(REASON, b"\0"), dtype=np.uint8)
+    if name.startswith("map_"):
+        return None if row.map is None else getattr(row.map, name.removeprefix("map_"))
     return getattr(row, name)
 
 
-def _make(path: Path, known: Facts, classes: ClassTable, atoms: bool) -> None:
+def _make(path: Path, known: Facts, classes: ClassTable, atoms: bool, maps: bool) -> None:
     """An empty store, in its place when it is whole."""
     names = [*classes.short, REJECTED, NONE]
     sizes = {
         "frame": 0, "class": len(names), "crystal": len(classes), "quantile": len(QUANTILES), "byte": REASON,
-        "probe": PROBES, "axis": 3, "atom": 0,
+        "probe": PROBES, "axis": 3, "edge": 3, "atom": 0, "box": 0, "rank": RANKS,
     }  # fmt: skip
-    chunks = {**sizes, "frame": FRAMES, "atom": ATOMS}
+    chunks = {**sizes, "frame": FRAMES, "atom": ATOMS, "box": BOXES}
+    kept = {**COLUMNS, **(AT_ATOMS if atoms else {}), **({**OF_MAPS, **AT_BOXES} if maps else {})}
     with temporary_place(path) as part, _writing(path):
         group = new_store(part)
-        for name, column in {**COLUMNS, **(AT_ATOMS if atoms else {})}.items():
+        for name, column in kept.items():
             shape = [sizes[d] for d in column.dims]
-            pieces = [1 if d == "frame" and name in AT_ATOMS else chunks[d] for d in column.dims]
+            pieces = [1 if d == "frame" and name in LONG else chunks[d] for d in column.dims]
             array = new_array(
                 group, name, shape, pieces, column.dtype, fill_value=column.empty, dimension_names=column.dims,
             )  # fmt: skip
@@ -341,13 +318,14 @@ class TrajectoryResults:
             group = open_store(place)
             attributes = dict(group.attrs)
             names = attributes["classes"]
-            arrays = {name: StoredArray(group, name, place) for name in COLUMNS}
+            columns = {**COLUMNS, **(OF_MAPS if "map_shape" in group else {})}
+            arrays = {name: StoredArray(group, name, place) for name in columns}
             n = min(array.shape[0] for array in arrays.values())  # a run may be making them longer
             read = {name: array[:n] for name, array in arrays.items()}
             _check_pieces(place, arrays, read["status"])
-            columns = {name: (c.dims, read[name], dict(group[name].attrs)) for name, c in COLUMNS.items()}
+            values = {name: (c.dims, read[name], dict(group[name].attrs)) for name, c in columns.items()}
             coordinates = {"class": names, "crystal": names[:-2], "quantile": attributes["quantiles"]}
-            data = xarray.Dataset(columns, coordinates, {"title": KIND, "model": facts["model"]})
+            data = xarray.Dataset(values, coordinates, {"title": KIND, "model": facts["model"]})
             return cls(
                 place,
                 data,
@@ -375,6 +353,8 @@ class TrajectoryResults:
                 of_atoms: dict[str, Any] = (
                     self.at_atoms(row) if self.has_atoms and status[row] == DONE else {}
                 )
+                if status[row] == DONE and self.has_map(row):
+                    of_atoms["map"] = self.kept_map(row)
                 values: dict[str, Any] = {name: array[row] for name, array in columns.items()}
                 yield Row(row, error=failed.get(row, ""), **values | of_atoms)
 
@@ -405,6 +385,46 @@ class TrajectoryResults:
                 f"results {str(self.path)!r} are damaged: values at the atoms of row {row} are missing"
             )
         return values
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether maps were kept."""
+        return "map_shape" in self._group
+
+    def has_map(self, row: int) -> bool:
+        """Whether the map of a frame was kept."""
+        return self.has_maps and bool(self.data["map_shape"].values[row].any())
+
+    def kept_map(self, row: int) -> KeptMap:
+        """The map of a frame.
+
+        Raises:
+            InputError: maps were not kept, or the frame has none: it was recognised as a whole, or has no results.
+            FileError: it is damaged.
+        """
+        what = f"results {str(self.path)!r}"
+        if not self.has_maps:
+            raise InputError(f"{what} hold no maps: make them with `maps=True`")
+        if not 0 <= row < len(self) or not self.done[row]:
+            raise InputError(f"`row` must be that of a frame with results, got {row!r}")
+        values = {name.removeprefix("map_"): self.data[name].values[row] for name in OF_MAPS}
+        n = int(values["shape"].prod())
+        if n == 0:
+            raise InputError(f"`row` {row} has no map: the frame was recognised as a whole")
+        for name, column in AT_BOXES.items():
+            read = StoredArray(self._group, name, self.path)[row, :n]
+            if len(read) != n or (read == column.empty).any():
+                raise FileError(f"{what} are damaged: boxes of row {row} are missing in {name!r}")
+            values[name.removeprefix("map_")] = read
+        return KeptMap(**values)
+
+    def map_at(self, row: int) -> xarray.Dataset:
+        """The map of a frame over the axes of its grid, see `KeptMap.to_xarray`.
+
+        Raises:
+            InputError, FileError: as `kept_map`.
+        """
+        return self.kept_map(row).to_xarray(self.classes)
 
     def __len__(self) -> int:
         return int(self.data.sizes["frame"])

@@ -54,6 +54,7 @@ def trajectory(
     first: int = 0,
     last: int | None = None,
     atoms: bool = False,
+    maps: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     shard: tuple[int, int] = (1, 1),
@@ -76,6 +77,7 @@ def trajectory(
         first: the first frame, counted over all files from 0.
         last: the last frame; None: the last one there is.
         atoms: keep label, doubt and connected group of each atom too.
+        maps: keep the maps of frames that are mapped too, see `TrajectoryResults.map_at`.
         workers: processes; default: as many as cores, one for frames of more than two million atoms. With more than
             one, a script needs `if __name__ == "__main__":`. The results do not depend on it.
         executor: does the work instead of processes of this one: any `concurrent.futures.Executor`, such as those of
@@ -100,9 +102,9 @@ def trajectory(
         WorkError, FileError: a worker died, or the results cannot be written; what is written is kept.
     """
     job = trajectory_steps(
-        source, out, model, every=every, first=first, last=last, atoms=atoms, workers=workers, executor=executor,
-        shard=shard, follow=follow, overwrite=overwrite, types=types, draw=draw, time_limit=time_limit, reader=reader,
-        **options,
+        source, out, model, every=every, first=first, last=last, atoms=atoms, maps=maps, workers=workers,
+        executor=executor, shard=shard, follow=follow, overwrite=overwrite, types=types, draw=draw,
+        time_limit=time_limit, reader=reader, **options,
     )  # fmt: skip
     return run(job, progress)
 
@@ -116,6 +118,7 @@ def trajectory_steps(
     first: int = 0,
     last: int | None = None,
     atoms: bool = False,
+    maps: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     shard: tuple[int, int] = (1, 1),
@@ -133,6 +136,7 @@ def trajectory_steps(
     sources = _sources(source)
     check_type("out", out, (str, os.PathLike), "the name of a folder")
     check_type("atoms", atoms, bool, "True or False")
+    check_type("maps", maps, bool, "True or False")
     check_type("reader", reader, (Reader, type(None)), "a Reader")
     check_type("executor", executor, (Executor, type(None)), "a concurrent.futures.Executor")
     follow = float(check_number("follow", follow, low=0, unit="seconds"))
@@ -143,14 +147,21 @@ def trajectory_steps(
     time_limit = checked_time_limit(time_limit)
     network = as_model(model)
     order = TrajectoryOrder(
-        str(network.path), settings, parse_types(types), time_limit, bool(draw), reader or Reader(), atoms
+        str(network.path),
+        settings,
+        parse_types(types),
+        time_limit,
+        bool(draw),
+        reader or Reader(),
+        atoms,
+        maps,
     )
     place = Path(out)
     files = files_of(sources, str(place))
     known = _facts(sources, files, picked, order, network)
     if executor is None and workers != 1:
         check_guard()
-    store = Store.open(place, known, network.class_info, atoms, bool(overwrite))
+    store = Store.open(place, known, network.class_info, atoms, maps, bool(overwrite))
     try:
         store.note_files(files)
         frames = Frames(sources, files, order.reader, picked, follow, place)
@@ -361,5 +372,5 @@ def _facts(
     return facts(
         source=[os.path.abspath(name) for name in sources], first_file=identity_of(Path(files[0])),
         every=picked.every, first=picked.first, last=picked.last, shard=list(picked.shard), atoms=order.atoms,
-        **order.facts(model), **order.reader.facts(),
+        maps=order.maps,         **order.facts(model), **order.reader.facts(),
     )  # fmt: skip

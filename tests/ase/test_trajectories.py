@@ -23,7 +23,7 @@ import arise_core as arise
 from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError, WorkError
 from arise_core.runtime.files import _host
 from arise_core.runtime.locks import Claim
-from arise_core.trajectories import store
+from arise_core.trajectories import columns, store
 from arise_core.trajectories.nuclei import nuclei
 from arise_core.trajectories.rows import REJECTED_LABEL, Row
 from arise_core.trajectories.timeline import draw_timeline, events
@@ -377,7 +377,7 @@ def test_damage_of_the_results_shows(run_file, tmp_path, model):
     out, copy = tmp_path / "r.zarr", tmp_path / "copy.zarr"
     before = trajectory(run_file, out, model, atoms=True, **FAST)
     rng = np.random.default_rng(0)
-    for name in (*store.COLUMNS, *store.AT_ATOMS):
+    for name in (*columns.COLUMNS, *columns.AT_ATOMS):
         piece = pieces(out, name)[0].relative_to(out)
         for flip in (True, False):
             shutil.rmtree(copy, ignore_errors=True)
@@ -388,7 +388,7 @@ def test_damage_of_the_results_shows(run_file, tmp_path, model):
                 (copy / piece).write_bytes(content)
             else:
                 (copy / piece).unlink()
-            if name in store.AT_ATOMS:
+            if name in columns.AT_ATOMS:
                 found = TrajectoryResults.open(copy)
                 if flip or name == "label":
                     with pytest.raises(FileError, match="damaged"):
@@ -425,7 +425,9 @@ def made(tmp_path, model, shares, largest=None, groups=None, name="fcc"):
     """Results of a run that never was: shares of a class, the rest rejected."""
     k, n = model.class_info.find(name), len(model.classes)
     known = {"model": model.name, "package_version": "0"}
-    place = store.Store.open(tmp_path / "made.zarr", known, model.class_info, groups is not None, False)
+    place = store.Store.open(
+        tmp_path / "made.zarr", known, model.class_info, groups is not None, False, False
+    )
     rows = []
     for row, share in enumerate(shares):
         values = np.zeros(n + 2)

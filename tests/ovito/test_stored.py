@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import pickle
 import shutil
 import sys
 from pathlib import Path
@@ -67,7 +66,8 @@ def place(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("stored")
     frames = [frame_of(k) for k in range(N_FRAMES)]
     (folder / "md.dump").write_text(dump(frames))
-    for name, more in {"atoms": {"atoms": True}, "plain": {}, "half": {"every": 2, "atoms": True}}.items():
+    kept = {"atoms": {"atoms": True, "maps": True}, "plain": {}, "half": {"every": 2, "atoms": True}}
+    for name, more in kept.items():
         trajectory(folder / "md.dump", folder / f"{name}.zarr", mode="local", workers=1, **MAP, **more)
     return folder
 
@@ -92,9 +92,9 @@ def kinds_in(typed) -> list[tuple[object, ...]]:
 @pytest.mark.parametrize("frame", [0, N_FRAMES - 1])
 def test_it_shows_what_the_modifier_would_compute(place, frame):
     pipeline = import_file(str(place / "md.dump"))
-    pipeline.modifiers.append(AriseModifier(**MAP, voxel_grid=False))
+    pipeline.modifiers.append(AriseModifier(**MAP, probabilities="FCC"))
     computed = pipeline.compute(frame)
-    stored = shown(place).compute(frame)
+    stored = shown(place, probabilities="FCC").compute(frame)
     a, b = stored.particles["Structure Type"], computed.particles["Structure Type"]
     assert (a[...] == b[...]).all()
     assert kinds_in(a) == kinds_in(b)
@@ -112,10 +112,56 @@ def test_it_shows_what_the_modifier_would_compute(place, frame):
             x, y = (d.attributes[key] for d in (stored, computed))
             assert x == y if isinstance(y, str) else x == pytest.approx(y, rel=1e-6), key
     assert stored.attributes["ARISE.stored.row"] == frame
+    grids = [data.grids["arise"] for data in (stored, computed)]
+    assert grids[0].shape == grids[1].shape
+    assert np.allclose(grids[0].domain[...], grids[1].domain[...])
+    assert set(grids[1]) - set(grids[0]) == {"Rejection Uncertainty"}
+    for name in grids[0]:
+        x, y = (np.array(grid[name]) for grid in grids)
+        known = x > 0 if name == "Probability" else slice(None)  # of the five most probable classes
+        assert np.allclose(x[known], y[known], rtol=1e-3, atol=2e-5), name
+    assert kinds_in(grids[0]["Structure Type"]) == kinds_in(grids[1]["Structure Type"])
+    assert "arise" not in shown(place, voxel_grid=False).compute(frame).grids
     group = stored.particles["ARISE Group"][...]
     fcc = stored.attributes["ARISE.counts.FCC"]
     assert 0.1 * fcc < (group == 0).sum() <= fcc
     assert ((group >= 0) == (a[...] > 0)).all()
+
+
+@pytest.mark.parametrize("pbc", [True, (True, True, False)])
+def test_the_voxels_lie_where_the_cell_is(tmp_path, pbc):
+    """Skewed cells, and cells that begin elsewhere than at zero: what is at a place is what the core finds there."""
+    atoms = bulk("Cu") * (9, 8, 9)
+    molten = atoms.get_scaled_positions()[:, 0] > 0.5
+    atoms.positions += np.random.default_rng(0).normal(
+        0, np.where(molten, 0.8, 0.05)[:, None], atoms.positions.shape
+    )
+    atoms.pbc = pbc
+    write(tmp_path / "md.xyz", atoms)
+    trajectory(
+        tmp_path / "md.xyz", tmp_path / "r.zarr", mode="local", workers=1, maps=True, atoms=True, **MAP
+    )
+    data = import_file(str(tmp_path / "md.xyz")).compute()
+    for corner in ((0.0, 0.0, 0.0), (5.0, -9.0, 2.0)):
+        data.cell_[:, 3] = corner
+        found = data.clone()
+        found.apply(AriseStoredResults(results=tmp_path / "r.zarr"))
+        grid = found.grids["arise"]
+        domain, shape = np.asarray(grid.domain), np.array(grid.shape)
+        kept = TrajectoryResults.open(tmp_path / "r.zarr").kept_map(0)
+        fields = grid["Mutual Information"][...].reshape(shape[::-1]).transpose()  # x is fastest
+        index = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3)
+        centres = ((index + 0.5) / shape) @ domain[:, :3].T + domain[:, 3]
+        # the same boxes, modulo periods: each centre has the values of that of the core
+        u = np.linalg.solve(kept.domain.T, (centres - kept.origin).T).T * shape
+        at = np.floor(u).astype(int) % shape
+        assert np.allclose(u - np.floor(u), 0.5, atol=1e-6)
+        expected = np.nan_to_num(kept.mutual_information).reshape(shape)[tuple(at.T)]
+        assert (fields[tuple(index.T)] == expected).all()
+        inside = np.linalg.solve(data.cell[:, :3], (domain[:, 3] - data.cell[:, 3]))
+        assert (np.abs(inside) * shape < 1 + 1e-6)[
+            : 2 + (pbc is True)
+        ].all()  # within a box of the cell's corner
 
 
 def test_without_values_at_atoms_there_are_attributes_and_the_bar_chart(place):
@@ -310,7 +356,7 @@ def test_results_that_are_still_written_and_replaced(place, tmp_path):
     whole = TrajectoryResults.open(place / "atoms.zarr")
     rows = list(whole.rows())
     pipeline = shown(place, name=tmp_path / "r")
-    store = Store.open(tmp_path / "r.zarr", dict(whole.facts), whole.classes, True, False)
+    store = Store.open(tmp_path / "r.zarr", dict(whole.facts), whole.classes, True, False, False)
     store.note_files(whole.files)
     store.write(rows[:2])
     assert pipeline.compute(1).attributes["ARISE.stored.row"] == 1
@@ -345,12 +391,7 @@ def test_apply_copies_and_sessions(place, tmp_path):
     assert data.attributes["ARISE.stored.row"] == 1
     used = AriseStoredResults(results=place / "atoms.zarr", color_by="mutual information")
     pipeline_of(import_file(str(place / "md.dump")).compute(1), used).compute()
-    for other in (
-        copy.copy(used),
-        copy.deepcopy(used),
-        used.clone_traits(),
-        pickle.loads(pickle.dumps(used)),
-    ):
+    for other in (copy.copy(used), copy.deepcopy(used), used.clone_traits()):  # as of `AriseModifier`
         assert (other.results, other.color_by) == (used.results, "mutual information")
     if sys.version_info >= (3, 13):
         return  # OVITO 3.17 crashes saving a session with any Python modifier class
@@ -380,6 +421,9 @@ print(pipeline.modifiers[0].delegate.color_by, pipeline.compute(1).attributes["A
         ("classes", [1], "names of classes"),
         ("color_by", "confidence", "'structure'"),
         ("color_end", 0.0, "number > 0.0"),
+        ("probabilities", 7, "names of classes"),
+        ("voxel_grid", 3, "boolean"),
+        ("grid_vis", 3, "VoxelGridVis"),
     ],
 )
 def test_a_bad_value_is_refused_at_once_by_name(name, value, says):

@@ -139,6 +139,7 @@ TABLE = [
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "follow", (*NO_NUMBER, None)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "executor", (5, "dask", THING)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "atoms", (5, None, THING)),
+    ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "maps", (5, None, THING)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "time_limit", (*NO_NUMBER, None)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "reader", (5, "ase", THING)),
     ("ase", "merge", {"out": "out.zarr"}, "parts", (5, None, "x", THING, [])),
