@@ -77,6 +77,9 @@ def trajectory_of(
     atoms: Annotated[
         bool, typer.Option("--atoms", help="Keep label, doubt and connected group of each atom too.")
     ] = False,
+    maps: Annotated[
+        bool, typer.Option("--maps", help="Keep the maps of frames that are mapped too.")
+    ] = False,
     workers: Workers = None,
     dask: Dask = "",
     shard: Annotated[
@@ -106,7 +109,7 @@ def trajectory_of(
     with cluster(dask, workers) as executor, bar("trajectory") as progress:
         results = trajectory(
             files, out, model, device=device, every=every, first=first, last=last, average=average, atoms=atoms,
-            workers=workers, executor=executor, shard=_shard(shard), follow=follow, overwrite=overwrite,
+            maps=maps, workers=workers, executor=executor, shard=_shard(shard), follow=follow, overwrite=overwrite,
             types=parse_types(types, "--types"), draw=draw, time_limit=time_limit,
             reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
         )  # fmt: skip

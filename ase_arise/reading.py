@@ -9,7 +9,6 @@ OVITO's.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
 import re
@@ -39,8 +38,6 @@ OtherReader = Callable[[str, int], Iterator[tuple[Atoms, tuple[str, ...]]]]
 DATA = "lammps-data"
 #: Bytes at the begin of a file by which its format is known.
 HEAD = 50_000
-#: Bytes at the begin of a file that it is known again by.
-BEGIN = 1024
 #: How a file says how many atoms are to come.
 ANNOUNCED = (
     re.compile(rb"\A\s*(\d+)\s*$", re.M),  # XYZ
@@ -117,16 +114,6 @@ def split_name(name: str) -> tuple[str, str]:
             raise InputError(f"{name!r} picks frames in steps of 0: in begin:end:step the step must not be 0")
         return path, picked
     return name, ""
-
-
-def identity_of(path: Path) -> str:
-    """What tells files of one name apart: where it is, and how it begins, since more may be appended to it.
-
-    Raises:
-        FileError: it cannot be read.
-    """
-    with file_errors(f"file {str(path)!r} cannot be read"), path.open("rb") as file:
-        return f"{path.resolve()} {hashlib.sha256(file.read(BEGIN)).hexdigest()[:16]}"
 
 
 def last_of(name: str) -> str:

@@ -1,4 +1,4 @@
-"""ARISE in OVITO: modifiers that identify crystal structures and find regions, and a legend of the classes."""
+"""ARISE in OVITO: modifiers that identify crystal structures, find regions and show stored results, and a legend."""
 
 from __future__ import annotations
 
@@ -10,11 +10,17 @@ if TYPE_CHECKING:
     from ovito_arise.legend import AriseLegend
     from ovito_arise.modifier import AriseModifier
     from ovito_arise.regions import AriseRegions
+    from ovito_arise.stored import AriseStoredResults
 
 # Loaded on first use: the command line imports this package at every start.
-_PLACES = {"AriseLegend": "legend", "AriseModifier": "modifier", "AriseRegions": "regions"}
+_PLACES = {
+    "AriseLegend": "legend",
+    "AriseModifier": "modifier",
+    "AriseRegions": "regions",
+    "AriseStoredResults": "stored",
+}
 
-__all__ = ["AriseLegend", "AriseModifier", "AriseRegions"]
+__all__ = ["AriseLegend", "AriseModifier", "AriseRegions", "AriseStoredResults"]
 
 _lookup = public_names(__name__, _PLACES)
 

@@ -21,10 +21,9 @@ from ovito.data import (  # type: ignore[attr-defined]  # AttributeDataObject is
 from ovito.modifiers import ColorCodingModifier
 from ovito.vis import VoxelGridVis
 
-from arise_core import BoxGrid
 from arise_core.crystals.naming import ClassInfo
 from arise_core.crystals.table import Colour
-from arise_core.geometry.arrays import IntArray
+from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.model.classes import MISSING, ClassTable
 from arise_core.model.prediction import Rule
 from arise_core.recognition.maps import StridedMap
@@ -113,7 +112,7 @@ def write(
     ids = view.at_particles(structure_types(recognition.atom_class), data.particles.count, OTHER)
     _particles(data, view, ids)
     counts = np.bincount(ids, minlength=len(view.classes) + 1)
-    _bar_chart(data, counts, view.classes, f"{TABLE}{view.suffix}")
+    bar_chart(data, counts, view.classes, f"{TABLE}{view.suffix}")
     _attributes(data, view, counts)
     threshold = np.nan if rule.reject_threshold is None else float(rule.reject_threshold)
     stands_for = {"reject_threshold": threshold, **(rates or {})}
@@ -173,7 +172,7 @@ def colour(kind: ElementType) -> Colour:
 
 def _particles(data: DataCollection, view: _View, ids: Ids) -> None:
     particles = data.particles_
-    names = view.suffix.replace(".", " ")  # a point is not allowed in the name of a property
+    names = of_properties(view.suffix)
     typed_property(particles, "Structure Type", ids, element_types(view.classes))
     atoms = view.recognition.atoms
     scalars = {
@@ -198,21 +197,35 @@ def _particles(data: DataCollection, view: _View, ids: Ids) -> None:
             data=view.at_particles(view.recognition.probabilities_at_atoms(chosen), particles.count, np.nan),
             components=[view.classes.identifiers[k] for k in chosen],
         )
-    _colour(data, ids, view.classes, view.shown, names)
+    colour_particles(data, view.classes, view.shown.color_by, view.shown.color_end, names)
 
 
-def _colour(data: DataCollection, ids: Ids, classes: ClassTable, shown: Shown, names: str) -> None:
-    """Set the colour of the particles, or leave it as it is."""
-    if shown.color_by == "nothing":
+def of_properties(suffix: str) -> str:
+    """What `instance_suffix` is in names of properties, where a point is not allowed."""
+    return suffix.replace(".", " ")
+
+
+def colour_particles(data: DataCollection, classes: ClassTable, by: str, end: float, names: str) -> None:
+    """Set the colour of the particles, or leave it as it is.
+
+    Args:
+        data: with the properties that the colour follows.
+        classes: of the model.
+        by: "structure", "mutual information", "confidence" or "nothing".
+        end: mutual information at the end of the colour scale, bit.
+        names: behind the names of properties, see `of_properties`.
+    """
+    if by == "nothing":
         return
-    if shown.color_by == "structure":
+    if by == "structure":
         table = np.concatenate([[OTHER_COLOUR], classes.colours])
+        ids = np.asarray(data.particles["Structure Type"])
         data.particles_.create_property("Color", data=table[ids])
         return
     field, end = {
-        "mutual information": ("Mutual Information", shown.color_end),
+        "mutual information": ("Mutual Information", end),
         "confidence": ("Confidence", 1.0),
-    }[shown.color_by]
+    }[by]
     name = f"ARISE {field}{names}"
     data.apply(
         ColorCodingModifier(
@@ -223,7 +236,7 @@ def _colour(data: DataCollection, ids: Ids, classes: ClassTable, shown: Shown, n
     data.particles_.colors_[without] = OTHER_COLOUR
 
 
-def _bar_chart(
+def bar_chart(
     data: DataCollection, counts: NDArray[np.int64], classes: Sequence[ClassInfo], name: str
 ) -> None:
     """Particles per class: only the classes present, the most frequent first.
@@ -243,14 +256,8 @@ def _bar_chart(
 
 
 def _attributes(data: DataCollection, view: _View, counts: NDArray[np.int64]) -> None:
-    names, considered = view.classes.identifiers, view.rule.considered
-    shown = range(len(names)) if considered is None else considered
-    rows = [("OTHER", counts[OTHER]), *((names[k], counts[k + 1]) for k in shown)]
-    total = counts.sum()
-    values: dict[str, object] = {}
-    for name, count in rows:
-        values[f"counts.{name}"] = int(count)
-        values[f"fractions.{name}"] = float(count / total)
+    names = view.classes.identifiers
+    values = counted(counts, view.classes, view.rule.considered)
     values["mutual_information.mean"] = view.recognition.mutual_information
     values["rejection_uncertainty.mean"] = view.recognition.rejection_uncertainty
     values["model"] = view.field.model_name
@@ -266,6 +273,21 @@ def _attributes(data: DataCollection, view: _View, counts: NDArray[np.int64]) ->
     set_attributes(data, {f"ARISE.{name}{view.suffix}": value for name, value in values.items()})
 
 
+def counted(
+    counts: NDArray[np.int64], classes: ClassTable, considered: Sequence[int] | None
+) -> dict[str, object]:
+    """Particles and their share by structure type, for attributes: Other, and the classes that are considered."""
+    names = classes.identifiers
+    shown = range(len(names)) if considered is None else considered
+    rows = [("OTHER", counts[OTHER]), *((names[k], counts[k + 1]) for k in shown)]
+    total = counts.sum()
+    values: dict[str, object] = {}
+    for name, count in rows:
+        values[f"counts.{name}"] = int(count)
+        values[f"fractions.{name}"] = float(count / total)
+    return values
+
+
 def set_attributes(data: DataCollection, values: dict[str, object]) -> None:
     """`data.attributes.update(values)`, without its search through all objects for each of 200 names."""
     there = set(data.attributes)
@@ -277,26 +299,8 @@ def set_attributes(data: DataCollection, values: dict[str, object]) -> None:
 
 
 def _voxel_grid(data: DataCollection, view: _View, name: str, grid_vis: VoxelGridVis) -> None:
-    """A grid whose cells are centred on the boxes.
-
-    Fields are float64, and 0 where a box holds too few atoms: OVITO's isosurfaces take neither float32 nor NaN.
-    """
+    """The map as a voxel grid."""
     field, p = view.field, view.field.prediction
-    grid = data.grids.create(
-        name,
-        domain=_domain(data, field.grid),
-        shape=field.shape,
-        grid_type=VoxelGrid.GridType.CellData,
-        vis=grid_vis,
-        title="ARISE map",
-    )
-
-    typed_property(
-        grid,
-        "Structure Type",
-        flat(structure_types(view.rule.index(p)), field.shape),
-        element_types(p.classes),
-    )
     scalars = {
         "Confidence": p.confidence,
         "Mutual Information": p.mutual_information,
@@ -306,16 +310,60 @@ def _voxel_grid(data: DataCollection, view: _View, name: str, grid_vis: VoxelGri
     }
     if field.sharp:
         scalars["Resolution"] = field.resolution
-    for title, values in scalars.items():
-        grid.create_property(title, data=flat(np.nan_to_num(values, nan=0.0), field.shape))
-    if view.shown.probabilities:
-        chosen = [
-            np.nan_to_num(p.probabilities[:, k], nan=0.0).astype(np.float64) for k in view.shown.probabilities
-        ]
+    chosen = list(view.shown.probabilities)
+    fields = GridFields(
+        field.grid.origin, field.grid.domain, field.grid.pbc, field.shape, view.rule.index(p), scalars, chosen,
+        p.probabilities[:, chosen],
+    )  # fmt: skip
+    voxel_grid(data, name, fields, p.classes, grid_vis)
+
+
+@dataclass(frozen=True)
+class GridFields:
+    """What a voxel grid shows and where it lies; boxes in the order of the core."""
+
+    origin: FloatArray  # (3,), Å, its corner
+    domain: FloatArray  # (3, 3), Å, its edges, rows
+    pbc: Mask  # (3,)
+    shape: tuple[int, int, int]  # boxes along each axis
+    index: IntArray  # (n_boxes,), class of each, -1 for Other
+    scalars: Mapping[str, NDArray[Any]]  # by name, (n_boxes,) each
+    chosen: Sequence[int]  # classes whose probabilities are shown
+    probabilities: NDArray[np.float32]  # of these, (n_boxes, n_chosen)
+
+
+def voxel_grid(
+    data: DataCollection, name: str, fields: GridFields, classes: ClassTable, vis: VoxelGridVis
+) -> None:
+    """Add a grid whose cells are centred on the boxes.
+
+    Fields are float64, and 0 where a box holds too few atoms: OVITO's isosurfaces take neither float32 nor NaN.
+
+    Args:
+        data: what the pipeline passes on.
+        name: of the grid.
+        fields: what it shows.
+        classes: of the model.
+        vis: how the grid is drawn.
+    """
+    shape = fields.shape
+    grid = data.grids.create(
+        name,
+        domain=_domain(data, fields),
+        shape=shape,
+        grid_type=VoxelGrid.GridType.CellData,
+        vis=vis,
+        title="ARISE map",
+    )
+    typed_property(grid, "Structure Type", flat(structure_types(fields.index), shape), element_types(classes))
+    for title, values in fields.scalars.items():
+        grid.create_property(title, data=flat(np.nan_to_num(values, nan=0.0).astype(np.float64), shape))
+    if fields.chosen:
+        columns = np.nan_to_num(fields.probabilities, nan=0.0).astype(np.float64).T
         grid.create_property(
             "Probability",
-            data=np.stack([flat(column, field.shape) for column in chosen], axis=1),
-            components=[p.classes.identifiers[k] for k in view.shown.probabilities],
+            data=np.stack([flat(column, shape) for column in columns], axis=1),
+            components=[classes.identifiers[k] for k in fields.chosen],
         )
 
 
@@ -324,13 +372,13 @@ def flat(values: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:
     return values.reshape(shape).ravel(order="F")
 
 
-def _domain(data: DataCollection, grid: BoxGrid) -> SimulationCell:
+def _domain(data: DataCollection, fields: GridFields) -> SimulationCell:
     """The cell that the voxels fill: the simulation cell where it is periodic, the boxes' extent where not."""
-    matrix = np.column_stack([grid.domain.T, grid.origin])
+    matrix = np.column_stack([fields.domain.T, fields.origin])
     cell = data.cell
-    if cell is not None and tuple(cell.pbc) == tuple(grid.pbc) and np.allclose(cell, matrix, atol=1e-6):
+    if cell is not None and tuple(cell.pbc) == tuple(fields.pbc) and np.allclose(cell, matrix, atol=1e-6):
         return cell
-    domain = SimulationCell(pbc=three_flags(grid.pbc), vis=None)  # type: ignore[arg-type]  # None draws nothing
+    domain = SimulationCell(pbc=three_flags(fields.pbc), vis=None)  # type: ignore[arg-type]  # None draws nothing
     domain[...] = matrix
     return domain
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from arise_core.errors import ExistingFileError, FileError, InputError
-from arise_core.runtime.files import check_folder, remove_leftovers, write_atomically
+from arise_core.runtime.files import check_folder, file_errors, remove_leftovers, write_atomically
 from arise_core.version import VERSION as NOW
 
 T = TypeVar("T")
@@ -32,6 +32,8 @@ ANOTHER_FOLDER = "Choose another folder, or remove this one to start again"
 SHOWN = 3
 #: Characters of a value that a message shows.
 SHORT = 60
+#: Bytes at the begin of a file that it is known again by.
+BEGIN = 1024
 #: What readers of numpy, torch and CSV files raise when a file is cut off or garbled.
 DAMAGE = (EOFError, KeyError, OSError, RuntimeError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile)
 
@@ -49,6 +51,25 @@ def facts(**settings: Any) -> Facts:
     """
     plain: Facts = json.loads(json.dumps({VERSION: package_version(), **settings}))
     return plain
+
+
+def identity_of(path: Path) -> str:
+    """What tells files of one name apart: where it is, and how it begins, since more may be appended to it.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    return f"{path.resolve()} {begin_of(path)}"
+
+
+def begin_of(path: Path) -> str:
+    """Hash of how a file begins.
+
+    Raises:
+        FileError: it cannot be read.
+    """
+    with file_errors(f"file {str(path)!r} cannot be read"), path.open("rb") as file:
+        return hashlib.sha256(file.read(BEGIN)).hexdigest()[:16]
 
 
 def digest(known: Facts) -> str:

@@ -55,9 +55,9 @@ class StoredArray:
 
         Raises:
             FileError: damaged, or it cannot be read.
-            MemoryLimitError: all of it takes more than the memory there is.
+            MemoryLimitError: they take more than the memory there is.
         """
-        size = prod(self.shape) * self.dtype.itemsize
+        size = self._taken(rows) * self.dtype.itemsize
         if size > memory.available():
             raise MemoryLimitError(f"{self._what} takes {size / 2**30:.1f} GiB, more than there is")
         with file_errors(f"{self._what} cannot be read"):
@@ -65,6 +65,17 @@ class StoredArray:
                 return np.asarray(self._array[rows])
             except DAMAGE as error:
                 raise FileError(f"{self._what} is damaged: {error}") from error
+
+    def _taken(self, rows: Any) -> int:
+        """Numbers that rows have; of rows that are not picked by numbers and slices, all that there are."""
+        picked = rows if isinstance(rows, tuple) else (rows,)
+        if not all(isinstance(part, int | np.integer | slice) for part in picked):
+            return prod(self.shape)
+        lengths = [
+            len(range(*part.indices(n))) if isinstance(part, slice) else 1
+            for part, n in zip(picked, self.shape, strict=False)
+        ]
+        return prod(lengths) * prod(self.shape[len(picked) :])
 
 
 def new_store(path: Path) -> Any:

@@ -48,8 +48,9 @@ def merge_steps(
     known = _common(opened)
     n = len(opened)
     first = opened[0]
-    short = [str(name) for name in first.data["crystal"].values]
-    store = Store.open(Path(out), known, short, first.labels, bool(known["atoms"]), bool(overwrite))
+    store = Store.open(
+        Path(out), known, first.classes, bool(known["atoms"]), bool(known["maps"]), bool(overwrite)
+    )
     try:
         store.note_files(first.files)
         for part in opened:

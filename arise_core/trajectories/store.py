@@ -1,9 +1,9 @@
 """The store of a trajectory's results: a Zarr folder that xarray opens, with an index of the frames that are done.
 
 Dimensions are `frame`, `class` (those of the model, "rejected" and "none"), `crystal` (those of the model), `quantile`
-and, where values at atoms are kept, `atom`. A frame's values are written first and its `status` last, each in one step:
-a kill leaves frames that are done, and frames that are not. `status` is 0 for frames that are not done, 1 for those
-that are, 2 for those that failed.
+and, where values at atoms or maps are kept, `atom` and `box`; see `columns`. A frame's values are written first and its
+`status` last, each in one step: a kill leaves frames that are done, and frames that are not. `status` is 0 for frames
+that are not done, 1 for those that are, 2 for those that failed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arise_core.crystals.naming import NONE, REJECTED
-from arise_core.errors import AriseError, ExistingFileError, FileError, InputError, MissingFileError
+from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError
 from arise_core.geometry.arrays import IntArray
+from arise_core.model.card import class_of
+from arise_core.model.classes import ClassTable
 from arise_core.runtime.files import check_folder, file_errors, linked, remove_leftovers, temporary_place
 from arise_core.runtime.ledger import Facts, require_same
 from arise_core.runtime.locks import Claim
@@ -34,54 +36,29 @@ from arise_core.runtime.stores import (
     open_store,
     zarr_package,
 )
-from arise_core.trajectories.rows import QUANTILES, Row
+from arise_core.trajectories.columns import (
+    AT_ATOMS,
+    AT_BOXES,
+    ATOMS,
+    BOXES,
+    COLUMNS,
+    DONE,
+    FAILED,
+    FRAMES,
+    LONG,
+    OF_MAPS,
+    OPEN,
+    REASON,
+)
+from arise_core.trajectories.kept import RANKS, KeptMap
+from arise_core.trajectories.rows import PROBES, QUANTILES, Row
 
 if TYPE_CHECKING:
     import xarray
 
 KIND = "ARISE trajectory"
-FORMAT = 1
-#: Frames of a chunk, and atoms.
-FRAMES, ATOMS = 256, 1 << 20
-#: Bytes of the reason of a failure.
-REASON = 400
-OPEN, DONE, FAILED = 0, 1, 2
+FORMAT = 2
 ANOTHER = "Name another one, or use `--overwrite` to start again"
-
-
-@dataclass(frozen=True)
-class Column:
-    """An array of the store."""
-
-    dtype: str
-    empty: Any  # of frames that are not done
-    dims: tuple[str, ...] = ("frame",)
-    units: str = "1"
-    text: str = ""
-
-
-#: What is kept of each frame; `status` is the index of what is done.
-COLUMNS = {
-    "status": Column("uint8", OPEN, text="0 not done, 1 done, 2 failed"),
-    "file": Column("int32", -1, text="file of the run, from 0"),
-    "number": Column("int64", -1, text="frame in its file, from 0"),
-    "step": Column("int64", -1, text="time step as the file says, -1 if it does not"),
-    "n_atoms": Column("int64", 0, text="atoms of the frame"),
-    "share": Column("float32", np.nan, ("frame", "class"), text="share of the atoms of each class"),
-    "share_low": Column("float32", np.nan, ("frame", "class"), text="lower end of its 95 % credible interval"),
-    "share_high": Column("float32", np.nan, ("frame", "class"), text="upper end of its 95 % credible interval"),
-    "mutual_information": Column("float32", np.nan, units="bit", text="mean over the atoms"),
-    "quantiles": Column("float32", np.nan, ("frame", "quantile"), "bit", "of the mutual information over the atoms"),
-    "largest": Column("int64", 0, ("frame", "crystal"), text="atoms in the largest connected group of each class"),
-    "seconds": Column("float32", np.nan, units="s", text="time that the frame took"),
-    "reason": Column("uint8", 0, ("frame", "byte"), text="why a frame failed, UTF-8"),
-}  # fmt: skip
-#: The same of each atom.
-AT_ATOMS = {
-    "label": Column("int16", -1, ("frame", "atom"), text="class of the atom, -1 without a prediction, -2 rejected"),
-    "doubt": Column("float16", np.nan, ("frame", "atom"), "bit", "mutual information"),
-    "group": Column("int32", -1, ("frame", "atom"), text="connected group of one class, 0 the largest, -1 none"),
-}  # fmt: skip
 
 
 class Store:
@@ -91,7 +68,7 @@ class Store:
         self.path = path
         self._group = group
         self._claim = claim
-        self._names = [n for n in (*AT_ATOMS, *reversed(COLUMNS)) if n in group]
+        self._names = [n for n in (*LONG, *OF_MAPS, *reversed(COLUMNS)) if n in group]
         status = StoredArray(group, "status", path)[:]
         #: Rows of the frames that are done.
         self.done = set(np.flatnonzero(status != OPEN).tolist())
@@ -102,9 +79,9 @@ class Store:
         cls,
         path: Path,
         known: Facts,
-        short: Sequence[str],
-        labels: Sequence[str],
+        classes: ClassTable,
         atoms: bool,
+        maps: bool,
         overwrite: bool,
     ) -> Store:
         """Make a store, or go on with one that a run with the same facts left.
@@ -112,8 +89,9 @@ class Store:
         Args:
             path: of the folder.
             known: facts of the run.
-            short, labels: names of the classes of the model.
+            classes: of the model.
             atoms: whether values at atoms are kept.
+            maps: whether maps are.
             overwrite: replace a store that is there.
 
         Raises:
@@ -142,10 +120,10 @@ class Store:
                 before = _facts(path, what)
                 require_same(before, known, what, ANOTHER)
             else:
-                _make(path, known, short, labels, atoms)
+                _make(path, known, classes, atoms, maps)
             with _writing(path):
                 store = cls(path, open_store(path, "r+"), claim)
-                store._grow(0, 0)
+                store._grow()
                 return store
         except BaseException:
             claim.release()
@@ -166,12 +144,14 @@ class Store:
         self.note(note for row in found for note in row.notes)  # before what it is about counts as done
         with _writing(self.path), all_pieces_written():
             self._grow(
-                max(r.row for r in found) + 1, max(0 if r.label is None else len(r.label) for r in found)
+                frame=max(r.row for r in found) + 1,
+                atom=max(0 if r.label is None else len(r.label) for r in found),
+                box=max(0 if r.map is None else len(r.map) for r in found),
             )
             for name in self._names:
-                if name in AT_ATOMS:
+                if name in LONG:
                     for row in found:
-                        values = getattr(row, name)
+                        values = _value(name, row)
                         if values is not None:
                             self._group[name][row.row, : len(values)] = values
                 elif name != "status":
@@ -237,16 +217,15 @@ class Store:
                 self._group["status"][row : row + 1] = OPEN
             self.done.discard(row)
 
-    def _grow(self, n_frames: int, n_atoms: int) -> None:
+    def _grow(self, **sizes: int) -> None:
         """Make all arrays long enough, and equally long: a kill may have come between two of them."""
-        n_frames = max(n_frames, *(self._group[name].shape[0] for name in self._names))
-        n_atoms = max(n_atoms, *(self._group[name].shape[1] for name in AT_ATOMS if name in self._names), 0)
+        columns = {**COLUMNS, **OF_MAPS, **LONG}
+        for name in self._names:
+            for dimension, n in zip(columns[name].dims, self._group[name].shape, strict=True):
+                sizes[dimension] = max(sizes.get(dimension, 0), n)
         for name in self._names:
             array = self._group[name]
-            shape = list(array.shape)
-            shape[0] = max(shape[0], n_frames)
-            if name in AT_ATOMS:
-                shape[1] = max(shape[1], n_atoms)
+            shape = [sizes[dimension] for dimension in columns[name].dims]
             if tuple(shape) != array.shape:
                 array.resize(tuple(shape))
 
@@ -256,27 +235,31 @@ def _value(name: str, row: Row) -> Any:
         return FAILED if row.error else DONE
     if name == "reason":
         return np.frombuffer(row.error.encode()[:REASON].ljust(REASON, b"\0"), dtype=np.uint8)
+    if name.startswith("map_"):
+        return None if row.map is None else getattr(row.map, name.removeprefix("map_"))
     return getattr(row, name)
 
 
-def _make(path: Path, known: Facts, short: Sequence[str], labels: Sequence[str], atoms: bool) -> None:
+def _make(path: Path, known: Facts, classes: ClassTable, atoms: bool, maps: bool) -> None:
     """An empty store, in its place when it is whole."""
-    names = [*short, REJECTED, NONE]
+    names = [*classes.short, REJECTED, NONE]
     sizes = {
-        "frame": 0, "class": len(names), "crystal": len(short), "quantile": len(QUANTILES), "byte": REASON, "atom": 0,
+        "frame": 0, "class": len(names), "crystal": len(classes), "quantile": len(QUANTILES), "byte": REASON,
+        "probe": PROBES, "axis": 3, "edge": 3, "atom": 0, "box": 0, "rank": RANKS,
     }  # fmt: skip
-    chunks = {**sizes, "frame": FRAMES, "atom": ATOMS}
+    chunks = {**sizes, "frame": FRAMES, "atom": ATOMS, "box": BOXES}
+    kept = {**COLUMNS, **(AT_ATOMS if atoms else {}), **({**OF_MAPS, **AT_BOXES} if maps else {})}
     with temporary_place(path) as part, _writing(path):
         group = new_store(part)
-        for name, column in {**COLUMNS, **(AT_ATOMS if atoms else {})}.items():
+        for name, column in kept.items():
             shape = [sizes[d] for d in column.dims]
-            pieces = [1 if d == "frame" and name in AT_ATOMS else chunks[d] for d in column.dims]
+            pieces = [1 if d == "frame" and name in LONG else chunks[d] for d in column.dims]
             array = new_array(
                 group, name, shape, pieces, column.dtype, fill_value=column.empty, dimension_names=column.dims,
             )  # fmt: skip
             array.attrs.update({"units": column.units, "long_name": column.text})
         group.attrs.update({
-            "kind": KIND, "format": FORMAT, "facts": known, "classes": names, "labels": list(labels),
+            "kind": KIND, "format": FORMAT, "facts": known, "classes": names, "table": [asdict(c) for c in classes],
             "quantiles": list(QUANTILES),
         })  # fmt: skip
         if path.is_dir():
@@ -331,7 +314,7 @@ class TrajectoryResults:
     path: Path
     data: xarray.Dataset  # see `COLUMNS`
     facts: Mapping[str, Any]
-    labels: tuple[str, ...]  # of the classes of the model, as `Prediction.labels`
+    classes: ClassTable  # of the model
     files: tuple[str, ...]  # of the run
     notes: tuple[str, ...]  # what was assumed of the frames, such as elements of types
     _group: Any
@@ -354,25 +337,26 @@ class TrajectoryResults:
             group = open_store(place)
             attributes = dict(group.attrs)
             names = attributes["classes"]
-            arrays = {name: StoredArray(group, name, place) for name in COLUMNS}
+            columns = {**COLUMNS, **(OF_MAPS if "map_shape" in group else {})}
+            arrays = {name: StoredArray(group, name, place) for name in columns}
             n = min(array.shape[0] for array in arrays.values())  # a run may be making them longer
             read = {name: array[:n] for name, array in arrays.items()}
             _check_pieces(place, arrays, read["status"])
-            columns = {name: (c.dims, read[name], dict(group[name].attrs)) for name, c in COLUMNS.items()}
+            values = {name: (c.dims, read[name], dict(group[name].attrs)) for name, c in columns.items()}
             coordinates = {"class": names, "crystal": names[:-2], "quantile": attributes["quantiles"]}
-            data = xarray.Dataset(columns, coordinates, {"title": KIND, "model": facts["model"]})
+            data = xarray.Dataset(values, coordinates, {"title": KIND, "model": facts["model"]})
             return cls(
                 place,
                 data,
                 facts,
-                tuple(attributes["labels"]),
+                ClassTable(class_of(row, f"table[{k}]") for k, row in enumerate(attributes["table"])),
                 tuple(attributes.get("files", ())),
                 tuple(attributes.get("notes", ())),
                 group,
             )
+        except FileError:
+            raise
         except DAMAGE as error:
-            if isinstance(error, AriseError):
-                raise
             raise FileError(f"results {str(place)!r} are damaged: {error}") from error
 
     def rows(self, rows: Sequence[int] | None = None) -> Iterator[Row]:
@@ -386,10 +370,17 @@ class TrajectoryResults:
         for row in range(len(self)) if rows is None else rows:
             if status[row] != OPEN:
                 of_atoms: dict[str, Any] = (
-                    self.at_atoms(row) if "label" in self._group and status[row] == DONE else {}
+                    self.at_atoms(row) if self.has_atoms and status[row] == DONE else {}
                 )
+                if status[row] == DONE and self.has_map(row):
+                    of_atoms["map"] = self.kept_map(row)
                 values: dict[str, Any] = {name: array[row] for name, array in columns.items()}
                 yield Row(row, error=failed.get(row, ""), **values | of_atoms)
+
+    @property
+    def has_atoms(self) -> bool:
+        """Whether values at atoms were kept."""
+        return "label" in self._group
 
     def at_atoms(self, row: int) -> dict[str, NDArray[Any]]:
         """Values at the atoms of a frame: `label`, `doubt` and `group`, (n_atoms,); see `AT_ATOMS`.
@@ -399,7 +390,7 @@ class TrajectoryResults:
         Raises:
             InputError: they were not kept, or the frame has no results.
         """
-        if "label" not in self._group:
+        if not self.has_atoms:
             raise InputError(
                 f"results {str(self.path)!r} hold no values at atoms: make them with `atoms=True`"
             )
@@ -413,6 +404,46 @@ class TrajectoryResults:
                 f"results {str(self.path)!r} are damaged: values at the atoms of row {row} are missing"
             )
         return values
+
+    @property
+    def has_maps(self) -> bool:
+        """Whether maps were kept."""
+        return "map_shape" in self._group
+
+    def has_map(self, row: int) -> bool:
+        """Whether the map of a frame was kept."""
+        return self.has_maps and bool(self.data["map_shape"].values[row].any())
+
+    def kept_map(self, row: int) -> KeptMap:
+        """The map of a frame.
+
+        Raises:
+            InputError: maps were not kept, or the frame has none: it was recognised as a whole, or has no results.
+            FileError: it is damaged.
+        """
+        what = f"results {str(self.path)!r}"
+        if not self.has_maps:
+            raise InputError(f"{what} hold no maps: make them with `maps=True`")
+        if not 0 <= row < len(self) or not self.done[row]:
+            raise InputError(f"`row` must be that of a frame with results, got {row!r}")
+        values = {name.removeprefix("map_"): self.data[name].values[row] for name in OF_MAPS}
+        n = int(values["shape"].prod())
+        if n == 0:
+            raise InputError(f"`row` {row} has no map: the frame was recognised as a whole")
+        for name, column in AT_BOXES.items():
+            read = StoredArray(self._group, name, self.path)[row, :n]
+            if len(read) != n or (read == column.empty).any():
+                raise FileError(f"{what} are damaged: boxes of row {row} are missing in {name!r}")
+            values[name.removeprefix("map_")] = read
+        return KeptMap(**values)
+
+    def map_at(self, row: int) -> xarray.Dataset:
+        """The map of a frame over the axes of its grid, see `KeptMap.to_xarray`.
+
+        Raises:
+            InputError, FileError: as `kept_map`.
+        """
+        return self.kept_map(row).to_xarray(self.classes)
 
     def __len__(self) -> int:
         return int(self.data.sizes["frame"])

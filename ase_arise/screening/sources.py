@@ -15,10 +15,11 @@ from ase.io import iread
 
 from arise_core.errors import AriseError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
+from arise_core.runtime.ledger import identity_of
 from arise_core.runtime.packages import missing
 from arise_core.runtime.patience import within
 from ase_arise.batches import batched
-from ase_arise.reading import Reader, identity_of, read_frames, split_name
+from ase_arise.reading import Reader, read_frames, split_name
 from ase_arise.storage import searchable, with_occupancies, without_password
 
 #: Entries (of a folder: files) that are recognised, written, and lost by a kill together, unless they are large.

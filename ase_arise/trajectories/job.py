@@ -31,6 +31,7 @@ class TrajectoryOrder(Order):
 
     reader: Reader = field(default_factory=Reader)
     atoms: bool = False  # whether values at atoms are kept
+    maps: bool = False  # whether maps are
 
 
 def tasks_of(frames: Iterable[FrameRef | None]) -> Iterator[list[FrameRef]]:
@@ -62,7 +63,7 @@ def _row(ref: FrameRef, found: Found, order: TrajectoryOrder) -> Row:
         return Row(ref.row, ref.file, ref.number, error=found.error)
     return Row.of(
         found.result, found.material, ref.row, ref.file, ref.number, atoms=order.atoms,
-        step=_step(found.atoms.info), seconds=found.seconds,
+        maps=order.maps,         step=_step(found.atoms.info), seconds=found.seconds,
     )  # fmt: skip
 
 

@@ -21,14 +21,14 @@ import arise_core as arise
 from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import InputError, check_type
 from arise_core.progress import Job, Progress, Step, run, silent
-from arise_core.runtime.ledger import Facts, facts
+from arise_core.runtime.ledger import Facts, facts, identity_of
 from arise_core.runtime.patience import checked_time_limit
 from arise_core.runtime.tasks import Hands, Task
 from arise_core.settings import DEFAULT_MODEL, TIME_LIMIT, RecognitionSettings, check_number
 from arise_core.trajectories.rows import Row
 from arise_core.trajectories.store import Store, TrajectoryResults
 from ase_arise.convert import Device, ModelLike, as_model
-from ase_arise.reading import Reader, identity_of
+from ase_arise.reading import Reader
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
 from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
 from ase_arise.trajectories.windows import Windows
@@ -54,6 +54,7 @@ def trajectory(
     last: int | None = None,
     average: int = 1,
     atoms: bool = False,
+    maps: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     shard: tuple[int, int] = (1, 1),
@@ -79,6 +80,7 @@ def trajectory(
         atoms: keep label, doubt and connected group of each atom too.
         average: positions are means over so many frames of the files, an odd number, each frame in the middle of its
             own; 1: as they are. At the ends the first and the last frame count several times.
+        maps: keep the maps of frames that are mapped too, see `TrajectoryResults.map_at`.
         workers: processes; default: as many as cores, one for frames of more than two million atoms. With more than
             one, a script needs `if __name__ == "__main__":`. The results do not depend on it.
         executor: does the work instead of processes of this one: any `concurrent.futures.Executor`, such as those of
@@ -104,7 +106,8 @@ def trajectory(
     """
     job = trajectory_steps(
         source, out, model, device=device, every=every, first=first, last=last, average=average, atoms=atoms,
-        workers=workers, executor=executor, shard=shard, follow=follow, overwrite=overwrite, types=types, draw=draw,
+        maps=maps, workers=workers, executor=executor, shard=shard, follow=follow, overwrite=overwrite, types=types,
+        draw=draw,
         time_limit=time_limit, reader=reader, **options,
     )  # fmt: skip
     return run(job, progress)
@@ -121,6 +124,7 @@ def trajectory_steps(
     last: int | None = None,
     average: int = 1,
     atoms: bool = False,
+    maps: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     shard: tuple[int, int] = (1, 1),
@@ -138,6 +142,7 @@ def trajectory_steps(
     sources = _sources(source)
     check_type("out", out, (str, os.PathLike), "the name of a folder")
     check_type("atoms", atoms, bool, "True or False")
+    check_type("maps", maps, bool, "True or False")
     check_type("reader", reader, (Reader, type(None)), "a Reader")
     follow = float(check_number("follow", follow, low=0, unit="seconds"))
     hands = Hands.of(workers, executor)
@@ -146,13 +151,13 @@ def trajectory_steps(
     # workers elsewhere may have what is missing here
     where = str(network.device) if executor is None or device is None else device
     order = TrajectoryOrder(
-        str(network.path), settings, parse_types(types), time_limit, bool(draw), where, reader or Reader(), atoms
+        str(network.path), settings, parse_types(types), time_limit, bool(draw), where, reader or Reader(), atoms, maps
     )  # fmt: skip
     place = Path(out)
     files = files_of(sources, str(place))
     known = _facts(sources, files, picked, order, network)
     hands.check_guard()
-    store = Store.open(place, known, network.class_info.short, network.classes, atoms, bool(overwrite))
+    store = Store.open(place, known, network.class_info, atoms, maps, bool(overwrite))
     try:
         store.note_files(files)
         frames = Frames(sources, files, order.reader, picked, follow, store)
@@ -342,5 +347,5 @@ def _facts(
     return facts(
         source=[os.path.abspath(name) for name in sources], first_file=identity_of(Path(files[0])),
         every=picked.every, first=picked.first, last=picked.last, average=picked.average, shard=list(picked.shard),
-        atoms=order.atoms, **order.facts(model), **order.reader.facts(),
+        atoms=order.atoms, maps=order.maps, **order.facts(model), **order.reader.facts(),
     )  # fmt: skip

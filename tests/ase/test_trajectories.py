@@ -23,7 +23,7 @@ import arise_core as arise
 from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError, WorkError
 from arise_core.runtime.files import _host
 from arise_core.runtime.locks import Claim
-from arise_core.trajectories import store
+from arise_core.trajectories import columns, store
 from arise_core.trajectories.nuclei import nuclei
 from arise_core.trajectories.rows import REJECTED_LABEL, Row
 from arise_core.trajectories.timeline import draw_timeline, events
@@ -93,7 +93,7 @@ def test_the_store_opens_in_xarray(run_file, tmp_path, model):
     results = trajectory(run_file, tmp_path / "r.zarr", model, atoms=True, **FAST)
     with xarray.open_zarr(tmp_path / "r.zarr", consolidated=False) as data:
         assert dict(data.sizes) == {
-            "frame": 7, "class": 110, "crystal": 108, "quantile": 5, "byte": 400, "atom": 54,
+            "frame": 7, "class": 110, "crystal": 108, "quantile": 5, "byte": 400, "probe": 8, "axis": 3, "atom": 54,
         }  # fmt: skip
         assert np.array_equal(data["share"].values, results.data["share"].values)
         assert data["mutual_information"].attrs["units"] == "bit"
@@ -377,7 +377,7 @@ def test_damage_of_the_results_shows(run_file, tmp_path, model):
     out, copy = tmp_path / "r.zarr", tmp_path / "copy.zarr"
     before = trajectory(run_file, out, model, atoms=True, **FAST)
     rng = np.random.default_rng(0)
-    for name in (*store.COLUMNS, *store.AT_ATOMS):
+    for name in (*columns.COLUMNS, *columns.AT_ATOMS):
         piece = pieces(out, name)[0].relative_to(out)
         for flip in (True, False):
             shutil.rmtree(copy, ignore_errors=True)
@@ -388,7 +388,7 @@ def test_damage_of_the_results_shows(run_file, tmp_path, model):
                 (copy / piece).write_bytes(content)
             else:
                 (copy / piece).unlink()
-            if name in store.AT_ATOMS:
+            if name in columns.AT_ATOMS:
                 found = TrajectoryResults.open(copy)
                 if flip or name == "label":
                     with pytest.raises(FileError, match="damaged"):
@@ -428,7 +428,7 @@ def made(tmp_path, model, shares, largest=None, groups=None, name="fcc"):
     k, n = model.class_info.find(name), len(model.classes)
     known = {"model": model.name, "package_version": "0"}
     place = store.Store.open(
-        tmp_path / "made.zarr", known, model.class_info.short, model.classes, groups is not None, False
+        tmp_path / "made.zarr", known, model.class_info, groups is not None, False, False
     )
     rows = []
     for row, share in enumerate(shares):
@@ -515,7 +515,13 @@ def test_nuclei_need_values_at_atoms(run_file, tmp_path, model):
 def test_nothing_done_yet(tmp_path, model):
     results = made(tmp_path, model, [0.5])
     empty = TrajectoryResults(
-        results.path, results.data.isel(frame=slice(0)), results.facts, results.labels, (), (), results._group
+        results.path,
+        results.data.isel(frame=slice(0)),
+        results.facts,
+        results.classes,
+        (),
+        (),
+        results._group,
     )
     assert events(empty) == []
     assert empty.present == []

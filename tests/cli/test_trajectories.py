@@ -66,6 +66,14 @@ def test_positions_are_averaged(arise, frames, tmp_path):
     assert "`average` must be odd" in errors
 
 
+def test_maps_and_values_at_atoms_are_kept(arise, frames, tmp_path):
+    words = ("--mode", "local", "--box-size", "8", "--stride", "8", "--last", "0", "--maps", "--atoms", *FAST)
+    arise("trajectory", str(frames), "--out", str(tmp_path / "r.zarr"), *words)
+    results = TrajectoryResults.open(tmp_path / "r.zarr")
+    assert results.has_atoms
+    assert (results.map_at(0)["label"] >= 0).all()
+
+
 def test_parts_are_merged(arise, frames, tmp_path):
     for k in (1, 2):
         arise("trajectory", str(frames), "--out", str(tmp_path / f"{k}.zarr"), "--shard", f"{k}/2", *FAST)

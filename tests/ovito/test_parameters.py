@@ -11,7 +11,7 @@ from traits.api import TraitError
 
 import arise_core as arise
 from arise_core.settings import MAP_TOLERANCE, MapSettings, SamplingSettings, options_of
-from ovito_arise import AriseLegend, AriseModifier, AriseRegions
+from ovito_arise import AriseLegend, AriseModifier, AriseRegions, AriseStoredResults
 from ovito_arise.parameters import class_indices, split_names
 from tests import ROOT
 
@@ -27,6 +27,7 @@ def shown_parameters(thing: type) -> list[str]:
     [
         ("OVITO.Modifier", "ARISE: identify crystal structures", AriseModifier, ModifierInterface),
         ("OVITO.Modifier", "ARISE: find regions", AriseRegions, ModifierInterface),
+        ("OVITO.Modifier", "ARISE: stored results", AriseStoredResults, ModifierInterface),
         ("OVITO.ViewportOverlay", "ARISE class legend", AriseLegend, ViewportOverlayInterface),
     ],
 )
@@ -45,7 +46,10 @@ def test_star_import_gives_the_public_names_as_generated_code_needs():
     assert names["AriseModifier"] is AriseModifier
     assert names["AriseLegend"] is AriseLegend
     assert names["AriseRegions"] is AriseRegions
-    assert AriseModifier.__module__ == AriseRegions.__module__ == "ovito_arise"
+    assert names["AriseStoredResults"] is AriseStoredResults
+    assert (
+        AriseStoredResults.__module__ == AriseModifier.__module__ == AriseRegions.__module__ == "ovito_arise"
+    )
 
 
 def test_defaults_are_those_of_the_core():
@@ -58,7 +62,7 @@ def test_defaults_are_those_of_the_core():
     assert modifier.model in arise.known_models()
 
 
-@pytest.mark.parametrize("kind", [AriseModifier, AriseRegions, AriseLegend])
+@pytest.mark.parametrize("kind", [AriseModifier, AriseRegions, AriseStoredResults, AriseLegend])
 def test_every_parameter_has_label_and_help_and_stands_in_the_docs(kind):
     text = DOCS.read_text(encoding="utf-8")
     thing = kind()

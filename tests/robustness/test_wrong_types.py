@@ -161,6 +161,7 @@ TABLE = [
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "follow", (*NO_NUMBER, None)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "executor", (5, "dask", THING)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "atoms", (5, None, THING)),
+    ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "maps", (5, None, THING)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "time_limit", (*NO_NUMBER, None)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "reader", (5, "ase", THING)),
     ("ase", "merge", {"out": "out.zarr"}, "parts", (5, None, "x", THING, [])),
@@ -271,7 +272,7 @@ EVERY_PARAMETER = [
     (ovito_arise.AriseModifier, "grid_vis"),
     *(
         (kind, name)
-        for kind in (ovito_arise.AriseModifier, ovito_arise.AriseRegions)
+        for kind in (ovito_arise.AriseModifier, ovito_arise.AriseRegions, ovito_arise.AriseStoredResults)
         for name in kind().editable_traits()
         if not name.startswith("_")
     ),
