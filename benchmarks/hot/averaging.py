@@ -1,11 +1,10 @@
 """What averaging positions over frames brings at the melting point; writes docs/benchmarks/averaging.md.
 
-    python -m benchmarks.hot.averaging --frames DIR [--out DIR] [--samples 3]
+    python -m benchmarks.hot.averaging --frames DIR [--out DIR] [--samples 3] [--only Cu Fe]
 
-Frames are those of ``benchmarks.hot.frames``: crystals and melts of copper, iron, magnesium and silicon at the melting
-point of their potentials. Positions are averaged as `arise trajectory --average` does (`ase_arise.trajectories`),
-over 1, 3, 5 and 9 frames that are 0.02, 0.1 or 0.5 ps apart, and mapped with boxes
-of some 24 and 64 atoms.
+Frames are those of ``benchmarks.hot.frames``: crystals and melts at the melting point of their potentials. Positions
+are averaged as `arise trajectory --average` does (`ase_arise.trajectories`), over 1, 3, 5 and 9 frames that are 0.02,
+0.1 or 0.5 ps apart, and mapped with boxes of some 24 and 64 atoms.
 """
 
 from __future__ import annotations
@@ -49,11 +48,11 @@ def windows(series: Series, samples: int) -> Iterator[tuple[float, int, int, Ato
                 yield spacing, average, sample, mean_of(frames)
 
 
-def measure(folder: Path, samples: int, model: Model) -> pd.DataFrame:
+def measure(folder: Path, samples: int, model: Model, materials: Sequence[str]) -> pd.DataFrame:
     """A row a map: shares of the atoms that have the right class, any class, and the mean doubt."""
     labels = {row.name: row.label for row in read_table()[0]}
     rows = []
-    for material in MATERIALS:
+    for material in materials:
         right = model.class_info.find(labels[material])
         for phase in PHASES:
             for spacing, average, sample, atoms in windows(Series.load(folder, material, phase), samples):
@@ -104,12 +103,13 @@ def write(found: pd.DataFrame, folder: Path) -> None:
 
 
 def _table(means: pd.DataFrame) -> str:
-    heads = ["frames", "apart (ps)", *(f"{m} {p}" for p in PHASES for m in MATERIALS)]
+    materials = [m for m in MATERIALS if m in means.index.unique("material")]
+    heads = ["frames", "apart (ps)", *(f"{m} {p}" for p in PHASES for m in materials)]
     rows = []
     for spacing, average in means.index.droplevel(["material", "phase"]).unique():
         cells = []
         for phase, column in zip(PHASES, ("right", "crystal"), strict=True):
-            for material in MATERIALS:
+            for material in materials:
                 value = 100 * means.loc[(spacing, average, material, phase), column]
                 cells.append("–" if np.isnan(value) else f"{value:.1f}")
         rows.append([str(average), f"{spacing:g}" if average > 1 else "", *cells])
@@ -126,8 +126,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--out", type=Path, default=DOCS)
     parser.add_argument("--samples", type=int, default=3)
+    parser.add_argument("--only", nargs="+", choices=MATERIALS, default=MATERIALS, metavar="NAME")
     given = parser.parse_args(arguments)
-    write(measure(given.frames, given.samples, load_model(DEFAULT_MODEL)), given.out)
+    write(measure(given.frames, given.samples, load_model(DEFAULT_MODEL), given.only), given.out)
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def test_windows_are_means(folder, monkeypatch):
 def test_pages(folder, monkeypatch, tmp_path):
     monkeypatch.setattr(averaging, "AVERAGES", (1, 3))
     monkeypatch.setattr(averaging, "SPACINGS", (0.02,))
-    averaging.main(["--frames", str(folder), "--samples", "1", "--out", str(tmp_path)])
+    averaging.main(["--frames", str(folder), "--samples", "1", "--only", "Cu", "--out", str(tmp_path)])
     text = (tmp_path / "averaging.md").read_text(encoding="utf-8")
     assert "## Boxes of 24 atoms" in text
     assert len(pd.read_csv(tmp_path / "averaging.csv")) == 8
