@@ -111,7 +111,7 @@ def test_the_legend_is_drawn_in_its_corner(pipeline, corner):
         viewport = Viewport(type=Viewport.Type.Ortho, camera_dir=(0, 1, 0), camera_up=(0, 0, 1))
         viewport.zoom_all((500, 300))
         viewport.overlays.append(
-            PythonViewportOverlay(delegate=AriseLegend(corner=corner, font_size=0.08, show_rates=True))
+            PythonViewportOverlay(delegate=AriseLegend(corner=corner, font_size=0.05, show_rates=True))
         )
         options = {"size": (500, 300), "renderer": TachyonRenderer(shadows=False), "background": (1, 1, 1)}
         drawn = pictures.pixels(viewport.render_image(**options))
