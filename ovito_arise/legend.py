@@ -38,6 +38,11 @@ class AriseLegend(ViewportOverlayInterface):
         desc="rarer classes go to the last line",
     )
     show_other = Bool(True, label="Show Other", desc="particles that are none of the classes")
+    show_rates = Bool(
+        False,
+        label="Show rates of errors",
+        desc="what the reject threshold stands for, as far as it is known",
+    )
     instance = Range(
         low=1, value=1, label="Modifier", desc="which ARISE modifier of the pipeline, 1 is the first"
     )
@@ -60,7 +65,8 @@ class AriseLegend(ViewportOverlayInterface):
             return
         from ovito.qt_compat import QtCore, QtGui
 
-        lines = [(self._text(row), row[1]) for row in rows]
+        lines: list[tuple[str, Colour | None]] = [(self._text(row), row[1]) for row in rows]
+        lines += [(text, None) for text in self.rates(data)] if self.show_rates else []
         with canvas.qt_painter() as painter:
             height = painter.window().height()
             size = max(1, round(self.font_size * height))
@@ -75,12 +81,25 @@ class AriseLegend(ViewportOverlayInterface):
             top = height - margin - step * len(lines) if south else margin
             for k, (text, rgb) in enumerate(lines):
                 y = top + k * step
-                painter.setPen(QtGui.QPen(QtGui.QColor(90, 90, 90), max(1.0, 0.04 * size)))
-                painter.setBrush(QtGui.QColor.fromRgbF(*rgb))
-                painter.drawEllipse(QtCore.QRectF(left, y + 0.15 * size, size, size))
+                if rgb is not None:
+                    painter.setPen(QtGui.QPen(QtGui.QColor(90, 90, 90), max(1.0, 0.04 * size)))
+                    painter.setBrush(QtGui.QColor.fromRgbF(*rgb))
+                    painter.drawEllipse(QtCore.QRectF(left, y + 0.15 * size, size, size))
                 painter.setPen(QtGui.QColor(0, 0, 0))
                 box = QtCore.QRectF(left + 1.6 * size, y, wide, 1.3 * size)
                 painter.drawText(box, int(QtCore.Qt.AlignmentFlag.AlignVCenter), text)
+
+    def rates(self, data: DataCollection) -> list[str]:
+        """Lines that say which errors the reject threshold stands for; none where nothing is known."""
+        suffix = "" if self.instance == 1 else f".{self.instance}"
+        lines = []
+        for name, text in (("false_crystal", "false crystals"), ("false_rejection", "false rejections")):
+            rate = data.attributes.get(f"ARISE.{name}_rate{suffix}")
+            bound = data.attributes.get(f"ARISE.{name}_bound{suffix}")
+            if rate is not None:
+                promised = "" if bound is None else f" (at most {100 * bound:.2g} %)"
+                lines.append(f"{text}  {100 * rate:.2g} %{promised}")
+        return lines
 
     def rows(self, data: DataCollection) -> list[Row]:
         """Name, colour, number of particles and their share, of each line of the legend."""

@@ -82,11 +82,10 @@ def _calibrated(path: Path, calibration: Calibration) -> Path:
     Raises:
         ModelError: there is none.
     """
-    beside = path.parent / Path(calibration.model).name
-    given = (
-        beside if Path(calibration.model).name != calibration.model and beside.exists() else calibration.model
-    )
-    file = _find(given)
+    name = Path(calibration.model).name
+    with file_errors(f"calibration {str(path)!r} names a model that cannot be looked for"):
+        moved = name != calibration.model and (path.parent / name).exists()
+    file = _find(path.parent / name if moved else calibration.model)
     if file.suffix == SUFFIX:
         raise ModelError(f"calibration {str(path)!r} names a calibration as its model: {calibration.model!r}")
     return file

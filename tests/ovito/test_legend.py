@@ -66,6 +66,20 @@ def test_text_of_a_row(show, text):
     assert AriseLegend(show=show)._text(("FCC", GREEN, 1250, 0.25)) == text
 
 
+def test_rates_of_errors_that_the_threshold_stands_for(structure, data, model):
+    known = model.card.reject
+    assert AriseLegend().rates(data) == [
+        f"false crystals  {100 * known.false_crystal_rate:.2g} %",
+        f"false rejections  {100 * known.false_reject_rate:.2g} %",
+    ]
+    other = pipeline_of(structure, AriseModifier(**FAST, reject_threshold=0.31)).compute()
+    assert AriseLegend().rates(other) == []  # the card knows its own threshold only
+    other.attributes["ARISE.false_crystal_rate"] = 0.012
+    other.attributes["ARISE.false_crystal_bound"] = 0.05
+    assert AriseLegend().rates(other) == ["false crystals  1.2 % (at most 5 %)"]
+    assert AriseLegend(instance=2).rates(other) == []
+
+
 def test_a_pipeline_without_the_modifier_has_no_legend(structure):
     plain = pipeline_of(structure).compute()
     assert AriseLegend().rows(plain) == []
@@ -96,7 +110,9 @@ def test_the_legend_is_drawn_in_its_corner(pipeline, corner):
         pipeline.compute()
         viewport = Viewport(type=Viewport.Type.Ortho, camera_dir=(0, 1, 0), camera_up=(0, 0, 1))
         viewport.zoom_all((500, 300))
-        viewport.overlays.append(PythonViewportOverlay(delegate=AriseLegend(corner=corner, font_size=0.08)))
+        viewport.overlays.append(
+            PythonViewportOverlay(delegate=AriseLegend(corner=corner, font_size=0.05, show_rates=True))
+        )
         options = {"size": (500, 300), "renderer": TachyonRenderer(shadows=False), "background": (1, 1, 1)}
         drawn = pictures.pixels(viewport.render_image(**options))
         viewport.overlays.clear()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import arise_core as arise
-from arise_core.errors import InputError, InputTypeError, ModelError
+from arise_core.errors import FileError, InputError, InputTypeError, ModelError
 from arise_core.geometry import builders
 from arise_core.model.calibration import (
     FALSE_CRYSTALS,
@@ -176,6 +176,10 @@ def test_the_model_is_looked_for_beside_the_calibration(made, model, tmp_path):
     replace(made, model="/gone/to/nowhere").write(tmp_path / "lost.json")
     with pytest.raises(ModelError, match="no model of the zoo and no file"):
         load_model(tmp_path / "lost.json")
+    replace(made, model="/" + 500 * "x").write(tmp_path / "long.json")
+    for load in (load_model, shared_model):
+        with pytest.raises(FileError, match="cannot be"):
+            load(tmp_path / "long.json")
     replace(made, model="arise-108-paper").write(tmp_path / "other.json")
     with pytest.raises(ModelError, match="is of another model"):
         load_model(tmp_path / "other.json")
