@@ -7,6 +7,7 @@ import csv
 import gzip
 import importlib.util
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -169,6 +170,7 @@ def test_emt_melting(run):
 
 
 LAMMPS = """
+import subprocess
 import sys
 from pathlib import Path
 
@@ -235,3 +237,23 @@ def test_tomography_particle(run):
         assert len(list(csv.DictReader(file))) == 3 * 4
     for name, least in {"gradient": 0.01, "grains": 0.01, "stages": 0.001}.items():
         assert colourful(out / f"{name}.png") > least
+
+
+def test_session(tmp_path):
+    """The one that is shipped, which was saved in another folder, and one that is made now."""
+    sessions = [EXAMPLES / "melting.ovito"]
+    if sys.version_info < load("ovito_session").CRASHES:
+        load("ovito_session").main(["--quick", "--out", str(tmp_path / "new.ovito")])
+        sessions.append(tmp_path / "new.ovito")
+    code = (
+        "import sys, ovito; ovito.scene.load(sys.argv[1]); (p,) = ovito.scene.pipelines; (m,) = p.modifiers\n"
+        "print(p.source.num_frames, len(ovito.scene.viewports.active_vp.overlays), m.title, type(m.delegate).__name__)\n"
+        "print(m.delegate.types_to_elements)"
+    )
+    for file in sessions:
+        done = subprocess.run(
+            [sys.executable, "-c", code, file], capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "10 1 ARISE: identify crystal structures AriseModifier\n1: Cu\n"
+        assert "ovito_arise:AriseLegend".encode("utf-16-be") in file.read_bytes()
