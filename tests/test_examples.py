@@ -247,13 +247,13 @@ def test_session(tmp_path):
         sessions.append(tmp_path / "new.ovito")
     code = (
         "import sys, ovito; ovito.scene.load(sys.argv[1]); (p,) = ovito.scene.pipelines; (m,) = p.modifiers\n"
-        "print(p.source.num_frames, len(ovito.scene.viewports.active_vp.overlays), m.title, type(m.delegate).__name__)\n"
-        "print(m.delegate.types_to_elements)"
+        "print(p.source.num_frames, len(ovito.scene.viewports.active_vp.overlays), m.title)\n"
+        "print(type(m.delegate).__name__, m.delegate.types_to_elements)"
     )
     for file in sessions:
         done = subprocess.run(
             [sys.executable, "-c", code, file], capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stderr
-        assert done.stdout == "10 1 ARISE: identify crystal structures AriseModifier\n1: Cu\n"
+        assert done.stdout == "10 1 ARISE: identify crystal structures\nAriseModifier 1: Cu\n"
         assert "ovito_arise:AriseLegend".encode("utf-16-be") in file.read_bytes()
