@@ -47,20 +47,16 @@ BENCHMARKS = {
 #: Where their figures go; those of the docs are made by the long form, `python -m benchmarks.NAME`.
 BENCH_OUT = ROOT / "out" / "benchmarks"
 #: Quick tests that need no OVITO and no extra, and what they need beside them.
-QUICK_TESTS = (
-    "tests/test_lean.py",
-    "tests/ase/test_annotate.py",
-    "tests/ase/test_calculator.py",
-    "tests/model/test_model.py",
-    "tests/golden",
-)
+QUICK_TESTS = ("tests/test_lean.py", "tests/ase/test_annotate.py", "tests/model/test_model.py")
 BESIDE_TESTS = ("tests", "distributions", "pyproject.toml", "model_zoo/arise-108")
 #: What is tried with the lowest versions too.
 LOWEST_TESTS = (
     *QUICK_TESTS,
+    "tests/cli/test_main.py",
+    "tests/ase/test_calculator.py",
     "tests/explore/test_clusters.py",
     "tests/ovito/test_outputs.py",
-    "tests/cli/test_main.py",
+    "tests/golden",
 )
 
 
@@ -190,9 +186,10 @@ def environment() -> Iterator[tuple[Path, Path]]:
 
 
 def size(folder: Path) -> int:
-    """Print what an environment takes on the disk; 0."""
-    taken = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
-    print(f"the environment takes {taken / 1e6:.0f} MB", flush=True)
+    """Print what an environment takes on the disk, as `du -sm` does; 0."""
+    states = [p.lstat() for p in folder.rglob("*")]
+    taken = sum(getattr(s, "st_blocks", s.st_size // 512) for s in states) / 2048
+    print(f"the environment takes {taken:.0f} MB", flush=True)
     return 0
 
 

@@ -33,6 +33,8 @@ STEPS = [
     "-m pip install -q .[dev]",
     "dev.py lint",
     "dev.py types",
+    "dev.py dist",
+    "dev.py lean",
     "dev.py site",
 ]
 

@@ -171,6 +171,7 @@ def test_emt_melting(run):
 
 
 LAMMPS = """
+import subprocess
 import sys
 from pathlib import Path
 
@@ -257,3 +258,23 @@ def test_melting_point_lammps(tmp_path):
     assert "half was molten: True" in done.stdout
     assert re.search(r"temperature \d+ K; but one phase is gone", done.stdout)
     assert (tmp_path / "phases.csv").read_text().startswith("step,time_fs,")
+
+
+def test_session(tmp_path):
+    """The one that is shipped, which was saved in another folder, and one that is made now."""
+    sessions = [EXAMPLES / "melting.ovito"]
+    if sys.version_info < load("ovito_session").CRASHES:
+        load("ovito_session").main(["--quick", "--out", str(tmp_path / "new.ovito")])
+        sessions.append(tmp_path / "new.ovito")
+    code = (
+        "import sys, ovito; ovito.scene.load(sys.argv[1]); (p,) = ovito.scene.pipelines; (m,) = p.modifiers\n"
+        "print(p.source.num_frames, len(ovito.scene.viewports.active_vp.overlays), m.title)\n"
+        "print(type(m.delegate).__name__, m.delegate.types_to_elements)"
+    )
+    for file in sessions:
+        done = subprocess.run(
+            [sys.executable, "-c", code, file], capture_output=True, text=True, timeout=300, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "10 1 ARISE: identify crystal structures\nAriseModifier 1: Cu\n"
+        assert "ovito_arise:AriseLegend".encode("utf-16-be") in file.read_bytes()

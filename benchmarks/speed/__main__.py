@@ -5,7 +5,7 @@
 
 Each case runs in a process of its own, so that its peak memory is its own. Times are medians over repeats;
 every ratio compares figures of the same run on the same number of threads. quippy is measured if it is
-installed (`pip install "ovito-arise[benchmark]"`). Nothing else should run on the machine meanwhile.
+installed (`pip install "arise-core[benchmark]"`). Nothing else should run on the machine meanwhile.
 
 With --compare, time and memory of this checkout are shown over those of another one; nothing is written.
 """
