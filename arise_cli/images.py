@@ -216,13 +216,10 @@ def _doubt(found: ImageRecognition) -> float:
 
 
 def _record(image: Micrograph, found: ImageRecognition, top: int) -> Record:
-    from arise_images.rings import find_rings
-
     classes = found.whole.classes
     return {
         "file": image.name,
         **found.record(),
-        "rings": {str(k): v for k, v in find_rings(found.columns.structure).counts.items()},
         "fractions": found.local.fractions,
         "top": [
             {"label": classes.short[k], "class": classes[k].label, "probability": p}
@@ -273,9 +270,9 @@ def _write_atoms(path: Path, done: Sequence[tuple[Micrograph, ImageRecognition]]
 
 
 def _draw(path: Path, image: Micrograph, found: ImageRecognition) -> None:
-    from arise_images import draw_layer, find_rings
+    from arise_images import draw_layer
 
-    figure = draw_layer(image.image, found, find_rings(found.columns.structure))
+    figure = draw_layer(image.image, found)
     write_file(path, lambda place: figure.savefig(place, format="png"))
 
 

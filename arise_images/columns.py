@@ -31,7 +31,7 @@ BELIEVED = (0.7, 12.0)
 #: First guess of the width of a column, and least distance of two, as shares of the period of the spectrum; least
 #: distance and radius of the fitted disc as shares of the distance of neighbours.
 GUESS, APART = 0.16, 0.25
-CLOSE, DISC = 0.55, 0.62
+CLOSE, DISC = 0.65, 0.62
 #: A column whose place is less sure than this share of the distance of neighbours, or whose width is off the median
 #: one by more than this factor, is none.
 UNSURE, ODD = 0.25, 1.8
@@ -202,7 +202,9 @@ def _found(values: FloatArray, good: BoolArray, settings: ColumnSettings) -> tup
         found = joined(found, more)
     found, rest = _fit(ready, found, 4, settings)
     aside = ready.values - ready.values[good].mean()
-    return found, float((rest[good] ** 2).sum() / (aside[good] ** 2).sum())
+    whole = _whole(found, good)
+    check_number_of(whole)
+    return whole, float((rest[good] ** 2).sum() / (aside[good] ** 2).sum())
 
 
 def _maxima(
@@ -235,25 +237,30 @@ def _fit(
     """The Gaussians, fitted, those that are columns; and what they leave of the image."""
     near = float(np.median(nearest_distances(first.places)))
     found = fitted(ready.values, ready.good, first, max(round(DISC * near), 2), rounds)
-    found = _sound(found, settings, ready.good)
+    found = _sound(found, settings)
     check_number_of(found)
     return levelled(ready.values, ready.good.astype(np.float64), found, near)
 
 
-def _sound(found: Gaussians, settings: ColumnSettings, good: BoolArray) -> Gaussians:
-    """Without what is no column: too faint, unsure or broad, under the mask, cut by the rim, or there twice."""
+def _sound(found: Gaussians, settings: ColumnSettings) -> Gaussians:
+    """Without what is no column: too faint, too unsure, too broad, or there twice."""
     near = nearest_distances(found.places)
     usual = float(np.median(near))
     bright = float(np.quantile(found.height, 0.9))
     width = float(np.median(found.width))
     keep = (found.height > settings.faintest * bright) & (found.errors < UNSURE * usual)
     keep &= (found.width < ODD * width) & (found.width > width / ODD)
-    rim = np.minimum(found.places, np.array(good.shape) - 1 - found.places).min(axis=1)
-    keep &= (rim > RIM * width) & good[tuple(np.round(found.places).astype(int).T)]
     for a, b in cKDTree(found.places).query_pairs(CLOSE * usual, output_type="ndarray"):
         if keep[a] and keep[b]:
             keep[a if found.height[a] < found.height[b] else b] = False
     return found.take(keep)
+
+
+def _whole(found: Gaussians, good: BoolArray) -> Gaussians:
+    """Without those that the rim of the image cuts, and those under the mask; their neighbours need them."""
+    rim = np.minimum(found.places, np.array(good.shape) - 1 - found.places).min(axis=1)
+    whole = rim > RIM * float(np.median(found.width))
+    return found.take(whole & good[tuple(np.round(found.places).astype(int).T)])
 
 
 def check_number_of(found: Gaussians) -> None:

@@ -10,7 +10,6 @@ from arise_core.errors import check_type
 from arise_core.explore.palette import COLOURS, INFORMATION
 from arise_images.layers import DOUBTFUL, ImageRecognition
 from arise_images.preparation import checked
-from arise_images.rings import Rings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,13 +20,12 @@ LONGER, DPI = 1400, 150
 DARKEST, BRIGHTEST = 0.01, 0.995
 
 
-def draw_layer(image: Any, found: ImageRecognition, rings: Rings | None = None) -> Figure:
-    """The columns over the image: elements on the left, doubt on the right, odd rings filled.
+def draw_layer(image: Any, found: ImageRecognition) -> Figure:
+    """The columns over the image: elements on the left, doubt on the right, odd rings of five and seven filled.
 
     Args:
         image: that the columns were found in.
         found: what they are.
-        rings: of the layer; those of five and seven columns are filled.
 
     Raises:
         InputTypeError: `found` of another kind.
@@ -46,8 +44,7 @@ def draw_layer(image: Any, found: ImageRecognition, rings: Rings | None = None) 
         panel.set_axis_off()
     _columns(left, found)
     _doubt(right, found)
-    if rings is not None:
-        _rings(right, found, rings)
+    _rings(right, found)
     doubt = "" if np.isnan(found.doubt) else f", doubt {found.doubt:.2f} bit"
     figure.suptitle(f"{found.label}{doubt}".replace("$", r"\$"), fontsize="medium")
     return figure
@@ -86,13 +83,13 @@ def _doubt(panel: Any, found: ImageRecognition) -> None:
     panel.set_title(f"{bad.mean():.1%} of the columns in defective regions (ringed)", fontsize="small")
 
 
-def _rings(panel: Any, found: ImageRecognition, rings: Rings) -> None:
+def _rings(panel: Any, found: ImageRecognition) -> None:
     from matplotlib.collections import PolyCollection
 
     for size, colour in ((5, COLOURS[6]), (7, COLOURS[3])):
         corners = [
-            found.columns.pixels[list(m)][:, ::-1]
-            for m, n in zip(rings.members, rings.size, strict=True)
-            if n == size
+            found.columns.pixels[list(found.rings.members[k])][:, ::-1]
+            for k in found.odd_rings.tolist()
+            if found.rings.size[k] == size
         ]
         panel.add_collection(PolyCollection(corners, facecolors=colour, alpha=0.6, linewidths=0))

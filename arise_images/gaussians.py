@@ -22,6 +22,8 @@ DAMPING, FAR = 1e-3, 0.5
 DRAWN = 4.5
 #: Widths of a column stay within these bounds of the first guess.
 NARROW, BROAD = 0.4, 2.0
+#: Columns are taken to be about as wide as each other, within this share: where noise says little, that decides.
+ALIKE = 0.15
 #: No column gets higher than this many times the first guess of the highest.
 HIGH = 3.0
 #: Heights change by no more than this factor when the level under them is found.
@@ -125,12 +127,16 @@ def _stepped(
     counts = weight[down, along] * ((window[:, None] ** 2 + window**2) <= radius**2 + 0.5)
     target = rest[down, along] + _gaussian(now, down, along)[1]
     n = counts.sum(axis=(1, 2))
+    usual = float(np.median(now.width))
+    prior = float((rest**2 * weight).sum() / weight.sum()) / (ALIKE * usual) ** 2
     for _ in range(STEPS):
         shape, own = _gaussian(now, down, along)
         slopes = _slopes(now, shape, own, down, along)
         miss = target - own
         normal = np.einsum("aijk,bijk,ijk->iab", slopes, slopes, counts)
         force = np.einsum("aijk,ijk->ia", slopes, miss * counts)
+        normal[:, 3, 3] += prior
+        force[:, 3] += prior * (usual - now.width)
         normal[:, range(4), range(4)] *= 1 + DAMPING
         normal[:, range(4), range(4)] += 1e-12
         step = np.linalg.solve(normal, force[:, :, None])[:, :, 0]

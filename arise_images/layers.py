@@ -17,7 +17,7 @@ import numpy as np
 
 from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.errors import check_type
-from arise_core.geometry.arrays import BoolArray
+from arise_core.geometry.arrays import BoolArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.model.classes import MISSING
 from arise_core.model.model import Model, check_model
@@ -25,6 +25,7 @@ from arise_core.progress import Job, Progress, part, run, silent
 from arise_core.recognition.result import Recognition, recognise_steps
 from arise_core.settings import RecognitionSettings
 from arise_images.columns import Columns
+from arise_images.rings import Rings, find_rings
 
 PATTERNS = Path(__file__).with_name("patterns.csv")
 #: What a layer is called that may as well be a projection.
@@ -36,9 +37,10 @@ SAME = 0.05
 CLOSE = 1.52
 #: Doubt whether it is a layer or a projection where nothing speaks for either, bit.
 EITHER = 1.0
-#: A column is in a defective region if its doubt is larger than this, bit, if it is rejected, or if it is of another
-#: class than the layer.
-DOUBTFUL = 0.3
+#: A column is in a defective region if its doubt is larger than this, bit, if it is rejected, of another class than the
+#: layer, or in a ring of another size than most; most: this share.
+DOUBTFUL = 0.1
+MOST = 0.8
 
 
 @dataclass(frozen=True)
@@ -124,13 +126,28 @@ class ImageRecognition:
         """All doubt about the name, bit: that of the model and that of the projection; NaN without a name."""
         return self.whole.mutual_information + self.projection_doubt
 
-    @property
+    @cached_property
+    def rings(self) -> Rings:
+        """Rings of bonded columns."""
+        return find_rings(self.columns.structure)
+
+    @cached_property
+    def odd_rings(self) -> IntArray:
+        """Rings of another size than most, (n_odd,), as rows of `rings`; none where no size is that of most."""
+        size = self.rings.size
+        usual = int(np.bincount(size).argmax()) if len(size) else 0
+        return np.flatnonzero(size != usual) if (size == usual).mean() > MOST else np.zeros(0, dtype=np.int64)
+
+    @cached_property
     def defective(self) -> BoolArray:
-        """Columns in doubt, rejected or of another class than the whole, (n,)."""
+        """Columns in doubt, rejected, of another class than the whole, or in odd rings, (n,)."""
         local = self.local
         other = (local.atoms.index != self.whole.index) & (local.atoms.index != MISSING)
         with np.errstate(invalid="ignore"):
-            return np.asarray(local.atom_rejected | other | (local.atoms.mutual_information > DOUBTFUL))
+            found = local.atom_rejected | other | (local.atoms.mutual_information > DOUBTFUL)
+        for ring in self.odd_rings.tolist():
+            found[list(self.rings.members[ring])] = True
+        return np.asarray(found)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -175,6 +192,7 @@ class ImageRecognition:
             "kinds": int(columns.kinds.max()) + 1,
             "element_doubt": float(columns.kind_doubt.mean()),
             "defective": float(self.defective.mean()),
+            "rings": {str(size): count for size, count in self.rings.counts.items()},
             "notes": list(self.notes),
         }
 

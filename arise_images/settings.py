@@ -40,7 +40,7 @@ class ColumnSettings:
         text="share of the brightness of a bright one that a column has",
     )
     certainty: float = option(
-        4.0, label="Certainty", low=0.0,
+        3.3, label="Certainty", low=0.0,
         text="standard deviations of the noise by which a column stands out",
     )  # fmt: skip
 

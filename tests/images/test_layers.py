@@ -88,7 +88,7 @@ def test_records_are_plain(found):
     assert record["n_columns"] == len(columns_in("BN"))
     assert record["spacing"] == pytest.approx(1.45, rel=0.02)
     kinds = {type(v) for v in record.values()}
-    assert kinds <= {str, int, float, bool, list}
+    assert kinds <= {str, int, float, bool, list, dict}
 
 
 def test_the_table_of_patterns():
