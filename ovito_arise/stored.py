@@ -134,6 +134,8 @@ class AriseStoredResults(ModifierInterface):
             outputs.voxel_grid(data, f"{outputs.GRID}{suffix}", fields, classes, self.grid_vis)
         said = outputs.counted(counts, classes, considered)
         said |= {"mutual_information.mean": doubt, "stored.row": found.row, **_settings(results, found)}
+        if results.has_atoms:
+            said["groups.reach"] = float(results.data["reach"].values[found.row])
         if results.notes:
             said["notes"] = "; ".join(results.notes)
         outputs.set_attributes(data, {f"ARISE.{name}{suffix}": value for name, value in said.items()})

@@ -167,8 +167,9 @@ def test_the_voxels_lie_where_the_cell_is(tmp_path, pbc):
 def test_without_values_at_atoms_there_are_attributes_and_the_bar_chart(place):
     with_atoms, without = (shown(place, name=name).compute(1) for name in ("atoms", "plain"))
     assert set(without.particles) == {"Particle Identifier", "Particle Type", "Position"}
-    for name in with_atoms.attributes:
+    for name in without.attributes:
         assert without.attributes[name] == with_atoms.attributes[name], name
+    assert set(with_atoms.attributes) - set(without.attributes) == {"ARISE.groups.reach"}
     counts = [d.tables["arise-structures"]["Count"][...] for d in (with_atoms, without)]
     assert (counts[0] == counts[1]).all()
     only = shown(place, name="plain", classes="HCP").compute(1)
