@@ -142,8 +142,8 @@ TABLE = [
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "maps", (5, None, THING)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "time_limit", (*NO_NUMBER, None)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "reader", (5, "ase", THING)),
-    ("ase", "merge", {"out": "out.zarr"}, "parts", (5, None, "x", THING, [])),
-    ("ase", "merge", {"parts": ["in.xyz"]}, "out", (*NO_PLACE, None)),
+    *((door, "merge", {"out": "out.zarr"}, "parts", (5, None, "x", THING, [])) for door in ("core", "ase")),
+    *((door, "merge", {"parts": ["in.xyz"]}, "out", (*NO_PLACE, None)) for door in ("core", "ase")),
     ("ase", "solid_fraction", {}, "atoms", NO_STRUCTURE),
     ("ase", "solid_fraction", {"atoms": "atoms"}, "model", NO_MODEL),
     ("ase", "solid_fraction", {"atoms": "atoms"}, "classes", (5, [], [5], "gold")),
@@ -193,7 +193,7 @@ def test_every_public_function_is_in_the_table():
     core = (
         "BoxGrid", "Model", "ModelError", "Name", "NoCell", "PointValues", "Prediction", "Prototype", "RebuiltCell",
         "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding", "Exploration",
-        "Representations", "exploration_steps", "Suggestion",
+        "Representations", "exploration_steps", "Suggestion", "TrajectoryResults",
     )  # fmt: skip
     free = {*(("core", n) for n in core), ("ase", "Row"), ("ase", "TrajectoryResults")}
     assert known - {(package, name) for package, name, *_ in TABLE} == free | {("ase", "StopSimulation")}
