@@ -18,7 +18,7 @@ from traits.api import Bool, Enum, Range
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.groups import NO_GROUP
-from arise_core.model.classes import MISSING
+from arise_core.model.classes import ALL, MISSING
 from arise_core.settings import RecognitionSettings
 from arise_core.trajectories.matching import Match, match
 from arise_core.trajectories.store import TrajectoryResults
@@ -57,7 +57,7 @@ class AriseStoredResults(ModifierInterface):
         desc="frames that failed or were not taken: refuse with the reason, or pass on as they are, with a note",
     )  # fmt: skip
     classes = ClassNames(
-        "all", label="Classes to consider", ovito_group="Labels", ovito_placeholder="FCC, HCP", **SHOWN,
+        ALL, label="Classes to consider", ovito_group="Labels", ovito_placeholder="FCC, HCP", **SHOWN,
         desc="particles of any other class become Other",
     )  # fmt: skip
     color_by = Enum(
@@ -82,6 +82,18 @@ class AriseStoredResults(ModifierInterface):
     def __init__(self, **parameters: Any) -> None:
         refuse_unknown(self, parameters)
         super().__init__(**parameters)
+        if parameters:
+            self._check()
+
+    def _check(self) -> None:
+        """Refuse results that are none, and names that none of their classes has."""
+        results = self._read() if self.results else None
+        for name in ("classes", "probabilities"):
+            text = getattr(self, name)
+            if results is not None:
+                class_indices(text, results.classes, name)
+            elif text not in ("", ALL):
+                raise InputError(f"`{name}` {text!r} are classes of the model of `results`, which is empty")
 
     # --- what OVITO calls -----------------------------------------------------------------------------------
 
@@ -134,6 +146,8 @@ class AriseStoredResults(ModifierInterface):
             outputs.voxel_grid(data, f"{outputs.GRID}{suffix}", fields, classes, self.grid_vis)
         said = outputs.counted(counts, classes, considered)
         said |= {"mutual_information.mean": doubt, "stored.row": found.row, **_settings(results, found)}
+        if results.has_atoms:
+            said["groups.reach"] = float(results.data["reach"].values[found.row])
         if results.notes:
             said["notes"] = "; ".join(results.notes)
         outputs.set_attributes(data, {f"ARISE.{name}{suffix}": value for name, value in said.items()})

@@ -141,6 +141,22 @@ def test_uncertainty_movie(run, small_pictures):
     assert colourful(out / "doubt.png") > 0.1
 
 
+def test_stored_movie(run, small_pictures):
+    out, text = run("stored_movie")
+    assert "3 frames are in" in text
+    names = sorted(p.name for p in (out / "frames").iterdir())
+    assert names == ["0000.png", "0004.png", "0008.png"]
+    greens = []
+    for name in names:
+        with Image.open(out / "frames" / name) as picture:
+            image = np.asarray(picture.convert("RGB")).astype(int)
+        greens.append(((image[..., 1] - image[..., [0, 2]].max(axis=2)) > 60).mean())
+    assert greens[0] < greens[1] < greens[2]  # the crystal grows
+    with Image.open(out / "movie.gif") as movie:
+        assert movie.n_frames == 3
+    assert colourful(out / "movie.png") > 0.1
+
+
 def test_grain_boundary(run, small_pictures):
     out, text = run("grain_boundary")
     everywhere, inside = (float(v) for v in re.findall(r"([\d.]+) % ", text)[-2:])

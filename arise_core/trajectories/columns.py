@@ -45,6 +45,9 @@ COLUMNS = {
     "probe": Column(
         "float32", np.nan, ("frame", "probe", "axis"), "angstrom", "where some atoms are, evenly over their order"
     ),
+    "reach": Column(
+        "float32", np.nan, units="angstrom", text="distance up to which atoms of a class are in one group"
+    ),
     "seconds": Column("float32", np.nan, units="s", text="time that the frame took"),
     "reason": Column("uint8", 0, ("frame", "byte"), text="why a frame failed, UTF-8"),
 }  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arise_core.geometry.arrays import FloatArray, IntArray
-from arise_core.geometry.groups import connected_groups
+from arise_core.geometry.groups import REACH, connected_groups
 from arise_core.geometry.material import Material
 from arise_core.recognition.result import Recognition
 from arise_core.recognition.shares import shares_of
@@ -41,6 +41,7 @@ class Row:
     quantiles: FloatArray | None = None  # of it over atoms, (5,), bit
     largest: IntArray | None = None  # (n_classes,), atoms in the largest connected group of each class
     probe: NDArray[np.float32] | None = None  # (PROBES, 3), Å, where some atoms are; NaN of those left out
+    reach: float = np.nan  # distance up to which atoms of a class are in one group, Å
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     label: NDArray[np.int16] | None = None  # (n_atoms,), class, -1 no prediction, -2 rejected
@@ -91,7 +92,7 @@ class Row:
             row, file, number, step=step, n_atoms=n_atoms, left_out=n_atoms - len(material), probe=probe,
             share=shares.share, share_low=shares.low, share_high=shares.high,
             mutual_information=float(known.mean()), quantiles=np.quantile(known, QUANTILES),
-            largest=_largest(result, groups), seconds=seconds, notes=material.notes,
+            largest=_largest(result, groups), reach=REACH * material.spacing, seconds=seconds, notes=material.notes,
             map=KeptMap.of(result.field) if maps and result.field is not None else None, **at_atoms,
         )  # fmt: skip
 

@@ -167,8 +167,9 @@ def test_the_voxels_lie_where_the_cell_is(tmp_path, pbc):
 def test_without_values_at_atoms_there_are_attributes_and_the_bar_chart(place):
     with_atoms, without = (shown(place, name=name).compute(1) for name in ("atoms", "plain"))
     assert set(without.particles) == {"Particle Identifier", "Particle Type", "Position"}
-    for name in with_atoms.attributes:
+    for name in without.attributes:
         assert without.attributes[name] == with_atoms.attributes[name], name
+    assert set(with_atoms.attributes) - set(without.attributes) == {"ARISE.groups.reach"}
     counts = [d.tables["arise-structures"]["Count"][...] for d in (with_atoms, without)]
     assert (counts[0] == counts[1]).all()
     only = shown(place, name="plain", classes="HCP").compute(1)
@@ -355,9 +356,9 @@ def test_missing_damaged_and_other_folders(place, tmp_path):
 def test_results_that_are_still_written_and_replaced(place, tmp_path):
     whole = TrajectoryResults.open(place / "atoms.zarr")
     rows = list(whole.rows())
-    pipeline = shown(place, name=tmp_path / "r")
     store = Store.open(tmp_path / "r.zarr", dict(whole.facts), whole.classes, True, False, False)
     store.note_files(whole.files)
+    pipeline = shown(place, name=tmp_path / "r")
     store.write(rows[:2])
     assert pipeline.compute(1).attributes["ARISE.stored.row"] == 1
     with pytest.raises(InputError, match="frame 2 .* has no row .* hold 2 frames"):
@@ -430,5 +431,9 @@ def test_a_bad_value_is_refused_at_once_by_name(name, value, says):
     with pytest.raises(TraitError, match=f"'{name}' trait") as error:
         AriseStoredResults(**{name: value})
     assert says in str(error.value)
+    with pytest.raises(
+        InputError, match="`classes` 'FCC' are classes of the model of `results`, which is empty"
+    ):
+        AriseStoredResults(classes="FCC")
     with pytest.raises(InputTypeError, match="no parameter 'result'; close: results"):
         AriseStoredResults(result="run.zarr")

@@ -164,8 +164,8 @@ TABLE = [
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "maps", (5, None, THING)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "time_limit", (*NO_NUMBER, None)),
     ("ase", "trajectory", {"source": "in.xyz", "out": "out.zarr"}, "reader", (5, "ase", THING)),
-    ("ase", "merge", {"out": "out.zarr"}, "parts", (5, None, "x", THING, [])),
-    ("ase", "merge", {"parts": ["in.xyz"]}, "out", (*NO_PLACE, None)),
+    *((door, "merge", {"out": "out.zarr"}, "parts", (5, None, "x", THING, [])) for door in ("core", "ase")),
+    *((door, "merge", {"parts": ["in.xyz"]}, "out", (*NO_PLACE, None)) for door in ("core", "ase")),
     ("ase", "solid_fraction", {}, "atoms", NO_STRUCTURE),
     ("ase", "solid_fraction", {"atoms": "atoms"}, "model", NO_MODEL),
     ("ase", "solid_fraction", {"atoms": "atoms"}, "classes", (5, [], [5], "gold")),
@@ -247,7 +247,6 @@ def test_every_public_function_is_in_the_table():
     images = ("Columns", "ImageRecognition", "Micrograph", "Rings")
     free = {*(("core", n) for n in core), *(("images", n) for n in images)}
     free |= {("ase", "Row"), ("ase", "TrajectoryResults")}
-    known.remove(("core", "merge"))  # the same as that of the ASE door
     assert known - {(package, name) for package, name, *_ in TABLE} == free | {("ase", "StopSimulation")}
 
 
