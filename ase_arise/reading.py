@@ -228,7 +228,10 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
             _refuse_announced(path, content[:HEAD], len(content))
     number = begin = chosen.start or 0
     try:
-        options: dict[str, Any] = {"format": kind} if kind else {}
+        options: dict[str, Any] = {
+            "parallel": False,
+            **({"format": kind} if kind else {}),
+        }  # each MPI rank by itself
         if Path(path).is_file():
             options["do_not_split_by_at_sign"] = True
         index = None if chosen == slice(0, None) else chosen
