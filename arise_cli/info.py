@@ -58,7 +58,7 @@ def _found() -> dict[str, Any]:
         "threads": threads.count(),
         "memory (GiB)": round(there / 2**30, 1) if there < memory.UNKNOWN else "not known",
         "devices": devices(),
-        "models": {name: load_model(name).sha256[:12] for name in known_models()},
+        "models": {name: load_model(name).card.weights_sha256[:12] for name in known_models()},
         "packages": {name: _version(name) for name in PACKAGES},
         "environment": {name: os.environ[name] for name in names if name in os.environ},
     }

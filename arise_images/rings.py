@@ -10,7 +10,6 @@ from arise_core.errors import check_type
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.sheets import BOND, bonds
 from arise_core.geometry.structure import Structure
-from arise_core.runtime.packages import package
 from arise_core.settings import check_number
 from arise_images.columns import neighbour_distance
 
@@ -50,7 +49,8 @@ def find_rings(structure: Structure, reach: float | None = None) -> Rings:
     check_type("structure", structure, Structure, "a Structure")
     if reach is not None:
         check_number("reach", reach, low=0.0, above=True, unit="Å")
-    networkx = package("networkx", "rings are found with networkx")
+    from networkx import PlanarEmbedding
+
     x = structure.positions
     if reach is None:
         reach = BOND * neighbour_distance(x)
@@ -58,7 +58,7 @@ def find_rings(structure: Structure, reach: float | None = None) -> Rings:
     for i, j in bonds(structure, reach).tolist():
         around[i].append(j)
         around[j].append(i)
-    embedding = networkx.PlanarEmbedding()
+    embedding = PlanarEmbedding()
     for i, near in enumerate(around):
         vectors = x[near, :2].reshape(-1, 2) - x[i, :2]
         order = np.argsort(-np.arctan2(vectors[:, 1], vectors[:, 0]), kind="stable")  # clockwise

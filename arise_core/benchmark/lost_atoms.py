@@ -192,8 +192,8 @@ def _page(found: dict[Kind, Said], settings: LostAtomsSettings) -> list[str]:
     lines = [
         "# Lost atoms and wrong places", "",
         f"Made by `{command} --model {settings.model} --draws {settings.draws} --passes {settings.passes} "
-        f"--seed {settings.seed} --out DIR`: model `{model.name}` ({model.sha256[:12]}), {len(settings.labels())} "
-        f"classes, {settings.draws} samples each: balls of ideal crystals (discs of layers), turned at random, of "
+        f"--seed {settings.seed} --out DIR`: model `{model.name}` ({model.card.weights_sha256[:12]}), "
+        f"{len(settings.labels())} classes, {settings.draws} samples each: balls of ideal crystals (discs of layers), turned at random, of "
         "which a share of the atoms is lost at random and the others are moved by normally distributed errors, a "
         "standard deviation in % of the distance of nearest neighbours, across and along the depth. By class: "
         "[lost_atoms.csv](lost_atoms.csv).", "",

@@ -132,5 +132,5 @@ def test_without_pymatgen_it_is_not_asked_for(monkeypatch):
     )
     assert done.stdout.strip() == "False"
     monkeypatch.setitem(sys.modules, "pymatgen.core", None)
-    with pytest.raises(MissingPackageError, match="pip install .pymatgen"):
+    with pytest.raises(MissingPackageError, match="pymatgen, which is not installed"):
         to_pymatgen(bulk("Cu"))

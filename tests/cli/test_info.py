@@ -12,7 +12,7 @@ def test_what_a_report_needs(arise):
     found = json.loads(out)
     assert found["arise-core"] == arise_core.version.VERSION
     assert found["packages"]["numpy"] == version("numpy")
-    assert found["models"]["arise-108"] == arise_core.load_model("arise-108").sha256[:12]
+    assert found["models"]["arise-108"] == arise_core.load_model("arise-108").card.weights_sha256[:12]
     assert found["threads"] >= 1
     assert next(iter(found["devices"])) == "cpu"
 

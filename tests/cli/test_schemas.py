@@ -7,15 +7,18 @@ from typing import Any
 
 import ase.io
 import jsonschema
+import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from skimage import io
 from typer.main import get_command
 
 from arise_cli.console import SCHEMA_VERSION
 from arise_cli.main import app
 from arise_cli.schemas import known_commands, schema_of
 from arise_core.errors import InputError
+from tests.images.made import PIXEL, image_of
 from tests.recognition.test_calibrating import disordered
 
 COARSE = ("--box-size", "8", "--stride", "8", "--passes", "8", "--tolerance", "0")
@@ -38,6 +41,7 @@ def folder(tmp_path_factory):
     large.rattle(0.05, seed=1)
     ase.io.write(path / "large.xyz", [large, large])
     ase.io.write(path / "few.xyz", Atoms("Cu2", [[0, 0, 0], [2.5, 0, 0]]))
+    io.imsave(path / "BN.tif", image_of("BN").astype(np.float32), check_contrast=False)
     melts = [disordered(k) for k in range(5)]
     ase.io.write(path / "melt.xyz", [Atoms(s.numbers, s.positions, cell=s.cell, pbc=True) for s in melts])
     return path
@@ -58,6 +62,7 @@ def commands(folder, tmp_path) -> dict[str, list[object]]:
             "--passes", 8, "--out", tmp_path / "c.json",
         ],
         "info": [],
+        "image": [folder / "BN.tif", "--pixel", PIXEL, "--passes", 8, "--stride", 8],
     }  # fmt: skip
 
 
