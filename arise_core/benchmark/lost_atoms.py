@@ -193,9 +193,10 @@ def _page(found: dict[Kind, Said], settings: LostAtomsSettings) -> list[str]:
         "# Lost atoms and wrong places", "",
         f"Made by `{command} --model {settings.model} --draws {settings.draws} --passes {settings.passes} "
         f"--seed {settings.seed} --out DIR`: model `{model.name}` ({model.card.weights_sha256[:12]}), "
-        f"{len(settings.labels())} classes, {settings.draws} samples each: balls of ideal crystals (discs of layers), turned at random, of "
-        "which a share of the atoms is lost at random and the others are moved by normally distributed errors, a "
-        "standard deviation in % of the distance of nearest neighbours, across and along the depth. By class: "
+        f"{len(settings.labels())} classes, {settings.draws} samples each: balls of ideal crystals (discs of "
+        "layers), turned at random, of which a share of the atoms is lost at random and the others are moved by "
+        "normally distributed errors, a standard deviation in % of the distance of nearest neighbours, across and "
+        "along the depth. By class: "
         "[lost_atoms.csv](lost_atoms.csv).", "",
         "Right: the class, and not rejected. Wrong and sure: named wrongly with less than "
         f"{SURE} bit of doubt. Gap: mean confidence less the share that is right, of what is not rejected.",
