@@ -19,7 +19,7 @@ from pathlib import Path
 
 import arise_core as arise
 from arise_core.crystals.species import Types, parse_types
-from arise_core.errors import InputError, check_type
+from arise_core.errors import FileError, InputError, check_type
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime.ledger import Facts, facts
 from arise_core.runtime.patience import checked_time_limit
@@ -245,7 +245,13 @@ class Frames:
     ) -> Generator[FrameRef, None, tuple[int, int]]:
         """Those of a file; returns the number, and the place in bytes, of what would come behind."""
         path, (number, at) = self.files[file], begin
-        size = os.path.getsize(path)
+        try:
+            size = os.path.getsize(path)
+        except OSError as error:  # rows of the files behind it would be others than with it
+            raise FileError(
+                f"file {path!r} is gone ({error.strerror}): what is written is kept; the same command goes on when it "
+                "is back"
+            ) from error
         for ref in frames_in(file, path, self._reader, begin):
             if ref.cut:
                 if not self._follow:
