@@ -69,6 +69,7 @@ class Reader:
         only_other: ASE is not tried.
         name: of the other reader, for messages.
         seconds: that a frame may take in screenings.
+        count: frames of a file that the other reader reads, and atoms of the first one; a function as `other`.
     """
 
     format: str = ""
@@ -76,6 +77,7 @@ class Reader:
     only_other: bool = False
     name: str = "OVITO"
     seconds: float = float("inf")
+    count: Callable[[str], tuple[int, int]] | None = None
 
     def __post_init__(self) -> None:
         if self.format and not self.only_other and self.format not in ioformats:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import arise_core as arise
 from arise_core.crystals.species import Types, parse_types
-from arise_core.errors import InputError, check_type
+from arise_core.errors import FileError, InputError, check_type
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime.ledger import Facts, facts, identity_of
 from arise_core.runtime.patience import checked_time_limit
@@ -151,7 +151,8 @@ def trajectory_steps(
     # workers elsewhere may have what is missing here
     where = str(network.device) if executor is None or device is None else device
     order = TrajectoryOrder(
-        str(network.path), settings, parse_types(types), time_limit, bool(draw), where, reader or Reader(), atoms, maps
+        os.path.abspath(network.path), settings, parse_types(types), time_limit, bool(draw), where,
+        reader or Reader(), atoms, maps,
     )  # fmt: skip
     place = Path(out)
     files = files_of(sources, str(place))
@@ -271,7 +272,13 @@ class Frames:
     ) -> Generator[FrameRef, None, tuple[int, int]]:
         """Those of a file; returns the number, and the place in bytes, of what would come behind."""
         path, (number, at) = self.files[file], begin
-        size = os.path.getsize(path)
+        try:
+            size = os.path.getsize(path)
+        except OSError as error:  # rows of the files behind it would be others than with it
+            raise FileError(
+                f"file {path!r} is gone ({error.strerror}): what is written is kept; the same command goes on when it "
+                "is back"
+            ) from error
         for ref in frames_in(file, path, self._reader, begin):
             if ref.cut:
                 if not self._follow:
@@ -280,8 +287,12 @@ class Frames:
             row = self._picked.row(self._count)
             self._count += 1
             number, at = ref.number + 1, ref.place.stop if ref.place is not None else 0
-            self.share = (file + min(at / max(size, 1), 0.99)) / len(self.files)
-            yield from self._ready(self._windows.add(replace(ref, row=-1 if row is None else row)), done)
+            part = at / max(size, 1) if ref.place is not None else number / max(ref.of, number)
+            self.share = (file + min(part, 0.99)) / len(self.files)
+            taken = -1 if row is None else row
+            # workers may stand elsewhere
+            placed = replace(ref, row=taken, path=os.path.abspath(path))
+            yield from self._ready(self._windows.add(placed), done)
             if self._picked.ended(self._count):
                 break
         return number, at
