@@ -26,8 +26,10 @@ from arise_cli.readers import chosen_reader
 from arise_cli.recognition import read_structures
 from arise_core.crystals.naming import NONE
 from arise_core.settings import (
+    CONFIDENCE,
     DEFAULT_MODEL,
     MAP_TOLERANCE,
+    RATE,
     MapSettings,
     RecognitionSettings,
     SamplingSettings,
@@ -59,10 +61,10 @@ def calibrate_model(
     out: Annotated[
         Path, typer.Option(help="Write the calibration here (.json); then give it as --model.")
     ] = Path("calibration.json"),
-    rate: Annotated[float, typer.Option(help="Share of errors, at most.")] = 0.05,
+    rate: Annotated[float, typer.Option(help="Share of errors, at most.")] = RATE,
     confidence: Annotated[
         float, typer.Option(help="Probability that the rate is kept; 0: it is on average, with fewer frames.")
-    ] = 0.95,
+    ] = CONFIDENCE,
     unit: Annotated[
         str, typer.Option(help="What is independent: 'frame', or 'file', if frames of a file are alike.")
     ] = "frame",
@@ -139,17 +141,7 @@ def _record(made: Calibration, network: Model) -> dict[str, Any]:
             rate, bound = (None, None) if known is None else known.at(threshold)
             row |= {key: rate, f"{key}_bound": bound}
         rows.append(row)
-    kept = (
-        "name",
-        "model",
-        "threshold",
-        "rate",
-        "confidence",
-        "unit",
-        "mode",
-        "settings",
-        "frames",
-    )
+    kept = ("name", "model", "threshold", "rate", "confidence", "unit", "mode", "settings", "frames")
     return {
         **{key: getattr(made, key) for key in kept},
         "promises": list(made.promises),

@@ -591,6 +591,8 @@ DEFAULT_MODEL = "arise-108"
 DEVICES = ("cpu", "cuda", "mps", "xpu", "hpu", "mtia", "xla")
 #: Tolerance of spglib's space groups in screenings, Å.
 SYMPREC = 0.01
+#: Share of errors that a calibration promises not to exceed, and with which confidence.
+RATE, CONFIDENCE = 0.05, 0.95
 #: Seconds that an entry of a screening may take.
 TIME_LIMIT = 1800.0
 #: Classes kept an entry in screenings.

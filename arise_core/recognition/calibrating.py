@@ -34,11 +34,9 @@ from arise_core.model.zoo import known_models
 from arise_core.progress import Job, Progress, part, run, silent
 from arise_core.recognition.result import Recognition, recognise_steps, settled
 from arise_core.runtime.files import zoo_root
-from arise_core.settings import RecognitionSettings, check_number
+from arise_core.settings import CONFIDENCE, RATE, RecognitionSettings, check_number
 
 Unit = Literal["frame", "file"]
-#: What a calibration promises unless asked for something else.
-RATE, CONFIDENCE = 0.05, 0.95
 #: Thresholds that a calibration knows rates of, beside those that scores suggest.
 GRID = (*np.round(np.geomspace(1e-4, 0.1, 25), 6), *np.round(np.linspace(0.15, 1.0, 18), 2))
 SUGGESTED = 100
