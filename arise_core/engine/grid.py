@@ -70,8 +70,15 @@ class BoxGrid:
     @cached_property
     def fractional(self) -> FloatArray:
         """Coordinates u of the atoms, wrapped into [0, 1) along periodic axes, (n_atoms, 3)."""
+        return self.wrapped_coordinates()
+
+    def wrapped_coordinates(self) -> FloatArray:
+        """`fractional`, which is not kept then, (n_atoms, 3)."""
         u = transformed(self.material.positions, self.to_fraction)
-        return np.asarray(np.where(self.pbc & (u >= 1.0), 0.0, np.where(self.pbc, np.maximum(u, 0.0), u)))
+        for k in np.flatnonzero(self.pbc):
+            np.maximum(u[:, k], 0.0, out=u[:, k])
+            u[u[:, k] >= 1.0, k] = 0.0
+        return u
 
     @property
     def centers(self) -> FloatArray:

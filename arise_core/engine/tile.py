@@ -165,8 +165,9 @@ class TileEngine:
     def _atoms(self) -> tuple[FloatArray, IntArray, IntArray, IntArray]:
         """Atoms and images that lie in any box of the tile, with their ranges of boxes within it."""
         grid, tile = self.context.grid, self.tile
-        u = grid.fractional[self.context.sorted_by_x]
-        numbers = grid.structure.numbers[self.context.sorted_by_x]
+        low = grid.start + grid.step * np.array(tile.first)
+        high = grid.start + grid.step * (np.array(tile.stop) - 1) + grid.width
+        u, numbers = self.context.cells.within(low, high)
         ranges: list[tuple[IntArray, IntArray]] = []
         for axis in range(3):
             first, last = grid.span(axis, u[:, axis])
