@@ -83,7 +83,7 @@ def recognise_each(images: Sequence[Atoms | str], order: Order, names: Sequence[
                 atoms = _drawn(atoms, order)
                 material = _material(atoms, order)
                 if order.settings.is_local(len(material)):
-                    result = recognise(material, model, order.settings)
+                    result = recognise(material, model, order.settings, keep_map=False)
                     found[k] = _found(atoms, material, result, time.perf_counter() - start, order)
                     continue
                 described = describe(material, model.descriptor)

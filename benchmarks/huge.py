@@ -50,7 +50,10 @@ def half_molten(n: int) -> arise.Structure:
     x, _, size = builders.disordered(len(solid), 0.62, [1.0], [1.0], 60, rng)
     melt = x / size * (edge - 2 * GAP) + GAP + [edge, 0, 0]
     block = arise.Structure(
-        np.concatenate([solid.positions, melt]), np.full(2 * len(solid), 29), np.diag([2 * edge, edge, edge]), True
+        np.concatenate([solid.positions, melt]),
+        np.full(2 * len(solid), 29),
+        np.diag([2 * edge, edge, edge]),
+        True,
     )
     times = max(1, round((n / len(block) * 2) ** (1 / 3)))
     s = builders.repeat(block, (max(1, round(n / len(block) / times**2)), times, times))
@@ -82,7 +85,9 @@ def write_dump(structure: arise.Structure, path: Path) -> None:
         file.write("ITEM: ATOMS id type x y z\n")
         for k in range(0, len(structure), LINES):
             rows = structure.positions[k : k + LINES].tolist()
-            file.write("".join(f"{k + i + 1} 1 {x:.6f} {y:.6f} {z:.6f}\n" for i, (x, y, z) in enumerate(rows)))
+            file.write(
+                "".join(f"{k + i + 1} 1 {x:.6f} {y:.6f} {z:.6f}\n" for i, (x, y, z) in enumerate(rows))
+            )
 
 
 def write_structure(kind: str, n: int, path: Path) -> int:
@@ -105,13 +110,14 @@ def of_structure(path: Path, options: Mapping[str, Any]) -> dict[str, float]:
     material = Material.of(structure)
     material.check_overlaps()
     looked = time.perf_counter()
-    result = recognise(material, model, settings)
+    result = recognise(material, model, settings, keep_map=False)
     recognised = time.perf_counter()
     row = Row.of(result, material, 0, 0, 0, atoms=True)
-    end = time.perf_counter()
+    end, cpu = time.perf_counter(), time.process_time() - cpu
     assert row.share is not None
     return {
-        "atoms": len(structure), "seconds": end - begin, "CPU seconds": time.process_time() - cpu, "of these: overlaps": looked - begin,
+        "atoms": len(structure), "seconds": end - begin, "CPU seconds": cpu,
+        "of these: overlaps": looked - begin,
         "map": recognised - looked, "row": end - recognised, "GiB before": before, "peak GiB": peak_gib(),
         "share of the first class": float(row.share[:-2].max()),
     }  # fmt: skip
@@ -129,7 +135,8 @@ def of_file(path: Path, options: Mapping[str, Any]) -> dict[str, float]:
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
     share = found.data["share"].values[0]
     return {
-        "atoms": float(found.data["n_atoms"].values[0]), "seconds": seconds, "CPU seconds": cpu, "map": float(found.data["seconds"].values[0]),
+        "atoms": float(found.data["n_atoms"].values[0]), "seconds": seconds, "CPU seconds": cpu,
+        "map": float(found.data["seconds"].values[0]),
         "GiB before": before, "peak GiB": peak_gib(), "share of the first class": float(share[:-2].max()),
     }  # fmt: skip
 
@@ -142,7 +149,9 @@ def row_of(kind: str, way: str, n: int, options: Mapping[str, Any], folder: Path
     path = folder / f"{kind}-{n}.npz"
     if not path.exists():
         in_new_process("benchmarks.huge", ["--make", kind, n, path])
-    found: dict[str, Any] = in_new_process("benchmarks.huge", ["--child", way, path, json.dumps(dict(options))])
+    found: dict[str, Any] = in_new_process(
+        "benchmarks.huge", ["--child", way, path, json.dumps(dict(options))]
+    )
     found["µs an atom"] = 1e6 * found["seconds"] / found["atoms"]
     found["CPU µs an atom"] = 1e6 * found["CPU seconds"] / found["atoms"]
     return {"structure": kind, "from": way, **found}
@@ -153,20 +162,28 @@ def write(rows: Sequence[Mapping[str, Any]], options: Mapping[str, Any], folder:
     folder.mkdir(parents=True, exist_ok=True)
     with_what = machine()
     (folder / "huge.json").write_text(
-        json.dumps({"machine": with_what, "settings": dict(options), "rows": rows}, indent=1) + "\n", encoding="utf-8"
+        json.dumps({"machine": with_what, "settings": dict(options), "rows": rows}, indent=1) + "\n",
+        encoding="utf-8",
     )
     heads = ("structure", "from", "atoms", "seconds", "µs an atom", "CPU µs an atom", "peak GiB")
     cells = [[f"{row[h]:,.4g}" if isinstance(row[h], float) else str(row[h]) for h in heads] for row in rows]
     said = ", ".join(f"{k} {v}" for k, v in options.items())
-    text = f"Made by `python -m benchmarks.huge`, with {said}; values at atoms and all that a row of a trajectory keeps."
-    page = ["# Huge frames", text, facts(with_what), markdown(cells, heads, ("left", "left", *("right",) * 5))]
+    text = f"Made by `python -m benchmarks.huge`, with {said}; values at atoms and a trajectory's row."
+    page = [
+        "# Huge frames",
+        text,
+        facts(with_what),
+        markdown(cells, heads, ("left", "left", *("right",) * 5)),
+    ]
     (folder / "huge.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.huge", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks.huge",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--sizes", nargs="+", type=float, default=[1e5, 1e6], help="numbers of atoms")
     parser.add_argument("--kinds", nargs="+", default=["fcc"], choices=list(KINDS))

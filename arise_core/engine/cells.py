@@ -45,11 +45,18 @@ class Cells:
         for k in range(3):
             at = ((u[:, k] - low[k]) / (extent[k] / shape[k])).astype(np.int64)
             cells = cells * shape[k] + np.clip(at, 0, shape[k] - 1, out=at)
-        members = np.argsort(cells, kind="stable").astype(np.int32 if len(u) < 2**31 else np.int64)
+        members = np.argsort(cells, kind="stable")
         counts = np.bincount(cells, minlength=int(shape.prod()))
         start = np.concatenate([[0], np.cumsum(counts)])
         return cls(
-            u, numbers, grid.pbc, low, extent / shape, (int(shape[0]), int(shape[1]), int(shape[2])), members, start
+            u,
+            numbers,
+            grid.pbc,
+            low,
+            extent / shape,
+            (int(shape[0]), int(shape[1]), int(shape[2])),
+            members,
+            start,
         )
 
     def within(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, IntArray]:

@@ -11,7 +11,7 @@ from scipy.stats import beta
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray
 from arise_core.model.classes import MISSING
-from arise_core.model.rejection import share_above
+from arise_core.recognition.between import rejects
 from arise_core.recognition.result import Recognition
 from arise_core.settings import check_number
 
@@ -51,16 +51,20 @@ def shares_of(found: Recognition, interval: float = INTERVAL) -> Shares:
     share[n_classes] = found.rejected_share
     share[n_classes + 1] = float((found.atoms.index == MISSING).mean())
     low, high = share.copy(), share.copy()
-    good = found.atoms.index != MISSING
-    if not good.any():
+    good = int((found.atoms.index != MISSING).sum())
+    if not good:
         return Shares(share, low, high)
-    rejects = _rejects(found)[good]
-    together = _atoms_together(found)
-    chosen = np.flatnonzero(found.probabilities >= SMALL).tolist()
-    probabilities = found.probabilities_at_atoms(chosen)[good].astype(np.float64)
-    of_classes = probabilities * (1 - rejects)[:, None]
-    for k, q in zip([*chosen, n_classes], [*of_classes.T, rejects], strict=True):
-        low[k], high[k] = _interval(q, n, together, interval)
+    if found.whole is not None:
+        r = rejects(found.whole, found.rule)
+        means = np.concatenate([found.probabilities.astype(np.float64) * (1 - r), r])
+        doubts = means * (1 - means)
+    else:
+        sums = found.sums()
+        assert sums.named is not None
+        assert sums.doubted is not None
+        means, doubts = sums.named / good, sums.doubted / good
+    for k in [*np.flatnonzero(found.probabilities >= SMALL).tolist(), n_classes]:
+        low[k], high[k] = _ends(float(means[k]), float(doubts[k]), good, n, found.atoms_a_box, interval)
     return Shares(share, np.minimum(low, share), np.maximum(high, share))
 
 
@@ -86,10 +90,11 @@ def share_of(found: Recognition, classes: Sequence[int] | None = None, interval:
     share = float(named.mean())
     if not good.any():
         return Share(share, share, share)
-    q = 1 - _rejects(found)[good]
+    rejected = rejects(found.atoms if found.whole is None else found.whole, found.rule)
+    q = 1 - (rejected[good] if found.whole is None else np.full(int(good.sum()), rejected[0]))
     if classes is not None:
         q = q * found.probabilities_at_atoms(list(classes))[good].astype(np.float64).sum(axis=1).clip(0, 1)
-    low, high = _interval(q, len(found), _atoms_together(found), interval)
+    low, high = _interval(q, len(found), found.atoms_a_box, interval)
     return Share(share, min(low, share), max(high, share))
 
 
@@ -99,31 +104,18 @@ def check_interval(interval: float) -> None:
         raise InputError(f"`interval` must be in (0, 1), got {interval!r}")
 
 
-def _rejects(found: Recognition) -> FloatArray:
-    """Probability that each atom is rejected, (n_atoms,); a rule that is no matter of passes is believed."""
-    certain = found.atom_rejected.astype(np.float64)
-    threshold = found.rule.reject_threshold
-    if threshold is None:
-        return certain
-    score = found.atoms if found.whole is None else found.whole
-    asked = share_above(score.reject_score, score.reject_deviation, threshold)
-    asked = np.broadcast_to(asked, len(found)) if found.whole is not None else asked
-    return np.where(np.isnan(asked), certain, asked)
-
-
-def _atoms_together(found: Recognition) -> float:
-    """Atoms that are right or wrong together: those of a box, or all."""
-    if found.field is None:
-        return float(len(found))
-    filled = found.field.n_atoms[found.field.prediction.valid]
-    return min(float(filled.mean()), float(len(found)))
-
-
 def _interval(q: FloatArray, n: int, together: float, interval: float) -> tuple[float, float]:
     """Ends of the interval of the share of n atoms of which those with probabilities `q` may be of a class."""
-    most = len(q) / n
-    mean = float(q.mean())
-    variance = together * float((q * (1 - q)).mean()) / len(q)
+    return _ends(float(q.mean()), float((q * (1 - q)).mean()), len(q), n, together, interval)
+
+
+def _ends(
+    mean: float, doubt: float, count: int, n: int, together: float, interval: float
+) -> tuple[float, float]:
+    """`_interval` by the means of q and of q (1 - q) over `count` atoms."""
+    most = count / n
+    together = min(together, float(n))
+    variance = together * doubt / count
     tail = (1 - interval) / 2
     if variance <= 0 or not 0 < mean < 1:
         return mean * most, mean * most
