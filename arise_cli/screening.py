@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from arise_cli.clusters import Dask, Workers, cluster
 from arise_cli.console import bar, finish, say
 from arise_cli.options import Draw, Format, ModelOption, ReaderOption, Top, TypesOption, takes
 from arise_cli.readers import chosen_reader
@@ -36,7 +37,8 @@ def screen_source(
     mode: Annotated[
         str, typer.Option(help="'whole', 'local', or 'auto': local for large structures.")
     ] = "auto",
-    workers: Annotated[int | None, typer.Option(help="Processes; default: as many as cores.")] = None,
+    workers: Workers = None,
+    dask: Dask = "",
     pattern: Annotated[str, typer.Option(help="Names of files in a folder, such as '*.cif'.")] = "*",
     symprec: Annotated[float, typer.Option(help="Tolerance of the space group, Å.")] = SYMPREC,
     top: Top = TOP,
@@ -55,9 +57,9 @@ def screen_source(
     from arise_core.crystals.species import parse_types
     from ase_arise.screening.run import screen
 
-    with bar("screen") as progress:
+    with cluster(dask, workers) as executor, bar("screen") as progress:
         counts = screen(
-            source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top,
+            source, out, model, workers=workers, executor=executor, pattern=pattern, symprec=symprec, top=top,
             overwrite=overwrite, types=parse_types(types, "--types"), draw=draw, time_limit=time_limit,
             reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
         )  # fmt: skip

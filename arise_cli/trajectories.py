@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
+from arise_cli.clusters import Dask, Workers, cluster
 from arise_cli.console import FAILED, bar, check_places, finish, plain, print_table, say, write_file
 from arise_cli.options import Draw, Format, Json, ModelOption, ReaderOption, TypesOption, takes
 from arise_cli.readers import chosen_reader
 from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, TIME_LIMIT, MapSettings, SamplingSettings
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from arise_core.trajectories.store import TrajectoryResults
 
 #: Frames of which a table is printed.
@@ -53,10 +52,8 @@ def trajectory_of(
     atoms: Annotated[
         bool, typer.Option("--atoms", help="Keep label, doubt and connected group of each atom too.")
     ] = False,
-    workers: Annotated[int | None, typer.Option(help="Processes; default: as many as cores.")] = None,
-    dask: Annotated[
-        str, typer.Option(help="Let Dask do the work: address of its scheduler (tcp://...), or 'local'.")
-    ] = "",
+    workers: Workers = None,
+    dask: Dask = "",
     shard: Annotated[
         str, typer.Option(help="Only a part of the frames, such as 3/64; `arise merge` joins the parts.")
     ] = "",
@@ -77,17 +74,11 @@ def trajectory_of(
     **settings: Any,
 ) -> None:
     """Recognise all frames of a trajectory; interrupted, the same command goes on where it stopped."""
-    from contextlib import ExitStack
-
     from arise_core.crystals.species import parse_types
     from ase_arise.trajectories.run import trajectory
 
     _check_plot(plot)
-    if dask and workers is not None:
-        raise typer.BadParameter("is for processes of this one; Dask has its own", param_hint="--workers")
-    with ExitStack() as stack:
-        executor = _dask(dask, stack) if dask else None
-        progress = stack.enter_context(bar("trajectory"))
+    with cluster(dask, workers) as executor, bar("trajectory") as progress:
         results = trajectory(
             files, out, model, every=every, first=first, last=last, atoms=atoms, workers=workers, executor=executor,
             shard=_shard(shard), follow=follow, overwrite=overwrite, types=parse_types(types, "--types"), draw=draw,
@@ -140,28 +131,6 @@ def _shard(text: str) -> tuple[int, int]:
             f"must be a part and the number of parts, such as 3/64, got {text!r}", param_hint="--shard"
         )
     return int(k), int(n)
-
-
-def _dask(address: str, stack: Any) -> Executor:
-    """The executor of a Dask cluster.
-
-    Raises:
-        MissingPackageError: Dask is not installed.
-        WorkError: nobody answers at the address.
-    """
-    from arise_core.errors import MissingPackageError, WorkError
-
-    try:
-        from dask import distributed
-    except ImportError as error:
-        raise MissingPackageError("`--dask` needs Dask: pip install 'ovito-arise[scale]'") from error
-    try:
-        make: Any = distributed.Client
-        client = stack.enter_context(make() if address == "local" else make(address, timeout="20s"))
-    except (OSError, ValueError) as error:
-        raise WorkError(f"`--dask` {address!r}: no scheduler answers there ({error})") from error
-    executor: Executor = client.get_executor()
-    return executor
 
 
 def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:

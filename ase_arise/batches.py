@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -26,6 +26,11 @@ from arise_core.runtime.patience import within
 from arise_core.settings import TIME_LIMIT, MapSettings, RecognitionSettings, options_of
 from ase_arise.convert import as_model, to_material
 from ase_arise.occupancy import occupied
+
+T = TypeVar("T")
+
+#: Atoms of a batch, from which on nothing is added to it.
+ENOUGH = 20_000
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,34 @@ class Found:
     result: Recognition | None = None
     seconds: float = 0.0
     error: str = ""  # why there is no result
+
+
+def batched(
+    items: Iterable[T | None],
+    most: int,
+    atoms: Callable[[T], int],
+    kin: Callable[[T], object] = lambda _: None,
+) -> Iterator[list[T]]:
+    """Things in batches: large ones alone, small ones together that follow each other.
+
+    Args:
+        items: in order; None stands for time that passed: what has gathered becomes a batch, which may be empty.
+        most: things of a batch.
+        atoms: of a thing.
+        kin: the same for things that may be together.
+    """
+    batch: list[T] = []
+    total = 0
+    for item in items:
+        full = item is None or len(batch) >= most or total + atoms(item) > ENOUGH
+        if item is None or (batch and (full or kin(item) != kin(batch[0]))):
+            yield batch
+            batch, total = [], 0
+        if item is not None:
+            batch.append(item)
+            total += atoms(item)
+    if batch:
+        yield batch
 
 
 def recognise_each(images: Sequence[Atoms | str], order: Order, names: Sequence[str]) -> list[Found]:

@@ -9,9 +9,8 @@ refuses a second one.
 from __future__ import annotations
 
 import os
-from collections import deque
-from collections.abc import Generator, Iterator
-from concurrent.futures import Future
+from collections.abc import Iterator
+from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,15 +18,17 @@ from typing import Any
 from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import check_type
 from arise_core.progress import Job, Progress, Step, run, silent
-from arise_core.runtime import threads
 from arise_core.runtime.patience import checked_time_limit
-from arise_core.runtime.workers import check_guard, processes
+from arise_core.runtime.tasks import Hands, Task
 from arise_core.settings import DEFAULT_MODEL, SYMPREC, TIME_LIMIT, TOP, RecognitionSettings, check_number
 from ase_arise.convert import ModelLike, as_model
 from ase_arise.reading import Reader
 from ase_arise.screening.job import Outcome, ScreeningOrder, recognise_task
 from ase_arise.screening.results import Results, check_out, facts_of
-from ase_arise.screening.sources import Files, Source, Task, open_source
+from ase_arise.screening.sources import Files, Source, open_source
+
+#: Tasks that an executor has at most, with their structures.
+AHEAD = 1024
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ def screen(
     model: ModelLike = DEFAULT_MODEL,
     *,
     workers: int | None = None,
+    executor: Executor | None = None,
     pattern: str = "*",
     symprec: float = SYMPREC,
     top: int = TOP,
@@ -65,6 +67,8 @@ def screen(
         model: a `Model`, a name of the zoo, or a path.
         workers: processes; default: as many as cores. With more than one, a script needs
             `if __name__ == "__main__":`. The results do not depend on it.
+        executor: does the work instead of processes of this one, as in `trajectory`. It must see the files of a folder
+            under the same names; entries of databases and files are sent to it.
         pattern: of the names of files in a folder.
         symprec: tolerance of the space group, Å.
         top: classes kept an entry, with their probabilities.
@@ -79,10 +83,11 @@ def screen(
     Raises:
         TypeError, ValueError, OSError, ImportError: an argument, a source or results that are refused, before
             any work. Entries that cannot be read or recognised are no error: they get a row with the reason.
+        WorkError, FileError: a worker died, or the results cannot be written; what is written is kept.
     """
     job = screen_steps(
-        source, out, model, workers=workers, pattern=pattern, symprec=symprec, top=top, overwrite=overwrite,
-        types=types, draw=draw, time_limit=time_limit, reader=reader, **options,
+        source, out, model, workers=workers, executor=executor, pattern=pattern, symprec=symprec, top=top,
+        overwrite=overwrite, types=types, draw=draw, time_limit=time_limit, reader=reader, **options,
     )  # fmt: skip
     return run(job, progress)
 
@@ -93,6 +98,7 @@ def screen_steps(
     model: ModelLike = DEFAULT_MODEL,
     *,
     workers: int | None = None,
+    executor: Executor | None = None,
     pattern: str = "*",
     symprec: float = SYMPREC,
     top: int = TOP,
@@ -105,15 +111,14 @@ def screen_steps(
 ) -> Job[Counts]:
     """`screen` as a job, a step a batch; closed, it leaves the batches that are written."""
     settings = RecognitionSettings.of(options)
-    count = _number_of_workers(workers)
+    hands = Hands.of(workers, executor)
     for name, value in (("source", source), ("out", out)):
         check_type(name, value, (str, os.PathLike), "the name of a place")
     check_type("pattern", pattern, str, "a pattern of file names, such as '*.cif'")
     check_type("reader", reader, (Reader, type(None)), "a Reader")
     symprec = check_number("symprec", symprec, low=0, above=True, unit="Å")
     top = check_number("top", top, whole=True, low=1)
-    if count > 1:
-        check_guard()
+    hands.check_guard()
     time_limit = checked_time_limit(time_limit)
     network = as_model(model)
     check_out(os.fspath(out), os.fspath(source))
@@ -123,51 +128,39 @@ def screen_steps(
     )
     results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
     try:
-        return (yield from _screen_steps(found, work, results, count))
+        return (yield from _screen_steps(found, work, results, hands))
     finally:
         results.close()
 
 
-def _screen_steps(source: Source, work: ScreeningOrder, results: Results, workers: int) -> Job[Counts]:
+def _screen_steps(source: Source, order: ScreeningOrder, results: Results, hands: Hands) -> Job[Counts]:
     kept = len(results.done)
     recognised = failed = 0
-    units = len({s for s, _ in results.done}) if source.kind == "folder" else kept
-    with closing(_recognised(source.tasks(results.done), work, workers)) as batches:
-        for outcomes, size in batches:
+    with closing(hands.do(_tasks(source, order, results.done), ordered=True, ahead=AHEAD)) as batches:
+        for task, outcomes in batches:
             results.write(outcomes)
             failed += sum(o.failed for o in outcomes)
             recognised += sum(not o.failed for o in outcomes)
-            units += size
-            share = units / source.total if source.total else 0.0
-            yield Step(share, f"{recognised} recognised, {failed} failed")
+            yield Step(task.share, f"{recognised} recognised, {failed} failed")
     yield Step(1.0, f"{recognised} recognised, {failed} failed")
     return Counts(recognised, failed, kept, results.failed)
 
 
-def _recognised(
-    tasks: Iterator[Task], work: ScreeningOrder, workers: int
-) -> Generator[tuple[list[Outcome], int], None, None]:
-    """Outcomes of each task in order, and the size of the task."""
-    if workers == 1:
-        for task in tasks:
-            yield recognise_task(task, work), _size(task)
-        return
-    with processes(workers) as pool:
-        running: deque[tuple[Future[list[Outcome]], int]] = deque()
-        for task in tasks:
-            running.append((pool.submit(recognise_task, task, work), _size(task)))
-            if len(running) > 2 * workers:
-                future, size = running.popleft()
-                yield future.result(), size
-        for future, size in running:
-            yield future.result(), size
-
-
-def _size(task: Task) -> int:
-    return len(task.names) if isinstance(task, Files) else len(task)
-
-
-def _number_of_workers(workers: int | None) -> int:
-    if workers is None:
-        return threads.count()
-    return int(check_number("workers", workers, whole=True, low=1))
+def _tasks(
+    source: Source, order: ScreeningOrder, done: set[tuple[str, int]]
+) -> Iterator[Task[list[Outcome]]]:
+    """Tasks of the entries that are not done."""
+    files = source.kind == "folder"
+    units = len({s for s, _ in done}) if files else len(done)
+    for batch in source.tasks(done):
+        names = batch.names if isinstance(batch, Files) else [str(entry.number) for entry in batch]
+        units += len(names)
+        several = f"{names[0]} and {len(names) - 1} more" if len(names) > 1 else names[0]
+        share = units / source.total if source.total else 0.0
+        yield Task(
+            "files" if files else "entries",
+            f"{several} of {source.name}",
+            recognise_task,
+            (batch, order),
+            share,
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ from ase.io import iread
 from arise_core.errors import AriseError, InputError, MissingFileError, MissingPackageError
 from arise_core.runtime.files import file_errors
 from arise_core.runtime.patience import within
+from ase_arise.batches import batched
 from ase_arise.reading import Reader, identity_of, read_frames, split_name
 from ase_arise.storage import searchable, with_occupancies, without_password
 
-#: Entries that are recognised together, written together, and lost together by a kill.
+#: Entries (of a folder: files) that are recognised, written, and lost by a kill together, unless they are large.
 BATCH = 64
+#: Bytes of a file by which its atoms are guessed.
+BYTES = 50
 #: Suffixes of ASE databases.
 DATABASES = (".db", ".json", ".aselmdb")
 #: Namespace of the identifiers of frames.
@@ -82,7 +85,7 @@ class Source:
             folder = Path(self.place)
             finished = {source for source, _ in done}
             todo = [n for n in self.files if searchable(f"{folder.name}/{n}") not in finished]
-            for names in _batches(todo):
+            for names in batched(todo, BATCH, lambda name: _size(folder / name) // BYTES):
                 yield Files(folder, tuple(names), self.reader)
             return
         entries = (
@@ -94,7 +97,7 @@ class Source:
                 if (e.source, e.number) not in done
             )
         )
-        yield from _batches(entries)
+        yield from batched(entries, BATCH, lambda e: 0 if e.atoms is None else len(e.atoms))
 
     def _rows(self, done: set[tuple[str, int]]) -> Iterator[Entry]:
         source = searchable(self.name)
@@ -163,6 +166,14 @@ def _open_folder(folder: Path, pattern: str, without: str) -> Source:
     return Source(folder.name, "folder", str(folder), len(names), files=tuple(names))
 
 
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 if it is gone."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def frame_entries(path: str | os.PathLike[str], source: str, reader: Reader | None = None) -> Iterator[Entry]:
     """All frames of a file; one that cannot be read is an entry with an error; reading goes on behind it."""
     name, source, reader = os.fspath(path), searchable(source), reader or Reader()
@@ -216,14 +227,3 @@ def _identifier(source: str, number: int) -> str:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _batches(items: Iterable[Any]) -> Iterator[list[Any]]:
-    batch: list[Any] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch

@@ -13,12 +13,12 @@ from ase import Atoms
 from arise_core.errors import WorkError
 from arise_core.runtime.patience import within
 from arise_core.trajectories.rows import Row
-from ase_arise.batches import Found, Order, recognise_each
+from ase_arise.batches import Found, Order, batched, recognise_each
 from ase_arise.reading import Reader
 from ase_arise.trajectories.frames import FrameRef, forget, read_frame
 
-#: Frames of a task, and atoms that they have together unless it is one frame.
-MOST_FRAMES, MOST_ATOMS = 32, 20_000
+#: Frames of a task.
+MOST_FRAMES = 32
 #: Entries of `info` in which readers leave the time step of a frame.
 STEPS = ("timestep", "step", "Step", "Timestep")
 
@@ -32,22 +32,8 @@ class TrajectoryOrder(Order):
 
 
 def tasks_of(frames: Iterable[FrameRef | None]) -> Iterator[list[FrameRef]]:
-    """Frames in tasks: large ones alone, small ones of a file together.
-
-    None stands for time that passed without a frame: what has gathered becomes a task, which may be empty.
-    """
-    task: list[FrameRef] = []
-    atoms = 0
-    for ref in frames:
-        full = ref is None or len(task) >= MOST_FRAMES or atoms + ref.n_atoms > MOST_ATOMS
-        if ref is None or (task and (full or ref.path != task[0].path)):
-            yield task
-            task, atoms = [], 0
-        if ref is not None:
-            task.append(ref)
-            atoms += ref.n_atoms
-    if task:
-        yield task
+    """Frames in tasks: large ones alone, small ones of a file together; None as in `batched`."""
+    return batched(frames, MOST_FRAMES, lambda ref: ref.n_atoms, lambda ref: ref.path)
 
 
 def recognise_task(task: Sequence[FrameRef], order: TrajectoryOrder) -> list[Row]:

@@ -12,20 +12,18 @@ import os
 import time
 import warnings
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import arise_core as arise
 from arise_core.crystals.species import Types, parse_types
-from arise_core.errors import AriseError, InputError, WorkError, check_type
+from arise_core.errors import InputError, check_type
 from arise_core.progress import Job, Progress, Step, run, silent
-from arise_core.runtime import threads
 from arise_core.runtime.ledger import Facts, facts
 from arise_core.runtime.patience import checked_time_limit
-from arise_core.runtime.workers import check_guard, processes
+from arise_core.runtime.tasks import Hands, Task
 from arise_core.settings import DEFAULT_MODEL, TIME_LIMIT, RecognitionSettings, check_number
 from arise_core.trajectories.rows import Row
 from arise_core.trajectories.store import Store, TrajectoryResults
@@ -34,9 +32,8 @@ from ase_arise.reading import Reader, identity_of
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
 from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
 
-#: Tasks that wait for a worker, beside those in work, times the workers; and of an executor of unknown size.
-AHEAD = 3
-AHEAD_UNKNOWN = 256
+#: Tasks that an executor has at most: places of frames are small, and it may have a thousand workers.
+AHEAD = 4096
 #: Atoms of a frame from which one process with all its threads does the work: its memory is needed once only.
 HUGE = 2_000_000
 #: Seconds from look to look whether a run has written more.
@@ -134,12 +131,8 @@ def trajectory_steps(
     check_type("out", out, (str, os.PathLike), "the name of a folder")
     check_type("atoms", atoms, bool, "True or False")
     check_type("reader", reader, (Reader, type(None)), "a Reader")
-    check_type("executor", executor, (Executor, type(None)), "a concurrent.futures.Executor")
     follow = float(check_number("follow", follow, low=0, unit="seconds"))
-    if workers is not None:
-        workers = int(check_number("workers", workers, whole=True, low=1))
-        if executor is not None:
-            raise InputError("`workers` is for processes of this one: leave it out with an `executor`")
+    hands = Hands.of(workers, executor)
     time_limit = checked_time_limit(time_limit)
     network = as_model(model)
     order = TrajectoryOrder(
@@ -148,13 +141,12 @@ def trajectory_steps(
     place = Path(out)
     files = files_of(sources, str(place))
     known = _facts(sources, files, picked, order, network)
-    if executor is None and workers != 1:
-        check_guard()
+    hands.check_guard()
     store = Store.open(place, known, network.class_info.short, network.classes, atoms, bool(overwrite))
     try:
         store.note_files(files)
         frames = Frames(sources, files, order.reader, picked, follow, place)
-        yield from _steps(frames, order, store, workers, executor)
+        yield from _steps(frames, order, store, hands, chosen=workers is not None or executor is not None)
     finally:
         forget()
         store.close()
@@ -264,16 +256,27 @@ class Frames:
         return number, at
 
 
-def _steps(
-    frames: Frames, order: TrajectoryOrder, store: Store, workers: int | None, executor: Executor | None
-) -> Job[None]:
+def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, chosen: bool) -> Job[None]:
+    """Do what is not done.
+
+    Args:
+        frames, order, store: what, how, and where results go.
+        hands: who does it.
+        chosen: whether the user said so: else huge frames are left to one process.
+    """
     kept, before = len(store.done), store.failed
     new = 0
-    with closing(_recognised(frames, order, store.done, workers, executor)) as results:
-        for rows, share in results:
+    share = 0.0
+    tasks = _tasks(frames, order, store.done)
+    begin = next(tasks, None)
+    if not chosen and begin is not None and begin.arguments[0][0].n_atoms > HUGE:
+        hands = Hands(1)
+    with closing(hands.do(itertools.chain([begin], tasks), ahead=AHEAD)) as results:
+        for task, rows in results:
             store.write(rows)
             new += len(rows)
             failed = store.failed - before
+            share = max(share, task.share)
             yield Step(share, f"{new - failed} recognised, {failed} failed")
     if not new and not kept:
         raise InputError(f"`source` has no frame that is taken: {_listed(frames.files)}")
@@ -286,63 +289,15 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _recognised(
-    frames: Frames, order: TrajectoryOrder, done: set[int], workers: int | None, executor: Executor | None
-) -> Generator[tuple[list[Row], float], None, None]:
-    """Rows of each task as it ends, and the share of the frames up to it."""
-    tasks = tasks_of(frames.wanted(set(done)))
-    if executor is not None:
-        yield from _driven(tasks, frames, order, executor, AHEAD_UNKNOWN)
-        return
-    begin = next(tasks, [])
-    if workers is None:
-        workers = 1 if begin and begin[0].n_atoms > HUGE else threads.count()
-    tasks = itertools.chain([begin], tasks)
-    if workers == 1:
-        for task in tasks:
-            if task:
-                yield recognise_task(task, order), frames.share
-        return
-    with processes(workers) as pool:
-        yield from _driven(tasks, frames, order, pool, AHEAD * workers)
-
-
-def _driven(
-    tasks: Iterator[list[FrameRef]], frames: Frames, order: TrajectoryOrder, executor: Executor, ahead: int
-) -> Generator[tuple[list[Row], float], None, None]:
-    """Let an executor do the tasks, not more than so many ahead."""
-    running: dict[Future[list[Row]], float] = {}
-    share = 0.0
-
-    def ended(most: int) -> Iterator[tuple[list[Row], float]]:
-        """Those that are done; waited for while more than so many run."""
-        nonlocal share
-        while running:
-            found, _ = wait(running, 0.0 if len(running) <= most else None, FIRST_COMPLETED)
-            if not found:
-                return
-            for future in found:
-                share = max(share, running.pop(future))
-                yield future.result(), share
-
-    try:
-        for task in tasks:
-            if task:
-                running[executor.submit(recognise_task, task, order)] = frames.share
-            yield from ended(ahead)
-        yield from ended(0)
-    except (AriseError, BrokenProcessPool):  # the latter is told by `processes`
-        raise
-    except Exception as error:
-        if type(executor).__module__.startswith("arise_core"):
-            raise
-        raise WorkError(
-            f"`executor` could not do a task ({type(error).__name__}: {error}): what is written is kept; the same "
-            "command goes on"
-        ) from error
-    finally:
-        for future in running:
-            future.cancel()
+def _tasks(frames: Frames, order: TrajectoryOrder, done: set[int]) -> Iterator[Task[list[Row]] | None]:
+    """Tasks of the frames that are not done; None where time passed without any."""
+    for refs in tasks_of(frames.wanted(set(done))):
+        if refs:
+            numbers = "-".join(str(n) for n in dict.fromkeys((refs[0].number, refs[-1].number)))
+            name = f"{numbers} of {Path(refs[0].path).name}"
+            yield Task("frames", name, recognise_task, (refs, order), frames.share)
+        else:
+            yield None
 
 
 def _sources(source: Sources) -> list[str]:

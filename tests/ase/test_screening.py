@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import ase.db
@@ -21,12 +22,13 @@ from arise_core.crystals.symmetry import space_group
 from arise_core.crystals.table import prototypes as all_prototypes
 from arise_core.errors import FileError
 from arise_core.runtime import ledger
+from arise_core.runtime.tasks import Hands, Task
 from arise_core.settings import RecognitionSettings
 from ase_arise import classify, screen
 from ase_arise.batches import Found
 from ase_arise.reading import Reader
 from ase_arise.screening import run as screening
-from ase_arise.screening.job import ScreeningOrder, _outcome
+from ase_arise.screening.job import ScreeningOrder, _outcome, recognise_task
 from ase_arise.screening.results import Results
 from ase_arise.screening.sources import BATCH, Entry, frame_entries, open_source
 
@@ -268,6 +270,23 @@ def test_batches_do_not_depend_on_what_is_done(tmp_path):
     assert numbers == list(range(11, BATCH + 4))
 
 
+def test_large_structures_are_tasks_of_their_own(tmp_path):
+    """Large: more than 20,000 atoms with those before, or a megabyte of a file."""
+    small, large = bulk("Cu"), bulk("Cu") * (24, 24, 24)
+    order = [small, small, large, large, small]
+    with ase.db.connect(tmp_path / "source.db") as database:
+        for atoms in order:
+            database.write(atoms)
+    ase.io.write(tmp_path / "a.xyz", order)
+    for name in ("source.db", "a.xyz"):
+        assert [len(task) for task in open_source(tmp_path / name).tasks(set())] == [3, 2]
+    (tmp_path / "many").mkdir()
+    for k, size in enumerate((10, 20, 2_000_000, 999_000, 10)):
+        (tmp_path / "many" / f"{k}.xyz").write_bytes(b"0" * size)
+    names = [task.names for task in open_source(tmp_path / "many").tasks(set())]
+    assert names == [("0.xyz", "1.xyz"), ("2.xyz",), ("3.xyz", "4.xyz")]
+
+
 # --- workers and interrupts -------------------------------------------------------------------------------
 
 
@@ -281,6 +300,9 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
     assert contents(tmp_path / "1.db") == contents(tmp_path / "2.db")
     assert len(contents(tmp_path / "1.db")) == len(images)
     assert dict(os.environ) == before
+    with ThreadPoolExecutor(2) as pool:
+        screen(tmp_path / "a.xyz", tmp_path / "3.db", executor=pool, passes=10)
+    assert contents(tmp_path / "1.db") == contents(tmp_path / "3.db")
 
 
 def test_a_run_goes_on_where_it_stopped(tmp_path):
@@ -426,7 +448,7 @@ def test_kill_9_loses_and_doubles_nothing(tmp_path):
 def test_a_worker_that_dies_is_reported():
     job = ScreeningOrder("arise-108", RecognitionSettings())
     with pytest.raises(OSError, match=r"a worker process died .* what is written is kept"):
-        list(screening._recognised(iter([Deadly()]), job, 2))
+        list(Hands.of(2, None).do([Task("entries", "0", recognise_task, (Deadly(), job))]))
 
 
 class Deadly(list):

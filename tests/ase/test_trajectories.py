@@ -413,7 +413,9 @@ def test_an_executor_that_fails(run_file, tmp_path, model):
 
     with (
         Broken(1) as pool,
-        pytest.raises(WorkError, match=r"could not do a task \(RuntimeError: no workers left\)"),
+        pytest.raises(
+            WorkError, match=r"could not do frames 0-6 of md.xyz \(RuntimeError: no workers left\)"
+        ),
     ):
         trajectory(run_file, tmp_path / "r.zarr", model, passes=8, executor=pool)
 

@@ -6,6 +6,7 @@ import sys
 
 import ase.db
 import ase.io
+import pytest
 from ase.build import bulk
 
 from tests.cli import FAST
@@ -61,3 +62,20 @@ def test_screen_draws_partly_occupied_sites(arise, tmp_path):
     with ase.db.connect(tmp_path / "b.db") as database:
         (row,) = database.select()
     assert (row.formula, row.arise_label) == ("Pd500H10", "fcc")
+
+
+@pytest.mark.filterwarnings("default")  # Dask's own
+def test_dask_does_the_work(arise, crystals, tmp_path):
+    pytest.importorskip("distributed")
+    code, out, _ = arise("screen", crystals, "--out", tmp_path / "dask.db", "--dask", "local", *FAST)
+    assert code == 0
+    assert "3 recognised, 0 failed, 0 from before" in out
+    with ase.db.connect(tmp_path / "dask.db") as database:
+        assert [row.arise_label for row in database.select("arise_mi<0.5")] == ["fcc", "bcc", "hcp"]
+    command = ("screen", crystals, "--out", tmp_path / "x.db", *FAST)
+    code, _, errors = arise(*command, "--workers", "2", "--dask", "local")
+    assert code == 2
+    assert "Dask has its own" in " ".join(errors.replace("│", " ").split())
+    code, _, errors = arise(*command, "--dask", "nowhere")
+    assert code == 1
+    assert "`--dask` 'nowhere': no scheduler answers there" in errors

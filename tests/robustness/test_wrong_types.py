@@ -151,6 +151,7 @@ TABLE = [
     ("ase", "screen", {"out": "out.db"}, "source", (*NO_PLACE, None)),
     ("ase", "screen", {"source": "in.xyz"}, "out", (*NO_PLACE, None)),
     ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "workers", (*NO_NUMBER, 2.5, True)),
+    ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "executor", (5, "dask", THING)),
     ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "top", NO_COUNT),
     ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "symprec", (*NO_NUMBER, None)),
     ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "time_limit", (*NO_NUMBER, None)),

@@ -1,0 +1,52 @@
+"""Who does the work of a long command: processes of this machine, or a Dask cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+Workers = Annotated[int | None, typer.Option(help="Processes; default: as many as cores.")]
+Dask = Annotated[
+    str, typer.Option(help="Let Dask do the work: address of its scheduler (tcp://...), or 'local'.")
+]
+
+
+@contextmanager
+def cluster(address: str, workers: int | None) -> Iterator[Executor | None]:
+    """The executor of a Dask cluster; None for "".
+
+    Args:
+        address: of its scheduler, or "local": one worker a core is started here.
+        workers: processes that were asked for.
+
+    Raises:
+        typer.BadParameter: a cluster, and a number of processes.
+        MissingPackageError: Dask is not installed.
+        WorkError: nobody answers at the address.
+    """
+    if not address:
+        yield None
+        return
+    if workers is not None:
+        raise typer.BadParameter("is for processes of this one; Dask has its own", param_hint="--workers")
+    from arise_core.errors import MissingPackageError, WorkError
+    from arise_core.runtime import threads
+
+    try:
+        from dask import distributed
+    except ImportError as error:
+        raise MissingPackageError("`--dask` needs Dask: pip install 'ovito-arise[scale]'") from error
+    make: Any = distributed.Client
+    try:
+        if address == "local":
+            client = make(n_workers=threads.count(), threads_per_worker=1)
+        else:
+            client = make(address, timeout="20s")
+    except (OSError, ValueError) as error:
+        raise WorkError(f"`--dask` {address!r}: no scheduler answers there ({error})") from error
+    with client:
+        yield client.get_executor()
