@@ -54,13 +54,13 @@ def layers(shape: tuple[int, int, int], axis: int, chosen: IntArray) -> IntArray
     return np.asarray(np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), shape).ravel())
 
 
-def slabs_of(grid: BoxGrid) -> tuple[Slab, ...]:
-    """The slabs of a grid."""
+def slabs_of(grid: BoxGrid, least: int) -> tuple[Slab, ...]:
+    """The slabs of a grid, of so many boxes at least."""
     axis = int(np.argmax(grid.shape))
     layer = len(grid) // grid.shape[axis]
     ends = [0]
     for _, stop in cuts(grid.shape[axis]):
-        if (stop - ends[-1]) * layer >= SLAB_BOXES:
+        if (stop - ends[-1]) * layer >= least:
             ends.append(stop)
     # what is left at the end is too little for a slab of its own
     ends = [*ends[:-1], grid.shape[axis]] if len(ends) > 1 else [0, grid.shape[axis]]
@@ -103,13 +103,18 @@ class MapWork:
     rule: Sureness | None  # when a box is sure; None: there is one size
     sampling: SamplingSettings
     reject_threshold: Threshold
+    slab_boxes: int  # of a slab, at least
 
     @classmethod
     def of(
         cls, structure: Structure | Material, model: Model, settings: MapSettings, sampling: SamplingSettings,
-        reject_threshold: Threshold,
+        reject_threshold: Threshold, slab_boxes: int | None = None,
     ) -> MapWork:  # fmt: skip
         """Checked: what cannot be done is refused before any work.
+
+        Args:
+            structure, model, settings, sampling, reject_threshold: see `strided_map`.
+            slab_boxes: of a slab, at least; default: `SLAB_BOXES`.
 
         Raises:
             InputTypeError, InputError: see `strided_map`.
@@ -119,7 +124,8 @@ class MapWork:
         check_threshold(reject_threshold)
         largest = checked_grid(structure, settings)
         rule = sureness_for(model, settings)
-        return cls(grids_of_sizes(largest), model, rule, sampling, reject_threshold)
+        least = SLAB_BOXES if slab_boxes is None else slab_boxes
+        return cls(grids_of_sizes(largest), model, rule, sampling, reject_threshold, least)
 
     @property
     def grid(self) -> BoxGrid:
@@ -134,7 +140,7 @@ class MapWork:
     @cached_property
     def slabs(self) -> tuple[Slab, ...]:
         """Of the grid."""
-        return slabs_of(self.grid)
+        return slabs_of(self.grid, self.slab_boxes)
 
     @cached_property
     def _contexts(self) -> _Contexts:

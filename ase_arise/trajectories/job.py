@@ -38,23 +38,26 @@ def tasks_of(frames: Iterable[FrameRef | None]) -> Iterator[list[FrameRef]]:
 
 def recognise_task(task: Sequence[FrameRef], order: TrajectoryOrder) -> list[Row]:
     """Read and recognise the frames of a task."""
-    images = [_read(ref, order) for ref in task]
-    if threading.current_thread() is not threading.main_thread():
-        forget()  # nobody knows when a thread ends
+    images = [read(ref, order) for ref in task]
     found = recognise_each(images, order, [ref.name for ref in task])
-    return [_row(ref, one, order) for ref, one in zip(task, found, strict=True)]
+    return [row_of(ref, one, order) for ref, one in zip(task, found, strict=True)]
 
 
-def _read(ref: FrameRef, order: TrajectoryOrder) -> Atoms | str:
+def read(ref: FrameRef, order: TrajectoryOrder) -> Atoms | str:
+    """A frame; a text says why it cannot be read."""
     try:
         with within(order.time_limit):
             return read_frame(ref, order.reader)
     except WorkError as error:
         forget()
         return f"cannot be read: {error}"
+    finally:
+        if threading.current_thread() is not threading.main_thread():
+            forget()  # nobody knows when a thread ends
 
 
-def _row(ref: FrameRef, found: Found, order: TrajectoryOrder) -> Row:
+def row_of(ref: FrameRef, found: Found, order: TrajectoryOrder) -> Row:
+    """What is kept of a frame."""
     if found.result is None or found.material is None or found.atoms is None:
         return Row(ref.row, ref.file, ref.number, error=found.error)
     return Row.of(
