@@ -48,7 +48,8 @@ def chosen_reader(name: str, kind: str) -> Reader:
         raise typer.BadParameter("is for ASE; OVITO tells formats by itself", param_hint="--format")
     seconds = SECONDS if name == "ovito" else SECONDS_AFTER_ASE
     other = None if name == "ase" or kind or not there else partial(by_ovito, seconds=seconds)
-    return Reader(format=kind, other=other, only_other=name == "ovito")
+    count = None if other is None else partial(counted_by_ovito, seconds=seconds)
+    return Reader(format=kind, other=other, only_other=name == "ovito", count=count)
 
 
 def by_ovito(path: str, first: int = 0, seconds: float = SECONDS) -> Iterator[Found]:
@@ -72,6 +73,13 @@ def by_ovito(path: str, first: int = 0, seconds: float = SECONDS) -> Iterator[Fo
         found, more = _ovito.call(seconds, _read, path, first)
         yield from found
         first += len(found)
+
+
+def counted_by_ovito(path: str, seconds: float = SECONDS) -> tuple[int, int]:
+    """Frames of a file, as OVITO counts them, and atoms of the first one; arguments and errors as of `by_ovito`."""
+    from ovito_arise.frames import count_frames
+
+    return _ovito.call(seconds + Path(path).stat().st_size / 1e6, count_frames, path)
 
 
 def _read(path: str, first: int) -> tuple[list[Found], bool]:

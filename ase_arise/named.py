@@ -30,11 +30,11 @@ def frames_of(text: str, kind: str, **options: Any) -> list[Atoms]:
         **options: of ASE's reader of that format.
     """
     try:
-        return list(iread(io.StringIO(text), index=slice(None), format=kind, **options))
+        return list(iread(io.StringIO(text), index=slice(None), format=kind, parallel=False, **options))
     except KeyError as error:
         if kind not in XYZ or not is_symbol_missing(error):
             raise
-    found = list(iread(io.StringIO(_with_names(text)), index=slice(None), format="extxyz"))
+    found = list(iread(io.StringIO(_with_names(text)), index=slice(None), format="extxyz", parallel=False))
     for atoms in found:
         if NAMES in atoms.arrays:
             results, atoms.calc = atoms.calc, None

@@ -72,6 +72,7 @@ class Reader:
         only_other: ASE is not tried.
         name: of the other reader, for messages.
         seconds: that a frame may take in screenings.
+        count: frames of a file that the other reader reads, and atoms of the first one; a function as `other`.
     """
 
     format: str = ""
@@ -79,6 +80,7 @@ class Reader:
     only_other: bool = False
     name: str = "OVITO"
     seconds: float = float("inf")
+    count: Callable[[str], tuple[int, int]] | None = None
 
     def __post_init__(self) -> None:
         if self.format and not self.only_other and self.format not in ioformats:
@@ -241,7 +243,10 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
             _refuse_announced(path, content[:HEAD], len(content))
     number = begin = chosen.start or 0
     try:
-        options: dict[str, Any] = {"format": kind} if kind else {}
+        options: dict[str, Any] = {
+            "parallel": False,
+            **({"format": kind} if kind else {}),
+        }  # each MPI rank by itself
         if Path(path).is_file():
             options["do_not_split_by_at_sign"] = True
         index = None if chosen == slice(0, None) else chosen

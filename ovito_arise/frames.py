@@ -52,6 +52,18 @@ class FileFrame:
     step: int | None = None  # time step, if the file tells it
 
 
+def count_frames(name: str) -> tuple[int, int]:
+    """Frames of a file that OVITO's readers read, and atoms of the first one, which alone is read.
+
+    Raises:
+        RuntimeError: OVITO cannot read it.
+    """
+    pipeline = import_file(name)
+    assert isinstance(pipeline.source, FileSource)
+    particles = pipeline.compute(0).particles
+    return wait_for_frames(pipeline.source), 0 if particles is None else particles.count
+
+
 def read_file(name: str, first: int = 0) -> Iterator[FileFrame]:
     """Frames of a file that OVITO's readers read, from one on.
 

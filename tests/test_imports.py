@@ -163,11 +163,12 @@ def test_inference_and_ovito_start_no_process():
     allowed = (
         "arise_core/training/",
         "arise_core/benchmark/",
-        "ase_arise/screening/",
-        "ase_arise/trajectories/",
+        "arise_core/runtime/tasks.py",
         "arise_cli/readers.py",
     )
     assert all(u.startswith(allowed) for u in users("arise_core.runtime.workers", among=everywhere))
+    handing = ("ase_arise/screening/", "ase_arise/trajectories/")
+    assert all(u.startswith(handing) for u in users("arise_core.runtime.tasks", among=everywhere))
     assert 'get_context("spawn")' in workers.read_text(encoding="utf-8")
 
 

@@ -102,7 +102,9 @@ class Results:
 
 def _make(known: Facts, path: Path) -> None:
     """A database without rows."""
-    database = ase.db.connect(path, use_lock_file=False)  # a lock file of ASE would outlive a kill
+    database = ase.db.connect(
+        path, use_lock_file=False, serial=True
+    )  # a lock file of ASE would outlive a kill
     with database:
         database.metadata = {FACTS: known}
 
@@ -113,7 +115,7 @@ def _opened(place: str, known: Facts, advice: str) -> tuple[Any, set[tuple[str, 
     :raises InputError: it is none, or holds something else.
     """
     try:
-        database = ase.db.connect(place, use_lock_file=False)
+        database = ase.db.connect(place, use_lock_file=False, serial=True)
         with database:
             rows = list(database.select(columns=["id", "key_value_pairs"], include_data=False))
             before = dict(database.metadata)

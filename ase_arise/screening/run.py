@@ -124,7 +124,13 @@ def screen_steps(
     check_out(os.fspath(out), os.fspath(source))
     found = open_source(source, pattern, os.fspath(out), replace(reader or Reader(), seconds=time_limit))
     work = ScreeningOrder(
-        str(network.path), settings, parse_types(types), time_limit, bool(draw), float(symprec), int(top)
+        os.path.abspath(network.path),
+        settings,
+        parse_types(types),
+        time_limit,
+        bool(draw),
+        float(symprec),
+        int(top),
     )
     results = Results.open(os.fspath(out), facts_of(found, network, work, pattern), overwrite)
     try:

@@ -104,7 +104,7 @@ class Source:
         for k in range(0, len(self.ids), BATCH):
             todo = [i for i in self.ids[k : k + BATCH] if (source, i) not in done]
             if todo:
-                with ase.db.connect(self.place, use_lock_file=False) as database:
+                with ase.db.connect(self.place, use_lock_file=False, serial=True) as database:
                     entries = [_row_entry(database, source, i) for i in todo]
                 yield from entries
 
@@ -140,7 +140,7 @@ def open_source(
 
 def _open_database(place: str, name: str) -> Source:
     try:
-        with ase.db.connect(place, use_lock_file=False) as database:
+        with ase.db.connect(place, use_lock_file=False, serial=True) as database:
             ids = sorted(int(row.id) for row in database.select(columns=["id"], include_data=False))
     except ImportError as error:
         raise MissingPackageError(
@@ -205,7 +205,7 @@ def frame_entries(path: str | os.PathLike[str], source: str, reader: Reader | No
 def _readable_behind(name: str) -> bool:
     """Whether a file with a bad frame can be searched to its end (no frame is that far behind)."""
     try:
-        return next(iread(name, index=slice(10**9, None)), None) is None
+        return next(iread(name, index=slice(10**9, None), parallel=False), None) is None
     except Exception:  # readers of some hundred formats raise anything
         return False
 

@@ -14,11 +14,14 @@ from ase import Atoms
 
 from arise_core.errors import AriseError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
+from ase_arise.counting import counted
 from ase_arise.cutting import CUT, Place, TextFrames, places
 from ase_arise.reading import Reader, kind_in, read_frames, split_name
 
 #: Kinds of frames: places in a text file; anything that ASE or another reader reads one after the other.
 TEXT, SERIES = "text", "series"
+#: Formats of ASE of which a frame is read without those before.
+JUMPS = ("traj",)
 
 
 @dataclass(frozen=True)
@@ -29,11 +32,12 @@ class FrameRef:
     path: str
     number: int  # in the file, from 0
     kind: str  # `TEXT` or `SERIES`
-    format: str  # as ASE names it, of `TEXT`
+    format: str  # as ASE names it
     place: Place | None  # of `TEXT`
     n_atoms: int = 0  # as announced, or as in the first frame of the file
     problem: str = ""  # why it cannot be read
     cut: bool = False  # the file ends within it
+    of: int = 0  # frames of its file; 0: not known before they are read
     row: int = -1  # of the results
 
     @property
@@ -126,6 +130,11 @@ def _found(file: int, path: str, reader: Reader, begin: tuple[int, int]) -> Iter
                 cut = place.cut and place.last
                 yield FrameRef(file, path, k, TEXT, kind, place, place.n_atoms, place.problem, cut)
         return
+    known = counted(path, kind, reader)
+    if known is not None:
+        for number in range(begin[0], known[0]):
+            yield FrameRef(file, path, number, SERIES, kind, None, known[1], of=known[0])
+        return
     n_atoms = 0
     for frame in read_frames(path, reader, begin[0]):
         n_atoms = n_atoms or (0 if frame.atoms is None else len(frame.atoms))
@@ -188,7 +197,7 @@ def _of_series(ref: FrameRef, reader: Reader) -> tuple[Callable[[FrameRef], Atom
 
     def read(ref: FrameRef) -> Atoms:
         nonlocal found, at
-        if ref.number < at:
+        if ref.number < at or (ref.number > at and ref.format in JUMPS):
             found, at = read_frames(ref.path, reader, ref.number), ref.number
         for frame in found:
             at = frame.number + 1

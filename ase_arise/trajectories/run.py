@@ -135,7 +135,13 @@ def trajectory_steps(
     time_limit = checked_time_limit(time_limit)
     network = as_model(model)
     order = TrajectoryOrder(
-        str(network.path), settings, parse_types(types), time_limit, bool(draw), reader or Reader(), atoms
+        os.path.abspath(network.path),
+        settings,
+        parse_types(types),
+        time_limit,
+        bool(draw),
+        reader or Reader(),
+        atoms,
     )
     place = Path(out)
     files = files_of(sources, str(place))
@@ -247,9 +253,10 @@ class Frames:
             row = self._picked.row(self._count)
             self._count += 1
             number, at = ref.number + 1, ref.place.stop if ref.place is not None else 0
-            self.share = (file + min(at / max(size, 1), 0.99)) / len(self.files)
+            part = at / max(size, 1) if ref.place is not None else number / max(ref.of, number)
+            self.share = (file + min(part, 0.99)) / len(self.files)
             if row is not None and row not in done:
-                yield replace(ref, row=row)
+                yield replace(ref, row=row, path=os.path.abspath(path))  # workers may stand elsewhere
             if self._picked.ended(self._count):
                 break
         return number, at

@@ -20,6 +20,7 @@ from ase.build import bulk
 from ase.io.trajectory import Trajectory
 
 import arise_core as arise
+from arise_cli.readers import chosen_reader
 from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError, WorkError
 from arise_core.recognition import work
 from arise_core.runtime.files import _host
@@ -29,6 +30,8 @@ from arise_core.trajectories.nuclei import nuclei
 from arise_core.trajectories.rows import REJECTED_LABEL, Row
 from arise_core.trajectories.timeline import draw_timeline, events
 from ase_arise import TrajectoryResults, annotate, batches, classify, merge, trajectory
+from ase_arise.reading import Reader, read_frames
+from ase_arise.trajectories import frames as ase_frames
 from ase_arise.trajectories import job, parts, run
 from ase_arise.trajectories.frames import files_of
 from ase_arise.trajectories.job import MOST_FRAMES
@@ -306,6 +309,57 @@ def test_other_formats(tmp_path, model, kind):
     results = trajectory(tmp_path / "more.traj", tmp_path / "m.zarr", model, every=5, **FAST)
     assert results.data["number"].values.tolist() == list(range(0, MOST_FRAMES + 3, 5))
     assert main_class(results) == [CRYSTALS[k % 3][1] for k in range(0, MOST_FRAMES + 3, 5)]
+
+
+@pytest.mark.parametrize("kind", ["traj", "XDATCAR", "nc", "gsd"])
+def test_frames_are_counted_and_read_once(tmp_path, model, kind, monkeypatch):
+    """By the readers' own count, so that progress is told; `every` jumps."""
+    path = tmp_path / ("XDATCAR" if kind == "XDATCAR" else f"md.{kind}")
+    reader = Reader()
+    if kind == "gsd":
+        pytest.importorskip("ovito")
+        write_gsd(path)
+        reader = chosen_reader("auto", "")
+    elif kind == "nc":
+        pytest.importorskip("netCDF4")
+        ase.io.write(path, cubic(), format="netcdftrajectory")
+    else:
+        ase.io.write(path, cubic(), format="vasp-xdatcar" if kind == "XDATCAR" else kind)
+    read = []
+
+    def spied(name, reader, behind=0):
+        for found in read_frames(name, reader, behind):
+            read.append(found.number)
+            yield found
+
+    monkeypatch.setattr(ase_frames, "read_frames", spied)
+    monkeypatch.setattr(job, "MOST_FRAMES", 2)
+    shares = []
+    results = trajectory(
+        path, tmp_path / "r.zarr", model, reader=reader,
+        progress=lambda step: shares.append(float(step)), **FAST,
+    )  # fmt: skip
+    assert main_class(results) == ["fcc"] * 9
+    assert read == list(range(9))
+    assert shares == sorted(shares)
+    assert len({s for s in shares if 0 < s < 1}) >= 4
+    read.clear()
+    results = trajectory(path, tmp_path / "4.zarr", model, every=4, reader=reader, **FAST)
+    assert results.data["number"].values.tolist() == [0, 4, 8]
+    assert kind != "traj" or read == [0, 4, 8]
+
+
+def cubic():
+    """Nine frames in a box that every format can keep."""
+    return [bulk("Cu", cubic=True) * (3, 3, 3) for _ in range(9)]
+
+
+def write_gsd(path):
+    from ovito.io import export_file, import_file
+
+    ase.io.write(path.with_suffix(".xyz"), cubic(), format="extxyz")
+    pipeline = import_file(str(path.with_suffix(".xyz")))
+    export_file(pipeline, str(path), "gsd/hoomd", multiple_frames=True)
 
 
 def test_a_run_that_is_still_written_is_followed(run_file, tmp_path, model):

@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
+from arise_core.errors import FileError
 from ase_arise import trajectory
 from tests.ase.test_trajectories import same
 
@@ -33,15 +35,20 @@ def frames(tmp_path):
 class Cluster:
     """A scheduler and two workers, as a user starts them on a cluster."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, port="0"):
+        self.folder, self.port = folder, port
+        self.elsewhere = folder / "elsewhere"
+        self.elsewhere.mkdir()
         self.note = folder / "scheduler.json"
         self.environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
             "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "100",
         }
-        self.scheduler = self.start("scheduler", "--port", "0", "--dashboard-address", ":0")
+        self.begin()
+
+    def begin(self):
+        self.scheduler = self.start("scheduler", "--port", self.port, "--dashboard-address", ":0")
         self.workers = [self.worker() for _ in range(2)]
 
     def start(self, kind, *words):
@@ -55,7 +62,7 @@ class Cluster:
         ]
         return subprocess.Popen(
             command,
-            cwd=self.folder,
+            cwd=self.elsewhere,
             env=self.environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -129,3 +136,49 @@ def test_a_scheduler_that_goes_leaves_what_is_written(frames, tmp_path):
     results = trajectory(frames, tmp_path / "r.zarr", workers=2, **FAST)
     assert results.done.all()
     same(trajectory(frames, tmp_path / "whole.zarr", workers=1, **FAST), results)
+
+
+def free_port():
+    with socket.socket() as place:
+        place.bind(("", 0))
+        return str(place.getsockname()[1])
+
+
+def known_tasks(dask_scheduler):
+    """What the dashboard shows: keys, and the names under which they are counted together."""
+    return sorted(dask_scheduler.tasks), sorted(dask_scheduler.task_prefixes)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_scheduler_that_comes_back(frames, tmp_path, monkeypatch):
+    """At its place, with new workers: the run goes on. Meanwhile another one is refused, and tasks bear names."""
+    cluster = Cluster(tmp_path, free_port())
+    whole = trajectory(frames, tmp_path / "whole.zarr", last=299, workers=1, **FAST)
+    seen = []
+    monkeypatch.chdir(frames.parent)  # workers stand elsewhere
+
+    def progress(step):
+        if seen or step.message.startswith("0 "):
+            return
+        seen.extend(client.run_on_scheduler(known_tasks))
+        with pytest.raises(FileError, match="is being written to by another process"):
+            trajectory(frames.name, tmp_path / "r.zarr", last=299, workers=1, **FAST)
+        cluster.scheduler.kill()
+        for process in (cluster.scheduler, *cluster.workers):
+            process.wait(60)
+        cluster.begin()
+
+    try:
+        with distributed.Client(scheduler_file=str(cluster.note), timeout="60s") as client:
+            client.wait_for_workers(2, timeout=120)
+            executor = client.get_executor()
+            results = trajectory(
+                frames.name, tmp_path / "r.zarr", last=299, executor=executor, progress=progress, **FAST
+            )
+    finally:
+        cluster.end()
+    same(whole, results)
+    keys, names = seen
+    assert names == ["frames"]
+    assert any(key.startswith("frames-288-299 of md.xyz-") for key in keys)

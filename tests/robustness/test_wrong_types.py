@@ -193,7 +193,7 @@ def test_every_public_function_is_in_the_table():
     core = (
         "BoxGrid", "Model", "ModelError", "Name", "NoCell", "PointValues", "Prediction", "Prototype", "RebuiltCell",
         "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding", "Exploration",
-        "Representations", "exploration_steps", "Suggestion",
+        "Representations", "exploration_steps", "Suggestion", "TrajectoryResults",
     )  # fmt: skip
     free = {*(("core", n) for n in core), ("ase", "Row"), ("ase", "TrajectoryResults")}
     assert known - {(package, name) for package, name, *_ in TABLE} == free | {("ase", "StopSimulation")}
