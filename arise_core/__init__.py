@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from arise_core.model.model import Model
     from arise_core.model.prediction import Prediction
     from arise_core.model.zoo import known_models, load_model
+    from arise_core.recognition.between import PointValues
     from arise_core.recognition.calibrating import calibrate
-    from arise_core.recognition.maps import PointValues, StridedMap, map_steps, strided_map
+    from arise_core.recognition.maps import StridedMap, map_steps, strided_map
     from arise_core.recognition.whole import classify
     from arise_core.settings import DescriptorSettings, ExploreSettings, MapSettings, SamplingSettings
     from arise_core.trajectories.merging import merge
@@ -52,7 +53,7 @@ _PLACES = {
     "ModelError": "errors",
     "Name": "explore.naming",
     "NoCell": "explore.unknown",
-    "PointValues": "recognition.maps",
+    "PointValues": "recognition.between",
     "Prediction": "model.prediction",
     "Prototype": "crystals.table",
     "RebuiltCell": "explore.unknown",

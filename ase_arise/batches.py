@@ -9,7 +9,8 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from functools import partial
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -17,6 +18,7 @@ from ase import Atoms
 from arise_core.crystals.occupancy import sites_of
 from arise_core.descriptor.soap import describe
 from arise_core.errors import AriseError, InputError
+from arise_core.geometry.arrays import FloatArray
 from arise_core.geometry.material import Material
 from arise_core.model.model import Model
 from arise_core.recognition.result import Recognition, recognise
@@ -43,6 +45,11 @@ class Order:
     time_limit: float = TIME_LIMIT  # seconds a structure
     draw: bool = False  # fill partly occupied sites at random
     device: str = "cpu"  # where the network runs
+
+    @property
+    def keep_map(self) -> bool:
+        """Whether maps are kept, and not only what they say at atoms."""
+        return False
 
     def facts(self, model: Model) -> Facts:
         """What results depend on, in plain types; on the device no more than on the processor (docs/engine.md)."""
@@ -105,52 +112,90 @@ def recognise_each(images: Sequence[Atoms | str], order: Order, names: Sequence[
     """
     model = as_model(order.model, order.device)
     found: dict[int, Found] = {}
-    small: list[tuple[int, Atoms, Material, float]] = []
-    features = []
+    small: list[tuple[int, _Described]] = []
     for k, atoms in enumerate(images):
         if isinstance(atoms, str):
             found[k] = Found(None, error=atoms)
             continue
-        start = time.perf_counter()
-        try:
-            with within(order.time_limit):
-                atoms = _drawn(atoms, order)
-                material = _material(atoms, order)
-                if order.settings.is_local(len(material)):
-                    result = recognise(material, model, order.settings)
-                    found[k] = _found(atoms, material, result, time.perf_counter() - start, order)
-                    continue
-                described = describe(material, model.descriptor)
-            features.append(described)
-            small.append((k, atoms, material, time.perf_counter() - start))
-        except (AriseError, MemoryError) as error:
-            found[k] = Found(atoms, error=str(error) or "not enough memory")
-        except Exception as error:  # a bug of this package: it must not end a long run, nor pass unseen
-            reason = f"{type(error).__name__}: {error}"
-            found[k] = Found(atoms, error=reason)
-            warnings.warn(f"{names[k]}: a bug of this package, please report it ({reason})", stacklevel=2)
+        begun = attempt(partial(_begun, atoms, order, model), names[k], order.time_limit)
+        if isinstance(begun, str):
+            found[k] = Found(atoms, error=begun)
+        elif isinstance(begun, Found):
+            found[k] = begun
+        else:
+            small.append((k, begun))
     if small:
-        found |= _small(small, np.array(features), model, order)
+        found |= _small(small, model, order)
     return [found[k] for k in range(len(images))]
 
 
-def _small(
-    small: list[tuple[int, Atoms, Material, float]], features: Any, model: Model, order: Order
-) -> dict[int, Found]:
+def attempt(call: Callable[[], T], name: str, limit: float) -> T | str:
+    """What a call returns, or why it failed.
+
+    Args:
+        call: returns no text.
+        name: what it is about, for warnings.
+        limit: seconds that it may take.
+    """
+    try:
+        with within(limit):
+            return call()
+    except (AriseError, MemoryError) as error:
+        return str(error) or "not enough memory"
+    except Exception as error:  # a bug of this package: it must not end a long run, nor pass unseen
+        reason = f"{type(error).__name__}: {error}"
+        warnings.warn(f"{name}: a bug of this package, please report it ({reason})", stacklevel=2)
+        return reason
+
+
+class _Described(NamedTuple):
+    """A small structure, before it goes through the network together with others."""
+
+    atoms: Atoms
+    material: Material
+    features: FloatArray  # (n_features,)
+    seconds: float
+
+
+def _begun(atoms: Atoms, order: Order, model: Model) -> Found | _Described:
+    """A large structure recognised, a small one described."""
+    start = time.perf_counter()
+    atoms, material = looked_at(atoms, order)
+    if order.settings.is_local(len(material)):
+        result = recognise(material, model, order.settings, keep_map=order.keep_map)
+        return found_of(atoms, material, result, time.perf_counter() - start, order)
+    features = describe(material, model.descriptor)
+    return _Described(atoms, material, features, time.perf_counter() - start)
+
+
+def _small(small: list[tuple[int, _Described]], model: Model, order: Order) -> dict[int, Found]:
     start = time.perf_counter()
     sampling = replace(order.settings.sampling, tolerance=None)
     threshold = order.settings.reject_threshold
     model.check_calibrated(threshold, "whole", order.settings.map, sampling)
+    features = np.array([one.features for _, one in small])
     prediction = model.predict(features, sampling, reject_threshold=threshold)
-    flat = [row for row, (_, _, material, _) in enumerate(small) if material.flat]
-    prediction = prediction.without_bulk(flat)
+    prediction = prediction.without_bulk([row for row, (_, one) in enumerate(small) if one.material.flat])
     each = (time.perf_counter() - start) / len(small)
-    return {
-        k: _found(
-            atoms, material, Recognition.of_whole(prediction, row, len(material)), seconds + each, order
-        )
-        for row, (k, atoms, material, seconds) in enumerate(small)
-    }
+    found = {}
+    for row, (k, one) in enumerate(small):
+        result = Recognition.of_whole(prediction, row, len(one.material))
+        found[k] = found_of(one.atoms, one.material, result, one.seconds + each, order)
+    return found
+
+
+def looked_at(atoms: Atoms, order: Order) -> tuple[Atoms, Material]:
+    """A structure with full sites only, and the one look at it.
+
+    Raises:
+        InputError: it cannot be recognised.
+    """
+    atoms = _drawn(atoms, order)
+    material = to_material(atoms, types=order.types)
+    least = order.settings.map.min_atoms
+    if not is_large_enough(material.body, least):
+        raise InputError(f"{len(material)} atoms, fewer than `min_atoms` ({least})")
+    return atoms, material
 
 
 def _drawn(atoms: Atoms, order: Order) -> Atoms:
@@ -162,20 +207,8 @@ def _drawn(atoms: Atoms, order: Order) -> Atoms:
     return occupied(atoms, seed=order.settings.sampling.seed) if partly else atoms
 
 
-def _material(atoms: Atoms, order: Order) -> Material:
-    """The one look at a structure.
-
-    Raises:
-        InputError: it cannot be recognised.
-    """
-    material = to_material(atoms, types=order.types)
-    least = order.settings.map.min_atoms
-    if not is_large_enough(material.body, least):
-        raise InputError(f"{len(material)} atoms, fewer than `min_atoms` ({least})")
-    return material
-
-
-def _found(atoms: Atoms, material: Material, result: Recognition, seconds: float, order: Order) -> Found:
+def found_of(atoms: Atoms, material: Material, result: Recognition, seconds: float, order: Order) -> Found:
+    """What became of a structure that has been recognised."""
     if result.valid:
         return Found(atoms, material, result, seconds)
     least = order.settings.map.min_atoms

@@ -6,12 +6,15 @@ a damaged frame is known by its number, and whoever works on a frame can read it
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from ase import Atoms
 
+from ase_arise.long_frames import LONG, read_in_pieces
 from ase_arise.named import frames_of, is_symbol_missing
 from ase_arise.plain import ENDS, open_plain, skip
 
@@ -54,13 +57,12 @@ class TextFrames:
 
         :raises ValueError: it cannot be read; the text is the reason.
         """
-        if place.start < self._at:
-            self._file.close()
-            self._file, self._at = open_plain(self._path)[0], 0
-        skip(self._file, place.start - self._at)
-        text = self._file.read(place.stop - place.start).decode("utf-8", errors="replace")
-        self._at = place.stop
         try:
+            if place.n_atoms >= LONG and (atoms := self._long(place)) is not None:
+                return atoms
+            self._go_to(place.start)
+            text = self._file.read(place.stop - place.start).decode("utf-8", errors="replace")
+            self._at = place.stop
             images = frames_of(text.replace("\r\n", "\n"), self._kind)
             if len(images) != 1:
                 raise ValueError(f"it holds {len(images)} structures")
@@ -69,6 +71,22 @@ class TextFrames:
         except Exception as error:  # readers raise anything
             raise ValueError(f"ASE's reader of {self._kind}: {reason_of(error)}") from error
         return images[0]
+
+    def _long(self, place: Place) -> Atoms | None:
+        """A frame of many atoms, in pieces; None where it must be read whole."""
+        self._go_to(place.start)
+        self._at = sys.maxsize  # nobody knows where, if it fails
+        read = partial(frames_of, kind=self._kind)
+        atoms, size = read_in_pieces(self._file, place.n_atoms, self._kind == DUMP, read)
+        self._at = place.start + size
+        return atoms
+
+    def _go_to(self, start: int) -> None:
+        if start < self._at:
+            self._file.close()
+            self._file, self._at = open_plain(self._path)[0], 0
+        skip(self._file, start - self._at)
+        self._at = start
 
     def close(self) -> None:
         """Close the file."""

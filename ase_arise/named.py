@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from typing import Any
 
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
@@ -20,15 +21,16 @@ PLAIN = "Properties=species:S:1:pos:R:3"
 SPECIES = re.compile(r"(Properties=\"?(?:[^\s\"]*:)?)species(:S:1)", re.IGNORECASE)
 
 
-def frames_of(text: str, kind: str) -> list[Atoms]:
+def frames_of(text: str, kind: str, **options: Any) -> list[Atoms]:
     """Frames in a text; names that ASE does not know stand in the array `species_names`, see `species_of`.
 
     Args:
         text: of a file, or of a frame of it.
         kind: format as ASE names it.
+        **options: of ASE's reader of that format.
     """
     try:
-        return list(iread(io.StringIO(text), index=slice(None), format=kind, parallel=False))
+        return list(iread(io.StringIO(text), index=slice(None), format=kind, parallel=False, **options))
     except KeyError as error:
         if kind not in XYZ or not is_symbol_missing(error):
             raise

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from threading import Event
 
 import numpy as np
 
@@ -70,8 +71,7 @@ def iterate_boxes(
         raise InputError(f"`method` must be 'auto' or 'direct', got {method!r}")
     context = Context.of(grid, settings) if isinstance(grid, BoxGrid) else grid
     tiles = list(make_tiles(context.grid, wanted))
-    if wanted is not None:
-        context = replace(context, wanted=wanted)
+    context = replace(context, wanted=wanted, stopped=Event())
     if not tiles:
         return
     engine = method == "auto" and is_smooth(settings)

@@ -10,6 +10,7 @@ import numpy as np
 
 from arise_core.descriptor.covariance import BoxWindow, Covariance, NoWindow, Window
 from arise_core.descriptor.soap import Survey, survey
+from arise_core.engine.cells import Cells
 from arise_core.engine.fill import FULL, MAP_VOXELS, MOST, filled_share, material_inside, node_places
 from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
@@ -26,7 +27,7 @@ class Context:
     survey: Survey
     support: Support | None  # None: every box is taken as full
     filled: FloatArray | None  # grid shape, share of each box (less what borders cut off) that is material
-    sorted_by_x: IntArray  # atoms in the order of their first coordinate
+    cells: Cells  # the atoms, so that those of a tile are found without looking at all
     widths: tuple[FloatArray, ...]  # clipped width of the boxes along each axis, fractions
     wanted: BoolArray | None = None  # (n_boxes,), which boxes are; None: all
     stopped: Event = field(default_factory=Event)  # set when nobody wants the rest any more
@@ -43,9 +44,8 @@ class Context:
                 material = None
             else:
                 filled = filled_share(grid, material)
-        order = np.argsort(grid.fractional[:, 0], kind="stable")
         widths = tuple(grid.clipped_width(k) for k in range(3))
-        return cls(grid, settings, found, material, filled, order, widths)
+        return cls(grid, settings, found, material, filled, Cells.of(grid), widths)
 
     @cached_property
     def nodes(self) -> tuple[FloatArray, FloatArray]:

@@ -70,8 +70,15 @@ class BoxGrid:
     @cached_property
     def fractional(self) -> FloatArray:
         """Coordinates u of the atoms, wrapped into [0, 1) along periodic axes, (n_atoms, 3)."""
+        return self.wrapped_coordinates()
+
+    def wrapped_coordinates(self) -> FloatArray:
+        """`fractional`, which is not kept then, (n_atoms, 3)."""
         u = transformed(self.material.positions, self.to_fraction)
-        return np.asarray(np.where(self.pbc & (u >= 1.0), 0.0, np.where(self.pbc, np.maximum(u, 0.0), u)))
+        for k in np.flatnonzero(self.pbc):
+            np.maximum(u[:, k], 0.0, out=u[:, k])
+            u[u[:, k] >= 1.0, k] = 0.0
+        return u
 
     @property
     def centers(self) -> FloatArray:
@@ -113,9 +120,16 @@ class BoxGrid:
         """Grid coordinates of the atoms of the user, (n_atoms, 3); NaN for those that are far from all boxes."""
         return self._from_body(self.material.atoms)
 
+    def coordinates_of_atoms(self, atoms: IntArray | slice) -> FloatArray:
+        """`atom_coordinates` of some atoms, (n, 3)."""
+        return self._from_body(self.material.atoms[atoms])
+
     def _from_body(self, points: FloatArray) -> FloatArray:
         u = transformed(points, self.to_fraction)
-        return np.asarray((u - self.start - self.width / 2) / self.step)
+        u -= self.start
+        u -= self.width / 2
+        u /= self.step
+        return u
 
     @property
     def box_edges(self) -> FloatArray:
@@ -278,14 +292,19 @@ def _refuse_dense(grid: BoxGrid) -> None:
         )
 
 
-def refuse_empty(grid: BoxGrid, n_classes: int) -> None:
+def refuse_empty(grid: BoxGrid, n_classes: int, held: int) -> None:
     """Refuse results that do not fit the memory there is, or boxes nearly all of which would be empty.
+
+    Args:
+        grid: of the boxes.
+        n_classes: of the model.
+        held: boxes whose results are held at once.
 
     Raises:
         MemoryLimitError: names the box size and the stride, and how much memory their results need.
     """
     n = len(grid)
-    needed = n * (RESULT_BYTES + COPIES * 4 * n_classes)
+    needed = held * (RESULT_BYTES + COPIES * 4 * n_classes)
     per_atom = float(np.prod([min(grid.width[k] / grid.step[k] + 1, grid.shape[k]) for k in range(3)]))
     occupied = len(grid.structure) * per_atom / grid.settings.min_atoms
     empty = n > FREE_BOXES and n > EMPTY * occupied

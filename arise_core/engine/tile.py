@@ -61,15 +61,16 @@ class Tile:
         return np.asarray(np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), grid.shape).ravel())
 
 
+def cuts(n: int) -> list[tuple[int, int]]:
+    """First box and the one behind the last of the tiles along an axis of n boxes."""
+    edge = max(1, round(TILE_BOXES ** (1 / 3)))
+    ends = np.linspace(0, n, max(-(-n // edge), 1 + (n > WHOLE)) + 1).round().astype(int)
+    return [(int(x), int(y)) for x, y in itertools.pairwise(ends)]
+
+
 def make_tiles(grid: BoxGrid, wanted: BoolArray | None = None) -> Iterator[Tile]:
     """Cover the grid with tiles, or the boxes of it that are wanted, (n_boxes,)."""
-    edge = max(1, round(TILE_BOXES ** (1 / 3)))
-    axes = []
-    for n in grid.shape:
-        pieces = max(-(-n // edge), 1 + (n > WHOLE))
-        cuts = np.linspace(0, n, pieces + 1).round().astype(int)
-        axes.append([(int(x), int(y)) for x, y in itertools.pairwise(cuts)])
-    for x, y, z in itertools.product(*axes):
+    for x, y, z in itertools.product(*(cuts(n) for n in grid.shape)):
         whole = Tile((x[0], y[0], z[0]), (x[1], y[1], z[1]))
         tile = whole if wanted is None else _around(whole, wanted.reshape(grid.shape))
         if tile is not None:
@@ -165,8 +166,9 @@ class TileEngine:
     def _atoms(self) -> tuple[FloatArray, IntArray, IntArray, IntArray]:
         """Atoms and images that lie in any box of the tile, with their ranges of boxes within it."""
         grid, tile = self.context.grid, self.tile
-        u = grid.fractional[self.context.sorted_by_x]
-        numbers = grid.structure.numbers[self.context.sorted_by_x]
+        low = grid.start + grid.step * np.array(tile.first)
+        high = grid.start + grid.step * (np.array(tile.stop) - 1) + grid.width
+        u, numbers = self.context.cells.within(low, high)
         ranges: list[tuple[IntArray, IntArray]] = []
         for axis in range(3):
             first, last = grid.span(axis, u[:, axis])

@@ -19,7 +19,11 @@ def transformed(vectors: FloatArray | IntArray, matrix: FloatArray) -> FloatArra
     The last bits of a BLAS product depend on the number of its threads and on the processor; these do not.
     """
     v = np.asarray(vectors)
-    return np.asarray(v[..., 0:1] * matrix[0] + v[..., 1:2] * matrix[1] + v[..., 2:3] * matrix[2])
+    out = np.asarray(v[..., 0:1] * matrix[0])
+    one = np.asarray(v[..., 1:2] * matrix[1])  # one room for both products: there may be millions of vectors
+    out += one
+    out += np.multiply(v[..., 2:3], matrix[2], out=one)
+    return out
 
 
 def inverse(matrix: FloatArray) -> FloatArray:

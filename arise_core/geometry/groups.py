@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
+from arise_core.geometry import loops
 from arise_core.geometry.arrays import IntArray
 from arise_core.geometry.material import Material
-from arise_core.geometry.neighbors import images, wrapped_points
+from arise_core.geometry.neighbors import fewer_bins, images, wrapped_points
 
 #: Neighbours are no further apart than this many atomic spacings: the first shell of a close-packed crystal, both
 #: shells of a bcc one.
@@ -34,22 +32,19 @@ def connected_groups(material: Material, labels: IntArray, reach: float = REACH)
     if not len(chosen):
         return out
     body, far = material.body, reach * material.spacing
-    places = wrapped_points(material.atoms[chosen], body.complete_cell, body.pbc)
     kinds = labels[chosen]
-    parts = np.zeros(len(chosen), dtype=np.int64)
-    n_parts = 0
-    for kind in np.unique(kinds):
-        of_kind = np.flatnonzero(kinds == kind)
-        cloud = images(places[of_kind], body.complete_cell, body.pbc, far)
-        pairs = cKDTree(cloud.positions).query_pairs(far, output_type="ndarray")
-        first, second = cloud.index[pairs[:, 0]], cloud.index[pairs[:, 1]]
-        n = len(of_kind)
-        graph = coo_matrix((np.ones(len(pairs), dtype=np.int8), (first, second)), shape=(n, n)).tocsr()
-        count, of_atom = connected_components(graph, directed=False)
-        parts[of_kind] = of_atom + n_parts
-        n_parts += count
-    sizes = np.bincount(parts, minlength=n_parts)
-    rank = np.empty(n_parts, dtype=np.int64)
-    rank[np.argsort(-sizes, kind="stable")] = np.arange(n_parts)
-    out[chosen] = rank[parts]
+    places = wrapped_points(material.atoms[chosen], body.complete_cell, body.pbc)
+    cloud = images(places, body.complete_cell, body.pbc, far)
+    origin = cloud.positions.min(axis=0)
+    shape = np.maximum((np.ptp(cloud.positions, axis=0) / far).astype(np.int64) + 1, 1)
+    shape, size = fewer_bins(shape, far)
+    order = np.empty(len(cloud.positions), dtype=np.int64)
+    start = np.empty(int(np.prod(shape)) + 1, dtype=np.int64)
+    loops.bin_points(cloud.positions, origin, size, shape, order, start)
+    first = np.arange(len(chosen))
+    loops.join_neighbours(cloud.positions, cloud.index, kinds, far, origin, size, shape, order, start, first)
+    found, group, sizes = np.unique(first, return_inverse=True, return_counts=True)
+    rank = np.empty(len(found), dtype=np.int64)
+    rank[np.lexsort((found, kinds[found], -sizes))] = np.arange(len(found))
+    out[chosen] = rank[group]
     return out

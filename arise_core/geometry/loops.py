@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from arise_core.runtime.compilation import jit
+from arise_core.runtime.compilation import jit, jit_inline
 
 
 @jit
@@ -120,3 +120,51 @@ def nearest_on_grid(points, step, radius, low, field):
                     d = math.sqrt(dx * dx + dy * dy + dz * dz)
                     if d < radius and d < field[i, j, k]:
                         field[i, j, k] = d
+
+
+@jit_inline
+def root(parent, i):
+    """The point that stands for the group of point i; the way to it is halved."""
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = parent[i]
+    return i
+
+
+@jit
+def join_neighbours(points, point_id, kinds, limit, origin, size, shape, order, start, parent):
+    """Join the groups of points of one kind that are no further than `limit` from each other.
+
+    `points` are binned (see `bin_points`), first those of ids 0, 1, ..., then their images; `kinds` (n,) and `parent`
+    (n,), filled with 0, 1, ... before, are of the ids. In the end the first of each group is its `root`, and its
+    `parent` that of all others.
+    """
+    square = limit * limit
+    lo = np.empty(3, dtype=np.int64)
+    hi = np.empty(3, dtype=np.int64)
+    for i in range(kinds.shape[0]):
+        for k in range(3):
+            lo[k] = max(math.floor((points[i, k] - limit - origin[k]) / size), 0)
+            hi[k] = min(math.floor((points[i, k] + limit - origin[k]) / size), shape[k] - 1)
+        for bx in range(lo[0], hi[0] + 1):
+            for by in range(lo[1], hi[1] + 1):
+                row = (bx * shape[1] + by) * shape[2]
+                for slot in range(start[row + lo[2]], start[row + hi[2] + 1]):
+                    j = order[slot]
+                    other = point_id[j]
+                    if j <= i or kinds[other] != kinds[i]:
+                        continue
+                    dx, dy, dz = (
+                        points[j, 0] - points[i, 0],
+                        points[j, 1] - points[i, 1],
+                        points[j, 2] - points[i, 2],
+                    )
+                    if dx * dx + dy * dy + dz * dz > square:
+                        continue
+                    a, b = root(parent, i), root(parent, other)
+                    if a < b:
+                        parent[b] = a
+                    elif b < a:
+                        parent[a] = b
+    for i in range(kinds.shape[0]):
+        parent[i] = root(parent, i)

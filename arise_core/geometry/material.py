@@ -162,10 +162,11 @@ class Material:
             opened.positions[self.in_body], opened.numbers[self.in_body], opened.cell, opened.pbc
         )
 
-    @property
+    @cached_property
     def atoms(self) -> FloatArray:
         """Where the atoms of the structure are beside the body, (n_atoms, 3), Å; NaN for those that are left out."""
-        return np.where(self.in_body[:, None], self._opened[0].positions, np.nan)
+        places = self._opened[0].positions
+        return places if self.in_body.all() else np.where(self.in_body[:, None], places, np.nan)
 
     @cached_property
     def positions(self) -> FloatArray:

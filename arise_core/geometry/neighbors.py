@@ -103,27 +103,33 @@ def images(
     lows, highs = (
         (np.zeros(3), np.ones(3)) if whole_cell else (fractional.min(axis=0), fractional.max(axis=0))
     )
-    if chosen is not None:
-        index, fractional = index[chosen], fractional[chosen]
-    points, sign = positions[index], np.zeros(len(index), dtype=np.int64)
+    if chosen is not None and not chosen.all():
+        index, fractional, positions = index[chosen], fractional[chosen], positions[chosen]
     _refuse_images(len(index), float(np.prod((2 * reach + highs - lows)[pbc])), margin)
+    # The atoms themselves, which may be millions, are not copied with their few images from direction to direction.
+    own = positions, index, np.zeros(len(index), dtype=np.int64), fractional
+    copies = own[0][:0], own[1][:0], own[2][:0], own[3][:0]
     for k in np.flatnonzero(pbc):
         low, high = lows[k], highs[k]
         n = int(np.ceil(reach[k] + high - low))
-        parts = [(points, index, sign, fractional)]
+        parts = [copies]
         for s in range(-n, n + 1):
             if s == 0:
                 continue
-            moved = fractional[:, k] + s
-            keep = (moved > low - reach[k]) & (moved < high + reach[k])
-            if keep.any():
-                f = fractional[keep].copy()
-                f[:, k] += s
-                # The first direction with a shift decides which half of the images this one is in.
-                half = np.where(sign[keep] == 0, np.sign(s), sign[keep])
-                parts.append((points[keep] + s * cell[k], index[keep], half, f))
-        points, index, sign, fractional = (np.concatenate(p) for p in zip(*parts, strict=True))
-    return Images(points, index, sign)
+            for points, of, sign, u in (own, copies):
+                moved = u[:, k] + s
+                keep = (moved > low - reach[k]) & (moved < high + reach[k])
+                if keep.any():
+                    f = u[keep]
+                    f[:, k] += s
+                    # The first direction with a shift decides which half of the images this one is in.
+                    half = np.where(sign[keep] == 0, np.sign(s), sign[keep])
+                    parts.append((points[keep] + s * cell[k], of[keep], half, f))
+        first, second, third, fourth = (np.concatenate(p) for p in zip(*parts, strict=True))
+        copies = first, second, third, fourth
+    if not len(copies[1]):
+        return Images(positions.copy(), *own[1:3])  # the caller may write to it
+    return Images(*(np.concatenate(p) for p in zip(own[:3], copies[:3], strict=True)))
 
 
 def _refuse_images(n_atoms: int, copies: float, margin: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -22,6 +22,8 @@ ROWS = (
     "probabilities", "mutual_information", "predictive_entropy", "variation_ratio", "reject_score", "passes",
     "standard_error", "reject_deviation",
 )  # fmt: skip
+#: Rows whose most probable classes are found at once.
+BLOCK = 65_536
 #: Doubt of the rejection from which printed summaries speak of it, bit.
 WORTH_SAYING = 0.05
 
@@ -159,8 +161,8 @@ class Prediction:
         """Most probable class, (n,); -1 without a prediction."""
         if len(self) == 0:
             return np.empty(0, dtype=np.int64)
-        best = np.nan_to_num(self.probabilities, nan=-1.0).argmax(axis=1)
-        return np.where(self.valid, best, MISSING)
+        best = [np.nan_to_num(part, nan=-1.0).argmax(axis=1) for part in self._blocks()]
+        return np.where(self.valid, np.concatenate(best), MISSING)
 
     @property
     def labels(self) -> NDArray[np.object_]:
@@ -177,7 +179,13 @@ class Prediction:
         """Probability of the most probable class, (n,)."""
         if len(self) == 0:
             return np.empty(0)
-        return np.where(self.valid, np.nan_to_num(self.probabilities, nan=-1.0).max(axis=1), np.nan)
+        most = [np.nan_to_num(part, nan=-1.0).max(axis=1) for part in self._blocks()]
+        return np.where(self.valid, np.concatenate(most), np.nan)
+
+    def _blocks(self) -> Iterator[NDArray[np.float32]]:
+        """Probabilities of some rows after the others, so that copies are small."""
+        for k in range(0, len(self), BLOCK):
+            yield self.probabilities[k : k + BLOCK]
 
     @property
     def rejected(self) -> BoolArray:
@@ -237,12 +245,3 @@ def in_doubt(rejection_uncertainty: float) -> str:
     if not rejection_uncertainty > WORTH_SAYING:
         return ""
     return f" (rejection in doubt: {rejection_uncertainty:.2f} bit)"
-
-
-def concatenate(parts: Sequence[Prediction]) -> Prediction:
-    """Several predictions of one model, row after row."""
-    if not parts:
-        raise InputError("`parts` is empty")
-    joined: dict[str, Any] = {name: np.concatenate([getattr(p, name) for p in parts]) for name in ROWS}
-    notes = [note for p in parts for note in p.notes or [()] * len(p)]
-    return replace(parts[0], notes=tuple(notes) if any(notes) else (), **joined)

@@ -10,9 +10,10 @@ from arise_core.runtime.compilation import jit, jit_inline
 
 
 @jit_inline
-def node(number, count, wrap):
-    """The node that a number stands for: going round, or the one at the border."""
-    return number % count if wrap else min(max(number, 0), count - 1)
+def node(number, first, count, wrap):
+    """The node that a number stands for, going round or the one at the border, as counted from `first`."""
+    at = number % count if wrap else min(max(number, 0), count - 1)
+    return (at - first) % count
 
 
 @jit_inline
@@ -42,11 +43,12 @@ def mean(values, weights, base, share, out):
 
 
 @jit
-def interpolate(values, at, wrap, out):
+def interpolate(values, first, count, at, wrap, out):
     """Trilinear values at grid coordinates `at` (m, 3) into `out` (m, n_fields), NaN nodes left out.
 
-    `values` (n0, n1, n2, n_fields); node (i, j, k) has coordinates (i, j, k). Along axes with `wrap` the grid
-    repeats, along others values beyond the border are those of the border. NaN where all nodes around are.
+    Node (i, j, k) of `count` (3,) has coordinates (i, j, k). `values` (n0, n1, n2, n_fields) are those from node
+    `first` (3,) on, all that are needed. Along axes with `wrap` the grid repeats, along others values beyond the border
+    are those of the border. NaN where all nodes around are.
     """
     base = np.empty((3, 2), dtype=np.int64)
     share = np.empty((3, 2))
@@ -57,12 +59,12 @@ def interpolate(values, at, wrap, out):
             t = at[p, k] - f
             share[k, 0], share[k, 1] = 1.0 - t, t
             for j in range(2):
-                base[k, j] = node(int(f) + j, values.shape[k], wrap[k])
+                base[k, j] = node(int(f) + j, first[k], count[k], wrap[k])
         mean(values, none, base, share, out[p])
 
 
 @jit
-def smooth(values, weights, at, wrap, out):
+def smooth(values, weights, first, count, at, wrap, out):
     """Weighted means with cubic B-splines at grid coordinates `at` (m, 3) into `out` (m, n_fields).
 
     As `interpolate`, but over four nodes along each axis, whose `weights` (n0, n1, n2) come on top.
@@ -78,5 +80,5 @@ def smooth(values, weights, at, wrap, out):
             share[k, 3] = t**3 / 6.0
             share[k, 2] = 1.0 - share[k, 0] - share[k, 1] - share[k, 3]
             for j in range(4):
-                base[k, j] = node(int(f) - 1 + j, values.shape[k], wrap[k])
+                base[k, j] = node(int(f) - 1 + j, first[k], count[k], wrap[k])
         mean(values, weights, base, share, out[p])

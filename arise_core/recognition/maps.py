@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,19 +13,19 @@ from numpy.typing import NDArray
 
 from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.engine.boxes import BoxDescriptors
-from arise_core.engine.grid import BoxGrid, box_grid, grids_of_sizes, refuse_empty
+from arise_core.engine.grid import BoxGrid
 from arise_core.errors import FileError, InputError, check_type
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.model.classes import MISSING
-from arise_core.model.model import Model, check_model
-from arise_core.model.prediction import Prediction
-from arise_core.model.sureness import Sureness
-from arise_core.progress import Job, Progress, run, silent
-from arise_core.recognition import loops
-from arise_core.recognition.sizes import answers_of_sizes
+from arise_core.model.model import Model
+from arise_core.model.prediction import Prediction, Rule
+from arise_core.progress import Job, Progress, part, run, silent
+from arise_core.recognition.between import Nodes, PointValues, Sums
+from arise_core.recognition.sizes import Answers
 from arise_core.recognition.vtk_files import StructuredGrid
+from arise_core.recognition.work import MapWork
 from arise_core.runtime.files import write_atomically
 from arise_core.runtime.notebooks import html_table
 from arise_core.runtime.packages import check_package
@@ -35,7 +34,6 @@ from arise_core.settings import (
     MapSettings,
     SamplingSettings,
     Threshold,
-    check_threshold,
     map_sampling,
     split_options,
     with_options,
@@ -43,29 +41,6 @@ from arise_core.settings import (
 
 if TYPE_CHECKING:
     import xarray
-
-#: Where the reject score stands among the numbers that are interpolated with the probabilities.
-SCORE = 3
-#: Species in a map, at most.
-MAX_SPECIES = 20
-#: Boxes count by exp(-SURENESS * predictive entropy in bit) where those that are sure of a class count more.
-SURENESS = 2.0
-#: Points at which all fields are interpolated at once.
-POINTS = 20_000
-
-
-@dataclass(frozen=True)
-class PointValues:
-    """Values of a map at points, interpolated between the centres of boxes; NaN (index -1) without a box."""
-
-    index: IntArray  # (n,), most probable class
-    confidence: FloatArray  # (n,), its probability
-    mutual_information: FloatArray  # (n,), bit
-    predictive_entropy: FloatArray  # (n,), bit
-    variation_ratio: FloatArray  # (n,)
-    reject_score: FloatArray  # (n,)
-    reject_deviation: FloatArray  # (n,), of the score over passes
-    probabilities: NDArray[np.float32]  # (n, n_chosen), of the classes asked for
 
 
 @dataclass(frozen=True, repr=False)
@@ -150,11 +125,11 @@ class StridedMap:
             points: (n, 3), Å; wrapped along periodic directions, taken to the border beyond open ones.
             classes: indices of classes whose probabilities are wanted.
         """
-        return self._read(self.coordinates(points), classes)
+        return self._nodes.read(self.coordinates(points), classes)
 
     def values_at_atoms(self, classes: tuple[int, ...] = ()) -> PointValues:
         """`values_at` the atoms that the map was made of, in their order."""
-        return self._read(self.grid.atom_coordinates, classes)
+        return self._nodes.read(self.grid.atom_coordinates, classes)
 
     def values_at_corners(self, classes: tuple[int, ...] = ()) -> PointValues:
         """`values_at` the corners of the cells that are centred on the boxes, one more than boxes along each axis.
@@ -162,72 +137,23 @@ class StridedMap:
         In the order of the flattened grid of corners, the last axis fastest.
         """
         axes = [np.arange(n + 1) - 0.5 for n in self.shape]
-        return self._read(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3), classes)
+        return self._nodes.read(np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3), classes)
 
-    def totals_at_atoms(self) -> tuple[PointValues, FloatArray]:
-        """`values_at_atoms`, and sums over the atoms with a prediction, (n_classes + 2,).
+    def totals_at_atoms(self) -> tuple[PointValues, Sums]:
+        """`values_at_atoms`, and sums over the atoms with a prediction."""
+        return self._nodes.summed(self.grid.atom_coordinates)
 
-        Of the probability of each class, of the predictive entropy and of the reject score.
-        """
-        totals = np.zeros(len(self.prediction.classes) + 2)
-        return self._read(self.grid.atom_coordinates, (), totals), totals
+    def sums_at_atoms(self, rule: Rule) -> Sums:
+        """Sums over the atoms with a prediction, those of shares by a rule among them."""
+        return self._nodes.sums(self.grid.atom_coordinates, rule)
 
-    def _read(
-        self, at: FloatArray, classes: tuple[int, ...], totals: FloatArray | None = None
-    ) -> PointValues:
-        p = self.prediction
-        n_classes = len(p.classes)
-        five = (
-            p.mutual_information,
-            p.predictive_entropy,
-            p.variation_ratio,
-            p.reject_score,
-            p.reject_deviation,
-        )
-        scalars = np.stack(five, axis=1)
-        scalars[:, SCORE] = self._decision(scalars[:, SCORE])
-        values = np.concatenate([p.probabilities, scalars.astype(np.float32)], axis=1)
-        values = values.reshape(*self.shape, -1)
-        n = len(at)
-        index = np.full(n, MISSING, dtype=np.int64)
-        confidence = np.full(n, np.nan)
-        read = np.empty((n, len(five)))
-        chosen = np.empty((n, len(classes)), dtype=np.float32)
-        for k in range(0, n, POINTS):
-            part = slice(k, min(k + POINTS, n))
-            out = np.empty((part.stop - part.start, values.shape[3]), dtype=np.float32)
-            self._interpolate(values, at[part], out)
-            self._weigh(values[..., :n_classes], at[part], out[:, :n_classes])
-            good = np.isfinite(out[:, 0])
-            index[part][good] = out[good, :n_classes].argmax(axis=1)
-            confidence[part][good] = out[good, :n_classes].max(axis=1)
-            read[part] = out[:, n_classes:]
-            read[part, SCORE] = self._score(read[part, SCORE])
-            chosen[part] = out[:, list(classes)]
-            if totals is not None:
-                totals[:-2] += out[good, :n_classes].sum(axis=0, dtype=np.float64)
-                totals[-2:] += read[part][good, 1].sum(), read[part][good, 3].sum()
-        return PointValues(
-            index, confidence, read[:, 0], read[:, 1], read[:, 2], read[:, 3], read[:, 4], chosen
-        )
-
-    def _decision(self, score: FloatArray) -> FloatArray:
-        """What is interpolated for a reject score, (n,): in maps of several sizes ½ at the threshold, 0 and 1 as it is.
-
-        So a point half-way between two boxes, one a crystal and one rejected, is neither: interpolated by itself, the
-        score (0 of most crystals, 1 of most melts, and a threshold of 0.05) would reject nearly all of the way.
-        """
-        threshold = self.prediction.reject_threshold
-        if not self.sharp or threshold is None or not 0 < threshold < 1:
-            return score
-        return np.asarray(np.interp(score, (0.0, threshold, 1.0), (0.0, 0.5, 1.0)))
-
-    def _score(self, decision: FloatArray) -> FloatArray:
-        """The reject score whose `_decision` this is, (n,)."""
-        threshold = self.prediction.reject_threshold
-        if not self.sharp or threshold is None or not 0 < threshold < 1:
-            return decision
-        return np.asarray(np.interp(decision, (0.0, 0.5, 1.0), (0.0, threshold, 1.0)))
+    @cached_property
+    def _nodes(self) -> Nodes:
+        grid = self.grid
+        return Nodes(
+            self.prediction, self.shape, np.array(self.shape), grid.pbc, grid.settings.between, self.sharp,
+            np.zeros(3, dtype=np.int64),
+        )  # fmt: skip
 
     def resolution_at_atoms(self) -> FloatArray:
         """Edge of the box whose answer the nearest centre has, (n_atoms,), Å; NaN without a prediction."""
@@ -239,8 +165,8 @@ class StridedMap:
         chosen = np.ascontiguousarray(self.prediction.probabilities[:, list(classes)])
         out = np.empty((len(at), len(classes)), dtype=np.float32)
         if len(classes):
-            self._interpolate(chosen.reshape(*self.shape, -1), at, out)
-            self._weigh(chosen.reshape(*self.shape, -1), at, out)
+            self._nodes.interpolate(chosen.reshape(*self.shape, -1), at, out)
+            self._nodes.weigh(chosen.reshape(*self.shape, -1), at, out)
         return out
 
     def means_at_atoms(self, values: Float32Array) -> Float32Array:
@@ -251,29 +177,8 @@ class StridedMap:
         at = self.grid.atom_coordinates
         out = np.empty((len(at), values.shape[1]), dtype=np.float32)
         if values.shape[1]:
-            self._interpolate(np.ascontiguousarray(values).reshape(*self.shape, -1), at, out)
+            self._nodes.interpolate(np.ascontiguousarray(values).reshape(*self.shape, -1), at, out)
         return out
-
-    def _interpolate(self, values: Float32Array, at: FloatArray, out: Float32Array) -> None:
-        """As `loops.interpolate`; NaN for points whose coordinates are NaN."""
-        nowhere = np.asarray(np.isnan(at).any(axis=1))
-        loops.interpolate(values, np.where(nowhere[:, None], 0.0, at), self.grid.pbc, out)
-        out[nowhere] = np.nan
-
-    @cached_property
-    def _sureness(self) -> FloatArray:
-        """Weights of the boxes in `_weigh`, of the shape of the map."""
-        entropy = np.nan_to_num(self.prediction.predictive_entropy.astype(np.float64))
-        return np.exp(-SURENESS * entropy).reshape(self.shape)
-
-    def _weigh(self, probabilities: Float32Array, at: FloatArray, out: Float32Array) -> None:
-        """Where that is asked for, put the smooth means of `values_at` in place of the linear ones, NaN stays."""
-        if self.grid.settings.between == "linear":
-            return
-        known = np.isfinite(out).all(axis=1)
-        means = np.empty((int(known.sum()), out.shape[1]), dtype=np.float32)
-        loops.smooth(probabilities, self._sureness, at[known], self.grid.pbc, means)
-        out[known] = means
 
     def moved(self, vector: FloatArray) -> StridedMap:
         """The same map for a user whose coordinates have their zero elsewhere, by a vector (3,), Å."""
@@ -475,39 +380,6 @@ def strided_map(
 strided_map.__signature__ = with_options(strided_map, MapSettings, SamplingSettings, tolerance=MAP_TOLERANCE)  # type: ignore[attr-defined]
 
 
-def checked_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
-    """The boxes of a structure, which is refused if a map cannot be made of it.
-
-    Raises:
-        InputError: overlapping atoms, or more species than a map takes.
-    """
-    material = Material.of(structure)
-    material.check_overlaps()
-    grid = box_grid(material, settings)
-    if len(grid.structure.species) > MAX_SPECIES:
-        raise InputError(
-            f"`numbers` has {len(grid.structure.species)} species, a map takes at most {MAX_SPECIES}: pairs of species "
-            "grow as their square. Give alike ones one element, or recognise the structure as a whole"
-        )
-    return grid
-
-
-def sureness_for(model: Model, settings: MapSettings) -> Sureness | None:
-    """The rule by which boxes of several sizes answer; None where they have one.
-
-    Raises:
-        InputError: several sizes of a model that was never calibrated.
-    """
-    if settings.resolution == "single":
-        return None
-    if model.sureness is None:
-        raise InputError(
-            f"`resolution` must be 'single' with model {model.name!r}, which does not know when it is sure (see "
-            f"`arise_core.training.calibration`), got {settings.resolution!r}"
-        )
-    return model.sureness
-
-
 def map_steps(
     structure: Structure | Material,
     model: Model,
@@ -524,23 +396,17 @@ def map_steps(
         structure, model, settings, sampling, reject_threshold: see `strided_map`.
         seen: called with each batch of descriptors, which the map does not keep.
     """
-    check_model(model)
-    check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
-    check_threshold(reject_threshold)
-    largest = checked_grid(structure, settings)
-    rule = sureness_for(model, settings)
-    model.check_calibrated(reject_threshold, "local", settings, sampling)
-    grids = grids_of_sizes(largest)
-    grid = grids[-1]
-    refuse_empty(grid, len(model.classes))
-    found, size = yield from answers_of_sizes(grids, model, rule, sampling, reject_threshold, seen)
-    prediction = found.prediction
-    if grid.material.flat:
-        prediction = prediction.without_bulk(slice(None))
-    if not prediction.valid.any():
-        warnings.warn(
-            f"no box holds `min_atoms` ({settings.min_atoms}) atoms (at most {found.n_atoms.max()}): the map is NaN",
-            stacklevel=2,
-        )
-    edges = () if rule is None else tuple(float(g.settings.box_size) for g in grids)
-    return StridedMap(grid, prediction, found.n_atoms, model.name, edges, size)
+    work = MapWork.of(structure, model, settings, sampling, reject_threshold)
+    work.refuse_empty(kept=True)
+    found: Answers | None = None
+    for slab in work.slabs:
+        begin, end = slab.number / len(work.slabs), (slab.number + 1) / len(work.slabs)
+        answers = yield from part(work.answers(slab, seen), begin, end)
+        if len(work.slabs) == 1:
+            found = answers
+        else:
+            found = Answers.room(len(work.grid), answers) if found is None else found
+            found.put(answers.boxes, answers)
+    assert found is not None  # there is a slab at least
+    work.warn_if_empty(int(found.prediction.valid.sum()), int(found.n_atoms.max()))
+    return StridedMap(work.grid, found.prediction, found.n_atoms, model.name, work.edges, found.size)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.engine.grid import automatic_box_size
-from arise_core.errors import check_type
+from arise_core.errors import InputError, check_type
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
@@ -21,8 +21,12 @@ from arise_core.model.classes import MISSING, ClassTable
 from arise_core.model.model import Model
 from arise_core.model.prediction import Prediction, Rule, in_doubt
 from arise_core.progress import Job, Progress, run, silent
-from arise_core.recognition.maps import PointValues, StridedMap, map_steps
+from arise_core.recognition.between import PointValues, Sums
+from arise_core.recognition.fronts import BoxShares
+from arise_core.recognition.maps import StridedMap, map_steps
+from arise_core.recognition.parts import MapSummary, read_steps
 from arise_core.recognition.whole import classify_steps
+from arise_core.recognition.work import MapWork
 from arise_core.runtime.notebooks import html_table
 from arise_core.settings import RecognitionSettings
 
@@ -39,8 +43,9 @@ class Recognition:
     classes: ClassTable
     atoms: PointValues  # at the atoms, in their order
     rule: Rule
-    field: StridedMap | None = None  # the map of mode "local"
+    field: StridedMap | None = None  # the map of mode "local", if it is kept
     whole: Prediction | None = None  # the one row of mode "whole"
+    summary: MapSummary | None = None  # of a map that is not kept
     _kept: dict[str, Any] = dataclasses.field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
@@ -71,6 +76,11 @@ class Recognition:
         atoms, totals = found.totals_at_atoms() if means else (found.values_at_atoms(), None)
         rule = Rule(reject_threshold=found.prediction.reject_threshold)
         return cls("local", found.prediction.classes, atoms, rule, field=found, _kept={"totals": totals})
+
+    @classmethod
+    def of_parts(cls, classes: ClassTable, atoms: PointValues, summary: MapSummary) -> Recognition:
+        """Values at the atoms of a map that is not kept, see `parts`."""
+        return cls("local", classes, atoms, summary.rule, summary=summary)
 
     def with_rule(self, rule: Rule) -> Recognition:
         """The same, judged by another rule; nothing is computed again."""
@@ -106,12 +116,63 @@ class Recognition:
             return np.array(
                 [*p.probabilities[0], p.predictive_entropy[0], p.reject_score[0]], dtype=np.float64
             )
-        totals = self._kept["totals"]
+        if self.summary is not None:
+            return self.summary.sums.means
+        totals: Sums | None = self._kept["totals"]
         if totals is None:
             assert self.field is not None
             totals = self._kept["totals"] = self.field.totals_at_atoms()[1]
-        count = int((self.atoms.index != MISSING).sum())
-        return np.asarray(totals / count) if count else np.full(len(totals), np.nan)
+        return totals.means
+
+    def sums(self) -> Sums:
+        """Sums over the atoms of a map, named by the rule of this recognition.
+
+        Raises:
+            InputError: the map is not kept, and was named by another rule.
+        """
+        if self.field is not None:
+            return self.field.sums_at_atoms(self.rule)
+        return self._known("shares by another rule").sums
+
+    def _known(self, what: str = "") -> MapSummary:
+        """What is left of a map that is not kept.
+
+        Args:
+            what: needs the map, or the rule it was named by; "": nothing does.
+        """
+        assert self.summary is not None
+        if what and self.rule != self.summary.rule:
+            raise InputError(f"`structure`: {what} need the map, which was not kept")
+        return self.summary
+
+    @property
+    def atoms_a_box(self) -> float:
+        """Atoms in a box with a prediction, mean; all atoms where there are no boxes."""
+        if self.field is not None:
+            return float(self.field.n_atoms[self.field.prediction.valid].mean())
+        return float(len(self)) if self.summary is None else self.summary.atoms_a_box
+
+    def fronts(self, class_: int | None = None) -> float:
+        """Share of the atoms that change sides when the fronts of a class shift by a box (`share_of_a_box`).
+
+        Args:
+            class_: its index; None: of all that is not rejected. 0 for what was taken as a whole.
+
+        Raises:
+            InputError: the map is not kept, and was named by another rule.
+        """
+        if self.summary is not None:
+            known = self._known("fronts by another rule")
+            return known.boxes.fronts(known.grid, class_)
+        if self.field is None:
+            return 0.0
+        key = "boxes", self.rule
+        if self._kept.get("box_rule") != key:
+            field = self.field
+            boxes = BoxShares.of(field.prediction, self.rule, field.resolution, field.n_atoms)
+            self._kept.update(box_rule=key, boxes=boxes)
+        kept: BoxShares = self._kept["boxes"]
+        return kept.fronts(self.field.grid, class_)
 
     @property
     def probabilities(self) -> NDArray[np.float32]:
@@ -147,6 +208,8 @@ class Recognition:
         """What was assumed of the structure, a sentence each."""
         if self.field is not None:
             return self.field.notes
+        if self.summary is not None:
+            return self.summary.notes
         return self.whole.notes[0] if self.whole is not None and self.whole.notes else ()
 
     @property
@@ -235,7 +298,13 @@ class Recognition:
         return dict(sorted(((k, v) for k, v in shares.items() if v > 0), key=lambda item: -item[1]))
 
     def probabilities_at_atoms(self, classes: Sequence[int]) -> NDArray[np.float32]:
-        """Probabilities of some classes at the atoms, (n_atoms, n_chosen)."""
+        """Probabilities of some classes at the atoms, (n_atoms, n_chosen).
+
+        Raises:
+            InputError: the map is not kept.
+        """
+        if self.summary is not None:
+            raise InputError("`classes`: probabilities at atoms need the map, which was not kept")
         if self.field is None:
             row = self.probabilities[list(classes)]
             return np.broadcast_to(row, (len(self), len(row)))
@@ -247,7 +316,9 @@ class Recognition:
 
     @cached_property
     def atom_resolution(self) -> FloatArray | None:
-        """Edge of the box that has answered at each atom, (n_atoms,), Å; None without boxes of several sizes."""
+        """Edge of the box that has answered at each atom, (n_atoms,), Å; None without boxes of several sizes, or
+        of a map that is not kept.
+        """
         if self.field is None or not self.field.sharp:
             return None
         return self.field.resolution_at_atoms()
@@ -273,6 +344,8 @@ def recognise(
     model: Model,
     settings: RecognitionSettings | None = None,
     progress: Progress = silent,
+    *,
+    keep_map: bool = True,
 ) -> Recognition:
     """Recognise a structure, as a whole or box by box.
 
@@ -281,13 +354,14 @@ def recognise(
         model: from `load_model`.
         settings: default `RecognitionSettings()`.
         progress: called with the share of the work done.
+        keep_map: keep the predictions of all boxes in mode "local". Else boxes are read off at the atoms some at a
+            time, so that memory is for the atoms only; the values at atoms are the same.
 
     Raises:
         ValueError: overlapping atoms, or a stride larger than the automatic box; before any work.
     """
-    return run(
-        recognise_steps(structure, model, RecognitionSettings() if settings is None else settings), progress
-    )
+    given = RecognitionSettings() if settings is None else settings
+    return run(recognise_steps(structure, model, given, keep_map=keep_map), progress)
 
 
 def settled(settings: RecognitionSettings, material: Material) -> RecognitionSettings:
@@ -302,12 +376,15 @@ def settled(settings: RecognitionSettings, material: Material) -> RecognitionSet
 
 
 def recognise_steps(
-    structure: Structure | Material, model: Model, settings: RecognitionSettings
+    structure: Structure | Material, model: Model, settings: RecognitionSettings, *, keep_map: bool = True
 ) -> Job[Recognition]:
     """`recognise` as a job: yields the share of the work done, returns the recognition."""
     check_type("settings", settings, RecognitionSettings, "RecognitionSettings")
     material = Material.of(structure)
     threshold = settings.reject_threshold
+    if settings.is_local(len(material)) and not keep_map:
+        work = MapWork.of(material, model, settings.map, settings.sampling, threshold)
+        return Recognition.of_parts(model.class_info, *(yield from read_steps(work)))
     if settings.is_local(len(material)):
         return Recognition.of_map(
             (yield from map_steps(material, model, settings.map, settings.sampling, threshold))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +11,8 @@ from scipy.stats import beta
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray
 from arise_core.model.classes import MISSING
-from arise_core.model.rejection import share_above
+from arise_core.recognition.between import rejects
 from arise_core.recognition.fronts import share_of_a_box
-from arise_core.recognition.maps import StridedMap
 from arise_core.recognition.result import Recognition
 from arise_core.settings import check_number
 
@@ -59,18 +57,23 @@ def shares_of(found: Recognition, interval: float = INTERVAL) -> Shares:
     share[n_classes] = found.rejected_share
     share[n_classes + 1] = float((found.atoms.index == MISSING).mean())
     low, high = share.copy(), share.copy()
-    good = found.atoms.index != MISSING
-    if not good.any():
+    good = int((found.atoms.index != MISSING).sum())
+    if not good:
         return Shares(share, low, high)
-    rejects = _rejects(found)[good]
-    together = _atoms_together(found)
-    boxes = _Boxes.of(found)
-    chosen = np.flatnonzero(found.probabilities >= SMALL).tolist()
-    probabilities = found.probabilities_at_atoms(chosen)[good].astype(np.float64)
-    of_classes = probabilities * (1 - rejects)[:, None]
-    for k, q in zip([*chosen, n_classes], [*of_classes.T, rejects], strict=True):
-        shift = SHIFT * (boxes.fronts([k]) if k < n_classes else boxes.fronts())
-        low[k], high[k] = _interval(q, n, together, interval, shift)
+    if found.whole is not None:
+        r = rejects(found.whole, found.rule)
+        means = np.concatenate([found.probabilities.astype(np.float64) * (1 - r), r])
+        doubts = means * (1 - means)
+    else:
+        sums = found.sums()
+        assert sums.named is not None
+        assert sums.doubted is not None
+        means, doubts = sums.named / good, sums.doubted / good
+    for k in [*np.flatnonzero(found.probabilities >= SMALL).tolist(), n_classes]:
+        shift = SHIFT * found.fronts(k if k < n_classes else None)
+        low[k], high[k] = _ends(
+            float(means[k]), float(doubts[k]), good, n, found.atoms_a_box, interval, shift
+        )
     return Shares(share, np.minimum(low, share), np.maximum(high, share))
 
 
@@ -96,11 +99,12 @@ def share_of(found: Recognition, classes: Sequence[int] | None = None, interval:
     share = float(named.mean())
     if not good.any():
         return Share(share, share, share)
-    q = 1 - _rejects(found)[good]
+    rejected = rejects(found.atoms if found.whole is None else found.whole, found.rule)
+    q = 1 - (rejected[good] if found.whole is None else np.full(int(good.sum()), rejected[0]))
     if classes is not None:
         q = q * found.probabilities_at_atoms(list(classes))[good].astype(np.float64).sum(axis=1).clip(0, 1)
-    shift = SHIFT * _Boxes.of(found).fronts(classes)
-    low, high = _interval(q, len(found), _atoms_together(found), interval, shift)
+    shift = SHIFT * _fronts_of(found, classes)
+    low, high = _interval(q, len(found), found.atoms_a_box, interval, shift)
     return Share(share, min(low, share), max(high, share))
 
 
@@ -110,49 +114,14 @@ def check_interval(interval: float) -> None:
         raise InputError(f"`interval` must be in (0, 1), got {interval!r}")
 
 
-def _rejects(found: Recognition) -> FloatArray:
-    """Probability that each atom is rejected, (n_atoms,); a rule that is no matter of passes is believed."""
-    certain = found.atom_rejected.astype(np.float64)
-    threshold = found.rule.reject_threshold
-    if threshold is None:
-        return certain
-    score = found.atoms if found.whole is None else found.whole
-    asked = share_above(score.reject_score, score.reject_deviation, threshold)
-    asked = np.broadcast_to(asked, len(found)) if found.whole is not None else asked
-    return np.where(np.isnan(asked), certain, asked)
-
-
-def _atoms_together(found: Recognition) -> float:
-    """Atoms that are right or wrong together: those of a box, or all."""
-    if found.field is None:
-        return float(len(found))
-    filled = found.field.n_atoms[found.field.prediction.valid]
-    return min(float(filled.mean()), float(len(found)))
-
-
-@dataclass(frozen=True)
-class _Boxes:
-    """What the boxes of a map say, to find fronts; a structure that was taken as a whole has none."""
-
-    field: StridedMap | None
-    kept: FloatArray  # (n_boxes,), probability that each is not rejected, NaN without a prediction
-
-    @classmethod
-    def of(cls, found: Recognition) -> _Boxes:
-        if found.field is None:
-            return cls(None, np.zeros(0))
-        p, threshold = found.field.prediction, found.rule.reject_threshold
-        rejects = 0.0 if threshold is None else share_above(p.reject_score, p.reject_deviation, threshold)
-        return cls(found.field, np.where(p.valid, 1.0 - rejects, np.nan))
-
-    def fronts(self, classes: Sequence[int] | None = None) -> float:
-        """`share_of_a_box` for the fronts of some classes, taken together; None: of all that is not rejected."""
-        if self.field is None:
-            return 0.0
-        values = self.kept
-        if classes is not None:
-            values = values * self.field.prediction.probabilities[:, list(classes)].sum(axis=1).clip(0, 1)
-        return share_of_a_box(self.field, values)
+def _fronts_of(found: Recognition, classes: Sequence[int] | None) -> float:
+    """`share_of_a_box` for the fronts of some classes, taken together; None: of all that is not rejected."""
+    if classes is None or found.field is None:
+        return found.fronts()
+    p = found.field.prediction
+    values = p.probabilities[:, list(classes)].sum(axis=1, dtype=np.float64).clip(0, 1)
+    values = np.where(p.valid, values * (1 - rejects(p, found.rule)), np.nan)
+    return share_of_a_box(found.field.grid, values, found.field.resolution, found.field.n_atoms)
 
 
 def _interval(
@@ -167,9 +136,15 @@ def _interval(
         interval: probability that the share is in it.
         shift: standard deviation of the share that comes from the places of fronts.
     """
-    most = len(q) / n
-    mean = float(q.mean())
-    variance = together * float((q * (1 - q)).mean()) / len(q) + shift**2
+    return _ends(float(q.mean()), float((q * (1 - q)).mean()), len(q), n, together, interval, shift)
+
+
+def _ends(
+    mean: float, doubt: float, count: int, n: int, together: float, interval: float, shift: float
+) -> tuple[float, float]:
+    """`_interval` by the means of q and of q (1 - q) over `count` atoms."""
+    most = count / n
+    variance = min(together, float(n)) * doubt / count + shift**2
     tail = (1 - interval) / 2
     if variance <= 0 or not 0 < mean < 1:
         return mean * most, mean * most

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from arise_core.engine.boxes import BoxDescriptors, gather_boxes
 from arise_core.engine.context import Context
-from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import BoolArray, IntArray
 from arise_core.model.model import Model
-from arise_core.model.prediction import ROWS, Prediction, concatenate
+from arise_core.model.prediction import ROWS, Prediction
 from arise_core.model.sureness import NO_ANSWER, Sureness
 from arise_core.progress import Job, Step, part
 from arise_core.recognition.whole import DESCRIPTOR_SHARE
@@ -35,64 +34,80 @@ Seen = Callable[[BoxDescriptors], object]
 class Answers:
     """What a model says of boxes."""
 
-    boxes: IntArray  # (n,), index into the flattened grid
+    boxes: IntArray  # (n,), index into the flattened grid, ascending
     prediction: Prediction
     n_atoms: IntArray  # (n,)
+    size: NDArray[np.int8] | None = (
+        None  # (n,), which size each is from, -1 without an answer; None: there is one
+    )
+
+    @classmethod
+    def room(cls, n: int, like: Answers) -> Answers:
+        """Room for the answers of n boxes, such as others are, to be put in."""
+        columns: dict[str, Any] = {}
+        for name in ROWS:
+            column = getattr(like.prediction, name)
+            columns[name] = np.empty((n, *column.shape[1:]), dtype=column.dtype)
+        size = None if like.size is None else np.empty(n, dtype=np.int8)
+        return cls(np.arange(n), replace(like.prediction, **columns), np.empty(n, dtype=np.int64), size)
+
+    def put(self, rows: IntArray, other: Answers, chosen: BoolArray | slice = slice(None)) -> None:
+        """Put chosen answers of others into rows of these."""
+        for name in ROWS:
+            getattr(self.prediction, name)[rows] = getattr(other.prediction, name)[chosen]
+        self.n_atoms[rows] = other.n_atoms[chosen]
+        if self.size is not None and other.size is not None:
+            self.size[rows] = other.size[chosen]
 
 
 def answers_of_sizes(
-    grids: Sequence[BoxGrid], model: Model, rule: Sureness | None, sampling: SamplingSettings,
-    reject_threshold: Threshold, seen: Seen | None = None,
-) -> Job[tuple[Answers, NDArray[np.int8] | None]]:  # fmt: skip
-    """Answers for all centres, in grid order, and the size that each is from, (n,), -1 without an answer.
+    contexts: Sequence[Context], model: Model, rule: Sureness | None, sampling: SamplingSettings,
+    reject_threshold: Threshold, seen: Seen | None = None, among: BoolArray | None = None,
+) -> Job[Answers]:  # fmt: skip
+    """Answers for all centres, or some of them, in grid order.
 
     The smallest boxes are asked everywhere, larger ones where none was sure yet. A centre of which no size is sure
     has the answer with the least expected error.
 
     Args:
-        grids: with the same centres, the smallest boxes first (`grids_of_sizes`).
+        contexts: of grids with the same centres, the smallest boxes first (`grids_of_sizes`).
         model: whose answers are wanted.
         rule: when it is sure; None: there is one size, and nothing to decide.
         sampling: of the network; with a tolerance, boxes that a larger one may answer for have `TRIAL_PASSES` at most.
         reject_threshold: see `strided_map`.
         seen: called with each batch of descriptors, in whatever order.
+        among: (n_boxes,), the centres that are asked; None: all.
     """
-    context = Context.of(grids[0], model.descriptor)
-    n = len(grids[0])
     if rule is None:
-        return (yield from _answers(context, None, model, sampling, reject_threshold, seen)), None
+        return (yield from _answers(contexts[0], among, model, sampling, reject_threshold, seen))
     trial = sampling
     if sampling.tolerance is not None:
         trial = replace(sampling, passes=min(sampling.passes, TRIAL_PASSES))
-    error = np.full(n, np.inf)
-    size = np.full(n, -1, dtype=np.int8)
+    n = len(contexts[0].grid)
+    boxes = np.arange(n) if among is None else np.flatnonzero(among)
+    error = np.full(len(boxes), np.inf)
+    size = np.full(len(boxes), -1, dtype=np.int8)
     kept: Answers | None = None
-    for k, grid in enumerate(grids):
-        last = k == len(grids) - 1
-        wanted = error > rule.error
-        if not wanted.any():
+    for k in range(len(contexts)):
+        last = k == len(contexts) - 1
+        rows = np.flatnonzero(error > rule.error)
+        if not len(rows):
             break
-        here = context.of_size(grid) if k else context
-        job = _answers(here, wanted, model, sampling if last else trial, reject_threshold, seen)
+        wanted = np.zeros(n, dtype=bool)
+        wanted[boxes[rows]] = True
+        job = _answers(contexts[k], wanted, model, sampling if last else trial, reject_threshold, seen)
         found = yield from part(job, 1 - 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1))
         new = rule.errors(found.prediction, found.n_atoms, last)
-        better = new < error[found.boxes]
-        error[found.boxes[better]] = new[better]
-        size[found.boxes[better & (new < NO_ANSWER)]] = k
-        kept = found if kept is None else _merged(kept, found, better)
+        better = new < error[rows]
+        error[rows[better]] = new[better]
+        size[rows[better & (new < NO_ANSWER)]] = k
+        if kept is None:
+            kept = found
+        else:
+            kept.put(rows[better], found, better)
     assert kept is not None  # the smallest boxes are wanted everywhere
     yield Step(1.0)
-    return kept, size
-
-
-def _merged(kept: Answers, found: Answers, better: BoolArray) -> Answers:
-    """Answers for all centres, where some have better ones now."""
-    rows = found.boxes[better]
-    columns: dict[str, Any] = {name: getattr(kept.prediction, name) for name in ROWS}
-    for name, values in columns.items():
-        values[rows] = getattr(found.prediction, name)[better]
-    kept.n_atoms[rows] = found.n_atoms[better]
-    return kept
+    return replace(kept, size=size)
 
 
 def _answers(
@@ -103,10 +118,9 @@ def _answers(
 
     Boxes go through the network as soon as there are enough of them, so that few descriptors are held at once.
     """
-    n = len(context.grid) if wanted is None else int(wanted.sum())
-    order: list[IntArray] = []
-    counts: list[IntArray] = []
-    parts: list[Prediction] = []
+    boxes = np.arange(len(context.grid)) if wanted is None else np.flatnonzero(wanted)
+    n = len(boxes)
+    found: Answers | None = None
     described = predicted = 0
 
     def share() -> float:
@@ -116,14 +130,13 @@ def _answers(
         yield Step(share(), "descriptors of boxes")
         if batch is None:
             continue
-        order.append(batch.boxes)
-        counts.append(batch.n_atoms)
         if seen is not None:
             seen(batch)
         before, predicted = share(), described
         job = model.predict_steps(batch.features, sampling, reject_threshold=reject_threshold)
-        parts.append((yield from part(job, before, share())))
+        said = Answers(batch.boxes, (yield from part(job, before, share())), batch.n_atoms)
+        found = replace(Answers.room(n, said), boxes=boxes) if found is None else found
+        found.put(np.searchsorted(boxes, batch.boxes), said)
     yield Step(1.0)
-    boxes = np.concatenate(order)
-    back = np.argsort(boxes, kind="stable")
-    return Answers(boxes[back], concatenate(parts).take(back), np.concatenate(counts)[back])
+    assert found is not None  # the last batch is given out however small it is
+    return found

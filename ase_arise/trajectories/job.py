@@ -33,6 +33,11 @@ class TrajectoryOrder(Order):
     atoms: bool = False  # whether values at atoms are kept
     maps: bool = False  # whether maps are
 
+    @property
+    def keep_map(self) -> bool:
+        """Whether maps are kept."""
+        return self.maps
+
 
 def tasks_of(frames: Iterable[FrameRef | None]) -> Iterator[list[FrameRef]]:
     """Frames in tasks: large ones alone, small ones of a file together; None as in `batched`."""
@@ -41,24 +46,29 @@ def tasks_of(frames: Iterable[FrameRef | None]) -> Iterator[list[FrameRef]]:
 
 def recognise_task(task: Sequence[FrameRef], order: TrajectoryOrder) -> list[Row]:
     """Read and recognise the frames of a task."""
-    read = Smoothed(partial(_read, order=order))
-    images = [read(ref) for ref in task]
+    averaged = Smoothed(partial(read, order=order))
+    images = [averaged(ref) for ref in task]
     if threading.current_thread() is not threading.main_thread():
         forget()  # nobody knows when a thread ends
     found = recognise_each(images, order, [ref.name for ref in task])
-    return [_row(ref, one, order) for ref, one in zip(task, found, strict=True)]
+    return [row_of(ref, one, order) for ref, one in zip(task, found, strict=True)]
 
 
-def _read(ref: FrameRef, order: TrajectoryOrder) -> Atoms | str:
+def read(ref: FrameRef, order: TrajectoryOrder) -> Atoms | str:
+    """A frame; a text says why it cannot be read."""
     try:
         with within(order.time_limit):
             return read_frame(ref, order.reader)
     except WorkError as error:
         forget()
         return f"cannot be read: {error}"
+    finally:
+        if threading.current_thread() is not threading.main_thread():
+            forget()  # nobody knows when a thread ends
 
 
-def _row(ref: FrameRef, found: Found, order: TrajectoryOrder) -> Row:
+def row_of(ref: FrameRef, found: Found, order: TrajectoryOrder) -> Row:
+    """What is kept of a frame."""
     if found.result is None or found.material is None or found.atoms is None:
         return Row(ref.row, ref.file, ref.number, error=found.error)
     return Row.of(

@@ -11,7 +11,7 @@ import itertools
 import os
 import time
 import warnings
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -31,12 +31,11 @@ from ase_arise.convert import Device, ModelLike, as_model
 from ase_arise.reading import Reader
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
 from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
+from ase_arise.trajectories.parts import Gathered, PartFound, parts_of, recognise_part
 from ase_arise.trajectories.windows import Windows
 
 #: Tasks that an executor has at most: places of frames are small, and it may have a thousand workers.
 AHEAD = 4096
-#: Atoms of a frame from which one process with all its threads does the work: its memory is needed once only.
-HUGE = 2_000_000
 #: Seconds from look to look whether a run has written more.
 POLL = 1.0
 
@@ -309,13 +308,18 @@ def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, c
     kept, before = len(store.done), store.failed
     new = 0
     share = 0.0
-    tasks = _tasks(frames, order, store.done)
-    begin = next(tasks, None)
-    if not chosen and begin is not None and begin.arguments[0][0].n_atoms > HUGE:
-        hands = Hands(1)
-    with closing(hands.do(itertools.chain([begin], tasks), ahead=AHEAD)) as results:
-        for task, rows in results:
-            store.write(rows)
+    wanted = frames.wanted(set(store.done))
+    begin = next(wanted, None)
+    if not chosen and begin is not None and parts_of(begin, order):
+        hands = Hands(1)  # with all its threads: its memory is needed once only
+    alone = hands.executor is None and hands.workers == 1
+    tasks = _tasks(itertools.chain([begin], wanted), frames, order, alone)
+    gathered = Gathered(order)
+    with closing(hands.do(tasks, ahead=AHEAD)) as results:
+        for task, found in results:
+            rows = gathered.add(found) if isinstance(found, PartFound) else found
+            if rows:
+                store.write(rows)
             new += len(rows)
             failed = store.failed - before
             share = max(share, task.share)
@@ -331,9 +335,24 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _tasks(frames: Frames, order: TrajectoryOrder, done: set[int]) -> Iterator[Task[list[Row]] | None]:
-    """Tasks of the frames that are not done; None where time passed without any."""
-    for refs in tasks_of(frames.wanted(set(done))):
+def _tasks(
+    wanted: Iterable[FrameRef | None], frames: Frames, order: TrajectoryOrder, alone: bool
+) -> Iterator[Task[list[Row] | PartFound] | None]:
+    """Tasks of frames; None where time passed without any.
+
+    Args:
+        wanted: the frames.
+        frames: tell how far it is.
+        order: how.
+        alone: whether one process does all: then no frame is done in parts.
+    """
+    for refs in tasks_of(wanted):
+        parts = parts_of(refs[0], order) if len(refs) == 1 and not alone else []
+        for part in parts:
+            name = f"{part.ref.number}, {part.number + 1} of {part.count}, of {Path(part.ref.path).name}"
+            yield Task("parts", name, recognise_part, (part, order), frames.share)
+        if parts:
+            continue
         if refs:
             numbers = "-".join(str(n) for n in dict.fromkeys((refs[0].number, refs[-1].number)))
             name = f"{numbers} of {Path(refs[0].path).name}"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import ase.io
@@ -22,16 +22,17 @@ from ase.io.trajectory import Trajectory
 import arise_core as arise
 from arise_cli.readers import chosen_reader
 from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError, WorkError
+from arise_core.recognition import work
 from arise_core.runtime.files import _host
 from arise_core.runtime.locks import Claim
 from arise_core.trajectories import columns, store
 from arise_core.trajectories.nuclei import nuclei
 from arise_core.trajectories.rows import REJECTED_LABEL, Row
 from arise_core.trajectories.timeline import draw_timeline, events
-from ase_arise import TrajectoryResults, annotate, classify, merge, trajectory
+from ase_arise import TrajectoryResults, annotate, batches, classify, merge, trajectory
 from ase_arise.reading import Reader, read_frames
 from ase_arise.trajectories import frames as ase_frames
-from ase_arise.trajectories import job
+from ase_arise.trajectories import job, parts, run
 from ase_arise.trajectories.frames import files_of
 from ase_arise.trajectories.job import MOST_FRAMES
 from benchmarks.robustness.structure_files import dump
@@ -379,6 +380,94 @@ def test_a_run_that_is_still_written_is_followed(run_file, tmp_path, model):
     writer.join()
     assert len(results) == 11
     assert results.steps.tolist() == [10 * k for k in range(11)]
+
+
+PARTS = {"mode": "local", "box_size": 9.0, "stride": 4.5, "passes": 8, "atoms": True}
+
+
+@pytest.fixture
+def parted(tmp_path, monkeypatch):
+    """Two large frames, which several workers share, and one that fails."""
+    bar = bulk("Cu", cubic=True) * (40, 3, 3)
+    frames = []
+    for k in range(3):
+        atoms = bar.copy()
+        atoms.rattle(0.1, seed=k)
+        molten = atoms.positions[:, 0] > 60 + 20 * k
+        atoms.positions[molten] += np.random.default_rng(k).normal(0, 0.5, (int(molten.sum()), 3))
+        frames.append(atoms)
+    frames[1].positions[7] = frames[1].positions[8]
+    ase.io.write(tmp_path / "md.xyz", frames)
+    monkeypatch.setattr(batches, "ENOUGH", 1000)
+    monkeypatch.setattr(parts, "HUGE", 1000)
+    monkeypatch.setattr(parts, "PART", 300)
+    monkeypatch.setattr(work, "SLAB_BOXES", 1)
+    return tmp_path / "md.xyz"
+
+
+def test_several_workers_share_a_huge_frame(parted, tmp_path, model, monkeypatch):
+    """The results are bit for bit those of one process, which makes no parts."""
+    done = []
+    real = parts.recognise_part
+    one = trajectory(parted, tmp_path / "1.zarr", model, workers=1, **PARTS)
+    assert one.data["status"].values.tolist() == [1, 2, 1]
+    assert "closer than 0.1" in one.failed[1]
+    monkeypatch.setattr(run, "recognise_part", lambda part, order: done.append(part) or real(part, order))
+    with ThreadPoolExecutor(3) as pool:
+        same(one, trajectory(parted, tmp_path / "2.zarr", model, executor=pool, **PARTS))
+    assert [sum(part.ref.number == k for part in done) for k in range(3)] == [5, 5, 5]
+    assert parts._kept._frame == ""  # its memory is given back
+    monkeypatch.setattr(run, "recognise_part", real)
+    same(one, trajectory(parted, tmp_path / "3.zarr", model, workers=2, **PARTS))
+
+
+def test_parts_that_are_lost_are_done_again_and_none_counts_twice(parted, tmp_path, model, monkeypatch):
+    """An executor that loses parts at random and does others twice; then one that fails, and the run goes on."""
+    rng = np.random.default_rng(0)
+    out, real = tmp_path / "r.zarr", parts.recognise_part
+
+    class Lossy(ThreadPoolExecutor):
+        def submit(self, task, *arguments, **words):
+            if rng.random() < 0.3:
+                lost = Future()
+                lost.cancel()
+                lost.set_running_or_notify_cancel()
+                return lost
+            if rng.random() < 0.3:
+                super().submit(task)
+            return super().submit(task, *arguments, **words)
+
+    def dies(part, order):
+        if part.ref.number == 2 and part.number == 3:
+            raise SystemError("no memory")
+        return real(part, order)
+
+    monkeypatch.setattr(run, "recognise_part", dies)
+    with (
+        ThreadPoolExecutor(2) as pool,
+        pytest.raises(WorkError, match=r"could not do parts 2, 4 of 5, of md.xyz"),
+    ):
+        trajectory(parted, out, model, executor=pool, **PARTS)
+    before = TrajectoryResults.open(out)
+    assert before.data["status"].values.tolist()[:2] == [1, 2]
+    monkeypatch.setattr(run, "recognise_part", real)
+    with Lossy(2) as pool:
+        found = trajectory(parted, out, model, executor=pool, **PARTS)
+    same(found, trajectory(parted, tmp_path / "1.zarr", model, workers=1, **PARTS))
+
+
+def test_a_part_that_fails_is_the_row(parted, tmp_path, model, monkeypatch):
+    real = parts.part_steps
+
+    def fails(reader, slabs):
+        if slabs[0]:
+            raise MemoryError("no room")
+        return (yield from real(reader, slabs))
+
+    monkeypatch.setattr(parts, "part_steps", fails)
+    with ThreadPoolExecutor(2) as pool:
+        found = trajectory(parted, tmp_path / "r.zarr", model, executor=pool, last=0, **PARTS)
+    assert found.failed == {0: "no room"}
 
 
 SCRIPT = """

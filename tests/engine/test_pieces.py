@@ -173,9 +173,7 @@ def test_a_box_without_material_counts_as_full():
         context.support.origin,
         context.support.pbc,
     )
-    context = Context(
-        grid, SETTINGS, context.survey, nothing, context.filled, context.sorted_by_x, context.widths
-    )
+    context = Context(grid, SETTINGS, context.survey, nothing, context.filled, context.cells, context.widths)
     engine, _, chosen = partly_filled(context, next(iter(make_tiles(grid))))
     rows = np.flatnonzero(chosen)[:8]
     for pieces in Pieces.batches(engine, rows):

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 import arise_core as arise
 from arise_core.geometry import builders
-from arise_core.geometry.groups import connected_groups
+from arise_core.geometry.groups import REACH, connected_groups
 from arise_core.geometry.material import Material
+from arise_core.geometry.neighbors import images, wrapped_points
 
 
 @pytest.fixture
@@ -51,3 +55,37 @@ def test_neighbours_of_other_classes_part_groups(block):
 
 def test_nothing_labelled(block):
     assert set(connected_groups(Material.of(block), np.full(len(block), -1))) == {-1}
+
+
+def by_pairs(material, labels):
+    """The same from a list of all pairs of neighbours."""
+    body, far = material.body, REACH * material.spacing
+    chosen = np.flatnonzero(labels >= 0)
+    places = wrapped_points(material.atoms[chosen], body.complete_cell, body.pbc)
+    cloud = images(places, body.complete_cell, body.pbc, far)
+    pairs = cloud.index[cKDTree(cloud.positions).query_pairs(far, output_type="ndarray")]
+    pairs = pairs[labels[chosen[pairs[:, 0]]] == labels[chosen[pairs[:, 1]]]]
+    graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(chosen), len(chosen)))
+    out = np.full(len(labels), -1)
+    out[chosen] = connected_components(graph, directed=False)[1]
+    return out
+
+
+@pytest.mark.parametrize("periodic", [True, False])
+@pytest.mark.parametrize("share", [0.9, 0.5, 0.2])
+def test_groups_are_those_of_all_pairs(periodic, share):
+    """Small and large groups of several labels, in cells that neighbours reach around too."""
+    rng = np.random.default_rng(0)
+    for times in ((8, 8, 8), (2, 2, 9)):
+        s = builders.repeat(arise.build(arise.prototype("fcc")), times)
+        moved = s.positions + rng.normal(0, 0.1, s.positions.shape)
+        material = Material.of(
+            arise.Structure(moved, s.numbers, s.cell if periodic else np.zeros((3, 3)), periodic)
+        )
+        labels = np.where(rng.random(len(s)) < share, rng.integers(0, 3, len(s)), -1)
+        groups, expected = connected_groups(material, labels), by_pairs(material, labels)
+        assert np.array_equal(groups < 0, expected < 0)
+        found = groups >= 0
+        both = np.unique(np.stack([groups[found], expected[found]]), axis=1)
+        assert len(both[0]) == groups.max() + 1 == expected.max() + 1  # one to one
+        assert (np.diff(np.bincount(groups[found])) <= 0).all()

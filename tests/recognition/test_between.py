@@ -27,6 +27,10 @@ def crystal():
     return arise.Structure(copper.positions + noise, copper.numbers, copper.cell, True)
 
 
+#: Where a block of nodes begins that is all of them.
+ALL = np.zeros(3, dtype=np.int64)
+
+
 @pytest.mark.parametrize("wrap", [True, False])
 def test_means_are_those_of_splines(wrap):
     rng = np.random.default_rng(1)
@@ -34,7 +38,7 @@ def test_means_are_those_of_splines(wrap):
     weights = rng.random((5, 6, 7))
     at = rng.uniform(-8, 8, (50, 3)) if wrap else rng.uniform(2, 3, (50, 3))
     found = np.empty((50, 3), dtype=np.float32)
-    loops.smooth(values, weights, at, np.full(3, wrap), found)
+    loops.smooth(values, weights, ALL, np.array(values.shape[:3]), at, np.full(3, wrap), found)
 
     def spline(field):
         return map_coordinates(field, at.T, order=3, mode="grid-wrap" if wrap else "nearest", prefilter=False)
@@ -47,11 +51,10 @@ def test_nodes_without_values_are_left_out():
     values = np.ones((5, 5, 5, 1), dtype=np.float32)
     values[2, 2, 2] = np.nan
     found = np.empty((1, 1), dtype=np.float32)
-    loops.smooth(values, np.ones((5, 5, 5)), np.full((1, 3), 2.0), np.zeros(3, dtype=bool), found)
+    grid = ALL, np.full(3, 5), np.full((1, 3), 2.0), np.zeros(3, dtype=bool)
+    loops.smooth(values, np.ones((5, 5, 5)), *grid, found)
     assert found == pytest.approx(1.0)
-    loops.smooth(
-        np.full_like(values, np.nan), np.ones((5, 5, 5)), np.full((1, 3), 2.0), np.zeros(3, bool), found
-    )
+    loops.smooth(np.full_like(values, np.nan), np.ones((5, 5, 5)), *grid, found)
     assert np.isnan(found).all()
 
 

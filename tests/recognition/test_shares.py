@@ -13,7 +13,7 @@ from arise_core.model.prediction import Rule
 from arise_core.recognition import shares
 from arise_core.recognition.fronts import share_of_a_box
 from arise_core.recognition.result import recognise
-from arise_core.recognition.shares import _Boxes, _interval, share_of, shares_of
+from arise_core.recognition.shares import _interval, share_of, shares_of
 from arise_core.settings import RecognitionSettings
 
 LOCAL = {"mode": "local", "box_size": 10.0, "stride": 5.0, "passes": 20, "tolerance": None}
@@ -92,23 +92,23 @@ def test_a_shift_of_fronts_by_a_box_is_area_times_edge_over_volume(cell, normal)
     u = np.stack(np.meshgrid(*[np.arange(n) / n for n in shape], indexing="ij"), -1).reshape(-1, 3)
     away = np.abs((u @ normal) % 1 - 0.5)  # 0.25 at the planes
     values = np.clip(0.5 + (0.25 - away) * 6, 0, 1)
-    grid = SimpleNamespace(cell=cell, step=1 / np.array(shape), pbc=np.ones(3, dtype=bool))
-    field = SimpleNamespace(shape=shape, grid=grid, resolution=np.full(len(u), 12.0), n_atoms=np.ones(len(u)))
+    grid = SimpleNamespace(shape=shape, cell=cell, step=1 / np.array(shape), pbc=np.ones(3, dtype=bool))
+    edge, atoms = np.full(len(u), 12.0), np.ones(len(u), dtype=int)
     wanted = 2 * 12.0 * np.linalg.norm(np.linalg.inv(cell) @ normal)
-    assert share_of_a_box(field, values) == pytest.approx(wanted, rel=0.02)
-    field.resolution = np.where(u @ normal % 1 < 0.5, 12.0, 6.0)  # one plane is seen by smaller boxes
-    assert share_of_a_box(field, values) == pytest.approx(0.75 * wanted, rel=0.02)
+    assert share_of_a_box(grid, values, edge, atoms) == pytest.approx(wanted, rel=0.02)
+    edge = np.where(u @ normal % 1 < 0.5, 12.0, 6.0)  # one plane is seen by smaller boxes
+    assert share_of_a_box(grid, values, edge, atoms) == pytest.approx(0.75 * wanted, rel=0.02)
     grid.pbc = np.zeros(3, dtype=bool)
-    field.resolution = np.where(u[:, 2] < 0.5, 12.0, np.nan)
-    values[np.isnan(field.resolution)] = np.nan  # no prediction: no front there either
-    assert share_of_a_box(field, values) < 1.3 * wanted
-    assert share_of_a_box(field, np.where(np.isnan(values), np.nan, 1.0)) == 0.0
-    assert share_of_a_box(field, np.full(len(u), np.nan)) == 0.0
+    edge = np.where(u[:, 2] < 0.5, 12.0, np.nan)
+    values[np.isnan(edge)] = np.nan  # no prediction: no front there either
+    assert share_of_a_box(grid, values, edge, atoms) < 1.3 * wanted
+    assert share_of_a_box(grid, np.where(np.isnan(values), np.nan, 1.0), edge, atoms) == 0.0
+    assert share_of_a_box(grid, np.full(len(u), np.nan), edge, atoms) == 0.0
 
 
 def test_a_whole_structure_has_no_fronts(model):
     whole = recognise(arise.build(arise.prototype("fcc")), model, RecognitionSettings.of({"passes": 20}))
-    assert _Boxes.of(whole).fronts() == 0.0
+    assert whole.fronts() == 0.0
 
 
 def test_fronts_make_intervals_wider(half_molten, model, monkeypatch):

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 import arise_core as arise
 from arise_cli.main import app
 from arise_core.geometry.material import AS_LAYER
-from arise_core.model.prediction import concatenate
 from arise_core.recognition.result import recognise
 from arise_core.settings import RecognitionSettings
 from ase_arise import AriseCalculator, classify, read
@@ -49,8 +48,6 @@ def test_predictions_say_what_was_assumed(model):
     plain = classify(bulk("Cu"), model, passes=4)
     assert plain.notes == ()
     assert "notes" not in repr(plain)
-    assert concatenate([plain, found]).notes == ((), *found.notes)
-    assert concatenate([plain, plain]).notes == ()
 
 
 def test_recognitions_and_maps_say_it_too(model):
