@@ -372,5 +372,5 @@ def _facts(
     return facts(
         source=[os.path.abspath(name) for name in sources], first_file=identity_of(Path(files[0])),
         every=picked.every, first=picked.first, last=picked.last, shard=list(picked.shard), atoms=order.atoms,
-        maps=order.maps,         **order.facts(model), **order.reader.facts(),
+        maps=order.maps, **order.facts(model), **order.reader.facts(),
     )  # fmt: skip
