@@ -125,12 +125,15 @@ def measure(count: int, cells: int, small: int, repeats: int) -> dict[str, float
             found[f"frames a second, PTM in {workers} processes"] = frames_a_second(
                 lambda n, w=workers: ptm_run(path, n, w), few, count, repeats
             )
+        arise_run(path, few, 2, out, *SETTINGS)
+        begin = size_of(out)
         arise_run(path, count, 2, out, *SETTINGS)
         without = size_of(out)
         arise_run(path, count, 2, out, "--atoms", *SETTINGS)
         results = TrajectoryResults.open(out)
         found["share of fcc, mean"] = float(results.data["share"].sel({"class": "fcc"}).mean())
-        found["kB a frame"] = without / count / 1e3
+        found["kB a frame"] = (without - begin) / (count - few) / 1e3
+        found["kB of a store beside its frames"] = begin / 1e3 - few * found["kB a frame"]
         found["bytes an atom and frame, --atoms"] = (size_of(out) - without) / count / found["atoms a frame"]
         tiny = folder / "small.dump"
         found["small frames"], found["atoms a small frame"] = small, write_frames(tiny, small, 2)

@@ -4,8 +4,9 @@
 
 RESULTS is what `arise trajectory TRAJECTORY --atoms --out RESULTS` wrote; without both, the simulation that comes along
 is recognised first (a second call goes on with what is there, and only reads). What one should see: above, by
-structure, the green crystal reaches across the box; in the middle, by mutual information, the two bright fronts run
-towards each other and vanish; below, the shares over time with their intervals, and a line at the frame that is shown.
+structure, the green crystal reaches across the box; in the middle, by mutual information, all doubt lies in the melt,
+most of it at the two fronts, which run towards each other and vanish; below, the shares over time with their intervals,
+and a line at the frame that is shown.
 Frames without results are left out. Leaves `frames/0000.png`, ..., `movie.gif`, and the first, middle and last frame
 as `movie.png`.
 """
@@ -31,8 +32,8 @@ def frames_with_results(pipeline: Pipeline) -> dict[int, int]:
     """Row in the results of each frame that has one."""
     found = {}
     for frame in range(wait_for_frames(pipeline.source)):
-        row = pipeline.compute(frame).attributes.get("ARISE.stored.row")
-        if row is not None:
+        row = pipeline.compute(frame).attributes["ARISE.stored.row"]
+        if row >= 0:
             found[frame] = row
     return found
 
@@ -51,7 +52,7 @@ def page(
     pictures.show(panels[1], pictures.picture(pipeline, frame, view, rendered))
     pictures.information_bar(figure, panels[1], end)
     draw_timeline(results, axes=panels[2])
-    panels[2].get_legend().set_loc("upper left")  # the same in all frames
+    panels[2].get_legend().set_loc("center right")  # the same in all frames
     panels[2].axvline(float(results.steps[row]), color="black", linewidth=1.2)
     pictures.legend_of(figure, names, pipeline.compute(frame))
     return pictures.pixels_of(figure)

@@ -284,7 +284,7 @@ def counted(
     values: dict[str, object] = {}
     for name, count in rows:
         values[f"counts.{name}"] = int(count)
-        values[f"fractions.{name}"] = float(count / total)
+        values[f"fractions.{name}"] = float(count / total) if total else float("nan")
     return values
 
 

@@ -112,7 +112,7 @@ class AriseStoredResults(ModifierInterface):
         if isinstance(found, str):
             if self.missing == REFUSE:
                 raise InputError(found)
-            outputs.set_attributes(data, {f"ARISE.notes{outputs.instance_suffix(data)}": found})
+            _write_missing(data, results, found)
             return
         self._write(data, results, found, source)
 
@@ -170,6 +170,15 @@ class AriseStoredResults(ModifierInterface):
             self._opened = (stamp, TrajectoryResults.open(place))
         results: TrajectoryResults = self._opened[1]
         return results
+
+
+def _write_missing(data: DataCollection, results: TrajectoryResults, reason: str) -> None:
+    """The attributes of a frame without results, NaN, so that tables over all frames can be exported."""
+    none = outputs.counted(np.zeros(len(results.classes) + 1, dtype=np.int64), results.classes, None)
+    values = dict.fromkeys([*none, "mutual_information.mean"], np.nan)
+    suffix = outputs.instance_suffix(data)
+    said: dict[str, object] = {**values, "stored.row": -1, "notes": reason}
+    outputs.set_attributes(data, {f"ARISE.{name}{suffix}": value for name, value in said.items()})
 
 
 def _at_particles(

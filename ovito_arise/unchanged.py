@@ -98,8 +98,8 @@ def _of_one_file(node: ModificationNode | None) -> bool:
         place = place.modifier.source
     if not isinstance(place, FileSource):
         return True
-    path = place.source_path
-    return isinstance(path, str) and not has_magic(path)
+    paths = [place.source_path] if isinstance(place.source_path, str) else list(place.source_path)
+    return len(paths) == 1 and not has_magic(paths[0])
 
 
 def _identifiers(data: DataCollection) -> IntArray | None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 RANKS = 5
 #: What a probability of 1 is in the store.
 UNITS = 65534
+#: Boxes whose classes are sorted at once.
+BOXES = 50_000
 #: Fields of a kept map that have a row a box.
 OF_BOXES = (
     "index", "probability", "mutual_information", "reject_score", "rejected", "n_atoms", "resolution",
@@ -46,16 +48,10 @@ class KeptMap:
     def of(cls, field: StridedMap) -> KeptMap:
         """What is kept of a map."""
         p, grid = field.prediction, field.grid
-        ranks = min(RANKS, p.probabilities.shape[1])
-        order = np.argsort(-np.nan_to_num(p.probabilities, nan=-1.0), axis=1, kind="stable")[:, :ranks]
-        found = np.take_along_axis(np.nan_to_num(p.probabilities), order, axis=1)
-        order = np.where(p.valid[:, None], order, MISSING)
-        if ranks < RANKS:  # a model of few classes
-            room = ((0, 0), (0, RANKS - ranks))
-            order, found = np.pad(order, room, constant_values=MISSING), np.pad(found, room)
+        index, probability = _ranked(p.probabilities)
         return cls(
             np.array(field.shape, dtype=np.int32), grid.origin, grid.domain, grid.pbc.astype(np.uint8),
-            order.astype(np.int16), np.rint(UNITS * found).astype(np.uint16),
+            np.where(p.valid[:, None], index, np.int16(MISSING)), probability,
             p.mutual_information.astype(np.float16), p.reject_score.astype(np.float16), p.rejected.astype(np.uint8),
             field.n_atoms.astype(np.uint32), field.resolution.astype(np.float16),
         )  # fmt: skip
@@ -156,3 +152,17 @@ class KeptMap:
             "periodic": self.periodic.astype(np.int8),
         }
         return xarray.Dataset(fields, coordinates, attributes)
+
+
+def _ranked(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
+    """Most probable classes of each box, best first, and their probabilities in 1 / UNITS, (n_boxes, RANKS) each."""
+    n, n_classes = probabilities.shape
+    index = np.full((n, RANKS), MISSING, dtype=np.int16)
+    probability = np.zeros((n, RANKS), dtype=np.uint16)
+    ranks = min(RANKS, n_classes)
+    for k in range(0, n, BOXES):  # what is sorted takes more memory than the probabilities
+        some = np.nan_to_num(probabilities[k : k + BOXES])
+        order = np.argsort(-some, axis=1, kind="stable")[:, :ranks]
+        index[k : k + BOXES, :ranks] = order
+        probability[k : k + BOXES, :ranks] = np.rint(UNITS * np.take_along_axis(some, order, axis=1))
+    return index, probability

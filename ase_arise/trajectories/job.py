@@ -73,7 +73,7 @@ def row_of(ref: FrameRef, found: Found, order: TrajectoryOrder) -> Row:
         return Row(ref.row, ref.file, ref.number, error=found.error)
     return Row.of(
         found.result, found.material, ref.row, ref.file, ref.number, atoms=order.atoms,
-        maps=order.maps,         step=_step(found.atoms.info), seconds=found.seconds,
+        maps=order.maps, step=_step(found.atoms.info), seconds=found.seconds,
     )  # fmt: skip
 
 

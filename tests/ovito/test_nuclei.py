@@ -16,6 +16,7 @@ from arise_core.trajectories.nuclei import nuclei
 from ase_arise import TrajectoryResults, trajectory
 from ovito_arise import AriseStoredResults
 from ovito_arise.demo import TRAJECTORY
+from ovito_arise.frames import wait_for_frames
 
 FAST = {"mode": "local", "passes": 16, "tolerance": 0.0, "atoms": True, "workers": 1}
 #: Middles of spheres of crystal, Å; two of them touch when they have grown.
@@ -59,6 +60,7 @@ def clusters_of(run, frame: int, name: str, cutoff: float | None = None) -> tupl
     """Cluster by OVITO, and group in the results, of each particle of a class; the cutoff is that of the frame."""
     path, results = run
     pipeline = import_file(str(path))
+    wait_for_frames(pipeline.source)
     pipeline.modifiers.append(AriseStoredResults(results=results.path))
     data = pipeline.compute(frame)
     (kind,) = (t.id for t in data.particles["Structure Type"].types if t.name == name)

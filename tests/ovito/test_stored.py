@@ -30,6 +30,7 @@ from arise_core.errors import ExistingFileError, FileError, InputError, InputTyp
 from arise_core.trajectories.store import Store, TrajectoryResults
 from ase_arise import trajectory
 from ovito_arise import AriseLegend, AriseModifier, AriseStoredResults
+from ovito_arise.frames import wait_for_frames
 from tests.ovito.helpers import pipeline_of
 from tests.ovito.test_pipelines import in_new_process
 
@@ -72,9 +73,16 @@ def place(tmp_path_factory) -> Path:
     return folder
 
 
+def opened(*names: Path) -> Pipeline:
+    """Files in a pipeline, with all their frames."""
+    pipeline = import_file([str(name) for name in names])
+    wait_for_frames(pipeline.source)
+    return pipeline
+
+
 def shown(place: Path, *before: object, name: str = "atoms", file: str = "md.dump", **parameters) -> Pipeline:
     """The trajectory with modifiers and its stored results."""
-    pipeline = import_file(str(place / file))
+    pipeline = opened(place / file)
     pipeline.modifiers.extend(before)
     pipeline.modifiers.append(AriseStoredResults(results=place / f"{name}.zarr", **parameters))
     return pipeline
@@ -91,7 +99,7 @@ def kinds_in(typed) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("frame", [0, N_FRAMES - 1])
 def test_it_shows_what_the_modifier_would_compute(place, frame):
-    pipeline = import_file(str(place / "md.dump"))
+    pipeline = opened(place / "md.dump")
     pipeline.modifiers.append(AriseModifier(**MAP, probabilities="FCC"))
     computed = pipeline.compute(frame)
     stored = shown(place, probabilities="FCC").compute(frame)
@@ -141,7 +149,7 @@ def test_the_voxels_lie_where_the_cell_is(tmp_path, pbc):
     trajectory(
         tmp_path / "md.xyz", tmp_path / "r.zarr", mode="local", workers=1, maps=True, atoms=True, **MAP
     )
-    data = import_file(str(tmp_path / "md.xyz")).compute()
+    data = opened(tmp_path / "md.xyz").compute()
     for corner in ((0.0, 0.0, 0.0), (5.0, -9.0, 2.0)):
         data.cell_[:, 3] = corner
         found = data.clone()
@@ -257,12 +265,14 @@ def test_a_frame_without_a_row(place, tmp_path):
     ):
         shown(place, name="half").compute(1)
     pipeline = shown(place, name="half", missing="pass on")
-    rows = [pipeline.compute(k).attributes.get("ARISE.stored.row", -1) for k in range(N_FRAMES)]
+    rows = [pipeline.compute(k).attributes["ARISE.stored.row"] for k in range(N_FRAMES)]
     assert rows == [0, -1, 1, -1]
     assert "has no row" in pipeline.compute(1).attributes["ARISE.notes"]
     assert "Structure Type" not in pipeline.compute(1).particles
-    export_file(pipeline, tmp_path / "rows.txt", "txt/attr", columns=["Timestep"], multiple_frames=True)
-    assert len((tmp_path / "rows.txt").read_text().splitlines()) == 1 + N_FRAMES
+    columns = ["Timestep", "ARISE.fractions.FCC", "ARISE.counts.OTHER", "ARISE.mutual_information.mean"]
+    export_file(pipeline, tmp_path / "rows.txt", "txt/attr", columns=columns, multiple_frames=True)
+    shares = np.loadtxt(tmp_path / "rows.txt")[:, 1:]
+    assert np.isnan(shares).all(axis=1).tolist() == [False, True, False, True]
 
 
 def test_a_frame_that_failed(place, tmp_path):
@@ -311,16 +321,17 @@ def test_several_files_and_a_topology(place, tmp_path):
         names.append(tmp_path / f"part.{k}.dump")
         names[-1].write_text(dump([frame_of(2 * k), frame_of(2 * k + 1)], first=2 * k))
     trajectory(names, tmp_path / "r.zarr", mode="local", workers=1, atoms=True, **MAP)
-    pipeline = import_file([str(name) for name in names[::-1]])  # in another order
+    pipeline = opened(*names[::-1])  # in another order
     pipeline.modifiers.append(AriseStoredResults(results=tmp_path / "r.zarr"))
     rows = [pipeline.compute(k).attributes["ARISE.stored.row"] for k in range(N_FRAMES)]
     assert rows == [2, 3, 0, 1]
     atoms = frame_of(3)  # those that are there to the end
     write(tmp_path / "topology.xyz", atoms)
     loaded = LoadTrajectoryModifier()
-    pipeline = import_file(str(tmp_path / "topology.xyz"))
+    pipeline = opened(tmp_path / "topology.xyz")
     pipeline.modifiers.append(loaded)
     loaded.source.load(str(place / "md.dump"))
+    wait_for_frames(loaded.source)
     select = ExpressionSelectionModifier(expression="Position.X > 8")
     pipeline.modifiers.extend([select, AriseStoredResults(results=place / "atoms.zarr")])
     assert pipeline.compute(3).attributes["ARISE.stored.row"] == 3
@@ -330,7 +341,7 @@ def test_several_files_and_a_topology(place, tmp_path):
 def test_missing_damaged_and_other_folders(place, tmp_path):
     with pytest.raises(MissingFileError, match=r"results '.*nothing.zarr' do not exist"):
         shown(place, name="nothing").compute(0)
-    pipeline = import_file(str(place / "md.dump"))
+    pipeline = opened(place / "md.dump")
     pipeline.modifiers.append(AriseStoredResults())
     with pytest.raises(InputError, match="`results` is empty"):
         pipeline.compute(0)
@@ -386,17 +397,17 @@ def test_the_legend_and_a_second_one(place):
 
 
 def test_apply_copies_and_sessions(place, tmp_path):
-    data = import_file(str(place / "md.dump")).compute(1)
+    data = opened(place / "md.dump").compute(1)
     data.apply(AriseStoredResults(results=place / "atoms.zarr"), frame=1)
     expected = data.attributes["ARISE.fractions.FCC"]
     assert data.attributes["ARISE.stored.row"] == 1
     used = AriseStoredResults(results=place / "atoms.zarr", color_by="mutual information")
-    pipeline_of(import_file(str(place / "md.dump")).compute(1), used).compute()
+    pipeline_of(opened(place / "md.dump").compute(1), used).compute()
     for other in (copy.copy(used), copy.deepcopy(used), used.clone_traits()):  # as of `AriseModifier`
         assert (other.results, other.color_by) == (used.results, "mutual information")
     if sys.version_info >= (3, 13):
         return  # OVITO 3.17 crashes saving a session with any Python modifier class
-    pipeline = import_file(str(place / "md.dump"), multiple_frames=True)
+    pipeline = opened(place / "md.dump")
     pipeline.modifiers.append(PythonModifier(delegate=used, title="stored"))
     pipeline.add_to_scene()
     try:
