@@ -1,6 +1,6 @@
 """Columns found and layers recognised in simulated images, over dose; writes docs/benchmarks/images.md and pictures.
 
-    python -m benchmarks.images [--out DIR] [--quick] [--only SAMPLE ...]
+    python -m benchmarks.images [--out DIR] [--quick] [--images N] [--only SAMPLE ...]
 
 Images are Gaussian columns with Poisson noise, jitter of the scan lines and blur (``arise_images.simulate_image``). The
 naive way beside it is ``peak_local_max`` of scikit-image on the raw image, told half the true distance of columns.
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="of page and pictures; default: docs/benchmarks")
     parser.add_argument("--quick", action="store_true", help="one image a sample and dose, two doses")
+    parser.add_argument("--images", type=int, default=1, help="a sample and dose")
     names = [s.name for s in SAMPLES]
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="SAMPLE")
     given = parser.parse_args(arguments)
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = []
     for sample in samples:
         for dose in doses:
-            rows.append(score(sample, dose, 1 if given.quick else 2, model))
+            rows.append(score(sample, dose, 1 if given.quick else given.images, model))
             print(rows[-1], flush=True)
     seen = boundary(model, half=25.0 if given.quick else 45.0)
     (folder / "images.md").write_text(document(rows, seen), encoding="utf-8")

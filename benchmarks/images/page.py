@@ -31,7 +31,7 @@ HEAD = """# Images: columns and layers over dose
 pixel, at random orientations in the plane: a Gaussian (standard deviation 0.45 Å) a column, as bright as the \
 sum of Z^1.7 of its atoms; scan lines shifted by {jitter:g} Å, blurred by {blur:g} Å, a background of 10 % of \
 the brightest atom, Poisson noise. Crystals are two periods thick. The dose is told by the counts in a pixel on \
-top of the brightest single atom. {images} images a row.
+top of the brightest single atom. Images a row: {images}.
 
 - **recall, precision**: a column is found if a found one is closer than 0.3 of the distance of nearest columns; \
 those within 0.5 Å of the rim of the image count neither way, nor do columns fainter than 12 % of the brightest \
