@@ -32,8 +32,9 @@ from ase_arise.reading import Reader, identity_of
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
 from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
 
-#: Tasks that an executor has at most: places of frames are small, and it may have a thousand workers.
-AHEAD = 4096
+#: Tasks that an executor has at most, as it may have a thousand workers. Fewer where values at atoms are kept: as many
+#: as come back in so many bytes, of so many an atom, and at the least so many.
+AHEAD, MOST_BYTES, BYTES, FEWEST = 4096, 1 << 30, 8, 256
 #: Atoms of a frame from which one process with all its threads does the work: its memory is needed once only.
 HUGE = 2_000_000
 #: Seconds from look to look whether a run has written more.
@@ -284,12 +285,13 @@ def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, c
     begin = next(tasks, None)
     if not chosen and begin is not None and begin.arguments[0][0].n_atoms > HUGE:
         hands = Hands(1)
-    with closing(hands.do(itertools.chain([begin], tasks), ahead=AHEAD)) as results:
-        for task, rows in results:
+    with closing(hands.together(itertools.chain([begin], tasks), ahead=_ahead(begin, order))) as results:
+        for some in results:
+            rows = [row for _, found in some for row in found]
             store.write(rows)
             new += len(rows)
             failed = store.failed - before
-            share = max(share, task.share)
+            share = max(share, *(task.share for task, _ in some))
             yield Step(share, f"{new - failed} recognised, {failed} failed")
     if not new and not kept:
         raise InputError(f"`source` has no frame that is taken: {_listed(frames.files)}")
@@ -300,6 +302,12 @@ def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, c
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _ahead(task: Task[list[Row]] | None, order: TrajectoryOrder) -> int:
+    """Tasks that an executor has at most, so that what comes back fits the memory however slowly it is written."""
+    atoms = sum(ref.n_atoms for ref in task.arguments[0]) if task is not None and order.atoms else 0
+    return max(FEWEST, min(AHEAD, MOST_BYTES // (1 + BYTES * atoms)))
 
 
 def _tasks(frames: Frames, order: TrajectoryOrder, done: set[int]) -> Iterator[Task[list[Row]] | None]:
