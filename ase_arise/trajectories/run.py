@@ -30,12 +30,13 @@ from arise_core.trajectories.store import Store, TrajectoryResults
 from ase_arise.convert import Device, ModelLike, as_model
 from ase_arise.reading import Reader
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
-from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
+from ase_arise.trajectories.job import MOST_ATOMS, TrajectoryOrder, recognise_task, tasks_of
 from ase_arise.trajectories.parts import Gathered, PartFound, parts_of, recognise_part
 from ase_arise.trajectories.windows import Windows
 
-#: Tasks that an executor has at most: places of frames are small, and it may have a thousand workers.
-AHEAD = 4096
+#: Tasks that an executor has at most, as it may have a thousand workers. Fewer where values at atoms are kept: as many
+#: as come back in so many bytes, of so many an atom, and at the least so many.
+AHEAD, MOST_BYTES, BYTES, FEWEST = 4096, 1 << 30, 8, 256
 #: Seconds from look to look whether a run has written more.
 POLL = 1.0
 
@@ -315,14 +316,16 @@ def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, c
     alone = hands.executor is None and hands.workers == 1
     tasks = _tasks(itertools.chain([begin], wanted), frames, order, alone)
     gathered = Gathered(order)
-    with closing(hands.do(tasks, ahead=AHEAD)) as results:
-        for task, found in results:
-            rows = gathered.add(found) if isinstance(found, PartFound) else found
+    with closing(hands.together(tasks, ahead=_ahead(begin, order))) as results:
+        for some in results:
+            rows: list[Row] = []
+            for _, found in some:
+                rows += gathered.add(found) if isinstance(found, PartFound) else found
             if rows:
                 store.write(rows)
             new += len(rows)
             failed = store.failed - before
-            share = max(share, task.share)
+            share = max(share, *(task.share for task, _ in some))
             yield Step(share, f"{new - failed} recognised, {failed} failed")
     if not new and not kept:
         raise InputError(f"`source` has no frame that is taken: {_listed(frames.files)}")
@@ -333,6 +336,12 @@ def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, c
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _ahead(begin: FrameRef | None, order: TrajectoryOrder) -> int:
+    """Tasks that an executor has at most, so that what comes back fits the memory however slowly it is written."""
+    atoms = max(begin.n_atoms, MOST_ATOMS) if begin is not None and order.atoms else 0
+    return max(FEWEST, min(AHEAD, MOST_BYTES // (1 + BYTES * atoms)))
 
 
 def _tasks(

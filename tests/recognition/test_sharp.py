@@ -349,7 +349,7 @@ def test_half_way_between_a_crystal_and_a_melt_is_the_border(sharp_model, mapped
     at_centres = field.at(field.centers)
     assert at_centres.reject_score == pytest.approx(field.prediction.reject_score, abs=1e-5)
     coarse = mapped_front[1].field
-    assert (coarse._decision(score) == score).all()
+    assert (coarse._nodes._decision(score) == score).all()
 
 
 # --- outputs and doors ------------------------------------------------------------------------------------------------
