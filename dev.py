@@ -43,6 +43,7 @@ BENCHMARKS = {
     "unknown": "--passes 200 --known 40",
     "name_unknown": "--short",
     "samples": "--quick",
+    "huge": "--sizes 4e3 --stride 6 --passes 8",
 }
 #: Where their figures go; those of the docs are made by the long form, `python -m benchmarks.NAME`.
 BENCH_OUT = ROOT / "out" / "benchmarks"

@@ -23,7 +23,7 @@ MAX_BOXES = 1_000_000_000
 #: Atoms in a box, at most, where most are images of each other; and how often the cell is in the box then, at least.
 MAX_IMAGES = 20_000
 OFTEN = 8.0
-#: Bytes of results a box without its probabilities, and how often these are held at once.
+#: Bytes of results a box without its probabilities, and how often these are held of boxes that are worked on.
 RESULT_BYTES = 300
 COPIES = 2.5
 #: Boxes that may be empty, and how many times more boxes than may hold a prediction are too many.
@@ -292,19 +292,22 @@ def _refuse_dense(grid: BoxGrid) -> None:
         )
 
 
-def refuse_empty(grid: BoxGrid, n_classes: int, held: int) -> None:
+def refuse_empty(grid: BoxGrid, n_classes: int, at_once: int, *, kept: bool) -> None:
     """Refuse results that do not fit the memory there is, or boxes nearly all of which would be empty.
 
     Args:
         grid: of the boxes.
         n_classes: of the model.
-        held: boxes whose results are held at once.
+        at_once: boxes that are worked on at once.
+        kept: whether the results of all others are held, too.
 
     Raises:
         MemoryLimitError: names the box size and the stride, and how much memory their results need.
     """
     n = len(grid)
-    needed = held * (RESULT_BYTES + COPIES * 4 * n_classes)
+    needed = at_once * (RESULT_BYTES + COPIES * 4 * n_classes)
+    if kept:
+        needed += (n - at_once) * (RESULT_BYTES + 4 * n_classes)
     per_atom = float(np.prod([min(grid.width[k] / grid.step[k] + 1, grid.shape[k]) for k in range(3)]))
     occupied = len(grid.structure) * per_atom / grid.settings.min_atoms
     empty = n > FREE_BOXES and n > EMPTY * occupied

@@ -156,8 +156,9 @@ class MapWork:
         Raises:
             MemoryLimitError: see `refuse_empty`.
         """
-        held = len(self.grid) if kept else max(len(slab.boxes(self.grid.shape)) for slab in self.slabs)
-        refuse_empty(self.grid, len(self.model.classes), held)
+        layer = len(self.grid) // self.grid.shape[self.slabs[0].axis]
+        at_once = layer * max(slab.stop - slab.first for slab in self.slabs)
+        refuse_empty(self.grid, len(self.model.classes), at_once, kept=kept)
 
     def answers(self, slab: Slab, seen: Seen | None = None) -> Job[Answers]:
         """What the model says of the boxes of a slab, as a job.

@@ -1,6 +1,6 @@
 """One huge frame worked on in parts: tasks that recognise some of its boxes each, and the row that they make.
 
-Whoever works on a part reads the frame, and keeps it for the next part. The boxes of a part follow from the frame
+Whoever works on a part reads the frame, and keeps it for the next part. What boxes a part has follows from the frame
 alone, and so do the numbers: they are bit for bit those of one process.
 """
 

@@ -27,10 +27,11 @@ from arise_core.runtime.tasks import Hands, Task
 from arise_core.settings import DEFAULT_MODEL, TIME_LIMIT, RecognitionSettings, check_number
 from arise_core.trajectories.rows import Row
 from arise_core.trajectories.store import Store, TrajectoryResults
+from ase_arise.batches import ENOUGH
 from ase_arise.convert import Device, ModelLike, as_model
 from ase_arise.reading import Reader
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
-from ase_arise.trajectories.job import MOST_ATOMS, TrajectoryOrder, recognise_task, tasks_of
+from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
 from ase_arise.trajectories.parts import Gathered, PartFound, parts_of, recognise_part
 from ase_arise.trajectories.windows import Windows
 
@@ -340,7 +341,7 @@ def _listed(names: list[str]) -> str:
 
 def _ahead(begin: FrameRef | None, order: TrajectoryOrder) -> int:
     """Tasks that an executor has at most, so that what comes back fits the memory however slowly it is written."""
-    atoms = max(begin.n_atoms, MOST_ATOMS) if begin is not None and order.atoms else 0
+    atoms = max(begin.n_atoms, ENOUGH) if begin is not None and order.atoms else 0
     return max(FEWEST, min(AHEAD, MOST_BYTES // (1 + BYTES * atoms)))
 
 
