@@ -344,12 +344,12 @@ def test_half_way_between_a_crystal_and_a_melt_is_the_border(sharp_model, mapped
     field = mapped_front[0].field
     threshold = field.prediction.reject_threshold
     score = np.array([0.0, threshold / 2, threshold, 1.0])
-    assert field._decision(score) == pytest.approx([0, 0.25, 0.5, 1])
-    assert field._score(field._decision(score)) == pytest.approx(score)
+    assert field._nodes._decision(score) == pytest.approx([0, 0.25, 0.5, 1])
+    assert field._nodes._score(field._nodes._decision(score)) == pytest.approx(score)
     at_centres = field.at(field.centers)
     assert at_centres.reject_score == pytest.approx(field.prediction.reject_score, abs=1e-5)
     coarse = mapped_front[1].field
-    assert (coarse._decision(score) == score).all()
+    assert (coarse._nodes._decision(score) == score).all()
 
 
 # --- outputs and doors ------------------------------------------------------------------------------------------------
