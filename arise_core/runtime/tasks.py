@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
 from queue import Empty, SimpleQueue
@@ -95,6 +95,21 @@ class Hands:
         """Tasks with what their calls return. Closed, it leaves what is done; processes of this machine end at once.
 
         Args:
+            tasks, ordered, ahead: as of `together`.
+
+        Raises:
+            Exception: as `together` does.
+        """
+        with closing(self.together(tasks, ordered=ordered, ahead=ahead)) as found:
+            for some in found:
+                yield from some
+
+    def together(
+        self, tasks: Iterable[Task[T] | None], *, ordered: bool = False, ahead: int = AHEAD_UNKNOWN
+    ) -> Generator[list[tuple[Task[T], T]], None, None]:
+        """As `do`, in lists of what has ended meanwhile, for whoever writes many results as fast as one.
+
+        Args:
             tasks: made as they are needed; None stands for time that passed: what has ended meanwhile comes back.
             ordered: in the order of the tasks; else as they end.
             ahead: tasks that an executor has at most.
@@ -107,7 +122,7 @@ class Hands:
         if self.executor is not None:
             yield from _handed(tasks, self.executor, ahead, ordered, ours=False)
         elif self.workers == 1:
-            yield from ((task, task()) for task in tasks if task is not None)
+            yield from ([(task, task())] for task in tasks if task is not None)
         else:
             with processes(self.workers) as pool:
                 yield from _handed(tasks, pool, AHEAD * self.workers, ordered, ours=True)
@@ -145,7 +160,7 @@ class _Run(Generic[T]):
 
 def _handed(
     tasks: Iterable[Task[T] | None], executor: Executor, ahead: int, ordered: bool, ours: bool
-) -> Generator[tuple[Task[T], T], None, None]:
+) -> Generator[list[tuple[Task[T], T]], None, None]:
     """Let an executor do tasks, not more than so many ahead."""
     ended: SimpleQueue[_Run[T]] = SimpleQueue()
     running: dict[_Run[T], bool] = {}  # in the order of the tasks: whether they have ended
@@ -155,23 +170,26 @@ def _handed(
         with _told(run.task, ours):
             run.begin(executor)
 
-    def back(most: int) -> Iterator[tuple[Task[T], T]]:
+    def back(most: int) -> Iterator[list[tuple[Task[T], T]]]:
         """Those that come back; waited for while more than so many are out."""
         while running:
             waiting = sum(running.values())
-            try:
-                run = ended.get(block=len(running) - waiting > most or waiting > WAITING * most)
-            except Empty:
+            over = len(running) - waiting > most or waiting > WAITING * most
+            if not (found := _taken(ended, over)):
                 return
-            if run.lost():
+            lost = [run for run in found if run.lost()]
+            for run in found:
+                running[run] = run not in lost
+            heads = list(takewhile(running.__getitem__, running))
+            done, error = _results(heads if ordered else [r for r in found if running[r]], ours)
+            for run, _ in done:
+                del running[run]
+            if done:
+                yield [(run.task, result) for run, result in done]
+            if error is not None:
+                raise error
+            for run in lost:
                 begin(run)
-                continue
-            running[run] = True
-            for one in takewhile(running.__getitem__, list(running)) if ordered else (run,):
-                del running[one]
-                with _told(one.task, ours):
-                    result = one.result()
-                yield one.task, result
 
     try:
         for task in tasks:
@@ -182,6 +200,28 @@ def _handed(
     finally:
         for run in running:
             run.cancel()
+
+
+def _taken(ended: SimpleQueue[_Run[T]], wait: bool) -> list[_Run[T]]:
+    """Those that have ended; one at the least, if it is waited for."""
+    found: list[_Run[T]] = []
+    try:
+        while True:
+            found.append(ended.get(wait and not found))
+    except Empty:
+        return found
+
+
+def _results(runs: Iterable[_Run[T]], ours: bool) -> tuple[list[tuple[_Run[T], T]], Exception | None]:
+    """What their calls returned, up to the first error."""
+    done: list[tuple[_Run[T], T]] = []
+    for run in runs:
+        try:
+            with _told(run.task, ours):
+                done.append((run, run.result()))
+        except Exception as error:  # raised when those before it are handed on
+            return done, error
+    return done, None
 
 
 @contextmanager

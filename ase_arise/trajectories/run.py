@@ -19,7 +19,7 @@ from pathlib import Path
 
 import arise_core as arise
 from arise_core.crystals.species import Types, parse_types
-from arise_core.errors import InputError, check_type
+from arise_core.errors import FileError, InputError, check_type
 from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime.ledger import Facts, facts
 from arise_core.runtime.patience import checked_time_limit
@@ -33,8 +33,9 @@ from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
 from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
 from ase_arise.trajectories.parts import Gathered, PartFound, parts_of, recognise_part
 
-#: Tasks that an executor has at most: places of frames are small, and it may have a thousand workers.
-AHEAD = 4096
+#: Tasks that an executor has at most, as it may have a thousand workers. Fewer where values at atoms are kept: as many
+#: as come back in so many bytes, of so many an atom, and at the least so many.
+AHEAD, MOST_BYTES, BYTES, FEWEST = 4096, 1 << 30, 8, 256
 #: Seconds from look to look whether a run has written more.
 POLL = 1.0
 
@@ -244,7 +245,13 @@ class Frames:
     ) -> Generator[FrameRef, None, tuple[int, int]]:
         """Those of a file; returns the number, and the place in bytes, of what would come behind."""
         path, (number, at) = self.files[file], begin
-        size = os.path.getsize(path)
+        try:
+            size = os.path.getsize(path)
+        except OSError as error:  # rows of the files behind it would be others than with it
+            raise FileError(
+                f"file {path!r} is gone ({error.strerror}): what is written is kept; the same command goes on when it "
+                "is back"
+            ) from error
         for ref in frames_in(file, path, self._reader, begin):
             if ref.cut:
                 if not self._follow:
@@ -279,15 +286,18 @@ def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, c
         hands = Hands(1)  # with all its threads: its memory is needed once only
     alone = hands.executor is None and hands.workers == 1
     tasks = _tasks(itertools.chain([begin], wanted), frames, order, alone)
+    head = next(tasks, None)
     gathered = Gathered(order)
-    with closing(hands.do(tasks, ahead=AHEAD)) as results:
-        for task, found in results:
-            rows = gathered.add(found) if isinstance(found, PartFound) else found
+    with closing(hands.together(itertools.chain([head], tasks), ahead=_ahead(head, order))) as results:
+        for some in results:
+            rows: list[Row] = []
+            for _, found in some:
+                rows += gathered.add(found) if isinstance(found, PartFound) else found
             if rows:
                 store.write(rows)
             new += len(rows)
             failed = store.failed - before
-            share = max(share, task.share)
+            share = max(share, *(task.share for task, _ in some))
             yield Step(share, f"{new - failed} recognised, {failed} failed")
     if not new and not kept:
         raise InputError(f"`source` has no frame that is taken: {_listed(frames.files)}")
@@ -298,6 +308,14 @@ def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, c
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _ahead(task: Task[list[Row] | PartFound] | None, order: TrajectoryOrder) -> int:
+    """Tasks that an executor has at most, so that what comes back fits the memory however slowly it is written."""
+    if task is None or task.call is recognise_part:
+        return FEWEST
+    atoms = sum(ref.n_atoms for ref in task.arguments[0]) if order.atoms else 0
+    return max(FEWEST, min(AHEAD, MOST_BYTES // (1 + BYTES * atoms)))
 
 
 def _tasks(

@@ -159,6 +159,38 @@ def test_lost_tasks_are_handed_out_again():
     assert len(executor.futures) == 1 + tasks.AGAIN
 
 
+def test_what_has_ended_meanwhile_comes_together():
+    executor = Held()
+
+    def making():
+        yield from numbered(5)
+        for k in (3, 1, 0):
+            executor.end(k)
+        yield None
+        for k in (4, 2):
+            executor.end(k)
+
+    for ordered, expected in ((False, [[9, 1, 0], [16, 4]]), (True, [[0, 1], [4, 9, 16]])):
+        executor = Held()
+        found = Hands.of(None, executor).together(making(), ordered=ordered)
+        assert [[result for _, result in some] for some in found] == expected
+
+
+def test_what_came_before_an_error_is_handed_on():
+    executor = Held()
+
+    def making():
+        yield from numbered(3, failing)[1:]
+        executor.futures[0].set_result(7)
+        executor.futures[1].set_exception(OSError("no disk"))
+        yield None
+
+    job = Hands.of(None, executor).do(making())
+    assert next(job)[1] == 7
+    with pytest.raises(WorkError, match="could not do numbers 2"):
+        next(job)
+
+
 def failing(k):
     raise {0: OSError("no disk"), 1: InputError("`k` is wrong")}[k]
 
