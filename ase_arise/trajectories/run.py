@@ -27,7 +27,6 @@ from arise_core.runtime.tasks import Hands, Task
 from arise_core.settings import DEFAULT_MODEL, TIME_LIMIT, RecognitionSettings, check_number
 from arise_core.trajectories.rows import Row
 from arise_core.trajectories.store import Store, TrajectoryResults
-from ase_arise.batches import ENOUGH
 from ase_arise.convert import Device, ModelLike, as_model
 from ase_arise.reading import Reader
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
@@ -316,8 +315,9 @@ def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, c
         hands = Hands(1)  # with all its threads: its memory is needed once only
     alone = hands.executor is None and hands.workers == 1
     tasks = _tasks(itertools.chain([begin], wanted), frames, order, alone)
+    head = next(tasks, None)
     gathered = Gathered(order)
-    with closing(hands.together(tasks, ahead=_ahead(begin, order))) as results:
+    with closing(hands.together(itertools.chain([head], tasks), ahead=_ahead(head, order))) as results:
         for some in results:
             rows: list[Row] = []
             for _, found in some:
@@ -339,9 +339,11 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
-def _ahead(begin: FrameRef | None, order: TrajectoryOrder) -> int:
+def _ahead(task: Task[list[Row] | PartFound] | None, order: TrajectoryOrder) -> int:
     """Tasks that an executor has at most, so that what comes back fits the memory however slowly it is written."""
-    atoms = max(begin.n_atoms, ENOUGH) if begin is not None and order.atoms else 0
+    if task is None or task.call is recognise_part:
+        return FEWEST
+    atoms = sum(ref.n_atoms for ref in task.arguments[0]) if order.atoms else 0
     return max(FEWEST, min(AHEAD, MOST_BYTES // (1 + BYTES * atoms)))
 
 
