@@ -113,6 +113,11 @@ class ImageRecognition:
         return 0.0 if self.one_layer or close else EITHER
 
     @property
+    def element_doubt(self) -> float:
+        """Mean doubt of the columns about their elements, bit."""
+        return float(self.columns.kind_doubt.mean())
+
+    @property
     def label(self) -> str:
         """What the layer is called: a short name, several with "or", "undecided", "rejected" or "none"."""
         if self.pattern in (NONE, REJECTED):
@@ -123,8 +128,8 @@ class ImageRecognition:
 
     @property
     def doubt(self) -> float:
-        """All doubt about the name, bit: that of the model and that of the projection; NaN without a name."""
-        return self.whole.mutual_information + self.projection_doubt
+        """All doubt about the name, bit: of the model, of the projection, and of elements; NaN without a name."""
+        return self.whole.mutual_information + self.projection_doubt + self.element_doubt
 
     @cached_property
     def rings(self) -> Rings:
@@ -190,7 +195,7 @@ class ImageRecognition:
             "position_error": float(np.median(columns.errors)),
             "contrast": "dark" if columns.dark else "bright",
             "kinds": int(columns.kinds.max()) + 1,
-            "element_doubt": float(columns.kind_doubt.mean()),
+            "element_doubt": self.element_doubt,
             "defective": float(self.defective.mean()),
             "rings": {str(size): count for size, count in self.rings.counts.items()},
             "notes": list(self.notes),
