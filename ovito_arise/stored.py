@@ -173,10 +173,12 @@ class AriseStoredResults(ModifierInterface):
 
 
 def _write_missing(data: DataCollection, results: TrajectoryResults, reason: str) -> None:
-    """The attributes of a frame without results, NaN, so that tables over all frames can be exported."""
-    none = outputs.counted(np.zeros(len(results.classes) + 1, dtype=np.int64), results.classes, None)
-    values = dict.fromkeys([*none, "mutual_information.mean"], np.nan)
-    suffix = outputs.instance_suffix(data)
+    """An empty bar chart and attributes that are NaN: tables over all frames can be exported, and a second modifier is
+    the second one in all frames.
+    """
+    suffix, none = outputs.instance_suffix(data), np.zeros(len(results.classes) + 1, dtype=np.int64)
+    outputs.bar_chart(data, none, results.classes, f"{outputs.TABLE}{suffix}")
+    values = dict.fromkeys([*outputs.counted(none, results.classes, None), "mutual_information.mean"], np.nan)
     said: dict[str, object] = {**values, "stored.row": -1, "notes": reason}
     outputs.set_attributes(data, {f"ARISE.{name}{suffix}": value for name, value in said.items()})
 
@@ -201,11 +203,16 @@ def _at_particles(
     return np.where(named, label, MISSING), stored["doubt"][at].astype(np.float64), group.astype(np.int32)
 
 
+def _looked_at(results: TrajectoryResults, row: int) -> int:
+    """Atoms of a frame that were recognised: all but sites without mass."""
+    return int(results.data["n_atoms"].values[row] - results.data["left_out"].values[row])
+
+
 def _counts(results: TrajectoryResults, row: int, considered: Sequence[int] | None) -> NDArray[np.int64]:
     """Atoms of each structure type, (n_classes + 1,), from their shares."""
-    n_atoms, left_out = (int(results.data[name].values[row]) for name in ("n_atoms", "left_out"))
+    n_atoms, looked_at = int(results.data["n_atoms"].values[row]), _looked_at(results, row)
     share = results.data["share"].values[row, :-2].astype(np.float64)
-    counts = np.rint(share * (n_atoms - left_out)).astype(np.int64)
+    counts = np.rint(share * looked_at).astype(np.int64)
     if considered is not None:
         counts[np.setdiff1d(np.arange(len(counts)), considered)] = 0
     return np.concatenate([[n_atoms - counts.sum()], counts])
@@ -243,7 +250,7 @@ def _fields(
 def _settings(results: TrajectoryResults, found: Match) -> dict[str, object]:
     """Attributes that say what was used: model, and box size and stride where there were boxes of a known size."""
     facts = results.facts
-    local = RecognitionSettings(mode=facts["mode"]).is_local(len(found.order))
+    local = RecognitionSettings(mode=facts["mode"]).is_local(_looked_at(results, found.row))
     boxes = {name: facts[name] for name in ("box_size", "stride") if local}
     return {"model": facts["model"], **{k: float(v) for k, v in boxes.items() if not isinstance(v, str)}}
 

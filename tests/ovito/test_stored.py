@@ -387,7 +387,12 @@ def test_results_that_are_still_written_and_replaced(place, tmp_path):
 
 def test_the_legend_and_a_second_one(place):
     pipeline = shown(place)
-    pipeline.modifiers.append(AriseStoredResults(results=place / "half.zarr"))
+    pipeline.modifiers.append(AriseStoredResults(results=place / "half.zarr", missing="pass on"))
+    pipeline.modifiers.append(AriseStoredResults(results=place / "plain.zarr"))
+    without = pipeline.compute(1)
+    rows = [without.attributes[f"ARISE.stored.row{k}"] for k in ("", ".2", ".3")]
+    assert rows == [1, -1, 1]
+    assert AriseLegend(instance=2).rows(without) == []
     data = pipeline.compute(2)
     assert data.attributes["ARISE.stored.row.2"] == 1
     assert data.attributes["ARISE.fractions.FCC.2"] == data.attributes["ARISE.fractions.FCC"]
