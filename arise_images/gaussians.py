@@ -1,7 +1,7 @@
 """Gaussians fitted to columns: many small windows at once, what neighbours add to each taken off.
 
-Libraries were looked at first. trackpy fits Gaussians one by one, or all that overlap together, in Python: 4 ms each,
-and in a lattice all overlap. scikit-image has no fit. So the linear algebra of numpy does all columns in a few steps.
+Libraries were looked at first. trackpy fits Gaussians one by one, or all that overlap together, in Python, and in a
+lattice all overlap. scikit-image has no fit. So the linear algebra of numpy does all columns in a few steps.
 """
 
 from __future__ import annotations
