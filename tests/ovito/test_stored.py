@@ -12,7 +12,7 @@ import ovito
 import pytest
 from ase import Atoms
 from ase.build import bulk
-from ase.io import write
+from ase.io import iread, write
 from ovito.io import export_file, import_file
 from ovito.modifiers import (
     DeleteSelectedModifier,
@@ -337,6 +337,47 @@ def test_several_files_and_a_topology(place, tmp_path):
     pipeline.modifiers.extend([select, AriseStoredResults(results=place / "atoms.zarr")])
     assert pipeline.compute(3).attributes["ARISE.stored.row"] == 3
     assert by_identifier(pipeline.compute(3)) == by_identifier(shown(place).compute(3))
+
+
+def scaled_dump(frames: list[Atoms]) -> str:
+    """A LAMMPS dump of scaled coordinates in a cell that begins elsewhere than at zero."""
+    text = ""
+    for k, atoms in enumerate(frames):
+        bounds = "".join(f"{-0.3 * edge} {0.7 * edge}\n" for edge in atoms.cell.lengths())
+        text += (
+            f"ITEM: TIMESTEP\n{k}\nITEM: NUMBER OF ATOMS\n{len(atoms)}\nITEM: BOX BOUNDS pp pp pp\n{bounds}"
+        )
+        text += "ITEM: ATOMS id element xs ys zs\n"
+        for i, (x, y, z) in zip(atoms.arrays["id"], atoms.get_scaled_positions(), strict=True):
+            text += f"{i} Cu {x} {y} {z}\n"
+    return text
+
+
+@pytest.mark.parametrize("name", ["scaled.dump", "ids.xyz", "open.xyz", "XDATCAR"])
+def test_readers_with_other_orders_and_origins_agree_atom_by_atom(tmp_path, name):
+    frames = [frame_of(0), frame_of(2)[:-1]] if name != "XDATCAR" else [frame_of(2)]
+    path = tmp_path / name
+    if name == "open.xyz":
+        for atoms in frames:
+            atoms.cell, atoms.pbc = None, False
+        write(path, frames, format="xyz")
+    elif name == "scaled.dump":
+        path.write_text(scaled_dump(frames))
+    else:
+        write(path, frames, **({"columns": ["symbols", "positions", "id"]} if name == "ids.xyz" else {}))
+    results = trajectory(path, tmp_path / "r.zarr", mode="local", workers=1, atoms=True, **MAP)
+    for k, atoms in enumerate(iread(path)):
+        data = shown(tmp_path, name="r", file=name).compute(k)
+        assert data.attributes["ARISE.stored.row"] == k
+        away = np.asarray(data.particles.positions)[:, None] - atoms.positions
+        edge = np.where(atoms.pbc, atoms.cell.lengths(), np.inf)
+        if name == "scaled.dump":  # of scaled coordinates ASE begins at the corner of the cell
+            away -= np.asarray(data.cell)[:, 3]
+        away -= np.where(np.isfinite(edge), edge, 0.0) * np.round(away / edge)
+        same = np.linalg.norm(away, axis=2).argmin(axis=1)
+        assert len(set(same.tolist())) == len(atoms)
+        doubt = results.at_atoms(k)["doubt"][same].astype(float)
+        assert np.array_equal(data.particles["ARISE Mutual Information"], doubt, equal_nan=True)
 
 
 def test_missing_damaged_and_other_folders(place, tmp_path):
