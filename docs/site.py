@@ -43,7 +43,10 @@ def names(package: str) -> str:
     entries = []
     for name in found.__all__:
         thing = getattr(found, name)
-        entries.append(entry(f"{thing.__module__}.{thing.__qualname__}", name, 2))
+        if thing.__module__.startswith(f"{package}."):
+            entries.append(entry(f"{thing.__module__}.{thing.__qualname__}", name, 2))
+        else:
+            entries.append(f"## {name}\n\nThe same as [`arise_core.{name}`](core.md).")
     return "\n\n".join(entries)
 
 
@@ -55,8 +58,13 @@ def module(name: str) -> str:
         key for key, thing in own.items()
         if not key.startswith("_") and (inspect.isfunction(thing) or inspect.isclass(thing))
     ]  # fmt: skip
-    head = (inspect.getdoc(found) or "").split("\n\n")[0]
-    return "\n\n".join([f"## {name}\n\n{head}", *(entry(f"{name}.{key}", key, 3) for key in public)])
+    core = importlib.import_module("arise_core").__all__
+    elsewhere = [f"[`arise_core.{key}`](core.md)" for key in public if key in core]
+    head = (inspect.getdoc(found) or "").split("\n\n")[0] + (
+        f"\n\nAlso: {', '.join(elsewhere)}." if elsewhere else ""
+    )
+    entries = [entry(f"{name}.{key}", key, 3) for key in public if key not in core]
+    return "\n\n".join([f"## {name}\n\n{head}", *entries])
 
 
 def entry(path: str, heading: str, level: int) -> str:
