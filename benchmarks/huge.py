@@ -211,7 +211,7 @@ def main(arguments: list[str] | None = None) -> None:
                 for way in given.ways:
                     rows.append(row_of(kind, way, int(n), options, folder))
                     print(json.dumps(rows[-1]), flush=True)
-    write(rows, options, given.out)
+                    write(rows, options, given.out)  # so far: the largest take long
 
 
 if __name__ == "__main__":

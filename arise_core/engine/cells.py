@@ -37,8 +37,9 @@ class Cells:
         order = np.argsort(u[:, 0], kind="stable")
         u, numbers = u[order], grid.structure.numbers[order]
         low = np.where(grid.pbc, 0.0, u.min(axis=0))
-        extent = np.where(grid.pbc, 1.0, np.maximum(u.max(axis=0) - low, 1e-9))
-        lengths = extent * perpendicular_heights(grid.cell)
+        heights = perpendicular_heights(grid.cell)
+        extent = np.where(grid.pbc, 1.0, np.maximum(u.max(axis=0) - low, grid.spacing / heights))
+        lengths = extent * heights
         edge = float(np.cbrt(lengths.prod() * ATOMS / len(u)))
         shape = np.clip(np.round(lengths / edge), 1, 2000).astype(int)
         cells = np.zeros(len(u), dtype=np.int64)
@@ -48,16 +49,8 @@ class Cells:
         members = np.argsort(cells, kind="stable")
         counts = np.bincount(cells, minlength=int(shape.prod()))
         start = np.concatenate([[0], np.cumsum(counts)])
-        return cls(
-            u,
-            numbers,
-            grid.pbc,
-            low,
-            extent / shape,
-            (int(shape[0]), int(shape[1]), int(shape[2])),
-            members,
-            start,
-        )
+        n0, n1, n2 = (int(n) for n in shape)
+        return cls(u, numbers, grid.pbc, low, extent / shape, (n0, n1, n2), members, start)
 
     def within(self, low: FloatArray, high: FloatArray) -> tuple[FloatArray, IntArray]:
         """Coordinates (n, 3) and atomic numbers (n,) of the atoms between two corners, some others among them.

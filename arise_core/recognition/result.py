@@ -132,18 +132,10 @@ class Recognition:
         """
         if self.field is not None:
             return self.field.sums_at_atoms(self.rule)
-        return self._known("shares by another rule").sums
-
-    def _known(self, what: str = "") -> MapSummary:
-        """What is left of a map that is not kept.
-
-        Args:
-            what: needs the map, or the rule it was named by; "": nothing does.
-        """
-        assert self.summary is not None
-        if what and self.rule != self.summary.rule:
-            raise InputError(f"`structure`: {what} need the map, which was not kept")
-        return self.summary
+        assert self.summary is not None  # wholes have no sums
+        if self.rule != self.summary.rule:
+            raise InputError("`found`: shares by another rule need the map, which was not kept")
+        return self.summary.sums
 
     @property
     def atoms_a_box(self) -> float:
