@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -158,13 +159,13 @@ class Instant(Executor):
     """Makes rows up, at once: what is left is the work of the first process."""
 
     def __init__(self, n_atoms: int) -> None:
-        self.n_atoms = n_atoms
+        self._row = made_row(0, 0, 0, n_atoms, values=True)
 
     def submit(self, call: Callable[..., Any], /, *arguments: Any, **words: Any) -> Future[Any]:
         """Rows of the frames of a task."""
         future: Future[Any] = Future()
-        refs, order = call.arguments  # type: ignore[attr-defined]
-        future.set_result([made_row(r.row, r.file, r.number, self.n_atoms, order.atoms) for r in refs])
+        refs = call.arguments[0]  # type: ignore[attr-defined]
+        future.set_result([replace(self._row, row=r.row, number=r.number, step=r.number) for r in refs])
         return future
 
 
