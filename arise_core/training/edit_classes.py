@@ -341,7 +341,7 @@ def fine_tuning(base: Model, recipe: Recipe, settings: AddSettings, name: str) -
     )
     optimisation = replace(
         recipe.fit, epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=settings.learning_rate,
-        schedule="cosine", keep="last",
+        schedule="cosine", keep="last", average=0.0,
     )  # fmt: skip
     return replace(recipe, name=name, seed=settings.seed, network=network, fit=optimisation, classes=())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime import threads
 from arise_core.runtime.ledger import Ledger
 from arise_core.runtime.tables import write_csv
-from arise_core.training.recipe import NetworkSettings, Recipe
+from arise_core.training.recipe import FitSettings, NetworkSettings, Recipe
 
 SPLIT_SEED = 42
 VALIDATION_SHARE = 0.2
@@ -160,6 +161,9 @@ class _Fit:
         self.network = (
             start if start is not None else _new_network(features[train], n_classes, recipe.network)
         )
+        #: Mean of the weights after each of so many steps; it exists as soon as there is one.
+        self.average: DropoutMLP | None = None
+        self.averaged = 0
         self.random = torch.get_rng_state()
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
@@ -177,7 +181,7 @@ class _Fit:
         self.rows.append(row)
         accuracy = row["validation_accuracy"]
         if self.settings.keep == "last" or self.best is None or accuracy > self.best["validation_accuracy"]:
-            weights = {k: v.detach().clone() for k, v in self.network.state_dict().items()}
+            weights = {k: v.detach().clone() for k, v in self._kept().state_dict().items()}
             self.best = {**row, "weights": weights}
         return accuracy
 
@@ -188,9 +192,7 @@ class _Fit:
         steps = max(1, (len(x) + settings.batch_size - 1) // settings.batch_size)
         loss_sum = right = 0.0
         for step in range(steps):
-            rate = _rate(
-                settings.learning_rate, settings.schedule, self.epoch * steps + step, steps * settings.epochs
-            )
+            rate = _rate(settings, self.epoch * steps + step, steps * settings.before_average)
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             batch = order[step * settings.batch_size : (step + 1) * settings.batch_size]
@@ -202,15 +204,29 @@ class _Fit:
             self.optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self.optimiser.step()
+            if self.epoch >= settings.before_average:
+                self._add_to_average()
             loss_sum += float(loss.detach()) * len(batch)
             right += float(correct(outputs.detach(), y[batch], self.n_classes).sum())
         return {"learning_rate": rate, "loss": loss_sum / len(x), "accuracy": right / len(x)}
 
+    @torch.no_grad()
+    def _add_to_average(self) -> None:
+        if self.average is None:
+            self.average = copy.deepcopy(self.network)
+        self.averaged += 1
+        for mean, new in zip(self.average.parameters(), self.network.parameters(), strict=True):
+            mean.lerp_(new, 1 / self.averaged)
+
+    def _kept(self) -> DropoutMLP:
+        """The network whose weights count after this epoch."""
+        return self.network if self.average is None else self.average
+
     def _validate(self) -> dict[str, float]:
         x, y = self.held_out
-        self.network.eval()
+        network = self._kept().eval()
         with torch.inference_mode():
-            outputs = self.network(x)
+            outputs = network(x)
             return {
                 "validation_loss": float(loss_of(outputs, y, self.n_classes)),
                 "validation_accuracy": float(correct(outputs, y, self.n_classes).float().mean()),
@@ -220,12 +236,14 @@ class _Fit:
         """Write the log and the checkpoint."""
         rows = [[row[name] for name in LOG_COLUMNS] for row in self.rows]
         write_csv(ledger.part(LOG), LOG_COLUMNS, rows)
-        content = {
+        content: dict[str, Any] = {
             "digest": ledger.digest,
             "state": {"epoch": self.epoch, "best": self.best, "rows": self.rows},
             "network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(),
             "generator": self.order.get_state(), "torch": self.random,
         }  # fmt: skip
+        if self.average is not None:
+            content |= {"average": self.average.state_dict(), "averaged": self.averaged}
         buffer = io.BytesIO()  # torch's own writer may end the process where a disk is full
         torch.save(content, buffer)
         ledger.write(CHECKPOINT, lambda path: path.write_bytes(buffer.getvalue()))
@@ -248,6 +266,10 @@ class _Fit:
         self.optimiser.load_state_dict(content["optimiser"])
         self.order.set_state(content["generator"])
         self.random = content["torch"]
+        if "average" in content:
+            self.average = copy.deepcopy(self.network)
+            self.average.load_state_dict(content["average"])
+            self.averaged = content["averaged"]
 
     @_alone()
     def fitted(self) -> Fitted:
@@ -309,7 +331,11 @@ def correct(outputs: Tensor, targets: Tensor, n_classes: int) -> Tensor:
     return torch.where(targets >= 0, (label == targets) & ~rejected, rejected)
 
 
-def _rate(start: float, schedule: str, step: int, total: int) -> float:
-    if schedule == "constant":
-        return start
-    return float(start * 0.5 * (1 + np.cos(np.pi * step / total)))
+def _rate(settings: FitSettings, step: int, falling: int) -> float:
+    """Learning rate of a step; weights are averaged from step `falling` on."""
+    if step >= falling:
+        return settings.average_rate
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    end = settings.average_rate if settings.average else 0.0
+    return float(end + (settings.learning_rate - end) * 0.5 * (1 + np.cos(np.pi * step / falling)))

@@ -17,7 +17,7 @@ from arise_core.crystals.table import prototype
 from arise_core.errors import InputError, MissingFileError
 from arise_core.runtime.files import file_errors
 from arise_core.settings import DescriptorSettings
-from arise_core.training.fields import Table, from_plain, share, span, to_plain, values_of
+from arise_core.training.fields import Table, from_plain, positive, share, span, to_plain, values_of
 from arise_core.training.samples.mixture import PerturbedSamples
 from arise_core.training.samples.paper import PaperSamples
 
@@ -77,6 +77,9 @@ class FitSettings(Table):
         input_noise: standard deviation of Gaussian noise on the network's inputs, after the map in front of it, which
             scales them to a mean square of 1.
         keep: weights kept: those of the epoch with the "best" validation accuracy, or the "last".
+        average: share of the epochs, the last ones, in which the mean of the weights after each step is formed; it is
+            what is kept and validated. 0: none.
+        average_rate: learning rate of these epochs, down to which "cosine" goes before them.
     """
 
     epochs: int = 300
@@ -86,8 +89,11 @@ class FitSettings(Table):
     weight_decay: float = 0.0
     input_noise: float = 0.0
     keep: Literal["best", "last"] = "best"
+    average: float = share(0.0)
+    average_rate: float = positive(3e-4)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.epochs < 1 or self.batch_size < 1:
             raise InputError(
                 f"`epochs` and `batch_size` must be >= 1, got {self.epochs} and {self.batch_size}"
@@ -97,6 +103,14 @@ class FitSettings(Table):
         for name in ("weight_decay", "input_noise"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"`{name}` must be a number >= 0, got {getattr(self, name)}")
+        if self.average and self.keep != "last":
+            raise InputError(f"`keep` must be 'last' where weights are averaged, got {self.keep!r}")
+
+    @property
+    def before_average(self) -> int:
+        """Epochs before those that are averaged; all where none is."""
+        averaged = max(1, round(self.average * self.epochs)) if self.average else 0
+        return self.epochs - averaged
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,6 +112,12 @@ def no_work(monkeypatch):
 # --- adding -----------------------------------------------------------------------------------------------
 
 
+def test_further_training_averages_no_weights(base):
+    """It is as short as it is, whatever the recipe of the model did at its end."""
+    averaged = replace(SMALL, fit=replace(SMALL.fit, average=0.5))
+    assert extend.fine_tuning(base, averaged, QUICK, "more").fit.average == 0
+
+
 def test_added_classes_are_recognised(added):
     model = added[0]
     assert len(model.classes) == 8

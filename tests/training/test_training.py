@@ -128,9 +128,59 @@ def test_input_noise_is_of_the_samples_and_from_the_seed(samples, tmp_path):
     assert a.accuracy < plain.accuracy
 
 
-def test_interrupted_fit_goes_on_to_the_same_weights(samples, tmp_path, monkeypatch):
+def averaging(average, **changes):
+    """The small recipe with an average of the weights at the end."""
+    return small(fit={**SMALL["fit"], "average": average, **changes})
+
+
+def test_average_of_the_weights_after_the_last_steps(samples):
+    """One step an epoch, so that the weights after each step can be seen: the mean of the last three is kept."""
+    recipe = averaging(0.4, batch_size=100_000, average_rate=5e-3)
+    targets = targets_of(samples[1], class_table(prototype_crystals()))
+    work = fitting._Fit(*doubled(samples[0], targets), 108, recipe, None)
+    seen = []
+    for _ in range(7):
+        work.next_epoch()
+        seen.append({k: v.numpy().copy() for k, v in work.network.state_dict().items()})
+    kept = weights(work.fitted())
+    for name, values in kept.items():
+        assert np.allclose(values, np.mean([s[name] for s in seen[4:]], axis=0), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(kept["layers.0.weight"], seen[-1]["layers.0.weight"], atol=1e-4)
+    rates = [row["learning_rate"] for row in work.rows]
+    assert rates[4:] == [5e-3] * 3
+    expected = 5e-3 + (1e-3 - 5e-3) * 0.5 * (1 + np.cos(np.pi * np.arange(4) / 4))
+    assert np.allclose(rates[:4], expected)
+
+
+def test_what_is_averaged_is_validated(samples, tmp_path):
+    """The last row of the log says how good the kept weights are, not those of the last step."""
+    result = fitted(samples, tmp_path, averaging(0.6))
+    targets = targets_of(samples[1], class_table(prototype_crystals()))
+    features, targets = doubled(samples[0], targets)
+    _, validation = split(targets)
+    with torch.inference_mode():
+        outputs = result.network(torch.from_numpy(features[validation].astype(np.float32)))
+    right = fitting.correct(outputs, torch.from_numpy(targets[validation]), 108)
+    assert result.validation_accuracy == float(right.float().mean())
+
+
+def test_without_an_average_a_recipe_is_what_it_was():
+    """Old recipes, and cards that hold them, say nothing of it; the learning rate is that of before to the last bit."""
+    recipe = small()
+    assert not {"average", "average_rate"} & set(recipe.to_dict()["fit"])
+    assert recipe.fit.before_average == 7
+    rates = [fitting._rate(recipe.fit, step, 70) for step in range(70)]
+    assert rates == [float(1e-3 * 0.5 * (1 + np.cos(np.pi * step / 70))) for step in range(70)]
+    assert averaging(0.4).to_dict()["fit"]["average"] == 0.4
+    assert parse_recipe(averaging(0.4).to_dict()) == averaging(0.4)
+    assert averaging(0.01).fit.before_average == 6
+
+
+@pytest.mark.parametrize("average", [0.0, 0.8])
+def test_interrupted_fit_goes_on_to_the_same_weights(samples, tmp_path, monkeypatch, average):
     monkeypatch.setattr(fitting, "CHECKPOINT_EVERY", 2)
-    whole = weights(fitted(samples, tmp_path / "whole"))
+    recipe = averaging(average)
+    whole = weights(fitted(samples, tmp_path / "whole", recipe))
 
     class Stop(Exception):
         pass
@@ -149,11 +199,11 @@ def test_interrupted_fit_goes_on_to_the_same_weights(samples, tmp_path, monkeypa
 
     monkeypatch.setattr(Ledger, "write", stop_at_second)
     with pytest.raises(Stop):
-        fitted(samples, tmp_path / "part")
+        fitted(samples, tmp_path / "part", recipe)
     monkeypatch.setattr(Ledger, "write", real)
     names = sorted(p.name for p in (tmp_path / "part").iterdir())
     assert names == ["checkpoint.pt", "ledger.json", "training.csv"]
-    resumed = weights(fitted(samples, tmp_path / "part"))
+    resumed = weights(fitted(samples, tmp_path / "part", recipe))
     assert all(np.array_equal(whole[k], resumed[k]) for k in whole)
     with open(tmp_path / "part" / "training.csv", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
