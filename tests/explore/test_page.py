@@ -204,7 +204,9 @@ def browser():
         pytest.skip("no Chromium is installed")
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=BROWSER, args=list(FLAGS))
-        yield browser.new_context(offline=True, viewport={"width": 1300, "height": 800})
+        context = browser.new_context(offline=True, viewport={"width": 1300, "height": 800})
+        context.set_default_timeout(180_000)  # ms; a busy machine draws without a graphics card for long
+        yield context
         browser.close()
 
 
