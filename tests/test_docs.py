@@ -14,8 +14,9 @@ from tests import ROOT
 DOCS = ROOT / "docs"
 #: Blocks of a page that run: Python, and commands of `arise` (`sh`). Others show what to type on another machine.
 BLOCK = re.compile(r"```(python|sh)\n(.*?)```", re.DOTALL)
-#: Pages whose blocks are run elsewhere: ovito in tests/ovito, ase in tests/ase, architecture beside its own figure.
-ELSEWHERE = {"ovito.md", "ase.md", "architecture.md", "explore.md"}
+#: Pages whose blocks are run elsewhere: ovito in tests/ovito, ase and simulations in tests/ase, images in tests/images,
+#: architecture beside its own figure.
+ELSEWHERE = {"ovito.md", "ase.md", "simulations.md", "images.md", "architecture.md", "explore.md"}
 PAGES = [
     str(p.relative_to(DOCS)) for p in sorted(DOCS.rglob("*.md"))
     if p.name not in ELSEWHERE or p.parent != DOCS
