@@ -1,10 +1,11 @@
 """Frames a second of a trajectory, beside OVITO's PTM, and bytes a frame; writes docs/benchmarks/trajectory.md.
 
-    python -m benchmarks.trajectory [--frames 12] [--cells 17] [--small 2000] [--repeats 3] [--out DIR]
+    python -m benchmarks.trajectory [--frames 12] [--cells 17] [--small 2000] [--repeats 3] [--long 200] [--out DIR]
 
 Frames are hot copper (displaced by 0.15 Å) in a LAMMPS dump. `arise trajectory` runs as a command, at two numbers of
 frames: the difference is the time of the frames, without the start. PTM is OVITO's in the usual script (`for frame in
-...: compute`), in one process and in two that share the frames, with one thread each.
+...: compute`), in one process and in two that share the frames, with one thread each. The long run is timed from begin
+to end, with the largest memory of all its processes together; `--long 0` leaves it out.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,19 +63,35 @@ def command(words: list[str], threads: int) -> subprocess.Popen[bytes]:
     )
 
 
-def finished(*processes: subprocess.Popen[bytes]) -> None:
-    """Wait for all.
+def finished(*processes: subprocess.Popen[bytes]) -> float:
+    """Wait for all; the largest resident memory of them and what they started, MiB, looked at now and then.
 
     Raises:
         RuntimeError: one failed.
     """
+    most = 0.0
+    while any(process.poll() is None for process in processes):
+        most = max(most, sum(memory_of_all(process.pid) for process in processes))
+        time.sleep(0.1)
     for process in processes:
         if process.wait() != 0:
             raise RuntimeError(f"{process.args!r} failed")
+    return most
 
 
-def arise_run(path: Path, frames: int, workers: int, out: Path, *words: str) -> float:
-    """Seconds of `arise trajectory` on the first frames of a file."""
+def memory_of_all(pid: int) -> float:
+    """Resident memory of a process and of all that it started, MiB; 0 of those that are gone."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
+    except OSError:
+        return 0.0
+    own = [int(line.split()[1]) / 1024 for line in text.splitlines() if line.startswith("VmRSS")]
+    return sum(own) + sum(memory_of_all(int(child)) for child in children)
+
+
+def arise_words(path: Path, frames: int, workers: int, out: Path, *words: str) -> list[str]:
+    """`arise trajectory` on the first frames of a file."""
     start = [
         sys.executable,
         "-m",
@@ -84,16 +102,22 @@ def arise_run(path: Path, frames: int, workers: int, out: Path, *words: str) -> 
         str(out),
         "--overwrite",
     ]
-    given = [*start, "--last", str(frames - 1), "--workers", str(workers), *words]
-    return seconds(lambda: finished(command(given, 1)))
+    return [*start, "--last", str(frames - 1), "--workers", str(workers), *words]
+
+
+def ptm_words(path: Path, frames: int, workers: int) -> list[list[str]]:
+    """PTM in so many processes, on every so-manieth frame each."""
+    return [[sys.executable, "-c", PTM, str(path), str(k), str(frames), str(workers)] for k in range(workers)]
+
+
+def arise_run(path: Path, frames: int, workers: int, out: Path, *words: str) -> float:
+    """Seconds of `arise trajectory`."""
+    return seconds(lambda: finished(command(arise_words(path, frames, workers, out, *words), 1)))
 
 
 def ptm_run(path: Path, frames: int, workers: int) -> float:
-    """Seconds of PTM in so many processes, on every so-manieth frame each."""
-    words = [
-        [sys.executable, "-c", PTM, str(path), str(k), str(frames), str(workers)] for k in range(workers)
-    ]
-    return seconds(lambda: finished(*[command(w, 1) for w in words]))
+    """Seconds of PTM."""
+    return seconds(lambda: finished(*[command(w, 1) for w in ptm_words(path, frames, workers)]))
 
 
 def frames_a_second(run: Any, few: int, many: int, repeats: int) -> float:
@@ -108,7 +132,27 @@ def size_of(folder: Path) -> int:
     return sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
 
 
-def measure(count: int, cells: int, small: int, repeats: int) -> dict[str, float]:
+def end_to_end(count: int, cells: int) -> dict[str, float]:
+    """Of a long run, with values at atoms: seconds from begin to end, memory, bytes on the disk."""
+    found: dict[str, float] = {"long run: frames": count}
+    with tempfile.TemporaryDirectory() as name:
+        path, out = Path(name) / "md.dump", Path(name) / "run.zarr"
+        n = write_frames(path, count, cells)
+        for workers in (1, 2):
+            for who, words in (
+                ("ours", [arise_words(path, count, workers, out, "--atoms", *SETTINGS)]),
+                ("PTM", ptm_words(path, count, workers)),
+            ):
+                begin = time.perf_counter()
+                memory = finished(*[command(w, 1) for w in words])
+                what = f"long run, {who}, {workers} processes"
+                found[f"{what}: s"], found[f"{what}: MiB"] = time.perf_counter() - begin, memory
+        found["long run: kB a frame, --atoms"] = size_of(out) / count / 1e3
+        found["long run: bytes an atom and frame, --atoms"] = size_of(out) / count / n
+    return found
+
+
+def measure(count: int, cells: int, small: int, repeats: int, long: int) -> dict[str, float]:
     """All figures."""
     few = max(2, count // 6)
     found: dict[str, float] = {}
@@ -142,14 +186,15 @@ def measure(count: int, cells: int, small: int, repeats: int) -> dict[str, float
     found["PTM over ours, one process"] = (
         found["frames a second, PTM in 1 processes"] / found["frames a second, 1 workers"]
     )
-    return found
+    return found | (end_to_end(long, cells) if long else {})
 
 
 def write(found: Mapping[str, float], folder: Path) -> None:
     """The figures as a table and as JSON."""
     text = (
         "Made by `python -m benchmarks.trajectory`. Hot copper in a LAMMPS dump, boxes of 12 Å every 4 Å (small "
-        "frames: as wholes, 100 passes); one thread a process; without the start. PTM: OVITO's, in the usual script."
+        "frames: as wholes, 100 passes); one thread a process; without the start, but the long run from begin to end. "
+        "PTM: OVITO's, in the usual script."
     )
     write_figures("trajectory", "Trajectories", text, found, folder)
 
@@ -167,11 +212,14 @@ def main(arguments: list[str] | None = None) -> None:
     )
     parser.add_argument("--small", type=int, default=2000, help="frames of 32 atoms")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--long", type=int, default=200, help="frames of the run that is timed from begin to end"
+    )
     parser.add_argument("--out", type=Path, default=DOCS)
     given = parser.parse_args(arguments)
-    found = measure(given.frames, given.cells, given.small, given.repeats)
+    found = measure(given.frames, given.cells, given.small, given.repeats, given.long)
     for name, value in found.items():
-        print(f"{name:36s}{value:10.4g}")
+        print(f"{name:48s}{value:10.4g}")
     write(found, given.out)
 
 
