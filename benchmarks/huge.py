@@ -53,7 +53,7 @@ def half_molten(n: int) -> arise.Structure:
         np.concatenate([solid.positions, melt]),
         np.full(2 * len(solid), 29),
         np.diag([2 * edge, edge, edge]),
-        True,
+        np.ones(3, dtype=bool),
     )
     times = max(1, round((n / len(block) * 2) ** (1 / 3)))
     s = builders.repeat(block, (max(1, round(n / len(block) / times**2)), times, times))
@@ -169,8 +169,8 @@ def write(rows: Sequence[Mapping[str, Any]], options: Mapping[str, Any], folder:
     cells = [[f"{row[h]:,.4g}" if isinstance(row[h], float) else str(row[h]) for h in heads] for row in rows]
     said = ", ".join(f"{k} {v}" for k, v in options.items())
     text = (
-        f"Made by `python -m benchmarks.huge`, with {said}; values at atoms and a trajectory's row. The libraries alone "
-        "take 0.44 GiB. Seconds depend on what else the machine does (its load is below), CPU time hardly."
+        f"Made by `python -m benchmarks.huge`, with {said}; values at atoms and a trajectory's row. The libraries "
+        "alone take 0.44 GiB. Seconds depend on what else the machine does (its load is below), CPU time hardly."
     )
     page = [
         "# Huge frames",
