@@ -58,7 +58,7 @@ class TextFrames:
         :raises ValueError: it cannot be read; the text is the reason.
         """
         try:
-            if place.n_atoms >= LONG and (atoms := self._long(place)) is not None:
+            if place.n_atoms >= LONG and (atoms := self._long(place, identifiers)) is not None:
                 return atoms
             self._go_to(place.start)
             text = self._file.read(place.stop - place.start).decode("utf-8", errors="replace")
@@ -72,12 +72,13 @@ class TextFrames:
             raise ValueError(f"ASE's reader of {self._kind}: {reason_of(error)}") from error
         return images[0]
 
-    def _long(self, place: Place) -> Atoms | None:
+    def _long(self, place: Place, identifiers: bool) -> Atoms | None:
         """A frame of many atoms, in pieces; None where it must be read whole."""
         self._go_to(place.start)
         self._at = sys.maxsize  # nobody knows where, if it fails
         read = partial(frames_of, kind=self._kind)
-        atoms, size = read_in_pieces(self._file, place.n_atoms, self._kind == DUMP, read)
+        keep = IDENTIFIERS if identifiers else ""
+        atoms, size = read_in_pieces(self._file, place.n_atoms, self._kind == DUMP, read, keep)
         self._at = place.start + size
         return atoms
 

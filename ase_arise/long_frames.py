@@ -33,7 +33,9 @@ class Head(NamedTuple):
         return b"".join(lines)
 
 
-def read_in_pieces(file: BinaryIO, n_atoms: int, dump: bool, read: ReadText) -> tuple[Atoms | None, int]:
+def read_in_pieces(
+    file: BinaryIO, n_atoms: int, dump: bool, read: ReadText, identifiers: str = ""
+) -> tuple[Atoms | None, int]:
     """A frame, as the reader would read it whole, and how many bytes were read.
 
     None where pieces do not fit together: then it must be read whole.
@@ -43,6 +45,7 @@ def read_in_pieces(file: BinaryIO, n_atoms: int, dump: bool, read: ReadText) -> 
         n_atoms: that the frame announces.
         dump: whether it is of a LAMMPS dump; else of (extended) XYZ.
         read: the reader.
+        identifiers: array in which those of a dump are kept; "": they are not.
     """
     head = _head_of_dump(file) if dump else Head([file.readline(), file.readline()], 0, [])
     where = head.columns.index(b"id") if b"id" in head.columns else None
@@ -67,8 +70,14 @@ def read_in_pieces(file: BinaryIO, n_atoms: int, dump: bool, read: ReadText) -> 
         size += len(line)
         if line[:3] == b"VEC":
             return None, size
-    # in the order of ASE's reader, which sorts in the same way
-    return _joined(parts, np.argsort(np.concatenate(numbers)) if numbers else None), size
+    if not numbers:
+        return _joined(parts, None), size
+    known = np.concatenate(numbers)
+    order = np.argsort(known)  # that of ASE's reader, which sorts in the same way
+    atoms = _joined(parts, order)
+    if identifiers:
+        atoms.set_array(identifiers, known[order])
+    return atoms, size
 
 
 def _head_of_dump(file: BinaryIO) -> Head:

@@ -72,12 +72,35 @@ def match(results: TrajectoryResults, seen: SeenFrame) -> Match | str:
     for order in _orders(seen):
         here = seen.positions[order[probed(n)]]
         for shift in (np.zeros(3), seen.origin):
-            fits = rows[_same_places(stored, here - shift, seen)]
-            if len(fits):
-                by_step = fits[results.data["step"].values[fits] == seen.step]
-                row = named if named in fits else by_step[0] if len(by_step) else fits[0]
-                return Match(int(row), order, shift)
+            row = _one_of(results, seen, rows[_same_places(stored, here - shift, seen)], named)
+            if row >= 0:
+                return Match(row, order, shift)
     return _reason(results, seen, named)
+
+
+def _one_of(results: TrajectoryResults, seen: SeenFrame, fits: IntArray, named: int) -> int:
+    """Which of the rows whose atoms are where those of a frame are is its own; -1: none.
+
+    Where the atoms that are compared do not move, other frames have them there too: their time steps are others, or
+    their numbers in the file.
+
+    Raises:
+        InputError: several, with other results, and nothing says which.
+    """
+    steps = results.data["step"].values[fits]
+    same = fits[steps == seen.step] if seen.step >= 0 else fits[:0]
+    fits = same if len(same) else fits if seen.step < 0 else fits[steps < 0]
+    if named in fits:
+        return named
+    if not len(fits) or (not len(same) and seen.number >= 0 and os.path.abspath(seen.file) in results.files):
+        return -1
+    values = results.data["mutual_information"].values[fits]
+    if len(fits) > 1 and (values != values[0]).any():
+        raise InputError(
+            f"atoms of {seen.name} are where those of {len(fits)} rows of results {str(results.path)!r} are, such as "
+            f"{int(fits[0])} and {int(fits[1])}, and neither its file nor its time step says which it is"
+        )
+    return int(fits[0])
 
 
 def _orders(seen: SeenFrame) -> Iterator[IntArray]:

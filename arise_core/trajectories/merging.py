@@ -53,6 +53,7 @@ def merge_steps(
     )
     try:
         store.note_files(first.files)
+        _note_end(store, [part.frames for part in opened], known)
         for part in opened:
             k = int(part.facts["shard"][0]) - 1
             store.note(part.notes)
@@ -65,6 +66,25 @@ def merge_steps(
         store.close()
     yield Step(1.0)
     return TrajectoryResults.open(out)
+
+
+def _note_end(store: Store, ends: Sequence[int], known: Facts) -> None:
+    """Keep how many frames all parts of a run with averages have seen; rows of what saw fewer are joined anew.
+
+    Args:
+        store: of the whole.
+        ends: frames that each part saw, 0 of those that did not come to their end: their rows have whole windows.
+        known: facts of the run.
+    """
+    end, before = min((n for n in ends if n), default=0), store.frames
+    if end <= before:
+        return
+    if before:
+        first = before - known["average"] // 2  # the first frame whose window was not whole
+        for row in sorted(store.done):
+            if known["first"] + row * known["every"] >= first:
+                store.reopen(row)
+    store.note_frames(end)
 
 
 def _common(parts: Sequence[TrajectoryResults]) -> Facts:

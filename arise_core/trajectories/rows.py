@@ -62,6 +62,7 @@ class Row:
         maps: bool = False,
         step: int = -1,
         seconds: float = 0.0,
+        places: FloatArray | None = None,
     ) -> Row:
         """What is kept of a frame that was recognised.
 
@@ -73,6 +74,7 @@ class Row:
             maps: keep the map, if there is one.
             step: time step, -1 unknown.
             seconds: that it took.
+            places: (n_atoms,), Å, of all its atoms as the file has them; None: those of `material`.
         """
         shares = shares_of(result)
         groups = connected_groups(material, result.atom_class)
@@ -88,6 +90,8 @@ class Row:
             }
         n_atoms = len(material) if material.kept is None else len(material.kept)
         probe = material.spread(material.structure.positions, np.nan)[probed(n_atoms)].astype(np.float32)
+        if places is not None:
+            probe = np.where(np.isnan(probe), np.float32(np.nan), places[probed(n_atoms)].astype(np.float32))
         return cls(
             row, file, number, step=step, n_atoms=n_atoms, left_out=n_atoms - len(material), probe=probe,
             share=shares.share, share_low=shares.low, share_high=shares.high,

@@ -378,6 +378,11 @@ class TrajectoryResults:
                 yield Row(row, error=failed.get(row, ""), **values | of_atoms)
 
     @property
+    def frames(self) -> int:
+        """Frames that there were when a run with averages came to its end; 0 before."""
+        return int(self._group.attrs.get("frames", 0))
+
+    @property
     def has_atoms(self) -> bool:
         """Whether values at atoms were kept."""
         return "label" in self._group

@@ -17,7 +17,7 @@ from arise_core.trajectories.rows import Row
 from ase_arise.batches import Found, Order, batched, recognise_each
 from ase_arise.reading import Reader
 from ase_arise.trajectories.frames import FrameRef, forget, read_frame
-from ase_arise.trajectories.windows import Smoothed
+from ase_arise.trajectories.windows import AS_READ, Smoothed
 
 #: Frames of a task.
 MOST_FRAMES = 32
@@ -73,7 +73,7 @@ def row_of(ref: FrameRef, found: Found, order: TrajectoryOrder) -> Row:
         return Row(ref.row, ref.file, ref.number, error=found.error)
     return Row.of(
         found.result, found.material, ref.row, ref.file, ref.number, atoms=order.atoms,
-        maps=order.maps, step=_step(found.atoms.info), seconds=found.seconds,
+        maps=order.maps, step=_step(found.atoms.info), seconds=found.seconds, places=found.atoms.arrays.get(AS_READ),
     )  # fmt: skip
 
 

@@ -88,9 +88,14 @@ class _Kept:
 _kept = _Kept()
 
 
+def is_huge(ref: FrameRef, order: TrajectoryOrder) -> bool:
+    """Whether a frame is mapped and so large that the memory may not hold one for each worker."""
+    return ref.n_atoms >= HUGE and order.settings.is_local(ref.n_atoms)
+
+
 def parts_of(ref: FrameRef, order: TrajectoryOrder) -> list[FramePart]:
-    """The parts that several workers share a frame in; none where it is no huge one."""
-    if ref.n_atoms < HUGE or not order.settings.is_local(ref.n_atoms) or order.maps or ref.window:
+    """The parts that several workers share a huge frame in; none where one worker does it."""
+    if not is_huge(ref, order) or order.maps or ref.window:
         return []
     count = -(-ref.n_atoms // PART)
     return [FramePart(ref, k, count, work.SLAB_BOXES) for k in range(count)]

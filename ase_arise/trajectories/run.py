@@ -31,7 +31,7 @@ from ase_arise.convert import Device, ModelLike, as_model
 from ase_arise.reading import Reader
 from ase_arise.trajectories.frames import FrameRef, files_of, forget, frames_in
 from ase_arise.trajectories.job import TrajectoryOrder, recognise_task, tasks_of
-from ase_arise.trajectories.parts import Gathered, PartFound, parts_of, recognise_part
+from ase_arise.trajectories.parts import Gathered, PartFound, is_huge, parts_of, recognise_part
 from ase_arise.trajectories.windows import Windows
 
 #: Tasks that an executor has at most, as it may have a thousand workers. Fewer where values at atoms are kept: as many
@@ -235,8 +235,10 @@ class Frames:
         place = (0, 0)
         for file in range(len(self.files)):
             place = yield from self._of_file(file, (0, 0), done)
+            if self._picked.ended(self._count):
+                break
         quiet = 0.0
-        while quiet < self._follow:
+        while quiet < self._follow and not self._picked.ended(self._count):
             wait_for = min(POLL, self._follow)
             time.sleep(wait_for)
             quiet += wait_for
@@ -311,7 +313,7 @@ def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, c
     share = 0.0
     wanted = frames.wanted(set(store.done))
     begin = next(wanted, None)
-    if not chosen and begin is not None and parts_of(begin, order):
+    if not chosen and begin is not None and is_huge(begin, order):
         hands = Hands(1)  # with all its threads: its memory is needed once only
     alone = hands.executor is None and hands.workers == 1
     tasks = _tasks(itertools.chain([begin], wanted), frames, order, alone)

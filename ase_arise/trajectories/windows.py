@@ -16,6 +16,9 @@ from ase_arise.trajectories.frames import FrameRef
 
 Read = Callable[[FrameRef], Atoms | str]
 
+#: Array of `Atoms` with the positions of a frame before they were averaged.
+AS_READ = "positions_as_read"
+
 
 class Windows:
     """Gives frames out once those around them are known, each with its window.
@@ -104,6 +107,7 @@ def mean_of(images: Sequence[Atoms]) -> Atoms:
     own = images[middle]
     positions = [_places(own, image) for image in images]
     found: Atoms = own.copy()
+    found.set_array(AS_READ, own.positions)
     found.positions, cell = averaged(positions, [image.cell[:] for image in images], own.pbc, middle)
     found.set_cell(cell)
     return found

@@ -10,6 +10,7 @@ from ovito.modifiers import SmoothTrajectoryModifier
 
 from arise_core.errors import InputError
 from arise_core.trajectories.averaging import averaged
+from arise_core.trajectories.matching import SeenFrame, match
 from arise_core.trajectories.rows import REJECTED_LABEL
 from ase_arise import merge, trajectory
 from ase_arise.reading import Reader
@@ -206,6 +207,40 @@ def test_whoever_works_and_however_often_a_run_is_ended(tmp_path, model):
     same(whole, grown)
     with pytest.raises(InputError, match=r"another average \(5, now 3\)"):
         trajectory(tmp_path / "md.xyz", tmp_path / "r.zarr", model, **{**options, "average": 3}, **FAST)
+
+
+def test_parts_of_a_run_that_grew(tmp_path, model):
+    """Merged results go on, and take what parts have done anew, as a run without parts does."""
+    images, path = hot(8), tmp_path / "md.xyz"
+    options = {"average": 3, "atoms": True, "first": 1}
+    ase.io.write(tmp_path / "md.xyz", images[:5])
+
+    def parts(*numbers):
+        return [
+            trajectory(path, tmp_path / f"{k}.part", model, shard=(k, 2), **options, **FAST) for k in numbers
+        ]
+
+    names = [part.path for part in parts(1, 2)]
+    merge(names, tmp_path / "goes on.zarr")
+    merge(names, tmp_path / "again.zarr")
+    ase.io.write(path, images)
+    whole = trajectory(path, tmp_path / "r.zarr", model, **options, **FAST)
+    same(whole, trajectory(path, tmp_path / "goes on.zarr", model, **options, **FAST))
+    parts(1)  # the other one has not seen what is new
+    merge(names, tmp_path / "half.zarr")
+    same(whole, trajectory(path, tmp_path / "half.zarr", model, **options, **FAST))
+    parts(2)
+    same(whole, merge(names, tmp_path / "again.zarr"))
+    same(whole, merge(names, tmp_path / "again.zarr"))
+
+
+def test_a_frame_is_known_by_where_its_atoms_are_in_the_file(tmp_path, model):
+    images = hot(4)
+    ase.io.write(tmp_path / "md.xyz", images)
+    found = trajectory(tmp_path / "md.xyz", tmp_path / "r.zarr", model, average=3, **FAST)
+    for k, atoms in enumerate(images):
+        seen = SeenFrame(atoms.positions, atoms.cell[:], atoms.pbc, np.zeros(3))
+        assert match(found, seen).row == k
 
 
 @pytest.mark.parametrize("kind", ["traj", "many files"])

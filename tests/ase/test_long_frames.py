@@ -96,8 +96,10 @@ def read(monkeypatch):
 
 def frames(path, kind):
     text = TextFrames(str(path), kind)
-    found = [text.read(place) for place in places(str(path), kind)]
-    again = [text.read(place) for place in reversed(list(places(str(path), kind)))]  # going back is possible
+    found = [text.read(place, True) for place in places(str(path), kind)]
+    again = [
+        text.read(place, True) for place in reversed(list(places(str(path), kind)))
+    ]  # going back is possible
     for one, other in zip(found, again[::-1], strict=True):
         same(one, other)
     text.close()

@@ -23,6 +23,7 @@ import arise_core as arise
 from arise_cli.readers import chosen_reader
 from arise_core.errors import ExistingFileError, FileError, InputError, MissingFileError, WorkError
 from arise_core.recognition import work
+from arise_core.runtime import tasks
 from arise_core.runtime.files import _host
 from arise_core.runtime.locks import Claim
 from arise_core.trajectories import columns, store
@@ -382,6 +383,13 @@ def test_a_run_that_is_still_written_is_followed(run_file, tmp_path, model):
     assert results.steps.tolist() == [10 * k for k in range(11)]
 
 
+def test_a_run_is_followed_to_its_last_frame_only(run_file, tmp_path, model, monkeypatch):
+    monkeypatch.setattr(run.time, "sleep", lambda _: pytest.fail("it waits for frames that are not taken"))
+    for average in (1, 3):
+        out = tmp_path / f"{average}.zarr"
+        assert len(trajectory(run_file, out, model, last=2, average=average, follow=60.0, **FAST)) == 3
+
+
 PARTS = {"mode": "local", "box_size": 9.0, "stride": 4.5, "passes": 8, "atoms": True}
 
 
@@ -419,6 +427,19 @@ def test_several_workers_share_a_huge_frame(parted, tmp_path, model, monkeypatch
     assert parts._kept._frame == ""  # its memory is given back
     monkeypatch.setattr(run, "recognise_part", real)
     same(one, trajectory(parted, tmp_path / "3.zarr", model, workers=2, **PARTS))
+
+
+@pytest.mark.parametrize("kept", [{}, {"maps": True}, {"average": 3}])
+def test_huge_frames_are_left_to_one_process(parted, tmp_path, model, monkeypatch, kept):
+    """So that the memory holds them, unless somebody asks for more."""
+
+    def refused(*_):
+        pytest.fail("several processes")
+
+    monkeypatch.setattr(tasks, "processes", refused)
+    monkeypatch.setattr(tasks.threads, "count", lambda: 2)
+    monkeypatch.setattr(tasks, "check_guard", lambda: None)
+    assert len(trajectory(parted, tmp_path / "r.zarr", model, last=0, **kept, **PARTS)) == 1
 
 
 def test_parts_that_are_lost_are_done_again_and_none_counts_twice(parted, tmp_path, model, monkeypatch):

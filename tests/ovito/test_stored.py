@@ -27,6 +27,7 @@ from ovito.pipeline import Pipeline
 from traits.api import TraitError
 
 from arise_core.errors import ExistingFileError, FileError, InputError, InputTypeError, MissingFileError
+from arise_core.trajectories.rows import probed
 from arise_core.trajectories.store import Store, TrajectoryResults
 from ase_arise import trajectory
 from ovito_arise import AriseLegend, AriseModifier, AriseStoredResults
@@ -274,6 +275,43 @@ def test_a_frame_without_a_row(place, tmp_path):
     export_file(pipeline, tmp_path / "rows.txt", "txt/attr", columns=columns, multiple_frames=True)
     shares = np.loadtxt(tmp_path / "rows.txt")[:, 1:]
     assert np.isnan(shares).all(axis=1).tolist() == [False, True, False, True]
+
+
+@pytest.mark.parametrize("name", ["md.dump", "md.xyz"])
+def test_atoms_that_stay_do_not_make_frames_one(tmp_path, name):
+    """Those by which frames are known are where they were in all of them: only its own results come to a frame."""
+    frames = []
+    for k in range(4):
+        atoms = bulk("Cu", cubic=True) * (3, 3, 3)
+        free = np.setdiff1d(np.arange(len(atoms)), probed(len(atoms)))
+        atoms.positions[free] += np.random.default_rng(k).normal(0, 0.1 + 0.1 * k, (len(free), 3))
+        atoms.arrays["id"] = np.arange(len(atoms))
+        frames.append(atoms)
+    frames[2].positions[3] = frames[2].positions[2]
+    path, other = tmp_path / name, tmp_path / f"other{Path(name).suffix}"
+    if path.suffix == ".dump":
+        path.write_text(dump(frames))
+    else:
+        write(path, frames, columns=["symbols", "positions"])
+    shutil.copy(path, other)
+    for results, first in (("all", 0), ("even", 0), ("odd", 1)):
+        every = 1 if results == "all" else 2
+        out = tmp_path / f"{results}.zarr"
+        trajectory(path, out, mode="whole", passes=8, workers=1, atoms=True, every=every, first=first)
+    rows = {"all": [0, 1, -1, 3], "even": [0, -1, -1, -1], "odd": [-1, 0, -1, 1]}
+    for results, right in rows.items():
+        pipeline = shown(tmp_path, name=results, file=name, missing="pass on")
+        assert [pipeline.compute(k).attributes["ARISE.stored.row"] for k in range(4)] == right
+    pipeline = shown(tmp_path, name="all", file=other.name)
+    if path.suffix == ".dump":
+        assert [pipeline.compute(k).attributes["ARISE.stored.row"] for k in (0, 1, 3)] == [0, 1, 3]
+        with pytest.raises(InputError, match=r"are not of frame 2 of file"):
+            pipeline.compute(2)
+    else:  # nothing says which of them it is
+        with pytest.raises(
+            InputError, match=r"are where those of 3 rows of .*, such as 0 and 1, and neither"
+        ):
+            pipeline.compute(0)
 
 
 def test_a_frame_that_failed(place, tmp_path):
