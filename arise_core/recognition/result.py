@@ -154,8 +154,9 @@ class Recognition:
             InputError: the map is not kept, and was named by another rule.
         """
         if self.summary is not None:
-            known = self._known("fronts by another rule")
-            return known.boxes.fronts(known.grid, class_)
+            if self.rule != self.summary.rule:
+                raise InputError("`found`: fronts by another rule need the map, which was not kept")
+            return self.summary.boxes.fronts(self.summary.grid, class_)
         if self.field is None:
             return 0.0
         key = "boxes", self.rule
