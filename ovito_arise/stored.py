@@ -105,7 +105,10 @@ class AriseStoredResults(ModifierInterface):
         source = unchanged(data, frame, pipeline_node)
         seen = frame_seen(source, pipeline_node)
         results = self._read()
-        found = match(results, seen)
+        try:
+            found: Match | str = match(results, seen)
+        except InputError:
+            found = ""
         if isinstance(found, str):  # a run may have gone on since
             results = self._read(again=True)
             found = match(results, seen)

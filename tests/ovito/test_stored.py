@@ -450,12 +450,17 @@ def test_results_that_are_still_written_and_replaced(place, tmp_path):
     store = Store.open(tmp_path / "r.zarr", dict(whole.facts), whole.classes, True, False, False)
     store.note_files(whole.files)
     pipeline = shown(place, name=tmp_path / "r")
+    shutil.copy(place / "md.dump", tmp_path / "copy.dump")
+    copied = shown(tmp_path, name="r", file="copy.dump")
     store.write(rows[:2])
+    with pytest.raises(InputError, match="are not of frame 2 of file"):
+        copied.compute(2)
     assert pipeline.compute(1).attributes["ARISE.stored.row"] == 1
     with pytest.raises(InputError, match="frame 2 .* has no row .* hold 2 frames"):
         pipeline.compute(2)
     store.write(rows[2:])
     assert pipeline.compute(2).attributes["ARISE.stored.row"] == 2  # no need to say so
+    assert copied.compute(3).attributes["ARISE.stored.row"] == 3
     store.close()
     trajectory(
         place / "md.dump", tmp_path / "r.zarr", mode="whole", workers=1, atoms=True, passes=8, overwrite=True
