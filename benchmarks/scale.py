@@ -145,7 +145,7 @@ def of_writing(folder: Path, n_atoms: int, values: bool) -> tuple[float, float]:
     """Processor seconds of a write, and of each row in it."""
     model = arise.load_model("arise-108")
     known = {"model": model.name, "package_version": "0"}
-    store = Store.open(folder / f"{values}.zarr", known, model.class_info.short, model.classes, values, False)
+    store = Store.open(folder / f"{values}.zarr", known, model.class_info, values, False, False)
     found = {}
     for size in (FEW, MANY, FEW, MANY):
         rows = [made_row(len(store.done) + k, 0, k, n_atoms, values) for k in range(5 * size)]

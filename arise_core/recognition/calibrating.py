@@ -21,6 +21,7 @@ from arise_core.model.calibration import (
     Rates,
     settings_that_count,
 )
+from arise_core.model.classes import ClassTable
 from arise_core.model.conformal import (
     Scores,
     check_promise,
@@ -196,6 +197,20 @@ def _materials(structures: object) -> list[Material]:
     return found
 
 
+def _class_of(classes: ClassTable, label: str) -> int:
+    """Index of a class.
+
+    Raises:
+        InputError: there is none; what is no crystal at all has the label "none".
+    """
+    try:
+        return classes.find(label, "labels")
+    except InputError as error:
+        raise InputError(
+            f"{error}. Frames of melts, glasses and other crystals have the label {NONE!r}"
+        ) from error
+
+
 def _labels(labels: object, count: int, model: Model) -> list[str]:
     """Label of each frame: "none", or the short name of a class."""
     given = [labels] * count if isinstance(labels, str) else labels
@@ -205,8 +220,7 @@ def _labels(labels: object, count: int, model: Model) -> list[str]:
         raise InputError(f"`labels` must be one for each of the {count} structures, got {len(given)}")
     classes = model.class_info
     known = {
-        label: label if label == NONE else classes.short[classes.find(label, "labels")]
-        for label in set(given)
+        label: label if label == NONE else classes.short[_class_of(classes, label)] for label in set(given)
     }
     return [known[label] for label in given]
 

@@ -71,6 +71,7 @@ def missing(module: str, what: str) -> MissingPackageError:
         module: its name, as in `INSTALLED_BY`.
         what: as for `package`.
     """
+    checkout = " (in a checkout: python -m pip install .)" if INSTALLED_BY[module] == "ovito-arise" else ""
     return MissingPackageError(
-        f"{what}, which is not installed: python -m pip install '{INSTALLED_BY[module]}'"
+        f"{what}, which is not installed: python -m pip install '{INSTALLED_BY[module]}'{checkout}"
     )
