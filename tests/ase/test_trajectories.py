@@ -458,10 +458,18 @@ def test_parts_that_are_lost_are_done_again_and_none_counts_twice(parted, tmp_pa
                 super().submit(task)
             return super().submit(task, *arguments, **words)
 
+    first = threading.Semaphore(0)
+
     def dies(part, order):
         if part.ref.number == 2 and part.number == 3:
+            for _ in range(part.count):  # until the first frame is done, on a busy machine too
+                assert first.acquire(timeout=300)
+            time.sleep(1)
             raise SystemError("no memory")
-        return real(part, order)
+        found = real(part, order)
+        if part.ref.number == 0:
+            first.release()
+        return found
 
     monkeypatch.setattr(run, "recognise_part", dies)
     with (
