@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -43,6 +44,8 @@ ENTRY_POINTS = "arise.commands"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 #: Home of users whom the system does not know, as in containers.
 NO_HOME = "/nonexistent"
+#: Seconds until an interrupt that nobody heard is sent once more.
+AGAIN = 0.2
 #: How torch tells on a CPU that there is no memory left, in a RuntimeError.
 NO_MEMORY = "DefaultCPUAllocator"
 
@@ -74,7 +77,7 @@ def ends_cleanly(debug: bool = False) -> Iterator[None]:
     Raises:
         typer.Exit: with the code of a failure, an interrupt or SIGTERM.
     """
-    with _errors_shown(debug), _terminable():
+    with _errors_shown(debug), _terminable(), _interrupts_heard():
         yield
 
 
@@ -94,6 +97,39 @@ def _terminable() -> Iterator[None]:
 
 def _terminate(number: int, frame: object) -> None:
     raise Terminated
+
+
+@contextmanager
+def _interrupts_heard() -> Iterator[None]:
+    """An interrupt that comes while compiled code calls Python, where it cannot be raised, is sent once more.
+
+    What fails because of it meanwhile, such as a compilation that was cut short, is the interrupt.
+    """
+    before = sys.unraisablehook
+    lost: list[KeyboardInterrupt] = []
+    again: list[threading.Timer] = []
+
+    def hook(found: sys.UnraisableHookArgs) -> None:
+        if not isinstance(found.exc_value, KeyboardInterrupt):
+            before(found)
+            return
+        lost.append(found.exc_value)
+        number = signal.SIGTERM if isinstance(found.exc_value, Terminated) else signal.SIGINT
+        again.append(threading.Timer(AGAIN, os.kill, (os.getpid(), number)))
+        again[-1].daemon = True
+        again[-1].start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    except Exception as error:
+        if lost:
+            raise lost[0] from error
+        raise
+    finally:
+        sys.unraisablehook = before
+        for timer in again:
+            timer.cancel()
 
 
 @contextmanager

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).resolve().parent
+#: What those who read the reference in the repository are told.
+ELSEWHERE = "The entries are written when the site is built: `python dev.py site`.\n"
 LINK = re.compile(r"\[([^\]]+)\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """MkDocs's hook: the text of a page as it is to be rendered."""
     here = (DOCS / page.file.src_uri).parent
-    text = LINK.sub(lambda found: _inside(found, here), markdown)
+    text = LINK.sub(lambda found: _inside(found, here), markdown.replace(ELSEWHERE, ""))
     text = re.sub(r"<!-- names: (\S+) -->", lambda found: names(found[1]), text)
     text = re.sub(r"<!-- module: (\S+) -->", lambda found: module(found[1]), text)
     return text.replace("<!-- commands -->", commands()) if "<!-- commands -->" in text else text

@@ -75,8 +75,10 @@ class _Kept:
         with self._lock:
             if self._key != key:
                 self._key, self._frame = None, ""  # its memory is free for the next one
-                self._frame = _frame(part, order)
-                self._key = key
+                frame = _frame(part, order)
+                if isinstance(frame, str):  # another try may find it
+                    return frame
+                self._key, self._frame = key, frame
             return self._frame
 
     def forget(self) -> None:

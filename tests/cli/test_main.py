@@ -146,3 +146,28 @@ def test_listing_commands_loads_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True, cwd=ROOT
     )
     assert done.stdout.strip() == "[]"
+
+
+LOST = """
+import ctypes, os, signal, time
+from arise_cli.main import ends_cleanly
+with ends_cleanly():
+    back = ctypes.CFUNCTYPE(None)(lambda: os.kill(os.getpid(), signal.{signal}))
+    back()
+    {then}
+print("went on")
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of Windows are others")
+@pytest.mark.parametrize("then", ["time.sleep(60)", "raise RuntimeError('no compiled object yet')"])
+@pytest.mark.parametrize(("name", "word"), [("SIGTERM", "terminated"), ("SIGINT", "interrupted")])
+def test_an_interrupt_in_the_midst_of_compiled_code_is_heard(name, word, then):
+    """Python cannot raise it there: it is sent once more, and what it broke is no bug."""
+    code = LOST.format(signal=name, then=then)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False, cwd=ROOT
+    )
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[0] == word
+    assert "no compiled object" not in done.stderr.splitlines()[0]
