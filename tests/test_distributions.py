@@ -94,7 +94,7 @@ def test_a_wheel_has_its_packages_and_nothing_else(dist, name):
     needed = metadata.get_all("Requires-Dist")
     assert not [line for line in needed if "@" in line], "an index takes no reference to a place"
     if name == "ovito_arise":
-        assert f"arise-core[clusters,dscribe,netcdf]=={metadata['Version']}" in needed
+        assert f"arise-core[dscribe,explore,netcdf]=={metadata['Version']}" in needed
     else:
         zoo = {n.partition("model_zoo/")[2] for n in names if "/model_zoo/" in n}
         there = {p.relative_to(ROOT / "model_zoo").as_posix() for p in (ROOT / "model_zoo").rglob("*.*")}
@@ -127,7 +127,7 @@ def test_they_work_away_from_the_checkout(user, tmp_path):
         "    print(*sorted(p.load().__name__ for p in e(group=group) if 'ARISE' in p.name or p.name == 'ovito'))"
     )
     found = run(bin / "python", "-c", code, folder=tmp_path).splitlines()
-    assert found == ["AriseModifier AriseRegions", "AriseLegend", "methods"]
+    assert found == ["AriseModifier AriseRegions AriseStoredResults", "AriseLegend", "methods"]
     listed = run(bin / "python", "-m", "ase", "info", "--plugins", folder=tmp_path)
     assert "CalculatorPlugin\n----------------\narise\n" in listed
 
