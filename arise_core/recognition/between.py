@@ -20,7 +20,7 @@ from arise_core.settings import Between
 SCALARS = (
     "mutual_information", "predictive_entropy", "variation_ratio", "reject_score", "reject_deviation",
 )  # fmt: skip
-ENTROPY, SCORE = 1, 3
+SCORE = SCALARS.index("reject_score")
 #: Boxes count by exp(-SURENESS * predictive entropy in bit) where those that are sure of a class count more.
 SURENESS = 2.0
 #: Points at which all fields are interpolated at once.

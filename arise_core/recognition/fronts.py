@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arise_core.engine.grid import BoxGrid
-from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
+from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, transformed
 from arise_core.model.prediction import Prediction, Rule
 from arise_core.recognition.between import rejects
@@ -59,12 +59,23 @@ class BoxShares:
         for name, column in vars(self).items():
             column[rows] = getattr(other, name)
 
+    @property
+    def known(self) -> BoolArray:
+        """Boxes with a prediction, (n_boxes,)."""
+        return np.isfinite(self.kept)
+
+    @property
+    def atoms_a_box(self) -> float:
+        """Atoms in a box with a prediction, mean; NaN without any."""
+        known = self.known
+        return float(self.atoms[known].mean()) if known.any() else float("nan")
+
     def fronts(self, grid: BoxGrid, class_: int | None = None) -> float:
         """`share_of_a_box` of a class; None: of all that is not rejected."""
         if class_ is None:
             return share_of_a_box(grid, self.kept.astype(np.float64), self.edge, self.atoms)
         values = np.where(self.classes == class_, self.shares, np.float32(0)).sum(axis=1, dtype=np.float64)
-        return share_of_a_box(grid, np.where(np.isnan(self.kept), np.nan, values), self.edge, self.atoms)
+        return share_of_a_box(grid, np.where(self.known, values, np.nan), self.edge, self.atoms)
 
 
 def share_of_a_box(

@@ -53,9 +53,6 @@ class MapPart:
     pieces: tuple[Piece, ...]
     lower: Border  # of the first slab
     upper: Border  # of the last one
-    valid: int  # boxes with a prediction
-    held: int  # atoms in these, in all
-    fullest: int  # atoms in the fullest box
     shares: tuple[tuple[int, BoxShares], ...]  # of the boxes of each slab, by its number
 
 
@@ -65,8 +62,6 @@ class MapSummary:
 
     sums: Sums
     rule: Rule  # by which sums are named
-    atoms_a_box: float  # in boxes with a prediction, mean; NaN without any
-    notes: tuple[str, ...]
     grid: BoxGrid
     boxes: BoxShares  # by the same rule
 
@@ -107,14 +102,12 @@ class Reader:
 
     def slab(self, slab: Slab, answers: Answers) -> MapPart:
         """What is known of a slab by the answers for its boxes."""
-        valid = answers.prediction.valid
         width = sum(self._needed)
         return MapPart(
             range(slab.number, slab.number + 1),
             (self._piece(2 * slab.number, slab.first, slab.stop - slab.first, answers.prediction),),
             self._border(answers, np.arange(slab.first, slab.first + width)),
             self._border(answers, np.arange(slab.stop - width, slab.stop)),
-            int(valid.sum()), int(answers.n_atoms[valid].sum()), int(answers.n_atoms.max()),
             ((slab.number, self._shares(answers)),),
         )  # fmt: skip
 
@@ -173,9 +166,7 @@ def part_steps(reader: Reader, slabs: range) -> Job[MapPart]:
         if k:
             pieces.append(reader.seam(number - 1, parts[-2].upper, parts[-1].lower))
     return MapPart(
-        slabs, tuple(pieces), parts[0].lower, parts[-1].upper, sum(p.valid for p in parts),
-        sum(p.held for p in parts), max(p.fullest for p in parts),
-        tuple(one for p in parts for one in p.shares),
+        slabs, tuple(pieces), parts[0].lower, parts[-1].upper, tuple(one for p in parts for one in p.shares),
     )  # fmt: skip
 
 
@@ -188,16 +179,12 @@ class Joined:
         self._sums: dict[int, Sums] = {}
         self._lower: dict[int, Border] = {}
         self._upper: dict[int, Border] = {}
-        self._valid = self._held = self._fullest = 0
         self._boxes: BoxShares | None = None
 
     def add(self, part: MapPart) -> None:
         """One more part; each slab must come once."""
         for piece in part.pieces:
             self._put(piece)
-        self._valid += part.valid
-        self._held += part.held
-        self._fullest = max(self._fullest, part.fullest)
         grid, slabs = self._reader.work.grid, self._reader.work.slabs
         for number, shares in part.shares:
             if self._boxes is None:
@@ -225,14 +212,12 @@ class Joined:
     def result(self) -> tuple[PointValues, MapSummary]:
         """Values at all atoms, and what is left of the map."""
         work = self._reader.work
-        work.warn_if_empty(self._valid, self._fullest)
+        assert self._boxes is not None
+        work.warn_if_empty(int(self._boxes.known.sum()), int(self._boxes.atoms.max()))
         total = Sums.nothing(len(work.model.classes), named=True)
         for place in sorted(self._sums):
             total += self._sums[place]
-        a_box = self._held / self._valid if self._valid else float("nan")
-        assert self._boxes is not None
-        notes = work.grid.material.notes
-        return self._values, MapSummary(total, self._reader.rule, a_box, notes, work.grid, self._boxes)
+        return self._values, MapSummary(total, self._reader.rule, work.grid, self._boxes)
 
 
 def read_steps(work: MapWork) -> Job[tuple[PointValues, MapSummary]]:

@@ -142,7 +142,7 @@ class Recognition:
         """Atoms in a box with a prediction, mean; all atoms where there are no boxes."""
         if self.field is not None:
             return float(self.field.n_atoms[self.field.prediction.valid].mean())
-        return float(len(self)) if self.summary is None else self.summary.atoms_a_box
+        return float(len(self)) if self.summary is None else self.summary.boxes.atoms_a_box
 
     def fronts(self, class_: int | None = None) -> float:
         """Share of the atoms that change sides when the fronts of a class shift by a box (`share_of_a_box`).
@@ -202,7 +202,7 @@ class Recognition:
         if self.field is not None:
             return self.field.notes
         if self.summary is not None:
-            return self.summary.notes
+            return self.summary.grid.material.notes
         return self.whole.notes[0] if self.whole is not None and self.whole.notes else ()
 
     @property

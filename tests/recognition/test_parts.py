@@ -108,7 +108,7 @@ def test_parts_in_any_order_from_anywhere(model, monkeypatch):
         same(values, whole.atoms)
         for name in ("count", "probabilities", "entropy", "score", "named", "doubted"):
             assert np.array_equal(getattr(summary.sums, name), getattr(whole.summary.sums, name)), name
-        assert summary.atoms_a_box == whole.summary.atoms_a_box
+        assert summary.boxes.atoms_a_box == whole.summary.boxes.atoms_a_box
 
 
 @pytest.mark.parametrize("n", [1, 6, 40])
