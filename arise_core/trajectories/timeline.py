@@ -53,7 +53,7 @@ def events(results: TrajectoryResults, *, lasting: int = LASTING, nucleus: int =
     round, or to another class. It happened between the last frame in which more than half were of the old kind and the
     first of the new. *First stable nucleus*: in a frame that is mostly rejected, the largest connected group of a class
     has at least `nucleus` atoms, and so in all frames up to one that is not mostly rejected, or to the end, in
-    `lasting` ones at the least; one that is there in the first frame is no event.
+    `lasting` ones at the least; one that is there in the first of these, as what is left of a crystal, is no event.
 
     Args:
         results: of the trajectory; frames without results are passed over.
@@ -116,7 +116,7 @@ def _nuclei(
             stays = largest[begin:end, k] >= nucleus
             gaps = np.flatnonzero(~stays)
             first = int(gaps[-1]) + 1 if len(gaps) else 0
-            if len(stays) - first >= min(lasting, len(stays)) and first < len(stays) and begin + first > 0:
+            if len(stays) - first >= min(lasting, len(stays)) and 0 < first < len(stays):
                 at = (begin + first - 1, begin + first)
                 found.append(_event(results, rows, at, "", names[k], "first stable nucleus"))
     return found

@@ -647,6 +647,12 @@ def test_the_first_stable_nucleus(tmp_path, model):
     assert not events(results, lasting=6)
 
 
+def test_what_is_left_of_a_crystal_is_no_nucleus(tmp_path, model):
+    left = [900, 900, 600, 300, 200, 100, 90, 80]
+    found = events(made(tmp_path, model, [1.0, 0.9, 0.7, 0.4, 0.3, 0.2, 0.1, 0.1], largest=left))
+    assert [e.kind for e in found] == ["melting"]
+
+
 def test_nuclei_are_followed(tmp_path, model):
     def groups(*spans):
         out = np.full(400, -1)
