@@ -33,6 +33,8 @@ DOCS_TESTS = (
     "tests/ase/test_docs.py",
     "tests/ovito/test_docs.py",
 )
+#: Processes for all tests; each has torch and OVITO, up to 2 GiB.
+MOST_PROCESSES = 4
 #: Figures that are drawn by a script beside them, and do not depend on the machine.
 DRAWN = (ROOT / "docs" / "pictures" / "architecture.svg",)
 #: Benchmarks that need nothing but the package, and their short form; those of `benchmarks/md` need LAMMPS.
@@ -68,8 +70,9 @@ def module(*arguments: str, python: str | Path = sys.executable, folder: Path = 
 
 
 def test(*arguments: str) -> int:
-    """Tests."""
-    return module("pytest", "-q", *arguments)
+    """Tests; all of them, without arguments, file by file over the cores."""
+    everything = ("-n", str(min(os.cpu_count() or 1, MOST_PROCESSES)), "--dist", "loadfile")
+    return module("pytest", "-q", *(arguments or everything))
 
 
 def lint(*arguments: str) -> int:

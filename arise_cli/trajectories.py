@@ -114,7 +114,7 @@ def trajectory_of(
             reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
         )  # fmt: skip
     _tell(results, plot, as_json)
-    if not results.done.any():
+    if results.failed and not results.done.any():
         raise typer.Exit(FAILED)  # why is said
     finish(strict and bool(results.failed))
 

@@ -10,7 +10,7 @@ from ovito.vis import ViewportOverlayInterface
 from traits.api import Bool, Enum, Range
 
 from arise_core.crystals.table import Colour
-from ovito_arise.outputs import TABLE, colour, kinds
+from ovito_arise.outputs import RATES, TABLE, colour, kinds, said_rates
 from ovito_arise.parameters import refuse_unknown
 
 __all__ = ["AriseLegend"]
@@ -92,14 +92,8 @@ class AriseLegend(ViewportOverlayInterface):
     def rates(self, data: DataCollection) -> list[str]:
         """Lines that say which errors the reject threshold stands for; none where nothing is known."""
         suffix = "" if self.instance == 1 else f".{self.instance}"
-        lines = []
-        for name, text in (("false_crystal", "false crystals"), ("false_rejection", "false rejections")):
-            rate = data.attributes.get(f"ARISE.{name}_rate{suffix}")
-            bound = data.attributes.get(f"ARISE.{name}_bound{suffix}")
-            if rate is not None:
-                promised = "" if bound is None else f" (at most {100 * bound:.2g} %)"
-                lines.append(f"{text}  {100 * rate:.2g} %{promised}")
-        return lines
+        known = {name: data.attributes.get(f"ARISE.{name}{suffix}") for name in RATES}
+        return said_rates({name: value for name, value in known.items() if value is not None})
 
     def rows(self, data: DataCollection) -> list[Row]:
         """Name, colour, number of particles and their share, of each line of the legend."""

@@ -112,6 +112,18 @@ class AriseModifier(MapModifier):
         notes = atoms.material.notes
         outputs.write(data, result, atoms.selected, rule, shown, self.grid_vis, notes, rates)
 
+    def get_pipeline_short_info(self, *_: Any, **__: Any) -> str:
+        """What OVITO Pro writes beside the modifier in its list: what the reject threshold stands for."""
+        try:
+            model = self._model()
+            threshold = self._rule(model).reject_threshold
+        except (OSError, TypeError, ValueError):
+            return ""  # the evaluation says why
+        if threshold is None:
+            return "rejects nothing"
+        said = ", ".join(outputs.said_rates(model.error_rates(threshold)))
+        return f"rejects from {threshold:.3g}: {said or 'rate of errors not known'}"
+
     def map_of(self, atoms: Analysed) -> arise.StridedMap | None:
         """The map of these particles with the parameters as they are, if it is kept."""
         kept = self._results.get(self._key(atoms, self._model()))

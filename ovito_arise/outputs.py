@@ -37,6 +37,9 @@ TABLE = "arise-structures"
 BOXES = "arise-boxes"
 GRID = "arise"
 
+#: Attributes that say which errors the reject threshold stands for, as `Model.error_rates` names them.
+RATES = tuple(f"{kind}_{what}" for kind in ("false_crystal", "false_rejection") for what in ("rate", "bound"))
+
 Ids = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
@@ -403,3 +406,14 @@ def _box_table(data: DataCollection, view: _View, name: str) -> None:
         ("Passes", p.passes),
     ):
         table.create_property(title, data=values)
+
+
+def said_rates(rates: Mapping[str, float]) -> list[str]:
+    """Which errors a reject threshold stands for, in words, as far as `Model.error_rates` knows them."""
+    lines = []
+    for kind in ("false_crystal", "false_rejection"):
+        rate, bound = rates.get(f"{kind}_rate"), rates.get(f"{kind}_bound")
+        if rate is not None:
+            promised = "" if bound is None else f" (at most {100 * bound:.2g} %)"
+            lines.append(f"{kind.replace('_', ' ')}s  {100 * rate:.2g} %{promised}")
+    return lines

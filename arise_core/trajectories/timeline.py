@@ -51,7 +51,8 @@ def events(results: TrajectoryResults, *, lasting: int = LASTING, nucleus: int =
     *Melting*, *crystallisation*, *transformation*: what more than half of the atoms are changes for `lasting` frames or
     to the end: from a class to rejected (no crystal that the model knows: look whether it is a melt), the other way
     round, or to another class. It happened between the last frame in which more than half were of the old kind and the
-    first of the new. *First stable nucleus*: in a frame that is mostly rejected, the largest connected group of a class
+    first of the new. Frames in doubt, where the 95 % interval of the largest share holds a half, are passed over: they
+    make no event, and lie between those two frames. *First stable nucleus*: in a frame that is mostly rejected, the largest connected group of a class
     has at least `nucleus` atoms, and so in all frames up to one that is not mostly rejected, or to the end, in
     `lasting` ones at the least; one that is there in the first of these, as what is left of a crystal, is no event.
 
@@ -65,15 +66,25 @@ def events(results: TrajectoryResults, *, lasting: int = LASTING, nucleus: int =
     rows = np.flatnonzero(results.done)
     if not len(rows):
         return []
-    share = np.asarray(results.data["share"].values)[rows]
     names = [str(n) for n in results.data["class"].values]
-    main = np.where(share.max(axis=1) > 0.5, share.argmax(axis=1), -1)
-    main[main == names.index(NONE)] = -1
+    rows, main = _kinds(results, rows, names)
     found = [
         *_changes(results, rows, main, names, lasting),
         *_nuclei(results, rows, main, names, lasting, nucleus),
     ]
     return sorted(found, key=lambda e: (e.rows[1], e.kind))
+
+
+def _kinds(results: TrajectoryResults, rows: IntArray, names: list[str]) -> tuple[IntArray, IntArray]:
+    """Rows that are in no doubt of what most atoms are, and what that is: a class, or -1 for none of them."""
+    share, low, high = (
+        np.asarray(results.data[name].values)[rows] for name in ("share", "share_low", "share_high")
+    )
+    most = share.argmax(axis=1)
+    low, high = (np.take_along_axis(a, most[:, None], axis=1)[:, 0] for a in (low, high))
+    main = np.where((low > 0.5) & (most != names.index(NONE)), most, -1)
+    sure = (low > 0.5) | (high <= 0.5)
+    return rows[sure], main[sure]
 
 
 def _changes(

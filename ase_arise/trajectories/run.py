@@ -202,13 +202,14 @@ class Picked:
             raise InputError(f"`shard` must be the k-th of n parts with k from 1 to n, got {shard!r}")
         return cls(step, begin, end, width, (int(k), int(n)))
 
-    def row(self, frame: int) -> int | None:
-        """Row of a frame in the store of this run; None: it is not taken."""
+    def row(self, frame: int) -> tuple[int | None, bool]:
+        """Row of a frame in the store of this run, None if it is not taken; whether another part takes it."""
         if frame < self.first or (self.last is not None and frame > self.last):
-            return None
+            return None, False
         taken, rest = divmod(frame - self.first, self.every)
         row, part = divmod(taken, self.shard[1])
-        return row if rest == 0 and part == self.shard[0] - 1 else None
+        mine = part == self.shard[0] - 1
+        return (row if rest == 0 and mine else None), rest == 0 and not mine
 
     def ended(self, frame: int) -> bool:
         """Whether no frame from this one on is taken, or needed for one that is."""
@@ -228,6 +229,7 @@ class Frames:
         self._windows = Windows(picked.average)
         self._count = 0  # all frames up to now
         self._given = 0  # those of them that went through the windows
+        self.elsewhere = False  # whether other parts of the run have frames
         self.share = 0.0  # of the bytes of all files up to the frame that was found last
 
     def wanted(self, done: set[int]) -> Iterator[FrameRef | None]:
@@ -286,7 +288,8 @@ class Frames:
                 if not self._follow:
                     warnings.warn(f"file {path!r}: {ref.problem}", stacklevel=2)
                 break
-            row = self._picked.row(self._count)
+            row, elsewhere = self._picked.row(self._count)
+            self.elsewhere |= elsewhere
             self._count += 1
             number, at = ref.number + 1, ref.place.stop if ref.place is not None else 0
             part = at / max(size, 1) if ref.place is not None else number / max(ref.of, number)
@@ -330,7 +333,7 @@ def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, c
             failed = store.failed - before
             share = max(share, *(task.share for task, _ in some))
             yield Step(share, f"{new - failed} recognised, {failed} failed")
-    if not new and not kept:
+    if not new and not kept and not frames.elsewhere:  # a part of a run may have none, for `merge` needs all parts
         raise InputError(f"`source` has no frame that is taken: {_listed(frames.files)}")
     yield Step(
         1.0, f"{new - (store.failed - before)} recognised, {store.failed - before} failed, {kept} from before"

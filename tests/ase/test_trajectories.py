@@ -595,8 +595,8 @@ def test_an_executor_that_fails(run_file, tmp_path, model):
 # --- what is made of the rows -----------------------------------------------------------------------------------------
 
 
-def made(tmp_path, model, shares, largest=None, groups=None, name="fcc"):
-    """Results of a run that never was: shares of a class, the rest rejected."""
+def made(tmp_path, model, shares, largest=None, groups=None, name="fcc", doubts=None):
+    """Results of a run that never was: shares of a class, the rest rejected; half widths of their intervals."""
     k, n = model.class_info.find(name), len(model.classes)
     known = {"model": model.name, "package_version": "0"}
     place = store.Store.open(
@@ -606,6 +606,7 @@ def made(tmp_path, model, shares, largest=None, groups=None, name="fcc"):
     for row, share in enumerate(shares):
         values = np.zeros(n + 2)
         values[k], values[n] = share, 1 - share
+        doubt = np.where(values > 0, doubts[row] if doubts else 0.0, 0.0)
         sizes = np.zeros(n, dtype=int)
         sizes[k] = largest[row] if largest else 0
         more = {}
@@ -619,7 +620,7 @@ def made(tmp_path, model, shares, largest=None, groups=None, name="fcc"):
             }
         rows.append(Row(
             row, 0, row, step=100 * row, n_atoms=len(groups[row]) if groups is not None else 1000, share=values,
-            share_low=values, share_high=values, mutual_information=0.1, quantiles=np.zeros(5), largest=sizes, **more,
+            share_low=np.maximum(values - doubt, 0), share_high=np.minimum(values + doubt, 1), mutual_information=0.1, quantiles=np.zeros(5), largest=sizes, **more,
         ))  # fmt: skip
     place.write(rows)
     place.close()
@@ -637,6 +638,17 @@ def test_events(tmp_path, model):
     assert axes.get_xlabel() == "time step"
     assert [t.get_text() for t in axes.get_legend().get_texts()] == ["fcc", "rejected"]
     assert len(axes.lines) == 2 + 2
+
+
+def test_frames_in_doubt_make_no_event(tmp_path, model):
+    shares = [1.0, 0.6, 1.0, 0.4, 0.1, 0.45, 0.1, 0.0]
+    results = made(tmp_path, model, shares, doubts=[0, 0.2, 0, 0.2, 0, 0.2, 0, 0])
+    (event,) = events(results)  # frames 3 and 5 may be this or that, and break nothing
+    assert (event.kind, event.rows) == ("melting", (2, 4))
+
+
+def test_a_run_of_doubtful_answers_has_no_events(tmp_path, model):
+    assert events(made(tmp_path, model, [1.0, 1.0, 0.0, 0.0, 0.0], doubts=[1.0] * 5)) == []
 
 
 def test_the_first_stable_nucleus(tmp_path, model):

@@ -91,6 +91,19 @@ def test_parts_are_merged(arise, frames, tmp_path):
     assert "5 from before" in errors
 
 
+def test_a_part_without_frames(arise, frames, tmp_path):
+    parts = [str(tmp_path / f"{k}.zarr") for k in range(1, 8)]
+    for k, part in enumerate(parts, 1):
+        code, text, errors = arise("trajectory", str(frames), "--out", part, "--shard", f"{k}/7", *FAST)
+        assert code == 0, errors
+    assert len(TrajectoryResults.open(parts[-1])) == 0
+    code, text, errors = arise("merge", *parts, "--out", str(tmp_path / "r.zarr"), "--json")
+    assert code == 0, errors
+    assert json.loads(text)["recognised"] == 5
+    again = ("trajectory", str(frames), "--out", str(tmp_path / "none.zarr"), "--first", "9", "--shard", "1/7")
+    assert "has no frame that is taken" in arise(*again, *FAST)[2]
+
+
 def test_frames_that_failed(arise, tmp_path):
     good = bulk("Cu") * (3, 3, 3)
     bad = good.copy()

@@ -80,6 +80,21 @@ def test_rates_of_errors_that_the_threshold_stands_for(structure, data, model):
     assert AriseLegend(instance=2).rates(other) == []
 
 
+def test_the_list_of_modifiers_says_what_the_threshold_stands_for(model):
+    known = model.card.reject
+    said = AriseModifier(**FAST).get_pipeline_short_info(object(), scene=None)
+    assert said == (
+        f"rejects from {known.threshold:.3g}: false crystals  {100 * known.false_crystal_rate:.2g} %, "
+        f"false rejections  {100 * known.false_reject_rate:.2g} %"
+    )
+    other = AriseModifier(**FAST, reject_threshold=0.31)
+    assert other.get_pipeline_short_info() == "rejects from 0.31: rate of errors not known"
+    other.reject_threshold = "never"
+    assert other.get_pipeline_short_info() == "rejects nothing"
+    other.model = "no such model"
+    assert other.get_pipeline_short_info() == ""
+
+
 def test_a_pipeline_without_the_modifier_has_no_legend(structure):
     plain = pipeline_of(structure).compute()
     assert AriseLegend().rows(plain) == []
