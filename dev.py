@@ -1,6 +1,6 @@
 """The developers' verbs, which CI, contributors and the README share. Needs nothing but Python to be read.
 
-python dev.py test [ARGUMENTS OF PYTEST]      tests; `-m slow` runs those that take minutes
+python dev.py test [ARGUMENTS OF PYTEST]      tests, over the cores; `-m slow` runs those that take minutes
 python dev.py lint [--fix]                    ruff: rules and format
 python dev.py types [ARGUMENTS OF MYPY]       mypy, strict, on all packages
 python dev.py check [ARGUMENTS OF PYTEST]     lint, types and test
@@ -9,7 +9,8 @@ python dev.py site                            the documentation as a site, stric
 python dev.py zoo                             files of the zoo that are missing, and the list of their hashes
 python dev.py bench [NAME ...]                the benchmarks in their short form: do they run, and how fast roughly
 python dev.py dist                            both distributions: built, checked, installed and tried elsewhere
-python dev.py lean                            a new environment with arise-core alone: its size, and quick tests there
+python dev.py lean                            a new environment with arise-core alone, of the newest Python here: its
+                                              size, and quick tests there
 python dev.py lowest                          a new environment with the lowest versions of all that is needed: the same
 """
 
@@ -33,6 +34,8 @@ DOCS_TESTS = (
     "tests/ase/test_docs.py",
     "tests/ovito/test_docs.py",
 )
+#: The newest Python 3.x that the package is for, as in pyproject.toml.
+NEWEST = 13
 #: Processes for all tests; each has torch and OVITO, up to 2 GiB.
 MOST_PROCESSES = 4
 #: Figures that are drawn by a script beside them, and do not depend on the machine.
@@ -154,7 +157,7 @@ def lean(*arguments: str) -> int:
             (away / name).parent.mkdir(parents=True, exist_ok=True)
             copy(ROOT / name, away / name)
         return (
-            module("venv", str(folder / "venv"))
+            module("venv", str(folder / "venv"), python=newest())
             or module("pip", "install", "-q", "distributions/arise-core", python=python)
             or size(folder / "venv")
             or module(
@@ -187,6 +190,23 @@ def environment() -> Iterator[tuple[Path, Path]]:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         yield place, place / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+def newest() -> str:
+    """The newest Python of this machine for which the package is; that which runs this, where there is no other."""
+    places = [Path(name) for name in os.environ.get("PATH", "").split(os.pathsep)]
+    places += Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin")
+    for minor in range(NEWEST, sys.version_info.minor, -1):
+        for place in places:
+            python = str(place / f"python3.{minor}")
+            if shutil.which(python) and works(python):
+                return python
+    return sys.executable
+
+
+def works(python: str) -> bool:
+    """Whether it runs: what stands in PATH may only point to a Python that is not installed."""
+    return subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
 
 
 def size(folder: Path) -> int:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -90,7 +93,7 @@ def dev(monkeypatch):
     spec.loader.exec_module(module)
     module.asked, module.fails = [], "-"
 
-    def note(*arguments: str) -> int:
+    def note(*arguments: str, **_: object) -> int:
         module.asked.append(" ".join(arguments))
         return int(module.asked[-1].startswith(module.fails))
 
@@ -115,6 +118,30 @@ def test_check_stops_at_what_fails(dev, fails, count):
 def test_lint_mends(dev):
     assert dev.main(["lint", "--fix"]) == 0
     assert dev.asked == ["ruff check --fix .", "ruff format ."]
+
+
+def test_lean_takes_the_newest_python_of_this_machine(dev, tmp_path, monkeypatch):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["requires-python"].endswith(f"<3.{dev.NEWEST + 1}")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    monkeypatch.setattr(dev.sys, "version_info", SimpleNamespace(minor=11))
+    assert dev.newest() == sys.executable
+    if os.name == "nt":
+        return
+    for name, code in (("python3.13", 1), ("python3.12", 0), ("python3.11", 0), ("python3.99", 0)):
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {code}\n", encoding="utf-8")
+        (tmp_path / name).chmod(0o755)
+    assert dev.newest() == str(tmp_path / "python3.12"), "3.13 only points to one that is not installed"
+    (tmp_path / "pyenv/versions/3.13.0/bin").mkdir(parents=True)
+    shutil.copy(tmp_path / "python3.12", tmp_path / "pyenv/versions/3.13.0/bin/python3.13")
+    assert dev.newest() == str(tmp_path / "pyenv/versions/3.13.0/bin/python3.13")
+
+
+def test_all_tests_run_over_the_cores(dev):
+    assert dev.main(["test"]) == 0
+    (asked,) = dev.asked
+    assert re.fullmatch(r"pytest -q -n [1-4] --dist loadfile", asked)
 
 
 def test_docs_tells_of_a_figure_that_is_not_as_drawn(dev, tmp_path, monkeypatch, capsys):

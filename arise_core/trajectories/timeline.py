@@ -52,9 +52,10 @@ def events(results: TrajectoryResults, *, lasting: int = LASTING, nucleus: int =
     to the end: from a class to rejected (no crystal that the model knows: look whether it is a melt), the other way
     round, or to another class. It happened between the last frame in which more than half were of the old kind and the
     first of the new. Frames in doubt, where the 95 % interval of the largest share holds a half, are passed over: they
-    make no event, and lie between those two frames. *First stable nucleus*: in a frame that is mostly rejected, the largest connected group of a class
-    has at least `nucleus` atoms, and so in all frames up to one that is not mostly rejected, or to the end, in
-    `lasting` ones at the least; one that is there in the first of these, as what is left of a crystal, is no event.
+    make no event, and lie between those two frames. *First stable nucleus*: in a frame that is mostly rejected, the
+    largest connected group of a class has at least `nucleus` atoms, and so in all frames up to one that is not mostly
+    rejected, or to the end, in `lasting` ones at the least; one that is there in the first of these, as what is left of
+    a crystal, is no event.
 
     Args:
         results: of the trajectory; frames without results are passed over.

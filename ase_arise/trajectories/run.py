@@ -333,7 +333,7 @@ def _steps(frames: Frames, order: TrajectoryOrder, store: Store, hands: Hands, c
             failed = store.failed - before
             share = max(share, *(task.share for task, _ in some))
             yield Step(share, f"{new - failed} recognised, {failed} failed")
-    if not new and not kept and not frames.elsewhere:  # a part of a run may have none, for `merge` needs all parts
+    if not (new or kept or frames.elsewhere):  # a part of a run may have none: `merge` needs all parts
         raise InputError(f"`source` has no frame that is taken: {_listed(frames.files)}")
     yield Step(
         1.0, f"{new - (store.failed - before)} recognised, {store.failed - before} failed, {kept} from before"

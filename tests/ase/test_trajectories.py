@@ -620,7 +620,8 @@ def made(tmp_path, model, shares, largest=None, groups=None, name="fcc", doubts=
             }
         rows.append(Row(
             row, 0, row, step=100 * row, n_atoms=len(groups[row]) if groups is not None else 1000, share=values,
-            share_low=np.maximum(values - doubt, 0), share_high=np.minimum(values + doubt, 1), mutual_information=0.1, quantiles=np.zeros(5), largest=sizes, **more,
+            share_low=np.maximum(values - doubt, 0), share_high=np.minimum(values + doubt, 1),
+            mutual_information=0.1, quantiles=np.zeros(5), largest=sizes, **more,
         ))  # fmt: skip
     place.write(rows)
     place.close()
