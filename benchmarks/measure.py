@@ -81,6 +81,53 @@ def in_new_process(
     return json.loads(done.stdout.splitlines()[-1])
 
 
+#: Describes one crystal over and over between two times that it is told, and says how often.
+ALONE = """
+import time
+import arise_core as arise
+crystal, settings = arise.build(arise.prototype("fcc")), arise.load_model("arise-108").descriptor
+arise.describe(crystal, settings)
+print("ready", flush=True)
+begin, end = map(float, input().split())
+time.sleep(max(0.0, begin - time.time()))
+done = 0
+while time.time() < end:
+    arise.describe(crystal, settings)
+    done += 1
+print(done)
+"""
+
+
+def processes_over_one(count: int, lasting: float = 5.0, repeats: int = 3) -> float:
+    """Work a second of so many processes that share nothing, of one thread each, over that of one, median.
+
+    It is what this machine has to give: cores share caches, memory, clock and, if virtual, more.
+
+    Args:
+        count: processes.
+        lasting: seconds for which they work.
+        repeats: of one, then of all.
+    """
+    environment = os.environ | dict.fromkeys(THREADS, "1")
+    command, pipe = [sys.executable, "-c", ALONE], subprocess.PIPE
+
+    def done(n: int) -> int:
+        several = [
+            subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=environment)
+            for _ in range(n)
+        ]
+        pairs = [(p.stdin, p.stdout) for p in several if p.stdin is not None and p.stdout is not None]
+        for _, answer in pairs:
+            if answer.readline() != "ready\n":
+                raise RuntimeError("a process that was to describe crystals did not start")
+        begin = time.time() + 0.2
+        for question, _ in pairs:
+            print(begin, begin + lasting, file=question, flush=True)
+        return sum(int(process.communicate()[0]) for process in several)
+
+    return 1.0 if count == 1 else statistics.median(done(count) / done(1) for _ in range(repeats))
+
+
 def machine() -> Mapping[str, str]:
     """What the figures were measured with."""
     cpu = platform.processor()

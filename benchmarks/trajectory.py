@@ -25,7 +25,7 @@ import numpy as np
 from ase.build import bulk
 
 from ase_arise import TrajectoryResults
-from benchmarks.measure import DOCS, ROOT, THREADS, seconds
+from benchmarks.measure import DOCS, ROOT, THREADS, processes_over_one, seconds
 from benchmarks.robustness.structure_files import dump
 from benchmarks.tables import write_figures
 
@@ -186,6 +186,7 @@ def measure(count: int, cells: int, small: int, repeats: int, long: int) -> dict
                 lambda n, w=workers: arise_run(tiny, n, w, out, "--passes", "100"), small // 6, small, 1
             )
     found["two workers over one"] = found["frames a second, 2 workers"] / found["frames a second, 1 workers"]
+    found["two processes that share nothing over one"] = processes_over_one(2)
     found["PTM over ours, one process"] = (
         found["frames a second, PTM in 1 processes"] / found["frames a second, 1 workers"]
     )
@@ -197,7 +198,8 @@ def write(found: Mapping[str, float], folder: Path) -> None:
     text = (
         "Made by `python -m benchmarks.trajectory`. Hot copper in a LAMMPS dump, boxes of 12 Å every 4 Å (small "
         "frames: as wholes, 100 passes); one thread a process; without the start, but the long run from begin to end. "
-        "PTM: OVITO's, in the usual script."
+        "PTM: OVITO's, in the usual script. Processes that share nothing describe crystals, each for itself: what this "
+        "machine has to give."
     )
     write_figures("trajectory", "Trajectories", text, found, folder)
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from benchmarks import screening
+from benchmarks.measure import processes_over_one
+
+
+@pytest.mark.slow
+def test_what_processes_that_share_nothing_bring():
+    assert 0.2 < processes_over_one(2, lasting=0.5, repeats=1) < 5
 
 
 def test_figures_and_document(tmp_path, capsys):
@@ -27,6 +35,7 @@ def test_figures_and_document(tmp_path, capsys):
 def test_the_goals_are_of_figures_that_there_are(monkeypatch):
     monkeypatch.setattr(screening, "whole", lambda images, passes, workers: float(len(images)))
     monkeypatch.setattr(screening, "look", lambda workers, cells: 0.5)
+    monkeypatch.setattr(screening, "processes_over_one", lambda count: float(count))
     monkeypatch.setattr(screening, "REPEATS", 1)
     found = screening.measure(3, 2, 1, 10)
     assert set(screening.GOALS) <= set(found)
