@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 
-import ase.io
+import ase.db
 import numpy as np
 import pytest
 from ase.build import bulk
@@ -108,12 +108,11 @@ def test_a_series_of_reconstructions_and_a_folder(folder):
         reader=reader,
         mode="whole",
         passes=20,
-        workers=0,
-        progress=None,
+        workers=1,
     )
     assert [row["label"] for row in run.rows] == ["L1_2"]
     assert reader.facts() == {"ranges": reader.ranges.key}
-    screen(folder, folder / "out.db", pattern="*.pos", reader=reader, passes=20, workers=0)
+    screen(folder, folder / "out.db", pattern="*.pos", reader=reader, mode="whole", passes=20, workers=1)
     with ase.db.connect(folder / "out.db") as found:
         assert [row.arise_label for row in found.select()] == ["L1_2"]
 
