@@ -27,17 +27,10 @@ from arise_core.settings import RecognitionSettings
 from ase_arise import from_atoms, read_atom_probe
 
 LATTICE = 3.57  # Å
-EDGE, RADIUS = 64.0, 20.0  # of the specimen and the precipitate, Å
+EDGE, RADIUS = 50.0, 17.0  # of the specimen and the precipitate, Å
 CLEAR = 4.0  # Å from the interface: nearer atoms are not counted
 LOST = (0, 37, 50, 65)  # %
-ERRORS = (
-    (0.1, 0.1),
-    (0.1, 0.3),
-    (0.1, 0.5),
-    (0.3, 0.1),
-    (0.5, 0.1),
-    (1.0, 0.3),
-)  # across and along the depth, Å
+ERRORS = ((0.1, 0.1), (0.1, 0.3), (0.1, 0.5), (0.5, 0.2))  # across and along the depth, Å
 SURE = 0.1  # bit, of mutual information and of the doubt of the rejection
 NICKEL, ALUMINIUM, OXIDE, NOISE = 57.94, 26.98, 42.98, 35.0  # Da
 RANGES = """[Ions]
@@ -194,8 +187,8 @@ def main(arguments: list[str] | None = None) -> None:
         {
             "mode": "local",
             "box_size": 12.0,
-            "stride": 6.0 if given.quick else 4.0,
-            "passes": 30 if given.quick else 100,
+            "stride": 6.0 if given.quick else 5.0,
+            "passes": 30 if given.quick else 50,
         }
     )
     rng = np.random.default_rng(2024)
