@@ -155,7 +155,7 @@ def draw(cases: list[Seen], radius: float, path: Path) -> None:
             s=6,
             c=seen.found.atoms.mutual_information[here],
             vmin=0,
-            vmax=1,
+            vmax=0.3,
             cmap="viridis",
             linewidths=0,
         )
@@ -169,7 +169,7 @@ def draw(cases: list[Seen], radius: float, path: Path) -> None:
             axes.set_aspect("equal")
     panels[1, 0].set(xlabel="x / Å", ylabel="z, along the depth / Å")
     handles, words = panels[0, 0].get_legend_handles_labels()
-    figure.legend(handles, words, loc="outside lower center", ncols=4, markerscale=3)
+    figure.legend(handles, words, loc="outside lower center", ncols=2 * min(len(cases), 2), markerscale=3)
     figure.colorbar(shown, ax=panels[1], label="mutual information / bit")
     figure.savefig(path, dpi=110)
 

@@ -110,7 +110,7 @@ def test_a_series_of_reconstructions_and_a_folder(folder):
         passes=20,
         workers=1,
     )
-    assert [row["label"] for row in run.rows] == ["L1_2"]
+    assert [row.label for row in run.rows()] == ["L1_2"]
     assert reader.facts() == {"ranges": reader.ranges.key}
     screen(folder, folder / "out.db", pattern="*.pos", reader=reader, mode="whole", passes=20, workers=1)
     with ase.db.connect(folder / "out.db") as found:
