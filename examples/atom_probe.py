@@ -31,6 +31,7 @@ EDGE, RADIUS = 50.0, 17.0  # of the specimen and the precipitate, Å
 CLEAR = 4.0  # Å from the interface: nearer atoms are not counted
 LOST = (0, 37, 50, 65)  # %
 ERRORS = ((0.1, 0.1), (0.1, 0.3), (0.1, 0.5), (0.5, 0.2))  # across and along the depth, Å
+SHOWN = ((0, 0.1, 0.1), (50, 0.1, 0.3), (65, 0.1, 0.5))  # in the picture
 SURE = 0.1  # bit, of mutual information and of the doubt of the rejection
 NICKEL, ALUMINIUM, OXIDE, NOISE = 57.94, 26.98, 42.98, 35.0  # Da
 RANGES = """[Ions]
@@ -199,12 +200,8 @@ def main(arguments: list[str] | None = None) -> None:
         every.append(look(path, case, radius, model, options))
         print(dict(zip(HEADS, row(every[-1]), strict=True)))
     write_csv(given.out / "probe.csv", HEADS, [row(seen) for seen in every])
-    shown = [
-        k
-        for k, seen in enumerate(every)
-        if (seen.case.lost, seen.case.along) in ((0, 0.1), (50, 0.3), (65, 0.5))
-    ]
-    draw([every[k] for k in shown if every[k].case.across == 0.1], radius, given.out / "probe.png")
+    shown = [seen for seen in every if given.quick or seen.case in SHOWN]
+    draw(shown, radius, given.out / "probe.png")
     print(f"tables and pictures are in {given.out}")
 
 

@@ -13,6 +13,7 @@ from ase.build import bulk
 from arise_cli.readers import chosen_reader
 from arise_core.crystals.ion_ranges import read_ranges
 from arise_core.errors import InputError, InputTypeError, MissingFileError
+from arise_core.model.zoo import load_model
 from ase_arise import read_atom_probe, screen, trajectory
 from ase_arise.convert import frames
 from ase_arise.reading import Reader
@@ -110,7 +111,9 @@ def test_a_series_of_reconstructions_and_a_folder(folder):
         passes=20,
         workers=1,
     )
-    assert [row.label for row in run.rows()] == ["L1_2"]
+    (row,) = run.rows()
+    assert row.n_atoms == 500
+    assert row.share.argmax() == load_model("arise-108").class_info.find("L1_2")
     assert reader.facts() == {"ranges": reader.ranges.key}
     screen(folder, folder / "out.db", pattern="*.pos", reader=reader, mode="whole", passes=20, workers=1)
     with ase.db.connect(folder / "out.db") as found:
