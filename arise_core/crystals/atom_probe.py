@@ -123,7 +123,7 @@ def ions_as_structure(ions: Ions, ranges: Ranges) -> tuple[Structure, tuple[str,
 def _upon_others(points: FloatArray) -> BoolArray:
     """Which of points (n, 3), Å, are closer than 0.1 Å to one before them, (n,)."""
     _, first = np.unique(points, axis=0, return_index=True)
-    upon = np.ones(len(points), dtype=bool)
+    upon: BoolArray = np.ones(len(points), dtype=bool)
     upon[first] = False
     left = np.sort(first)
     while len(left) > 1:

@@ -86,6 +86,6 @@ def _checked(edges: Sequence[float]) -> list[float]:
         ends = [float(edge) for edge in edges]
     except (TypeError, ValueError):
         ends = []
-    if not ends or not np.isfinite(ends).all() or ends[0] <= 0 or (np.diff(ends) <= 0).any():
+    if not ends or not np.isfinite(ends).all() or ends[0] <= 0 or (np.diff(np.asarray(ends)) <= 0).any():
         raise InputError(f"`edges` must be depths in Å that increase from above 0, got {shown(edges)}")
     return ends
