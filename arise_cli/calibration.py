@@ -17,6 +17,7 @@ from arise_cli.options import (
     ModelOption,
     ModeOption,
     Overwrite,
+    RangesOption,
     ReaderOption,
     TypesOption,
     check_suffix,
@@ -76,6 +77,7 @@ def calibrate_model(
     overwrite: Overwrite = False,
     reader: ReaderOption = "auto",
     kind: Format = "",
+    ranges: RangesOption = "",
     **settings: Any,
 ) -> None:
     """Set the reject threshold for your own material, with a promise how rare errors are in frames like yours."""
@@ -93,7 +95,7 @@ def calibrate_model(
         )
     RecognitionSettings.of({"mode": mode, **settings})
     labels = label * len(files) if len(label) == 1 else label
-    read_by = chosen_reader(reader, kind)
+    read_by = chosen_reader(reader, kind, ranges)
     network = as_model(model)
     seed = settings["seed"] if draw else None
     found = [read_structures([file], read_by, types, draw=seed) for file in files]

@@ -26,6 +26,7 @@ from arise_cli.options import (
     Json,
     ModelOption,
     Overwrite,
+    RangesOption,
     ReaderOption,
     TypesOption,
     check_suffix,
@@ -88,6 +89,7 @@ def explore_file(
     overwrite: Overwrite = False,
     reader: ReaderOption = "auto",
     kind: Format = "",
+    ranges: RangesOption = "",
     **settings: Any,
 ) -> None:
     """Cluster what the network sees in each box, without labels: regions that are alike. Prints the clusters."""
@@ -115,7 +117,7 @@ def explore_file(
     chosen, map_settings = ExploreSettings(**own), MapSettings(**boxes)
     if page is not None:
         check_pages(chosen)
-    read_by = chosen_reader(reader, kind)
+    read_by = chosen_reader(reader, kind, ranges)
     network = as_model(model, device)
     found = read_structures([last_of(file)], read_by, types, draw=settings["seed"] if draw else None)
     materials = [f.material for f in found]

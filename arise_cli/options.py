@@ -58,6 +58,12 @@ ReaderOption = Annotated[
         autocompletion=words("ase", "ovito", "auto"),
     ),
 ]
+RangesOption = Annotated[
+    str,
+    typer.Option(
+        "--ranges", help="Range file (.rrng, .rng or .env) of an atom probe, for .pos, .epos and .apt files."
+    ),
+]
 Strict = Annotated[
     bool, typer.Option("--strict", help="Exit with 3 if a structure is rejected or has no label.")
 ]

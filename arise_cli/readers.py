@@ -27,17 +27,20 @@ AT_ONCE = 100_000
 _ovito = KeptProcess()
 
 
-def chosen_reader(name: str, kind: str) -> Reader:
-    """The reader of files for `--reader` and `--format`.
+def chosen_reader(name: str, kind: str, ranges: str = "") -> Reader:
+    """The reader of files for `--reader`, `--format` and `--ranges`.
 
     Args:
         name: "ase", "ovito" or "auto".
         kind: a format as ASE names it; empty: told by name and content.
+        ranges: a range file, for files of atom probes; empty: none.
 
     Raises:
         typer.BadParameter: another name, or a format for OVITO.
         MissingPackageError: OVITO is not installed.
+        InputError, FileError: the range file cannot be read.
     """
+    from arise_core.crystals.ion_ranges import read_ranges
     from ase_arise.reading import Reader
 
     if name not in ("auto", "ase", "ovito"):
@@ -50,7 +53,8 @@ def chosen_reader(name: str, kind: str) -> Reader:
     seconds = SECONDS if name == "ovito" else SECONDS_AFTER_ASE
     other = None if name == "ase" or kind or not there else partial(by_ovito, seconds=seconds)
     count = None if other is None else partial(counted_by_ovito, seconds=seconds)
-    return Reader(format=kind, other=other, only_other=name == "ovito", count=count)
+    known = read_ranges(ranges, "--ranges") if ranges else None
+    return Reader(format=kind, other=other, only_other=name == "ovito", count=count, ranges=known)
 
 
 def by_ovito(path: str, first: int = 0, seconds: float = SECONDS) -> Iterator[Found]:

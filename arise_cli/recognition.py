@@ -31,6 +31,7 @@ from arise_cli.options import (
     Json,
     ModelOption,
     Overwrite,
+    RangesOption,
     ReaderOption,
     Strict,
     Top,
@@ -81,6 +82,7 @@ def classify_files(
     strict: Strict = False,
     reader: ReaderOption = "auto",
     kind: Format = "",
+    ranges: RangesOption = "",
     **settings: Any,
 ) -> None:
     """Recognise structures as a whole: one label and uncertainty each, all frames of all files."""
@@ -89,7 +91,7 @@ def classify_files(
     from ase_arise.convert import as_model
 
     output = Output.checked(as_json, as_csv, out, overwrite)
-    read_by = chosen_reader(reader, kind)
+    read_by = chosen_reader(reader, kind, ranges)
     network = as_model(model, device)
     found = read_structures(files, read_by, types, draw=settings["seed"] if draw else None)
     with bar("classify") as progress:
@@ -120,6 +122,7 @@ def map_file(
     strict: Strict = False,
     reader: ReaderOption = "auto",
     kind: Format = "",
+    ranges: RangesOption = "",
     **settings: Any,
 ) -> None:
     """Slide a box over a structure: which class is where, and how sure. Prints the shares of the atoms."""
@@ -137,7 +140,7 @@ def map_file(
     check_places([out, atoms_out], overwrite)
     refuse_source(file, [atoms_out])
     options = RecognitionSettings.of({"mode": "local", **settings})
-    read_by = chosen_reader(reader, kind)
+    read_by = chosen_reader(reader, kind, ranges)
     network = as_model(model, device)
     found = read_structures([last_of(file)], read_by, types, draw=settings["seed"] if draw else None)
     if out is not None and len(found) > 1:
@@ -174,6 +177,7 @@ def compare_files(
     overwrite: Overwrite = False,
     reader: ReaderOption = "auto",
     kind: Format = "",
+    ranges: RangesOption = "",
     **settings: Any,
 ) -> None:
     """Cosine similarity of the network's representations of structures, as a matrix."""
@@ -185,7 +189,7 @@ def compare_files(
     check_suffix(out, ".csv", "out")
     check_suffix(picture, ".png", "picture")
     check_places([out, picture], overwrite)
-    read_by = chosen_reader(reader, kind)
+    read_by = chosen_reader(reader, kind, ranges)
     network = as_model(model, device)
     check_layer(network, layer)
     seed = settings.pop("seed")

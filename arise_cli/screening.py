@@ -15,6 +15,7 @@ from arise_cli.options import (
     Format,
     ModelOption,
     ModeOption,
+    RangesOption,
     ReaderOption,
     Top,
     TypesOption,
@@ -60,6 +61,7 @@ def screen_source(
     ] = TIME_LIMIT,
     reader: ReaderOption = "auto",
     kind: Format = "",
+    ranges: RangesOption = "",
     **settings: Any,
 ) -> None:
     """Recognise every structure of a database; interrupted, the same command goes on where it stopped."""
@@ -70,7 +72,7 @@ def screen_source(
         counts = screen(
             source, out, model, device=device, workers=workers, executor=executor, pattern=pattern, symprec=symprec,
             top=top, overwrite=overwrite, types=parse_types(types, "--types"), draw=draw, time_limit=time_limit,
-            reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
+            reader=chosen_reader(reader, kind, ranges), progress=progress, mode=mode, **settings,
         )  # fmt: skip
     earlier = f", {counts.failed_before} of them failed" if counts.failed_before else ""
     say(f"{counts.recognised} recognised, {counts.failed} failed, {counts.kept} from before{earlier}")

@@ -15,6 +15,7 @@ from arise_cli.options import (
     ModelOption,
     ModeOption,
     Overwrite,
+    RangesOption,
     ReaderOption,
     TypesOption,
     takes,
@@ -67,6 +68,7 @@ def suggest_samples(
     overwrite: Overwrite = False,
     reader: ReaderOption = "auto",
     kind: Format = "",
+    ranges: RangesOption = "",
     **settings: Any,
 ) -> None:
     """Suggest which structures or boxes to label, so that a model learns most from them: in doubt, and not alike."""
@@ -77,7 +79,7 @@ def suggest_samples(
     if os.path.lexists(out):
         fresh_folder(out, overwrite)  # refuses what is in it, before any work
     check_folder(out, f"`out` {str(out)!r}")
-    names, materials = _read(source, pattern, chosen_reader(reader, kind), types)
+    names, materials = _read(source, pattern, chosen_reader(reader, kind, ranges), types)
     with bar("suggest") as progress:
         found = suggest(
             materials, as_model(model, device), n, layer=layer, least=least, unknown=unknown, spread=spread,

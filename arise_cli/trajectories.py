@@ -27,6 +27,7 @@ from arise_cli.options import (
     Json,
     ModelOption,
     ModeOption,
+    RangesOption,
     ReaderOption,
     TypesOption,
     check_picture,
@@ -99,6 +100,7 @@ def trajectory_of(
     ] = TIME_LIMIT,
     reader: ReaderOption = "auto",
     kind: Format = "",
+    ranges: RangesOption = "",
     **settings: Any,
 ) -> None:
     """Recognise all frames of a trajectory; interrupted, the same command goes on where it stopped."""
@@ -111,7 +113,7 @@ def trajectory_of(
             files, out, model, device=device, every=every, first=first, last=last, average=average, atoms=atoms,
             maps=maps, workers=workers, executor=executor, shard=_shard(shard), follow=follow, overwrite=overwrite,
             types=parse_types(types, "--types"), draw=draw, time_limit=time_limit,
-            reader=chosen_reader(reader, kind), progress=progress, mode=mode, **settings,
+            reader=chosen_reader(reader, kind, ranges), progress=progress, mode=mode, **settings,
         )  # fmt: skip
     _tell(results, plot, as_json)
     if results.failed and not results.done.any():

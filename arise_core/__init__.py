@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from arise_core.explore.result import Exploration
     from arise_core.explore.suggestions import Suggestion, suggest, write_suggestions
     from arise_core.explore.unknown import NoCell, RebuiltCell, rebuild_cell
+    from arise_core.geometry.alignment import aligned
+    from arise_core.geometry.depth import depths
     from arise_core.geometry.structure import Structure
     from arise_core.model.calibration import Calibration
     from arise_core.model.model import Model
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from arise_core.recognition.between import PointValues
     from arise_core.recognition.calibrating import calibrate
     from arise_core.recognition.maps import StridedMap, map_steps, strided_map
+    from arise_core.recognition.shells import Shell, by_depth
     from arise_core.recognition.whole import classify
     from arise_core.settings import DescriptorSettings, ExploreSettings, MapSettings, SamplingSettings
     from arise_core.trajectories.merging import merge
@@ -59,15 +62,19 @@ _PLACES = {
     "RebuiltCell": "explore.unknown",
     "Representations": "explore.representations",
     "SamplingSettings": "settings",
+    "Shell": "recognition.shells",
     "StridedMap": "recognition.maps",
     "Structure": "geometry.structure",
     "Suggestion": "explore.suggestions",
     "TrajectoryResults": "trajectories.store",
+    "aligned": "geometry.alignment",
     "automatic_box_size": "engine.grid",
     "box_grid": "engine.grid",
     "build": "crystals.ideal",
+    "by_depth": "recognition.shells",
     "calibrate": "recognition.calibrating",
     "classify": "recognition.whole",
+    "depths": "geometry.depth",
     "describe": "descriptor.soap",
     "describe_boxes": "engine.boxes",
     "embed": "explore.embedding",
@@ -108,15 +115,19 @@ __all__ = [
     "RebuiltCell",
     "Representations",
     "SamplingSettings",
+    "Shell",
     "StridedMap",
     "Structure",
     "Suggestion",
     "TrajectoryResults",
+    "aligned",
     "automatic_box_size",
     "box_grid",
     "build",
+    "by_depth",
     "calibrate",
     "classify",
+    "depths",
     "describe",
     "describe_boxes",
     "embed",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from arise_core.trajectories.merging import merge
     from arise_core.trajectories.store import TrajectoryResults
     from ase_arise.annotation import annotate, classify
+    from ase_arise.atom_probe import read_atom_probe
     from ase_arise.calculator import AriseCalculator
     from ase_arise.convert import from_atoms
     from ase_arise.exploring import exploration, write_clusters
@@ -43,6 +44,7 @@ _PLACES = {
     "merge": "arise_core.trajectories.merging",
     "occupied": "occupancy",
     "read": "storage",
+    "read_atom_probe": "atom_probe",
     "row_fields": "storage",
     "screen": "screening.run",
     "similarity": "representations",
@@ -70,6 +72,7 @@ __all__ = [
     "merge",
     "occupied",
     "read",
+    "read_atom_probe",
     "row_fields",
     "screen",
     "similarity",

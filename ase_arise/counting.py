@@ -9,7 +9,7 @@ from pathlib import Path
 from ase.io import Trajectory
 
 from ase_arise.plain import SUFFIXES
-from ase_arise.reading import Reader
+from ase_arise.reading import PROBE, Reader
 
 #: Begins each frame of an XDATCAR file.
 CONFIGURATION = b"Direct configuration="
@@ -23,6 +23,8 @@ def counted(path: str, kind: str, reader: Reader) -> tuple[int, int] | None:
         kind: format as ASE names it; "": it reads none such.
         reader: how it is read.
     """
+    if kind == PROBE:
+        return None
     if reader.only_other or not kind:
         count: Callable[[str], tuple[int, int]] | None = reader.count
     else:

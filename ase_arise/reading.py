@@ -24,10 +24,13 @@ from ase.io import iread
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 from ase.utils import string2index
 
+from arise_core.crystals.atom_probe import is_atom_probe
 from arise_core.crystals.cif_sites import SenselessError, read_cif
+from arise_core.crystals.ion_ranges import Ranges
 from arise_core.crystals.symmetric_cif import complete_source, lists_no_operations
-from arise_core.errors import FileError, InputError, MissingFileError
+from arise_core.errors import FileError, InputError, MissingFileError, check_type
 from arise_core.runtime.files import file_errors
+from ase_arise.atom_probe import probed
 from ase_arise.cutting import CUT, DUMP, Place, TextFrames, places, reason_of
 from ase_arise.plain import ENDS, SUFFIXES, Plain, content_of, open_plain
 
@@ -36,6 +39,8 @@ from ase_arise.plain import ENDS, SUFFIXES, Plain, content_of, open_plain
 OtherReader = Callable[[str, int], Iterator[tuple[Atoms, tuple[str, ...]]]]
 #: The format that is told by what is in a file.
 DATA = "lammps-data"
+#: What is said of reconstructions of atom probes, which are read here.
+PROBE = "atom-probe"
 #: Bytes at the begin of a file by which its format is known.
 HEAD = 50_000
 #: How a file says how many atoms are to come.
@@ -70,6 +75,7 @@ class Reader:
         name: of the other reader, for messages.
         seconds: that a frame may take in screenings.
         count: frames of a file that the other reader reads, and atoms of the first one; a function as `other`.
+        ranges: of ions, for files of atom probes.
     """
 
     format: str = ""
@@ -78,8 +84,10 @@ class Reader:
     name: str = "OVITO"
     seconds: float = float("inf")
     count: Callable[[str], tuple[int, int]] | None = None
+    ranges: Ranges | None = None
 
     def __post_init__(self) -> None:
+        check_type("ranges", self.ranges, (Ranges, type(None)), "the Ranges of `read_ranges`")
         if self.format and not self.only_other and self.format not in ioformats:
             raise InputError(
                 f"`format` must be one that ASE reads, such as 'lammps-data', 'extxyz' or 'vasp', got {self.format!r}"
@@ -90,6 +98,7 @@ class Reader:
         return {
             **({"format": self.format} if self.format else {}),
             **({"reader": self.name} if self.only_other else {}),
+            **({"ranges": self.ranges.key} if self.ranges is not None else {}),
         }
 
 
@@ -164,6 +173,9 @@ def read_frames(name: str, reader: Reader, behind: int = 0) -> Iterator[Frame]:
         chosen = slice(chosen, chosen + 1 if chosen != -1 else None)
     tried = ""
     _refuse_hollow(path)
+    if not reader.format and _is_probe(path):
+        yield from _probed(path, reader, chosen)
+        return
     if not reader.only_other:
         try:
             for k, frame in enumerate(_by_ase(path, reader, chosen)):
@@ -183,6 +195,21 @@ def read_frames(name: str, reader: Reader, behind: int = 0) -> Iterator[Frame]:
                 raise MissingFileError(f"file {path!r} does not exist") from error
             raise FileError(f"file {path!r} cannot be read: {error.strerror or error}") from error
     yield from _by_other(path, reader, chosen, tried)
+
+
+def _probed(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
+    """The one frame of a reconstruction of an atom probe, if it is chosen."""
+    for number in range(1)[chosen]:
+        atoms, notes = probed(path, reader.ranges)
+        for note in notes:
+            warnings.warn(f"file {path!r}: {note}", stacklevel=2)
+        yield Frame(number, atoms)
+
+
+def _is_probe(path: str) -> bool:
+    """Whether a file is of an atom probe; False for what is none."""
+    with file_errors(f"file {path!r} cannot be read"):
+        return Path(path).is_file() and is_atom_probe(path, _begin_of(path)[0])
 
 
 def _by_other(path: str, reader: Reader, chosen: slice, tried: str) -> Iterator[Frame]:
@@ -274,6 +301,8 @@ def kind_in(path: str, kind: str = "") -> str:
         return kind
     with file_errors(f"file {path!r} cannot be read"):
         head = _begin_of(path)[0]
+    if is_atom_probe(path, head):
+        return PROBE
     try:
         return _sniffed(head) or _kind_of(path, head)
     except Exception:  # what looks at some hundred formats raises anything

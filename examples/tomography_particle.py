@@ -13,8 +13,8 @@ The same particle at three stages of order, turned and moved, is aligned to the 
 from stage to stage, and the doubt falls. (Particles with hardly any order are surely fcc: doubt is largest on the way.)
 Leaves `gradient.csv`, `grains.csv`, `stages.csv` and a picture of each.
 
-Coherent point drift is written out below. The library that the paper took, pycpd 2.0.0, is years old and needs the
-package `future`; Open3D has no coherent point drift.
+Coherent point drift is `arise.aligned`, written out. The library that the paper took, pycpd 2.0.0, is years old and
+needs the package `future`; Open3D has no coherent point drift.
 """
 
 from __future__ import annotations
@@ -143,52 +143,6 @@ def draw_clusters(seen: np.ndarray, clusters: Clusters, shown: str, path: Path) 
     figure.savefig(path, dpi=120)
 
 
-def axes_of(positions: np.ndarray) -> np.ndarray:
-    """Principal axes of a particle, rows, each turned so that it is nearest to an axis of the coordinates."""
-    _, vectors = np.linalg.eigh(np.cov(positions.T))
-    rows = vectors.T[[np.abs(vectors[k]).argmax() for k in range(3)]]
-    return rows * np.sign(np.diag(rows))[:, None]
-
-
-def drift(
-    target: np.ndarray, source: np.ndarray, turn: np.ndarray, width: float = 6.0, steps: int = 60
-) -> tuple[np.ndarray, np.ndarray]:
-    """Rotation R and shift t by coherent point drift (Myronenko, Song 2010), rigid: source @ R + t lies on target.
-
-    Args:
-        target, source: (n, 3) and (m, 3), Å.
-        turn: rotation to begin with.
-        width: variance to begin with, Å².
-        steps: of expectation and maximisation.
-    """
-    shift = target.mean(axis=0) - source.mean(axis=0) @ turn
-    for _ in range(steps):
-        square = ((target[:, None] - (source @ turn + shift)[None]) ** 2).sum(axis=2)
-        p = np.exp(-square / (2 * width))
-        noise = (2 * np.pi * width) ** 1.5 * 0.1 / 0.9 * len(source) / len(target)
-        p /= p.sum(axis=1, keepdims=True) + noise
-        total = p.sum()
-        a = p.sum(axis=1) @ target / total
-        b = p.sum(axis=0) @ source / total
-        u, _, v = np.linalg.svd((source - b).T @ p.T @ (target - a))
-        turn = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
-        shift = a - b @ turn
-        square = ((target[:, None] - (source @ turn + shift)[None]) ** 2).sum(axis=2)
-        width = max(float((p * square).sum() / (3 * total)), 0.05)
-    return turn, shift
-
-
-def aligned(structure: arise.Structure, target: arise.Structure, radius: float = 15.0) -> arise.Structure:
-    """A particle turned and moved onto another: by the principal axes, then by the cores, of some Å of radius."""
-    few = []
-    for s in (target, structure):
-        middle = s.positions.mean(axis=0)
-        few.append(s.positions[np.linalg.norm(s.positions - middle, axis=1) < radius])
-    start = axes_of(structure.positions).T @ axes_of(target.positions)
-    turn, shift = drift(*few, start)
-    return arise.Structure(structure.positions @ turn + shift, structure.numbers)
-
-
 class Stage(NamedTuple):
     """The boxes of a particle, from the middle outwards."""
 
@@ -233,7 +187,7 @@ def staged(model: arise.Model, n_atoms: int, stride: float, out: Path) -> None:
     stages, lines = [], []
     for k, (order, particle) in enumerate(zip(STAGES, particles, strict=True)):
         moved = turned(particle, rng)
-        back = particle if k == len(STAGES) - 1 else aligned(moved, particles[-1])
+        back = particle if k == len(STAGES) - 1 else arise.aligned(moved, particles[-1])
         stage = stage_of(back, order, model, stride)
         core = stage.radius < CORE
         stages.append(stage)

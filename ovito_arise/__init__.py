@@ -1,4 +1,4 @@
-"""ARISE in OVITO: modifiers that identify crystal structures, find regions and show stored results, and a legend."""
+"""ARISE in OVITO: modifiers that identify structures, find regions and show stored results; a legend, a file reader."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from arise_core.runtime.lazy import public_names
 
 if TYPE_CHECKING:
+    from ovito_arise.atom_probe import AriseAtomProbeReader
     from ovito_arise.legend import AriseLegend
     from ovito_arise.modifier import AriseModifier
     from ovito_arise.regions import AriseRegions
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
 
 # Loaded on first use: the command line imports this package at every start.
 _PLACES = {
+    "AriseAtomProbeReader": "atom_probe",
     "AriseLegend": "legend",
     "AriseModifier": "modifier",
     "AriseRegions": "regions",
     "AriseStoredResults": "stored",
 }
 
-__all__ = ["AriseLegend", "AriseModifier", "AriseRegions", "AriseStoredResults"]
+__all__ = ["AriseAtomProbeReader", "AriseLegend", "AriseModifier", "AriseRegions", "AriseStoredResults"]
 
 _lookup = public_names(__name__, _PLACES)
 

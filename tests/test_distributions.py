@@ -123,11 +123,13 @@ def test_they_work_away_from_the_checkout(user, tmp_path):
     )
     code = (
         "from importlib.metadata import entry_points as e\n"
-        "for group in ('OVITO.Modifier', 'OVITO.ViewportOverlay', 'arise.benchmark_methods'):\n"
+        "for group in ('OVITO.Modifier', 'OVITO.FileReader', 'OVITO.ViewportOverlay', 'arise.benchmark_methods'):\n"
         "    print(*sorted(p.load().__name__ for p in e(group=group) if 'ARISE' in p.name or p.name == 'ovito'))"
     )
     found = run(bin / "python", "-c", code, folder=tmp_path).splitlines()
-    assert found == ["AriseModifier AriseRegions AriseStoredResults", "AriseLegend", "methods"]
+    assert found == [
+        "AriseModifier AriseRegions AriseStoredResults", "AriseAtomProbeReader", "AriseLegend", "methods"
+    ]  # fmt: skip
     listed = run(bin / "python", "-m", "ase", "info", "--plugins", folder=tmp_path)
     assert "CalculatorPlugin\n----------------\narise\n" in listed
 

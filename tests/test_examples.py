@@ -294,3 +294,17 @@ def test_session(tmp_path):
         assert done.returncode == 0, done.stderr
         assert done.stdout == "10 1 ARISE: identify crystal structures\nAriseModifier 1: Cu\n"
         assert "ovito_arise:AriseLegend".encode("utf-16-be") in file.read_bytes()
+
+
+def test_atom_probe(run):
+    out, text = run("atom_probe")
+    assert "lie in no range" in text
+    assert "AlO as Al" in text
+    with (out / "probe.csv").open(newline="") as file:
+        whole, half = csv.DictReader(file)
+    assert (whole["lost_percent"], half["lost_percent"]) == ("0", "50")
+    assert float(whole["precipitate_L1_2"]) > 80
+    assert float(whole["matrix_fcc"]) > 80
+    assert float(whole["precipitate_bit"]) <= float(half["precipitate_bit"]) + 0.05
+    assert (out / "tip.pos").stat().st_size % 16 == 0
+    assert colourful(out / "probe.png") > 0.05

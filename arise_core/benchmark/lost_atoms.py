@@ -8,6 +8,7 @@ efficiency of their detectors (Gault, Applied Microscopy 46, 117 (2016)).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,12 @@ ERRORS = ((0, 0), (5, 5), (10, 10), (3, 10))
 LEFT = (150, 500)
 #: An answer is "sure" with less mutual information and doubt of its rejection, bit.
 SURE = 0.1
+#: Structures that are looked up most.
+WELL_KNOWN = ("fcc", "bcc", "hcp", "diamond", "B2", "L1_2")
+#: Samples of a class and kind from which shares of a class are listed.
+ENOUGH = 5
+#: Pairs of classes that are listed.
+MOST_PAIRS = 20
 COLUMNS = (
     "class", "atoms", "lost_percent", "error_across_percent", "error_along_percent", "samples", "right_percent",
     "rejected_percent", "wrong_and_sure_percent", "mean_confidence_percent", "mutual_information_bit",
@@ -98,6 +105,7 @@ class Said:
     """What the model says of the samples of a kind, (n_samples,) each."""
 
     labels: tuple[str, ...]  # what they are
+    names: tuple[str, ...]  # what they are called, by label; rejected ones too
     right: FloatArray  # 1 with the right class and not rejected
     rejected: FloatArray
     sure: FloatArray  # 1 where neither the class nor the rejection is in doubt
@@ -107,8 +115,9 @@ class Said:
     def of(self, label: str) -> Said:
         """Of the samples of a class."""
         chosen = np.array([one == label for one in self.labels])
+        names = tuple(name for name, one in zip(self.names, self.labels, strict=True) if one == label)
         return Said(
-            (label,) * int(chosen.sum()), self.right[chosen], self.rejected[chosen], self.sure[chosen],
+            (label,) * len(names), names, self.right[chosen], self.rejected[chosen], self.sure[chosen],
             self.confidence[chosen], self.mutual_information[chosen],
         )  # fmt: skip
 
@@ -160,7 +169,7 @@ def _said(settings: LostAtomsSettings, kind: Kind, model: Model) -> Said:
     right = np.array([a == b for a, b in zip(said.labels, labels, strict=True)]) & ~said.rejected
     sure = (said.mutual_information < SURE) & (said.rejection_uncertainty < SURE)
     values = (right, said.rejected, sure, said.confidence, said.mutual_information)
-    return Said(tuple(labels), *(np.asarray(v, dtype=np.float64) for v in values))
+    return Said(tuple(labels), tuple(said.labels), *(np.asarray(v, dtype=np.float64) for v in values))
 
 
 def write_report(found: dict[Kind, Said], settings: LostAtomsSettings, folder: Path) -> list[Path]:
@@ -206,11 +215,64 @@ def _page(found: dict[Kind, Said], settings: LostAtomsSettings) -> list[str]:
         lines += ["", f"## {left} atoms left", ""]
         rows = [
             (
-                str(kind.lost), f"{kind.across}" if kind.across == kind.along else f"{kind.across}, {kind.along}",
+                str(kind.lost), _errors(kind),
                 *(f"{100 * v.mean():.1f}" for v in (said.right, said.rejected, said.wrong_and_sure)),
                 f"{said.calibration_gap:+.2f}", f"{said.mutual_information.mean():.2f}",
             )
             for kind, said in found.items() if kind.left == left
         ]  # fmt: skip
         lines += markdown(heads, rows, range(len(heads)))
-    return lines
+    return [*lines, *_well_known(found, settings), *_mistakes(found)]
+
+
+def _well_known(found: dict[Kind, Said], settings: LostAtomsSettings) -> list[str]:
+    """Shares that are right of the structures that are looked up most, by what is lost and by error; if samples do."""
+    asked = {prototype(name).label: name for name in WELL_KNOWN}
+    asked = {label: name for label, name in asked.items() if label in settings.labels()}
+    if not asked or settings.draws < ENOUGH:
+        return []
+    lines = [
+        "", f"## Common structures, {LEFT[-1]} atoms left", "",
+        "Right (wrong and sure), %.", "",
+    ]  # fmt: skip
+    heads = ("lost, %", "errors, %", *asked.values())
+    rows = []
+    for kind, said in found.items():
+        if kind.left == LEFT[-1]:
+            own = [said.of(label) for label in asked]
+            rows.append(
+                (
+                    str(kind.lost), _errors(kind),
+                    *(f"{100 * s.right.mean():.0f} ({100 * s.wrong_and_sure.mean():.0f})" for s in own),
+                )
+            )  # fmt: skip
+    return lines + markdown(heads, rows, range(len(heads)))
+
+
+def _mistakes(found: dict[Kind, Said]) -> list[str]:
+    """What is taken for what without doubt, by what is lost, the most frequent first."""
+    counts: Counter[tuple[str, str]] = Counter()
+    asked: Counter[str] = Counter()
+    least: dict[tuple[str, str], int] = {}
+    for kind, said in found.items():
+        asked.update(said.labels)
+        for k in np.flatnonzero(said.wrong_and_sure).tolist():
+            pair = said.labels[k], said.names[k]
+            counts[pair] += 1
+            least[pair] = min(kind.lost, least.get(pair, 100))
+    lines = ["", "## Wrong and sure: what is taken for what", ""]
+    if not counts:
+        return [*lines, "Nothing."]
+    every = sum(asked.values())
+    lines += [
+        f"{sum(counts.values())} of {every} samples, {len(counts)} pairs of classes; the most frequent ones.", "",
+    ]  # fmt: skip
+    rows = [
+        (prototype(a).short, prototype(b).short, f"{n} of {asked[a]}", str(least[a, b]))
+        for (a, b), n in counts.most_common(MOST_PAIRS)
+    ]
+    return lines + markdown(("is", "is called", "samples", "with so much lost at least, %"), rows, (2, 3))
+
+
+def _errors(kind: Kind) -> str:
+    return f"{kind.across}" if kind.across == kind.along else f"{kind.across}, {kind.along}"

@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from arise_cli.main import app
 from arise_core.benchmark import lost_atoms
-from arise_core.benchmark.lost_atoms import Kind, LostAtomsSettings, ask, damaged, write_report
+from arise_core.benchmark.lost_atoms import Kind, LostAtomsSettings, Said, ask, damaged, write_report
+from arise_core.crystals.table import prototype
 from arise_core.errors import InputError
 from arise_core.geometry.builders import nearest_neighbour_distance
 
@@ -53,3 +54,31 @@ def test_bad_settings_are_refused_before_work(tmp_path):
     result = CliRunner().invoke(app, ["benchmark", "loss", "--out", str(tmp_path), "--classes", "nothing"])
     assert result.exit_code == 1
     assert "nothing" in result.output
+
+
+def test_mistakes_without_doubt_are_listed_by_pair():
+    fcc, bcc, hcp = (prototype(name).label for name in ("fcc", "bcc", "hcp"))
+    first, second = Kind(500, 20, 0, 0), Kind(500, 65, 3, 10)
+
+    def said(names, sure, rejected):
+        labels = (fcc, bcc, hcp, hcp)
+        right = np.array([a == b for a, b in zip(labels, names, strict=True)], dtype=float)
+        return Said(
+            labels, names, right, np.array(rejected, dtype=float), np.array(sure, dtype=float), right, right
+        )
+
+    found = {
+        first: said((fcc, bcc, fcc, hcp), (1, 1, 0, 1), (0, 0, 0, 0)),  # wrong, but in doubt
+        second: said((fcc, hcp, fcc, fcc), (1, 1, 1, 1), (0, 0, 0, 1)),  # the last one is rejected
+    }
+    page = lost_atoms._mistakes(found)
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page if line.startswith("|")][2:]
+    assert rows == [["bcc", "hcp", "1 of 2", "65"], ["hcp", "fcc", "1 of 4", "65"]]
+    assert "2 of 8 samples, 2 pairs" in "\n".join(page)
+    assert "Nothing." in lost_atoms._mistakes({first: found[first]})
+    settings = LostAtomsSettings(classes=("fcc", "hcp"), draws=5)
+    table = [line for line in lost_atoms._well_known(found, settings) if line.startswith("|")]
+    assert "fcc" in table[0]
+    assert "bcc" not in table[0]
+    assert "0 (50)" in table[-1]  # hcp: none right, one of two wrong and sure
+    assert lost_atoms._well_known(found, LostAtomsSettings(classes=("fcc",), draws=1)) == []

@@ -9,6 +9,7 @@ C `test_cif`              I `test_installs`,    X `test_emptiness`            W 
 D `test_places`             `test_fork`         Y `test_names`                Z `test_ends`
 E `test_every_door`       K `test_kills`
 L `test_layers`           M `test_model_files`
+Q `test_atom_probe` of `tests/DOOR/`, of core in `tests/crystals/`
 
 -: it cannot come there. own: OVITO's own reader meets it before our code does; on the command line that reader works
 in a process of its own, within limits.
@@ -32,6 +33,7 @@ CIF: two elements at one place, 10^118                    E     C E    C E      
 CIF: thousands of sites, crowds                           -     C      C             own
 announced atoms that are not there                        -     F      E             own
 names with markup, and like frames                        -     E F    E             E
+atom probes: cut off, swapped bytes, NaN, bad ranges      Q     Q      Q             Q
 what no reader knows, damaged text                        -     F B    F B           own
 a reader that hangs                                       -     F      F             own
 no positions                                              -     E      E             F E

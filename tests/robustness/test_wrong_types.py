@@ -61,6 +61,14 @@ TABLE = [
     ("core", "describe_boxes", {"grid": "grid"}, "settings", NO_MODEL),
     ("core", "box_grid", {"structure": "fcc"}, "settings", NO_MODEL),
     ("core", "automatic_box_size", {}, "structure", NO_STRUCTURE),
+    ("core", "aligned", {"target": "fcc"}, "structure", NO_STRUCTURE),
+    ("core", "aligned", {"structure": "fcc"}, "target", NO_STRUCTURE),
+    ("core", "aligned", {"structure": "fcc", "target": "fcc"}, "radius", (*NO_NUMBER, None, 0)),
+    ("core", "depths", {}, "structure", NO_STRUCTURE),
+    ("core", "depths", {"structure": "fcc"}, "points", (5, "x", THING, [1.0], [[np.nan, 0, 0]])),
+    ("core", "by_depth", {"structure": "fcc"}, "found", (5, None, "x", THING)),
+    ("core", "by_depth", {"found": "found"}, "structure", NO_STRUCTURE),
+    ("core", "by_depth", {"found": "found", "structure": "fcc"}, "edges", (5, None, "x", THING, [], [0], [3, 2])),
     ("core", "build", {}, "prototype", NO_STRUCTURE),
     ("core", "prototype", {}, "label_or_name", (5, None, THING, [])),
     ("core", "load_model", {}, "name_or_path", NO_MODEL),
@@ -171,6 +179,8 @@ TABLE = [
     ("ase", "solid_fraction", {"atoms": "atoms"}, "classes", (5, [], [5], "gold")),
     ("ase", "solid_fraction", {"atoms": "atoms"}, "interval", (*NO_NUMBER, None, 0, 1)),
     ("ase", "is_solid", {"atoms": "atoms"}, "threshold", (*NO_NUMBER, None, 2)),
+    ("ase", "read_atom_probe", {"ranges": "in.xyz"}, "path", (5, None, THING, [])),
+    ("ase", "read_atom_probe", {"path": "in.xyz"}, "ranges", (5, None, THING, [])),
     ("ase", "screen", {"out": "out.db"}, "source", (*NO_PLACE, None)),
     ("ase", "screen", {"source": "in.xyz"}, "out", (*NO_PLACE, None)),
     ("ase", "screen", {"source": "in.xyz", "out": "out.db"}, "workers", (*NO_NUMBER, 2.5, True)),
@@ -212,6 +222,7 @@ def given(model):
     """What stands for the words in the table."""
     fcc = arise.build(arise.prototype("fcc"))
     return {
+        "found": recognise(fcc, model, RecognitionSettings.of({"mode": "whole", "passes": 5})),
         "fcc": fcc, "several": [fcc, fcc], "model": model, "descriptor": model.descriptor, "atoms": bulk("Cu"),
         "grid": arise.box_grid(fcc, arise.MapSettings()),
         "image": image_of("graphene"), "columns": columns_in("graphene"), "rng": np.random.default_rng(0),
@@ -241,8 +252,8 @@ def test_every_public_function_is_in_the_table():
     known = {(word, name) for word, package in packages.items() for name in package.__all__}
     core = (
         "BoxGrid", "Calibration", "Model", "ModelError", "Name", "NoCell", "PointValues", "Prediction", "Prototype",
-        "RebuiltCell", "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding", "Exploration",
-        "Representations", "exploration_steps", "Suggestion", "TrajectoryResults",
+        "RebuiltCell", "Shell", "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding",
+        "Exploration", "Representations", "exploration_steps", "Suggestion", "TrajectoryResults",
     )  # fmt: skip
     images = ("Columns", "ImageRecognition", "Micrograph", "Rings")
     free = {*(("core", n) for n in core), *(("images", n) for n in images)}
