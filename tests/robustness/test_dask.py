@@ -14,6 +14,7 @@ from ase.build import bulk
 
 from arise_core.errors import FileError
 from ase_arise import trajectory
+from ase_arise.trajectories import job
 from tests.ase.test_trajectories import same
 
 distributed = pytest.importorskip("distributed")
@@ -85,7 +86,8 @@ class Cluster:
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # Dask warns of workers that are gone
-def test_workers_that_are_killed_lose_and_double_nothing(frames, tmp_path):
+def test_workers_that_are_killed_lose_and_double_nothing(frames, tmp_path, monkeypatch):
+    monkeypatch.setattr(job, "MOST_FRAMES", 8)  # enough tasks for all kills, however many end at once
     whole = trajectory(frames, tmp_path / "whole.zarr", workers=1, **FAST)
     cluster = Cluster(tmp_path)
     rng = random.Random(0)
