@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from arise_core.descriptor.soap import describe
     from arise_core.engine.boxes import describe_boxes
     from arise_core.engine.grid import BoxGrid, automatic_box_size, box_grid
+    from arise_core.engine.windows import Cylinder, Layer, Sphere
     from arise_core.errors import ModelError
     from arise_core.explore.clusters import Clusters, find_clusters
     from arise_core.explore.embedding import Embedding, embed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from arise_core.recognition.calibrating import calibrate
     from arise_core.recognition.maps import StridedMap, map_steps, strided_map
     from arise_core.recognition.whole import classify
+    from arise_core.recognition.windowed import Windows, classify_windows
     from arise_core.settings import DescriptorSettings, ExploreSettings, MapSettings, SamplingSettings
     from arise_core.trajectories.merging import merge
     from arise_core.trajectories.store import TrajectoryResults
@@ -44,10 +46,12 @@ _PLACES = {
     "BoxGrid": "engine.grid",
     "Calibration": "model.calibration",
     "Clusters": "explore.clusters",
+    "Cylinder": "engine.windows",
     "DescriptorSettings": "settings",
     "Embedding": "explore.embedding",
     "Exploration": "explore.result",
     "ExploreSettings": "settings",
+    "Layer": "engine.windows",
     "MapSettings": "settings",
     "Model": "model.model",
     "ModelError": "errors",
@@ -59,15 +63,18 @@ _PLACES = {
     "RebuiltCell": "explore.unknown",
     "Representations": "explore.representations",
     "SamplingSettings": "settings",
+    "Sphere": "engine.windows",
     "StridedMap": "recognition.maps",
     "Structure": "geometry.structure",
     "Suggestion": "explore.suggestions",
     "TrajectoryResults": "trajectories.store",
+    "Windows": "recognition.windowed",
     "automatic_box_size": "engine.grid",
     "box_grid": "engine.grid",
     "build": "crystals.ideal",
     "calibrate": "recognition.calibrating",
     "classify": "recognition.whole",
+    "classify_windows": "recognition.windowed",
     "describe": "descriptor.soap",
     "describe_boxes": "engine.boxes",
     "embed": "explore.embedding",
@@ -93,10 +100,12 @@ __all__ = [
     "BoxGrid",
     "Calibration",
     "Clusters",
+    "Cylinder",
     "DescriptorSettings",
     "Embedding",
     "Exploration",
     "ExploreSettings",
+    "Layer",
     "MapSettings",
     "Model",
     "ModelError",
@@ -108,15 +117,18 @@ __all__ = [
     "RebuiltCell",
     "Representations",
     "SamplingSettings",
+    "Sphere",
     "StridedMap",
     "Structure",
     "Suggestion",
     "TrajectoryResults",
+    "Windows",
     "automatic_box_size",
     "box_grid",
     "build",
     "calibrate",
     "classify",
+    "classify_windows",
     "describe",
     "describe_boxes",
     "embed",

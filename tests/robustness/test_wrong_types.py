@@ -53,6 +53,7 @@ TABLE = [
     ("core", "strided_map", {"structure": "fcc"}, "model", (*NO_MODEL, "arise-108")),
     ("core", "strided_map", {"structure": "fcc", "model": "model"}, "stride", NO_NUMBER),
     ("core", "strided_map", {"structure": "fcc", "model": "model"}, "box_size", (*NO_NUMBER, None)),
+    ("core", "strided_map", {"structure": "fcc", "model": "model"}, "thin", (*NO_NUMBER, None)),
     ("core", "strided_map", {"structure": "fcc", "model": "model"}, "padding", (*NO_NUMBER, None)),
     ("core", "strided_map", {"structure": "fcc", "model": "model"}, "resolution", (*NO_NUMBER, None, 8.0)),
     ("core", "describe", {"structure": "fcc"}, "settings", (5, "paper", THING)),
@@ -61,6 +62,20 @@ TABLE = [
     ("core", "describe_boxes", {"grid": "grid"}, "settings", NO_MODEL),
     ("core", "box_grid", {"structure": "fcc"}, "settings", NO_MODEL),
     ("core", "automatic_box_size", {}, "structure", NO_STRUCTURE),
+    ("core", "automatic_box_size", {"structure": "fcc"}, "thin", (*NO_NUMBER, None)),
+    ("core", "classify_windows", {"model": "model", "shape": "sphere"}, "structure", NO_STRUCTURE),
+    ("core", "classify_windows", {"structure": "fcc", "shape": "sphere"}, "model", (*NO_MODEL, "arise-108")),
+    ("core", "classify_windows", {"structure": "fcc", "model": "model"}, "shape", (5, None, "sphere", THING)),
+    ("core", "classify_windows", {"structure": "fcc", "model": "model", "shape": "sphere"}, "centers", (5, "x", THING)),
+    ("core", "classify_windows", {"structure": "fcc", "model": "model", "shape": "sphere"}, "axis", (5, None, THING)),
+    ("core", "classify_windows", {"structure": "fcc", "model": "model", "shape": "sphere"}, "stride", NO_NUMBER),
+    ("core", "classify_windows", {"structure": "fcc", "model": "model", "shape": "sphere"}, "min_atoms", NO_COUNT),
+    ("core", "Sphere", {}, "radius", (*NO_NUMBER, None, True)),
+    ("core", "Layer", {}, "thickness", (*NO_NUMBER, None, True)),
+    *(
+        ("core", "Cylinder", {o: 5.0}, n, (*NO_NUMBER, None, True))
+        for o, n in (("radius", "length"), ("length", "radius"))
+    ),
     ("core", "build", {}, "prototype", NO_STRUCTURE),
     ("core", "prototype", {}, "label_or_name", (5, None, THING, [])),
     ("core", "load_model", {}, "name_or_path", NO_MODEL),
@@ -213,7 +228,7 @@ def given(model):
     fcc = arise.build(arise.prototype("fcc"))
     return {
         "fcc": fcc, "several": [fcc, fcc], "model": model, "descriptor": model.descriptor, "atoms": bulk("Cu"),
-        "grid": arise.box_grid(fcc, arise.MapSettings()),
+        "grid": arise.box_grid(fcc, arise.MapSettings()), "sphere": arise.Sphere(8.0),
         "image": image_of("graphene"), "columns": columns_in("graphene"), "rng": np.random.default_rng(0),
     }  # fmt: skip
 
@@ -242,7 +257,7 @@ def test_every_public_function_is_in_the_table():
     core = (
         "BoxGrid", "Calibration", "Model", "ModelError", "Name", "NoCell", "PointValues", "Prediction", "Prototype",
         "RebuiltCell", "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding", "Exploration",
-        "Representations", "exploration_steps", "Suggestion", "TrajectoryResults",
+        "Representations", "exploration_steps", "Suggestion", "TrajectoryResults", "Windows",
     )  # fmt: skip
     images = ("Columns", "ImageRecognition", "Micrograph", "Rings")
     free = {*(("core", n) for n in core), *(("images", n) for n in images)}
