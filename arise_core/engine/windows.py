@@ -383,7 +383,7 @@ class Cutter:
         near = np.array(tree.query_ball_point(center, reach, return_sorted=True), dtype=np.int64)
         points = tree.data[near]
         inside = self.shape.depth(transformed(points - center, self._orthogonal)) >= 0
-        return np.asarray(points[inside]), numbers[near[inside]]
+        return np.array(points[inside], dtype=np.float64), numbers[near[inside]]
 
     def _between(self, center: FloatArray, thickness: float) -> tuple[FloatArray, IntArray]:
         """Atoms and images between two planes."""

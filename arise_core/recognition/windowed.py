@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from arise_core.crystals.naming import NONE, REJECTED
-from arise_core.engine.windows import Cutter, Layer, Line, Shape, Sphere, axis_of, periods_across
+from arise_core.engine.windows import Cutter, Cylinder, Layer, Line, Shape, Sphere, axis_of, periods_across
 from arise_core.errors import InputError, InputTypeError, check_type, shown
 from arise_core.geometry.arrays import FloatArray, IntArray, Reals
 from arise_core.geometry.material import Material
@@ -95,10 +95,7 @@ class Windows:
         Raises:
             InputError: the centres were given, and do not lie on an axis.
         """
-        points = np.asarray(points, dtype=np.float64)
-        if points.ndim != 2 or points.shape[1] != 3 or not np.isfinite(points).all():
-            raise InputError(f"`points` must be finite and have shape (n, 3), got {shown(points)}")
-        return self._read(self.material.fold(points), classes)
+        return self._read(self.material.fold(_checked("points", points)), classes)
 
     def values_at_atoms(self, classes: tuple[int, ...] = ()) -> PointValues:
         """`values_at` the atoms of the structure, in their order; none for those far from all others."""
@@ -146,7 +143,7 @@ def classify_windows(
         axis: of cylinders, normal of layers, and way of the stride: "x", "y", "z", three numbers (Å, any length), or
             "auto", that of the material: along a wire, tube or rod, normal to a slab or sheet. The planes normal to it
             must repeat as the structure does where layers or a stride are asked for.
-        min_atoms: pieces with fewer atoms give NaN.
+        min_atoms: pieces with fewer atoms give NaN; layers that repeat in their plane always have enough.
         reject_threshold: score from which a piece is none of the classes; "card": the model's own; None: never.
         progress: called with the share of the work done.
         **sampling: those of `SamplingSettings` (passes, tolerance, seed); the tolerance is 0.01 bit unless it is given.
@@ -182,11 +179,11 @@ def windows_steps(
 ) -> Job[Windows]:
     """`classify_windows` as a job: yields the share of the work done, returns the pieces."""
     check_model(model)
-    check_type("shape", shape, Shape, "a Sphere, Cylinder or Layer")
+    check_type("shape", shape, (Sphere, Cylinder, Layer), "a Sphere, Cylinder or Layer")
     stride = check_number("stride", stride, low=0.0, above=True, unit="Å")
     MapSettings(min_atoms=min_atoms)
     check_threshold(reject_threshold)
-    given = None if centers is None else _checked(centers)
+    given = None if centers is None else _checked("centers", centers)
     material = Material.of(structure)
     material.check_overlaps()
     layer = isinstance(shape, Layer)
@@ -194,15 +191,17 @@ def windows_steps(
     if vector is not None and layer:
         periods_across(material, vector)
     line = None
-    if given is None:
+    if given is not None:
+        places = material.fold(given)
+    else:
         assert vector is not None  # centres, or an axis
         line = Line.through(material, vector, stride, whole=layer)
+        places = line.points
     if model.calibration is not None and isinstance(reject_threshold, str):
         warnings.warn(
             f"calibration {model.calibration.name!r} promises nothing here: it is not of such pieces",
             stacklevel=4,
         )
-    places = line.points if line is not None else material.fold(given)
     along = np.array([0.0, 0.0, 1.0]) if vector is None else vector
     cutter = Cutter(material, shape, along, model.descriptor, min_atoms)
     features = np.empty((len(places), model.descriptor.n_features), dtype=np.float32)
@@ -224,16 +223,16 @@ def windows_steps(
     )
 
 
-def _checked(centers: Reals) -> FloatArray:
-    """Centres as numbers.
+def _checked(name: str, points: Reals) -> FloatArray:
+    """Points as numbers.
 
     Raises:
         InputError: they are not (n, 3) finite numbers, or there are none.
     """
     try:
-        found = np.array(centers, dtype=np.float64)
+        found = np.array(points, dtype=np.float64)
     except (TypeError, ValueError):
         found = np.zeros(0)
     if found.ndim != 2 or found.shape[1] != 3 or not len(found) or not np.isfinite(found).all():
-        raise InputError(f"`centers` must be finite numbers of shape (n, 3), got {shown(centers)}")
+        raise InputError(f"`{name}` must be finite numbers of shape (n, 3), got {shown(points)}")
     return found

@@ -105,13 +105,14 @@ def rows(model: Model) -> list[dict[str, Any]]:
     """A row a structure and way to cut it: pieces, atoms that are right (%), doubt inside and at borders, time."""
     boxes = {"boxes of 16 Å": mapped(model), "boxes of 8 Å": mapped(model, box_size=8.0)}
     one = {"boxes of 16 Å, one across (`thin=1.5`)": mapped(model, thin=1.5)}
+    small = {"boxes of 8 Å, one across (`thin=1.5`)": mapped(model, box_size=8.0, thin=1.5)}
     sections = {f"cross-sections of {t:g} Å": cut(model, arise.Layer(t)) for t in (16.0, 8.0)}
     others = {"spheres of 8 Å radius": cut(model, arise.Sphere(8.0)),
               "cylinders, 8 Å radius, 16 Å long": cut(model, arise.Cylinder(8.0, 16.0))}  # fmt: skip
     strips = {f"strips of {t:g} Å": cut(model, arise.Layer(t), axis="x") for t in (16.0, 8.0)}
     cases = [
-        (tubes(False), boxes | sections | others), (tubes(True), boxes | sections | others),
-        (twinned_wire(), boxes | one | sections), (sheet(), boxes | strips),
+        (tubes(False), boxes | small | sections | others), (tubes(True), boxes | sections | others),
+        (twinned_wire(), boxes | one | sections | {"cross-sections of 6 Å": cut(model, arise.Layer(6.0))}), (sheet(), boxes | strips),
     ]  # fmt: skip
     out = []
     for case, ways in cases:
