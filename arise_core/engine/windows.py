@@ -276,7 +276,7 @@ class Line:
     @property
     def places(self) -> FloatArray:
         """Of the points along the axis, from the origin, (n,), Å."""
-        return self.first + self.step * np.arange(self.count)
+        return np.asarray(self.first + self.step * np.arange(self.count), dtype=np.float64)
 
     @property
     def points(self) -> FloatArray:
@@ -383,7 +383,8 @@ class Cutter:
         near = np.array(tree.query_ball_point(center, reach, return_sorted=True), dtype=np.int64)
         points = tree.data[near]
         inside = self.shape.depth(transformed(points - center, self._orthogonal)) >= 0
-        return np.array(points[inside], dtype=np.float64), numbers[near[inside]]
+        held: FloatArray = np.array(points[inside], dtype=np.float64)
+        return held, numbers[near[inside]]
 
     def _between(self, center: FloatArray, thickness: float) -> tuple[FloatArray, IntArray]:
         """Atoms and images between two planes."""
