@@ -109,10 +109,11 @@ def rows(model: Model) -> list[dict[str, Any]]:
     sections = {f"cross-sections of {t:g} Å": cut(model, arise.Layer(t)) for t in (16.0, 8.0)}
     others = {"spheres of 8 Å radius": cut(model, arise.Sphere(8.0)),
               "cylinders, 8 Å radius, 16 Å long": cut(model, arise.Cylinder(8.0, 16.0))}  # fmt: skip
+    thinner = {"cross-sections of 6 Å": cut(model, arise.Layer(6.0))}
     strips = {f"strips of {t:g} Å": cut(model, arise.Layer(t), axis="x") for t in (16.0, 8.0)}
     cases = [
         (tubes(False), boxes | small | sections | others), (tubes(True), boxes | sections | others),
-        (twinned_wire(), boxes | one | sections | {"cross-sections of 6 Å": cut(model, arise.Layer(6.0))}), (sheet(), boxes | strips),
+        (twinned_wire(), boxes | one | sections | thinner), (sheet(), boxes | strips),
     ]  # fmt: skip
     out = []
     for case, ways in cases:
