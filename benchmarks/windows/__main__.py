@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from arise_core import Model, Structure, load_model
+from arise_core.geometry.material import Material as Matter
 from arise_core.settings import DEFAULT_MODEL
 from ase_arise import from_atoms
 from benchmarks.hot.frames import MATERIALS, PHASES, Series, simulate
@@ -55,10 +56,11 @@ def phases(model: Model, material: Material, folder: Path, pieces: int, quick: b
     right = model.class_info.find(material.label)
     gathered: dict[tuple[str, int, str], list[Any]] = {}
     for k, (phase, structure) in enumerate(frames(material, folder, quick)):
+        matter = Matter.of(structure)  # looked at once
         u = np.random.default_rng(k).uniform(size=(pieces // 3, 3))
         for n in ATOMS:
             for kind in KINDS:
-                said = asked(model, structure, u @ structure.cell, n, kind, right)
+                said = asked(model, matter, u @ structure.cell, n, kind, right)
                 gathered.setdefault((phase, n, kind), []).append(said)
     rows = []
     for (phase, n, kind), parts in gathered.items():
@@ -81,14 +83,14 @@ def fronts(model: Model, material: Material, folder: Path, pieces: int, quick: b
     frame = SHORT["fronts"]() if quick else front(material.name, folder / "lammps")[0]
     right = model.class_info.find(frame.label)
     structure = frame.structure
-    edges = np.diag(structure.cell)
+    whole, edges = Matter.of(structure), np.diag(structure.cell)
     left, far = frame.facts["fronts"]
     rng = np.random.default_rng(11)
     u = rng.uniform(size=(3 * pieces, 3)) * edges
     rows = []
     for n in ATOMS:
         for kind in KINDS:
-            said = asked(model, structure, u, n, kind, right)
+            said = asked(model, whole, u, n, kind, right)
             x = u[:, 0]
             found = fitted(x, said.right.astype(float), float(edges[0]))
             depth = np.minimum(x - left, far - x)  # Å inside the crystal
@@ -107,7 +109,7 @@ def page(model: Model, at_rest: pd.DataFrame, moving: pd.DataFrame, cut: pd.Data
     """The figures as Markdown."""
     parts = [
         "# Windows of other shapes",
-        f"Made by `python -m benchmarks.windows`, model `{model.name}`; every figure is also in "
+        f"Made by `python -m benchmarks.windows --only {' '.join(at_rest['material'].unique())}`, model `{model.name}`; every figure is also in "
         "[windows.csv](windows.csv).",
         facts(machine()),
         "## Spheres or cubes",

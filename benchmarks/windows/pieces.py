@@ -39,7 +39,7 @@ def volume_of(structure: Structure, n_atoms: float) -> float:
 
 
 def spheres(
-    structure: Structure, centers: np.ndarray, volume: float, settings: DescriptorSettings
+    structure: Structure | Material, centers: np.ndarray, volume: float, settings: DescriptorSettings
 ) -> Iterator[tuple[np.ndarray, int]]:
     """Descriptor and atoms of the sphere around each centre."""
     shape = Sphere(float(np.cbrt(3 * volume / (4 * np.pi))))
@@ -82,19 +82,21 @@ KINDS = {
 
 
 def asked(
-    model: Model, structure: Structure, centers: np.ndarray, n_atoms: float, kind: str, right: int
+    model: Model, structure: Structure | Material, centers: np.ndarray, n_atoms: float, kind: str, right: int
 ) -> Answers:
     """What the model says of the pieces of one kind around some centres.
 
     Args:
         model: whose answers are wanted.
-        structure: that fills its cell.
+        structure: that fills its cell; of a `Material` what is known of it is kept.
         centers: (n, 3), Å.
         n_atoms: in a piece, on average.
         kind: of `KINDS`.
         right: index of the right class.
     """
-    parts = list(KINDS[kind](structure, centers, volume_of(structure, n_atoms), model.descriptor))
+    material = Material.of(structure)
+    volume = volume_of(material.structure, n_atoms)
+    parts = list(KINDS[kind](material, centers, volume, model.descriptor))
     said = model.predict(np.array([features for features, _ in parts], dtype=np.float32), SAMPLING)
     crystal = said.valid & ~said.rejected
     return Answers(
