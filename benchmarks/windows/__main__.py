@@ -107,9 +107,10 @@ def fronts(model: Model, material: Material, folder: Path, pieces: int, quick: b
 
 def page(model: Model, at_rest: pd.DataFrame, moving: pd.DataFrame, cut: pd.DataFrame) -> str:
     """The figures as Markdown."""
+    materials = " ".join(at_rest["material"].unique())
     parts = [
         "# Windows of other shapes",
-        f"Made by `python -m benchmarks.windows --only {' '.join(at_rest['material'].unique())}`, model `{model.name}`; every figure is also in "
+        f"Made by `python -m benchmarks.windows --only {materials}`, model `{model.name}`; every figure is also in "
         "[windows.csv](windows.csv).",
         facts(machine()),
         "## Spheres or cubes",
