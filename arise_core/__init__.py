@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from arise_core.descriptor.soap import describe
     from arise_core.engine.boxes import describe_boxes
     from arise_core.engine.grid import BoxGrid, automatic_box_size, box_grid
+    from arise_core.engine.windows import Cylinder, Layer, Sphere
     from arise_core.errors import ModelError
     from arise_core.explore.clusters import Clusters, find_clusters
     from arise_core.explore.embedding import Embedding, embed
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from arise_core.recognition.maps import StridedMap, map_steps, strided_map
     from arise_core.recognition.shells import Shell, by_depth
     from arise_core.recognition.whole import classify
+    from arise_core.recognition.windowed import Windows, classify_windows
     from arise_core.settings import DescriptorSettings, ExploreSettings, MapSettings, SamplingSettings
     from arise_core.trajectories.merging import merge
     from arise_core.trajectories.store import TrajectoryResults
@@ -47,10 +49,12 @@ _PLACES = {
     "BoxGrid": "engine.grid",
     "Calibration": "model.calibration",
     "Clusters": "explore.clusters",
+    "Cylinder": "engine.windows",
     "DescriptorSettings": "settings",
     "Embedding": "explore.embedding",
     "Exploration": "explore.result",
     "ExploreSettings": "settings",
+    "Layer": "engine.windows",
     "MapSettings": "settings",
     "Model": "model.model",
     "ModelError": "errors",
@@ -63,10 +67,12 @@ _PLACES = {
     "Representations": "explore.representations",
     "SamplingSettings": "settings",
     "Shell": "recognition.shells",
+    "Sphere": "engine.windows",
     "StridedMap": "recognition.maps",
     "Structure": "geometry.structure",
     "Suggestion": "explore.suggestions",
     "TrajectoryResults": "trajectories.store",
+    "Windows": "recognition.windowed",
     "aligned": "geometry.alignment",
     "automatic_box_size": "engine.grid",
     "box_grid": "engine.grid",
@@ -74,6 +80,7 @@ _PLACES = {
     "by_depth": "recognition.shells",
     "calibrate": "recognition.calibrating",
     "classify": "recognition.whole",
+    "classify_windows": "recognition.windowed",
     "depths": "geometry.depth",
     "describe": "descriptor.soap",
     "describe_boxes": "engine.boxes",
@@ -100,10 +107,12 @@ __all__ = [
     "BoxGrid",
     "Calibration",
     "Clusters",
+    "Cylinder",
     "DescriptorSettings",
     "Embedding",
     "Exploration",
     "ExploreSettings",
+    "Layer",
     "MapSettings",
     "Model",
     "ModelError",
@@ -116,10 +125,12 @@ __all__ = [
     "Representations",
     "SamplingSettings",
     "Shell",
+    "Sphere",
     "StridedMap",
     "Structure",
     "Suggestion",
     "TrajectoryResults",
+    "Windows",
     "aligned",
     "automatic_box_size",
     "box_grid",
@@ -127,6 +138,7 @@ __all__ = [
     "by_depth",
     "calibrate",
     "classify",
+    "classify_windows",
     "depths",
     "describe",
     "describe_boxes",

@@ -366,6 +366,9 @@ class MapSettings:
             100 atoms in the median box.
         stride: distance from box to box, Å; along a periodic direction the nearest smaller divisor of the
             period is used. About half the smallest box is fine enough.
+        thin: open directions up to so many boxes thick are spanned by one layer of boxes. 1: what is thinner than a
+            box. With 1.5, boxes of 16 Å slide along the axis only of a wire of up to 24 Å, and over the plane only of
+            a sheet.
         resolution: "single": all boxes have one size. "sharp": each place has the answer of the smallest box around it
             that is sure, from boxes of about 32 atoms to those of `box_size`.
         padding: where boxes lie along open directions. "half": centres run over the structure, boxes stick
@@ -392,6 +395,10 @@ class MapSettings:
     stride: float = option(
         3.0, label="Stride (Å)", low=0.0, above=True, text="distance from box to box, Å; at most the box size"
     )
+    thin: float = option(
+        1.0, label="One layer up to (box sizes)", low=1.0,
+        text="open directions up to so many boxes thick are spanned by one layer of boxes, as wires and sheets are",
+    )  # fmt: skip
     resolution: Resolution = option(  # noqa: RUF009 - a field
         "single", label="Resolution", choices=get_args(Resolution),
         text="single: boxes of one size; sharp: at each place the smallest box that is sure, up to the box size",

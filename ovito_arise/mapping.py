@@ -43,6 +43,7 @@ class MapModifier(ModifierInterface):
     # Traits of all settings of maps and of sampling, with the defaults of maps. For type checkers, what they hold:
     box_size: float
     stride: float
+    thin: float
     padding: str
     edges: str
     between: str
@@ -94,7 +95,7 @@ class MapModifier(ModifierInterface):
         if self.automatic_box:
             del given["box_size"], given["stride"]
             if material is not None:
-                size = arise.automatic_box_size(material)
+                size = arise.automatic_box_size(material, self.thin)
                 given |= {"box_size": size, "stride": AUTOMATIC_STRIDE * size}
         return MapSettings(**given)
 

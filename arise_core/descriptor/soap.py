@@ -27,7 +27,7 @@ from arise_core.errors import InputError, check_type
 from arise_core.geometry import loops as geometry_loops
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.material import Material
-from arise_core.geometry.neighbors import ANY
+from arise_core.geometry.neighbors import ANY, PairFinder
 from arise_core.geometry.structure import Structure
 from arise_core.geometry.support import support
 from arise_core.runtime.packages import check_package
@@ -231,6 +231,7 @@ def describe_piece(
     ranges: Mapping[SpeciesPair, tuple[float, float]],
     settings: DescriptorSettings,
     min_atoms_per_species: int = 1,
+    pairs: PairFinder | None = None,
 ) -> FloatArray:
     """Descriptor of the atoms of one box, taken as open, every pair evaluated, (n_features,).
 
@@ -241,6 +242,7 @@ def describe_piece(
         ranges: where the first peak is sought, from the survey of the whole structure.
         settings: of the descriptor.
         min_atoms_per_species: a species with fewer atoms is treated as missing, where pairs weigh all alike.
+        pairs: finds the pairs of pieces that are large or repeat; None: all are looked at.
 
     Returns:
         NaN everywhere if no species pair is left.
@@ -248,17 +250,22 @@ def describe_piece(
     least = min_atoms_per_species if settings.alike else 1
     counts = {s: c for s, c in species_counts(numbers).items() if c >= least}
     groups = {s: np.ascontiguousarray(positions[numbers == s]) for s in counts}
-    pairs = [(alpha, beta, a, b) for alpha, a in groups.items() for beta, b in groups.items()]
+    several = [(alpha, beta, a, b) for alpha, a in groups.items() for beta, b in groups.items()]
     if settings.blind and len(groups) > 1:
-        pairs.append((ANY, ANY, positions, positions))
+        several.append((ANY, ANY, positions, positions))
     parts = {}
-    for alpha, beta, a, b in pairs:
+    for alpha, beta, a, b in several:
         same = alpha == beta
-        vectors = partial(_piece_vectors, a, b, same)
+        vectors: PairVectors = partial(_piece_vectors, a, b, same)
+        if pairs is not None:
+            vectors = partial(pairs.vectors, alpha, beta)
         if settings.length_scale == "nearest-neighbour":
-            if len(b) < 1 + same:
+            if pairs is not None:
+                d = nearest_neighbour_scale(pairs.nearest(alpha, beta))
+            elif len(b) < 1 + same:
                 continue
-            d = nearest_neighbour_scale(cKDTree(b).query(a, k=[1 + same])[0][:, 0])
+            else:
+                d = nearest_neighbour_scale(cKDTree(b).query(a, k=[1 + same])[0][:, 0])
         else:
             if beta < alpha or (alpha, beta) not in ranges:
                 continue

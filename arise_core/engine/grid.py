@@ -210,13 +210,13 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
 
     Along a periodic axis the boxes wrap, and the stride is the largest divisor of the period that does not
     exceed the one asked for; a period shorter than the box enters it several times. Along an open axis the
-    boxes are laid by `settings.padding`; a structure thinner than a box gets one layer over its whole
-    thickness. A periodic axis across vacuum (a slab in a cell) counts as open.
+    boxes are laid by `settings.padding`; a structure thinner than a box (or `settings.thin` boxes) gets one
+    layer over its whole thickness. A periodic axis across vacuum (a slab in a cell) counts as open.
     """
     check_type("settings", settings, MapSettings, "MapSettings")
     material = Material.of(structure)
     if isinstance(settings.box_size, str):
-        settings = replace(settings, box_size=automatic_box_size(material))
+        settings = replace(settings, box_size=automatic_box_size(material, settings.thin))
     spacing = material.spacing
     cell, pbc = material.body.complete_cell, material.body.pbc
     heights = perpendicular_heights(cell)
@@ -233,7 +233,7 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
         margin = SURFACE * spacing / heights[k]
         first, last = float(u[:, k].min()), float(u[:, k].max())
         low[k], high[k] = first - margin, last + margin
-        if high[k] - low[k] <= box:
+        if high[k] - low[k] <= settings.thin * box:
             shape[k], start[k] = 1, low[k]
             step[k] = width[k] = high[k] - low[k]
             continue
@@ -268,7 +268,7 @@ def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
     settings, edge = largest.settings, float(largest.settings.box_size)
     if settings.resolution == "single":
         return (largest,)
-    smallest = max(smallest_edge(largest.material), settings.stride)
+    smallest = max(smallest_edge(largest.material, settings.thin), settings.stride)
     steps = round(np.log2(edge / smallest) * 3) if smallest < edge else 0
     if steps < 1:
         return (largest,)
@@ -335,11 +335,15 @@ AUTOMATIC_STRIDE = 0.25
 SHARP_ATOMS = 32
 
 
-def smallest_edge(structure: Structure | Material) -> float:
+def smallest_edge(structure: Structure | Material, thin_up_to: float = MapSettings.thin) -> float:
     """Edge of boxes that hold `SHARP_ATOMS` atoms inside the material, Å; that of all of it if it holds fewer.
 
     From the atomic spacing; along directions that are thinner than a box there is no more to have, so it grows along
     the others, by the number of atoms a length or area.
+
+    Args:
+        structure: of any size.
+        thin_up_to: boxes up to which a direction is thin, see `MapSettings.thin`.
     """
     material = Material.of(structure)
     cell = material.body.complete_cell
@@ -349,7 +353,7 @@ def smallest_edge(structure: Structure | Material) -> float:
     size = float(material.spacing * np.cbrt(SHARP_ATOMS * skew))
     thin = np.zeros(3, dtype=bool)
     while not thin.all():
-        grid = box_grid(material, MapSettings(box_size=size, stride=size))
+        grid = box_grid(material, MapSettings(box_size=size, stride=size, thin=thin_up_to))
         if (grid.thin == thin).all():
             return size
         thin = grid.thin
@@ -359,10 +363,14 @@ def smallest_edge(structure: Structure | Material) -> float:
     return max(size, float((extent * thin).max()))
 
 
-def automatic_box_size(structure: Structure | Material) -> float:
+def automatic_box_size(structure: Structure | Material, thin: float = MapSettings.thin) -> float:
     """Smallest box edge, in steps of 0.5 Å, whose median box holds at least 100 atoms, Å.
 
     Empty boxes do not count. A structure with fewer atoms gets a box that holds all of it.
+
+    Args:
+        structure: of any size.
+        thin: boxes up to which an open direction is spanned by one layer, see `MapSettings`.
     """
     material = Material.of(structure)
     whole, spacing = material.body, material.spacing
@@ -373,7 +381,7 @@ def automatic_box_size(structure: Structure | Material) -> float:
         else np.inf
     )
     while size < largest:
-        counts = box_grid(material, MapSettings(box_size=size, stride=size / 2)).counts()
+        counts = box_grid(material, MapSettings(box_size=size, stride=size / 2, thin=thin)).counts()
         if np.median(counts[counts > 0]) >= AUTOMATIC_ATOMS:
             return size
         size += 0.5

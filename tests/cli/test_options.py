@@ -120,10 +120,10 @@ def test_maps_take_all_settings(command):
 def test_settings_reach_the_maps(tmp_path, monkeypatch):
     given = ["--box-size", "11", "--stride", "2.5", "--padding", "none", "--edges", "box", "--min-atoms", "7",
              "--min-atoms-per-species", "2", "--memory-limit", "1", "--passes", "9", "--tolerance", "0",
-             "--seed", "5", "--between", "sure", "--resolution", "sharp"]  # fmt: skip
+             "--seed", "5", "--between", "sure", "--resolution", "sharp", "--thin", "1.5"]  # fmt: skip
     wanted = {"box_size": 11.0, "stride": 2.5, "padding": "none", "edges": "box", "min_atoms": 7,
               "min_atoms_per_species": 2, "memory_limit": 1.0, "passes": 9, "tolerance": None, "seed": 5,
-              "between": "sure", "resolution": "sharp"}  # fmt: skip
+              "between": "sure", "resolution": "sharp", "thin": 1.5}  # fmt: skip
     assert set(wanted) == {*options_of(MapSettings), *options_of(SamplingSettings)}
     seen = []
 

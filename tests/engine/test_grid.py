@@ -163,6 +163,7 @@ def test_automatic_box_holds_a_hundred_atoms():
         ({"box_size": float("nan")}, "`box_size`.*nan"),
         ({"stride": -1}, "`stride` must be a positive number of Å, got -1"),
         ({"stride": 17}, r"`stride` must not exceed `box_size` \(16.0 Å\), got 17 Å"),
+        ({"thin": 0.9}, "`thin` must be at least 1, got 0.9"),
         ({"padding": "some"}, "`padding` must be"),
         ({"edges": "soft"}, "`edges` must be"),
         ({"min_atoms": 0}, "`min_atoms` must be at least 1, got 0"),

@@ -46,6 +46,7 @@ SHOWN = {
 COMPUTED = {
     "box_size": 14.0,
     "stride": 9.0,
+    "thin": 2.0,
     "resolution": "sharp",
     "padding": "none",
     "edges": "box",

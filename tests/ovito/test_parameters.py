@@ -87,6 +87,7 @@ def test_every_parameter_has_label_and_help_and_stands_in_the_docs(kind):
         ("box_size", -1.0, "number > 0.0"),
         ("stride", 0.0, "number > 0.0"),
         ("stride", "3", "floating point"),
+        ("thin", 0.5, "number >= 1.0"),
         ("passes", 0, "integer >= 1"),
         ("passes", 2.5, "integer"),
         ("tolerance", -0.1, "number >= 0.0"),

@@ -53,6 +53,7 @@ TABLE = [
     ("core", "strided_map", {"structure": "fcc"}, "model", (*NO_MODEL, "arise-108")),
     ("core", "strided_map", {"structure": "fcc", "model": "model"}, "stride", NO_NUMBER),
     ("core", "strided_map", {"structure": "fcc", "model": "model"}, "box_size", (*NO_NUMBER, None)),
+    ("core", "strided_map", {"structure": "fcc", "model": "model"}, "thin", (*NO_NUMBER, None)),
     ("core", "strided_map", {"structure": "fcc", "model": "model"}, "padding", (*NO_NUMBER, None)),
     ("core", "strided_map", {"structure": "fcc", "model": "model"}, "resolution", (*NO_NUMBER, None, 8.0)),
     ("core", "describe", {"structure": "fcc"}, "settings", (5, "paper", THING)),
@@ -69,6 +70,20 @@ TABLE = [
     ("core", "by_depth", {"structure": "fcc"}, "found", (5, None, "x", THING)),
     ("core", "by_depth", {"found": "found"}, "structure", NO_STRUCTURE),
     ("core", "by_depth", {"found": "found", "structure": "fcc"}, "edges", (5, None, "x", THING, [], [0], [3, 2])),
+    ("core", "automatic_box_size", {"structure": "fcc"}, "thin", (*NO_NUMBER, None)),
+    ("core", "classify_windows", {"model": "model", "shape": "sphere"}, "structure", NO_STRUCTURE),
+    ("core", "classify_windows", {"structure": "fcc", "shape": "sphere"}, "model", (*NO_MODEL, "arise-108")),
+    ("core", "classify_windows", {"structure": "fcc", "model": "model"}, "shape", (5, None, "sphere", THING)),
+    ("core", "classify_windows", {"structure": "fcc", "model": "model", "shape": "sphere"}, "centers", (5, "x", THING)),
+    ("core", "classify_windows", {"structure": "fcc", "model": "model", "shape": "sphere"}, "axis", (5, None, THING)),
+    ("core", "classify_windows", {"structure": "fcc", "model": "model", "shape": "sphere"}, "stride", NO_NUMBER),
+    ("core", "classify_windows", {"structure": "fcc", "model": "model", "shape": "sphere"}, "min_atoms", NO_COUNT),
+    ("core", "Sphere", {}, "radius", (*NO_NUMBER, None, True)),
+    ("core", "Layer", {}, "thickness", (*NO_NUMBER, None, True)),
+    *(
+        ("core", "Cylinder", {o: 5.0}, n, (*NO_NUMBER, None, True))
+        for o, n in (("radius", "length"), ("length", "radius"))
+    ),
     ("core", "build", {}, "prototype", NO_STRUCTURE),
     ("core", "prototype", {}, "label_or_name", (5, None, THING, [])),
     ("core", "load_model", {}, "name_or_path", NO_MODEL),
@@ -224,7 +239,7 @@ def given(model):
     return {
         "found": recognise(fcc, model, RecognitionSettings.of({"mode": "whole", "passes": 5})),
         "fcc": fcc, "several": [fcc, fcc], "model": model, "descriptor": model.descriptor, "atoms": bulk("Cu"),
-        "grid": arise.box_grid(fcc, arise.MapSettings()),
+        "grid": arise.box_grid(fcc, arise.MapSettings()), "sphere": arise.Sphere(8.0),
         "image": image_of("graphene"), "columns": columns_in("graphene"), "rng": np.random.default_rng(0),
     }  # fmt: skip
 
@@ -254,6 +269,8 @@ def test_every_public_function_is_in_the_table():
         "BoxGrid", "Calibration", "Model", "ModelError", "Name", "NoCell", "PointValues", "Prediction", "Prototype",
         "RebuiltCell", "Shell", "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding",
         "Exploration", "Representations", "exploration_steps", "Suggestion", "TrajectoryResults",
+        "RebuiltCell", "StridedMap", "known_models", "prototypes", "map_steps", "Clusters", "Embedding", "Exploration",
+        "Representations", "exploration_steps", "Suggestion", "TrajectoryResults", "Windows",
     )  # fmt: skip
     images = ("Columns", "ImageRecognition", "Micrograph", "Rings")
     free = {*(("core", n) for n in core), *(("images", n) for n in images)}
