@@ -2,7 +2,7 @@
 
     python examples/melting_point_ase.py [--out DIR] [--temperature 1600] [--quick]
 
-What one should see: a melt in one fifth of a crystal grows until ARISE, which looks every half picosecond, finds less
+What one should see: a melt in two fifths of a crystal grows until ARISE, which looks every half picosecond, finds less
 than half of the atoms in a crystal, and ends the run. Then a run at constant energy begins, from a guess: melting
 cools the box, freezing warms it, so its temperature goes to the melting point. Before it is believed, `solid_fraction`
 and `is_solid` tell whether both phases are still there. (In a box this small and a run this short the temperature
@@ -31,10 +31,10 @@ BOX = {"box_size": 10.0, "stride": 4.0, "passes": 100}
 
 
 def partly_molten(cells: tuple[int, int, int], temperature: float, steps: int) -> Atoms:
-    """A crystal of which the lower fifth is molten, in a periodic box."""
+    """A crystal of which the lower two fifths are molten, in a periodic box."""
     atoms = bulk("Cu", a=3.69, cubic=True) * cells
     rng = np.random.default_rng(0)
-    solid = np.flatnonzero(atoms.get_scaled_positions()[:, 2] > 0.19)
+    solid = np.flatnonzero(atoms.get_scaled_positions()[:, 2] > 0.39)
     atoms.positions[solid] += rng.normal(0, 0.12, (len(solid), 3))
     atoms.calc = EMT()
     atoms.set_constraint(FixAtoms(solid))

@@ -46,12 +46,13 @@ def depths(structure: Structure | Material, points: FloatArray | None = None) ->
     known = np.isfinite(where).all(axis=1)
     places = wrapped_points(where[known], cell, pbc)
     steps = np.array(
-        list(itertools.product(*[(-1, 0, 1) if periodic else (0,) for periodic in pbc])), dtype=float
+        list(itertools.product(*[(-1, 0, 1) if periodic else (0,) for periodic in pbc])), dtype=np.float64
     )
     far = np.zeros(len(places))
     # Nodes on both sides of the surface: it lies half way between them.
     for side in (inside, ~inside):
-        nodes = transformed(np.argwhere(side & binary_dilation(~side)) - 1.0, body.step) + body.origin
+        at = np.argwhere(side & binary_dilation(~side)).astype(np.float64) - 1.0
+        nodes = transformed(at, body.step) + body.origin
         every = (nodes[None] + transformed(steps, cell)[:, None]).reshape(-1, 3)
         far += cKDTree(every).query(places)[0] / 2
     found = np.full(len(where), np.nan)
