@@ -96,10 +96,20 @@ def cases(n_atoms: int) -> list[Case]:
     ]
 
 
-def clustered(case: Case, model: arise.Model, stride: float, out: Path) -> None:
+class Clustered(NamedTuple):
+    """What the clusters of a particle follow."""
+
+    field: arise.StridedMap
+    rows: np.ndarray  # (n,), boxes that were clustered
+    clusters: Clusters
+    seen: np.ndarray  # (n,), Å, the difference of distances that shows the strain
+    explained: dict[str, float]  # share of the variance of a quantity that is between clusters
+
+
+def clustered(case: Case, model: arise.Model, stride: float, out: Path, passes: int = 30) -> Clustered:
     """Clusters of the L1_0 boxes of a particle, and the strain in each."""
     structure = case.structure
-    field = arise.strided_map(structure, model, box_size=BOX, stride=stride, passes=30)
+    field = arise.strided_map(structure, model, box_size=BOX, stride=stride, passes=passes)
     rows = class_rows(field, "L1_0")
     doubt = field.prediction.mutual_information[rows]
     rows = rows[doubt <= np.quantile(doubt, case.sure)]
@@ -123,15 +133,17 @@ def clustered(case: Case, model: arise.Model, stride: float, out: Path) -> None:
     heads = ("cluster", "boxes", "quarter_A", "median_A", "three_quarters_A", "built")
     write_csv(out / f"{case.name}.csv", heads, lines)
     shuffled = np.random.default_rng(0).permutation(clusters.labels)
+    followed = {}
     for name, values in (("strain seen", seen), ("strain built", built), ("share of L1_0", share)):
+        followed[name] = explained(values, clusters.labels)
         print(
-            f"{case.name}, {name}: clusters explain {explained(values, clusters.labels):.3f} of the variance "
+            f"{case.name}, {name}: clusters explain {followed[name]:.3f} of the variance "
             f"(shuffled {explained(values, shuffled):.3f})"
         )
-    draw_clusters(seen, clusters, case.shown, out / f"{case.name}.png")
+    return Clustered(field, rows, clusters, seen, followed)
 
 
-def draw_clusters(seen: np.ndarray, clusters: Clusters, shown: str, path: Path) -> None:
+def draw_clusters(seen: np.ndarray, clusters: Clusters, shown: str) -> Figure:
     """A histogram a cluster."""
     figure = Figure(figsize=(5, 1.3 * max(2, clusters.n_clusters)), layout="constrained")
     panels = figure.subplots(max(1, clusters.n_clusters), 1, sharex=True, squeeze=False)[:, 0]
@@ -140,7 +152,7 @@ def draw_clusters(seen: np.ndarray, clusters: Clusters, shown: str, path: Path) 
         axes.hist(seen[clusters.labels == k], bins, density=True, color="#0072B2")
         axes.set_ylabel(f"cluster {k}\ndensity")
     panels[-1].set_xlabel(f"{shown} / Å")
-    figure.savefig(path, dpi=120)
+    return figure
 
 
 class Stage(NamedTuple):
@@ -150,6 +162,7 @@ class Stage(NamedTuple):
     radius: np.ndarray  # (n,), share of the particle's
     doubt: np.ndarray  # (n,), bit
     names: np.ndarray  # (n,), class; empty where it is rejected
+    field: arise.StridedMap  # of which these are the boxes
 
     def share(self, classes: Sequence[str], where: np.ndarray | slice = slice(None)) -> float:
         """Share of boxes that are called one of some classes."""
@@ -170,17 +183,19 @@ def degrees_off(particle: arise.Structure, back: arise.Structure) -> float:
     return float(np.rad2deg(np.arccos(np.clip(cosine, -1, 1))))
 
 
-def stage_of(structure: arise.Structure, order: float, model: arise.Model, stride: float) -> Stage:
+def stage_of(
+    structure: arise.Structure, order: float, model: arise.Model, stride: float, passes: int
+) -> Stage:
     """The map of a particle whose middle is at the origin."""
-    field = arise.strided_map(structure, model, box_size=BOX, stride=stride, passes=50)
+    field = arise.strided_map(structure, model, box_size=BOX, stride=stride, passes=passes)
     p, radius = field.prediction, np.linalg.norm(field.centers, axis=1)
     radius /= np.linalg.norm(structure.positions, axis=1).max()
     rows = np.flatnonzero(p.valid)[np.argsort(radius[p.valid], kind="stable")]
     names = np.where(p.rejected, "", p.names.astype(str))
-    return Stage(order, radius[rows], p.mutual_information[rows], names[rows])
+    return Stage(order, radius[rows], p.mutual_information[rows], names[rows], field)
 
 
-def staged(model: arise.Model, n_atoms: int, stride: float, out: Path) -> None:
+def staged(model: arise.Model, n_atoms: int, stride: float, out: Path, passes: int = 50) -> list[Stage]:
     """Order and doubt by radius, at three stages."""
     rng = np.random.default_rng(7)
     particles = [tomography_particle(n_atoms, order, strain=0.01, rng=rng)[0] for order in STAGES]
@@ -188,7 +203,7 @@ def staged(model: arise.Model, n_atoms: int, stride: float, out: Path) -> None:
     for k, (order, particle) in enumerate(zip(STAGES, particles, strict=True)):
         moved = turned(particle, rng)
         back = particle if k == len(STAGES) - 1 else arise.aligned(moved, particles[-1])
-        stage = stage_of(back, order, model, stride)
+        stage = stage_of(back, order, model, stride, passes)
         core = stage.radius < CORE
         stages.append(stage)
         print(
@@ -201,10 +216,10 @@ def staged(model: arise.Model, n_atoms: int, stride: float, out: Path) -> None:
             doubt = stage.doubt[here].mean()
             lines.append((order, low, high, int(here.sum()), *(f"{s:.3f}" for s in shares), f"{doubt:.4f}"))
     write_csv(out / "stages.csv", ("order", "from", "to", "boxes", "fcc", *ORDERED, "doubt_bit"), lines)
-    draw_stages(stages, out / "stages.png")
+    return stages
 
 
-def draw_stages(stages: Sequence[Stage], path: Path) -> None:
+def draw_stages(stages: Sequence[Stage]) -> Figure:
     """Doubt and classes by radius, in shells and as cumulative distributions."""
     figure = Figure(figsize=(8.5, 6.5), layout="constrained")
     (in_shells, classes), (values, within) = figure.subplots(2, 2)
@@ -230,7 +245,7 @@ def draw_stages(stages: Sequence[Stage], path: Path) -> None:
     within.set(xlabel=radius, ylabel="cumulative share of all boxes")
     in_shells.legend()
     classes.legend()
-    figure.savefig(path, dpi=120)
+    return figure
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -242,8 +257,11 @@ def main(arguments: list[str] | None = None) -> None:
     model = arise.load_model("arise-108")
     n_atoms = 6_000 if given.quick else 20_000
     for case in cases(n_atoms):
-        clustered(case, model, 4.0, given.out)
-    staged(model, n_atoms, 6.0 if given.quick else 4.0, given.out)
+        found = clustered(case, model, 4.0, given.out)
+        figure = draw_clusters(found.seen, found.clusters, case.shown)
+        figure.savefig(given.out / f"{case.name}.png", dpi=120)
+    stages = staged(model, n_atoms, 6.0 if given.quick else 4.0, given.out)
+    draw_stages(stages).savefig(given.out / "stages.png", dpi=120)
     print(f"tables and pictures are in {given.out}")
 
 
