@@ -102,8 +102,10 @@ class Found(NamedTuple):
 
     @property
     def seen(self) -> bool:
-        """Whether the map shows that there is a boundary: in doubt, or none of the classes."""
-        return self.at > DOUBTED * max(self.inside, 0.01) or self.refused > 0.5
+        """Whether some plane of boxes at the boundary is in doubt, or most of it none of the classes."""
+        near = np.abs(self.x) < NEAR
+        doubted = float(self.bits[near].max()) > DOUBTED * max(self.inside, 0.01)
+        return doubted or float(self.rejected[near].max()) > 0.5
 
 
 def look(one: Boundary, field: arise.StridedMap) -> Found:
@@ -177,15 +179,16 @@ def compare(page: Page, every: Sequence[Found], ideal: Found) -> None:
         f"with layers as far apart as those of spheres, {percent(wider)} more, alpha-Sm in {percent(spheres.right)} of "
         f"the boxes; {spheres.leads} leads, with {spheres.inside:.3f} bit, {percent(spheres.refused)} rejected at the "
         "boundary", spheres.right > 0.95,
-        f"the default model was trained with strain and noise, which blur what tells these stackings apart; `{IDEAL}`, "
-        f"trained without, has alpha-Sm in {percent(ideal.right)}",
+        f"a weakness of the default model: `{IDEAL}`, trained on ideal structures only, has alpha-Sm in "
+        f"{percent(ideal.right)}",
     )  # fmt: skip
     unseen = [f"{f.boundary.crystal} {f.boundary.name}" for f in found if not f.seen]
+    missing = f"; not {', '.join(unseen)}" if unseen else ""
     page.row(
         "each boundary is seen", "boundary regions are found",
-        f"{len(found) - len(unseen)} of {len(found)} boundaries have {DOUBTED:g} times the doubt of the grains (or of "
-        f"0.01 bit), or are rejected{'; not ' + ', '.join(unseen) if unseen else ''}", not unseen,
-        "a mirror plane between two large grains changes little of a box of 16 Å (README, limits)",
+        f"{len(found) - len(unseen)} of {len(found)} boundaries have a plane of boxes with {DOUBTED:g} times the doubt "
+        f"of the grains (or of 0.01 bit), or that is mostly rejected{missing}", not unseen,
+        "what changes at a boundary is little of a box of 16 Å; of twins see the limits",
     )  # fmt: skip
     packed = [f for f in found if f.boundary.crystal in ("hcp", "fcc") and f.foreign == "dhcp"]
     named = [f"{f.boundary.crystal} {f.boundary.name} ({f.foreign_at:.2f})" for f in packed]

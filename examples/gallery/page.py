@@ -24,6 +24,8 @@ DOCS = ROOT / "docs" / "gallery"
 #: Where those of a short form go.
 QUICK = ROOT / "out" / "gallery"
 MODEL = "arise-108"
+#: The published model made again: where the default one differs, a page may say what this one finds.
+PUBLISHED = "arise-108-paper"
 #: The order of the index; pages that are not named come after these.
 ORDER = (
     "slab", "superalloy", "pattern", "boundaries", "graphene", "images", "tilings", "particle", "bain", "unknown",

@@ -71,14 +71,14 @@ def compare(page: Page, maps: dict[str, arise.StridedMap], middle: float, inner:
             f"{bits['faces']:.3f} bit there, {bits['matrix']:.3f} in the matrix, {bits['precipitate']:.3f} in the "
             "precipitate",
             bits["faces"] > 3 * max(bits["matrix"], bits["precipitate"]),
-            "in these atoms the matrix, random as it is, is in doubt by itself",
+            "it is raised less than threefold, or not at all",
         )  # fmt: skip
         if form == "pristine":
             page.row(
                 "doubt at the outer borders", "and at the outer borders",
                 f"{bits['borders']:.3f} bit within {NEAR:g} Å of them, {bits['matrix']:.3f} in the matrix",
                 bits["borders"] > 3 * bits["matrix"],
-                "descriptors are corrected for the shape of the matter in a box",
+                "descriptors are corrected for the shape of the matter in a box: a surface is hardly in doubt",
             )  # fmt: skip
         kept[form] = {"right": right, "bits": bits, "volume": found / inner**3}
     page.keep(**kept)

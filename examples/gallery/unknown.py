@@ -11,11 +11,10 @@ import arise_core as arise
 from arise_core.crystals.crystal import prototype_crystals
 from arise_core.crystals.others import other
 from benchmarks.unknown.crystals import FAMILIES
-from examples.gallery.page import BLUE, MODEL, ORANGE, Case, Page, percent
+from examples.gallery.page import BLUE, MODEL, ORANGE, PUBLISHED, Case, Page, percent
 
 PAPER = ("fluorite, CaF2", "tungsten carbide, WC")
 TOP = 5
-PUBLISHED = "arise-108-paper"  # the published model, made again
 KNOWN = 50  # bulk crystals of the classes beside them
 
 
