@@ -19,6 +19,11 @@ MOST = 3
 #: al., Astron. J. 108, 2348 (1994); at 2 they just are two peaks), each kind has such a share of the columns, and the
 #: Bayesian information criterion of one kind more is better by so much.
 APART, SHARE, BETTER = 2.5, 0.08, 10.0
+#: Brightness further from the middle half of all than this many times its width is that of a letter or of dirt; such
+#: columns, if they are fewer than `SHARE`, take no part in telling how many kinds there are.
+FAR = 3.0
+#: Rounds of the fit of the illumination; columns further off than so many standard deviations do not count.
+ROUNDS, OUTSIDE = 4, 2.5
 
 
 def parse_elements(given: Any) -> tuple[int, ...]:
@@ -57,8 +62,9 @@ def tell_elements(columns: Columns, elements: Any = None) -> Columns:
         InputError: what is no element, or more elements than columns could show.
     """
     check_type("columns", columns, Columns, "Columns")
+    bright = even_brightness(columns)
     if elements is None:
-        count = kinds_shown(columns.brightness)
+        count = kinds_shown(bright)
         numbers = np.array((PLACEHOLDER, *STAND_INS)[:count])
     else:
         numbers = np.sort(parse_elements(elements))
@@ -67,12 +73,49 @@ def tell_elements(columns: Columns, elements: Any = None) -> Columns:
         return with_numbers(
             columns, np.full(n, numbers[0]), np.zeros(n, dtype=np.int64), np.zeros(n), elements is not None
         )
-    kinds, doubt, _, _ = _mixture(columns.brightness, len(numbers))
+    kinds, doubt, _, _ = _mixture(bright, len(numbers))
     return with_numbers(columns, numbers[kinds], kinds, doubt, elements is not None)
+
+
+def even_brightness(columns: Columns) -> FloatArray:
+    """Brightness of the columns without that of the illumination, (n,), or as it is where it has fewer kinds so.
+
+    The illumination is a Gaussian hill or hollow, as its logarithm is a polynomial of second order in the place. It is
+    taken off if what is left is the better mixture of one to three kinds by the Bayesian information criterion.
+    """
+    raw = columns.brightness
+    places = columns.pixels / columns.good.shape - 0.5
+    y, x = places.T
+    terms = np.column_stack([np.ones(len(raw)), y, x, y * y, x * x, x * y])
+    target = np.log(np.maximum(raw, 1e-3 * np.median(raw)))
+    near = np.ones(len(raw), dtype=bool)
+    if len(raw) < 10 * terms.shape[1]:
+        return raw
+    with one_blas_thread():
+        for _ in range(ROUNDS):
+            fit = terms @ np.linalg.lstsq(terms[near], target[near], rcond=None)[0]
+            off = np.abs(target - fit)
+            near = off <= OUTSIDE * np.sqrt((off[near] ** 2).mean())
+    even = raw / np.exp(fit) * np.median(np.exp(fit))
+    return np.asarray(even if _criterion(even) < _criterion(raw) - BETTER else raw)
 
 
 def kinds_shown(brightness: FloatArray) -> int:
     """How many kinds of columns are told apart by their brightness, 1 to 3."""
+    return _told(brightness)[0]
+
+
+def _criterion(brightness: FloatArray) -> float:
+    return _told(brightness)[1]
+
+
+def _told(brightness: FloatArray) -> tuple[int, float]:
+    """Number of kinds, and the information criterion of that many."""
+    low, high = np.quantile(brightness, [0.25, 0.75])
+    width = FAR * (high - low)
+    usual = (brightness > low - width) & (brightness < high + width)
+    if (~usual).mean() < SHARE:
+        brightness = brightness[usual]
     known = 1
     _, _, last, _ = _mixture(brightness, 1)
     for count in range(2, MOST + 1):
@@ -80,7 +123,7 @@ def kinds_shown(brightness: FloatArray) -> int:
         shares = np.bincount(kinds, minlength=count) / len(kinds)
         if criterion < last - BETTER and apart > APART and shares.min() > SHARE:
             known, last = count, criterion
-    return known
+    return known, last
 
 
 def _mixture(brightness: FloatArray, count: int) -> tuple[IntArray, FloatArray, float, float]:

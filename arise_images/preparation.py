@@ -21,6 +21,13 @@ PIXELS = (1e-3, 1.0)
 FULL, BAR, BORDER = 0.9, (3, 12), 2e-3
 #: A burnt-in part has a rim, pixels.
 RIM = 2
+#: Letters are parts of at least so many pixels, and so long, of the largest or the smallest value of the image; with
+#: what is so many pixels around them, they take less than this share of it. What is cut off at the largest value is
+#: found all over the image instead.
+LETTER, LONG, AROUND, TOGETHER = 10, 5, 8, 0.25
+#: A pixel that is higher than all around it by this many times the range of the image is none of it; the range is that
+#: between these quantiles.
+SPIKE, RANGE = 3.0, (0.005, 0.995)
 #: The background is what is left after a blur over this share of the shorter edge, and over so many spacings.
 WIDE, SPACINGS = 0.1, 1.5
 #: Periods that are looked for: pixels at least, share of the shorter edge at most.
@@ -96,10 +103,10 @@ def good_pixels(values: FloatArray, mask: Any) -> BoolArray:
 
 
 def burnt_in(values: FloatArray) -> BoolArray:
-    """Where a scale bar, its label or a border of one value is, (rows, columns).
+    """Where a scale bar, letters or a border of one value are, (rows, columns).
 
     Noise leaves no rectangle of equal pixels: bars are found by their shape, letters as what has the value of a bar
-    within its length, borders by their size at the rim of the image.
+    within its length, or the largest or smallest value of all and stands together, borders by their size at the rim.
     """
     same = ndimage.maximum_filter(values, 3) == ndimage.minimum_filter(values, 3)
     found = np.zeros(values.shape, dtype=bool)
@@ -117,7 +124,38 @@ def burnt_in(values: FloatArray) -> BoolArray:
             )
             value = values[place][inside][0]
             found[around] |= values[around] == value
-    return np.asarray(ndimage.binary_dilation(found, iterations=RIM)) if count and found.any() else found
+    found |= _letters(values)
+    return np.asarray(ndimage.binary_dilation(found, iterations=RIM)) if found.any() else found
+
+
+def _letters(values: FloatArray) -> BoolArray:
+    """Strokes of the largest or the smallest value, (rows, columns), where they are in a small part of the image."""
+    found = np.zeros(values.shape, dtype=bool)
+    for extreme in (values.max(), values.min()):
+        parts, _ = ndimage.label(values == extreme, np.ones((3, 3)))
+        sizes = np.bincount(parts.ravel())
+        sizes[0] = 0
+        strokes = np.zeros(values.shape, dtype=bool)
+        for k, place in enumerate(ndimage.find_objects(parts), start=1):
+            if sizes[k] >= LETTER and max(s.stop - s.start for s in place) >= LONG:
+                strokes[place] |= parts[place] == k
+        around = ndimage.binary_dilation(strokes, np.ones((3, 3)), AROUND)
+        if 0 < around.mean() < TOGETHER:
+            found |= around & (values == extreme)
+    return found
+
+
+def without_spikes(values: FloatArray) -> FloatArray:
+    """The image with the mean of their neighbours at pixels far above all around them, as cosmic rays leave them."""
+    ring = np.ones((3, 3), dtype=bool)
+    ring[1, 1] = False
+    low, high = np.quantile(values, RANGE)
+    around = ndimage.maximum_filter(values, footprint=ring, mode="nearest")
+    spikes = values > around + SPIKE * (high - low)
+    if not spikes.any():
+        return values
+    mean = (ndimage.uniform_filter(values, 3, mode="nearest") * 9 - values) / 8
+    return np.where(spikes, mean, values)
 
 
 def flattened(values: FloatArray, good: BoolArray, width: float) -> FloatArray:
