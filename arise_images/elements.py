@@ -12,6 +12,7 @@ from arise_core.errors import InputError, check_type, shown
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.runtime.threads import one_blas_thread
 from arise_images.columns import PLACEHOLDER, Columns, with_numbers
+from arise_images.simulation import EXPONENT
 
 #: Elements told apart in an image, at most.
 MOST = 3
@@ -22,6 +23,8 @@ APART, SHARE, BETTER = 2.5, 0.08, 10.0
 #: Brightness further from the middle half of all than this many times its width is that of a letter or of dirt; such
 #: columns, if they are fewer than `SHARE`, take no part in telling how many kinds there are.
 FAR = 3.0
+#: Ratios of the brightness of two kinds are believed up to this factor.
+LIKELY = 2.2
 #: Rounds of the fit of the illumination; columns further off than so many standard deviations do not count.
 ROUNDS, OUTSIDE = 4, 2.5
 
@@ -73,7 +76,8 @@ def tell_elements(columns: Columns, elements: Any = None) -> Columns:
         return with_numbers(
             columns, np.full(n, numbers[0]), np.zeros(n, dtype=np.int64), np.zeros(n), elements is not None
         )
-    kinds, doubt, _, _ = _mixture(bright, len(numbers))
+    expected = None if elements is None else numbers.astype(np.float64) ** EXPONENT
+    kinds, doubt, _, _ = _mixture(bright, len(numbers), expected)
     return with_numbers(columns, numbers[kinds], kinds, doubt, elements is not None)
 
 
@@ -97,7 +101,8 @@ def even_brightness(columns: Columns) -> FloatArray:
             off = np.abs(target - fit)
             near = off <= OUTSIDE * np.sqrt((off[near] ** 2).mean())
     even = raw / np.exp(fit) * np.median(np.exp(fit))
-    return np.asarray(even if _criterion(even) < _criterion(raw) - BETTER else raw)
+    parameters = (terms.shape[1] - 1) * np.log(len(raw))
+    return np.asarray(even if _criterion(even) + parameters < _criterion(raw) - BETTER else raw)
 
 
 def kinds_shown(brightness: FloatArray) -> int:
@@ -126,17 +131,35 @@ def _told(brightness: FloatArray) -> tuple[int, float]:
     return known, last
 
 
-def _mixture(brightness: FloatArray, count: int) -> tuple[IntArray, FloatArray, float, float]:
-    """Kind of each column, the faintest first, its entropy in bit; information criterion; least distance of peaks."""
+def _mixture(
+    brightness: FloatArray, count: int, expected: FloatArray | None = None
+) -> tuple[IntArray, FloatArray, float, float]:
+    """Kind of each column, the faintest first, its entropy in bit; information criterion; least distance of peaks.
+
+    Args:
+        brightness: (n,).
+        count: of kinds.
+        expected: brightness of each kind up to a factor, (count,). Fits start from it too, each kind being that of most
+            columns in turn, so that a few heavy atoms are told from many light ones; the best one wins whose kinds are
+            about as far apart as expected. None: nothing is known of the elements.
+    """
     from sklearn.mixture import GaussianMixture
 
     values = (brightness / np.median(brightness)).reshape(-1, 1)
     if len(values) < 2 * count:
         raise InputError(f"`elements` names {count} elements for {len(values)} columns")
-    start = np.quantile(values, (np.arange(count) + 0.5) / count).reshape(-1, 1)
-    model = GaussianMixture(count, means_init=start, random_state=0, reg_covar=1e-5, max_iter=300)
+    starts = [np.quantile(values, (np.arange(count) + 0.5) / count)]
+    if expected is not None:
+        starts += [expected / usual for usual in expected]
+    fits = []
     with one_blas_thread():
-        model.fit(values)
+        for start in starts:
+            model = GaussianMixture(
+                count, means_init=start.reshape(-1, 1), random_state=0, reg_covar=1e-5, max_iter=300
+            )
+            model.fit(values)
+            fits.append((_likely(np.sort(model.means_[:, 0]), expected), float(model.score(values)), model))
+        model = max(fits, key=lambda fit: fit[:2])[2] if any(fit[0] for fit in fits) else fits[0][2]
         share = model.predict_proba(values)
         criterion = float(model.bic(values))
     order = np.argsort(model.means_[:, 0])
@@ -145,3 +168,11 @@ def _mixture(brightness: FloatArray, count: int) -> tuple[IntArray, FloatArray, 
     apart = np.sqrt(2) * np.diff(mean) / np.sqrt(variance[1:] + variance[:-1])
     entropy = -(share * np.log2(np.maximum(share, 1e-300))).sum(axis=1)
     return share.argmax(axis=1), np.maximum(entropy, 0.0), criterion, float(apart.min(initial=np.inf))
+
+
+def _likely(means: FloatArray, expected: FloatArray | None) -> bool:
+    """Whether kinds are about as far apart as their elements let expect; columns may have two atoms of one."""
+    if expected is None or not (means > 0).all():
+        return False
+    off = np.log((means[1:] / means[:-1]) / (expected[1:] / expected[:-1]))
+    return bool((np.abs(off) < np.log(LIKELY)).all())

@@ -120,9 +120,9 @@ def read_image(path: str | Path) -> Micrograph:
 
 
 def aligned(frames: Any) -> FloatArray:
-    """The sum of frames of one place, moved onto the first by the peak of their phase correlation, where all of them are.
+    """The sum of frames of one place, moved onto the first by the peak of their phase correlation.
 
-    Takes out drift from frame to frame; what happens within a frame stays.
+    Takes out drift from frame to frame; what happens within a frame stays. Only what all frames show is left.
 
     Args:
         frames: (n, rows, columns).

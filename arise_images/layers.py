@@ -154,7 +154,9 @@ class ImageRecognition:
     def odd_rings(self) -> IntArray:
         """Rings of another size than most, (n_odd,), as rows of `rings`; none where no size is that of most."""
         size = self.rings.size
-        usual = int(np.bincount(size).argmax()) if len(size) else 0
+        if len(size) == 0:
+            return np.zeros(0, dtype=np.int64)
+        usual = int(np.bincount(size).argmax())
         return np.flatnonzero(size != usual) if (size == usual).mean() > MOST else np.zeros(0, dtype=np.int64)
 
     @cached_property

@@ -24,7 +24,8 @@ RIM = 2
 #: Letters are parts of at least so many pixels, and so long, of the largest or the smallest value of the image; with
 #: what is so many pixels around them, they take less than this share of it. What is cut off at the largest value is
 #: found all over the image instead.
-LETTER, LONG, AROUND, TOGETHER = 10, 5, 8, 0.25
+#: They have that value so many times as often as the value next to it.
+LETTER, LONG, AROUND, TOGETHER, JUMP = 10, 5, 8, 0.25, 4
 #: A pixel that is higher than all around it by this many times the range of the image is none of it; the range is that
 #: between these quantiles.
 SPIKE, RANGE = 3.0, (0.005, 0.995)
@@ -34,6 +35,8 @@ WIDE, SPACINGS = 0.1, 1.5
 SHORTEST, LONGEST = 3.0, 0.25
 #: The strongest spot of a spectrum is so many times as strong as its noise, and as the ring around it: else the ring.
 SPOT, RING = 8.0, 2.0
+#: The spectrum is that of the image cut off at so many times the value that 3 % of its pixels exceed.
+BRIGHT = 2.0
 #: From here on a spectrum is noise, 1 / pixels.
 WHITE = 0.4
 
@@ -110,7 +113,7 @@ def burnt_in(values: FloatArray) -> BoolArray:
     """
     same = ndimage.maximum_filter(values, 3) == ndimage.minimum_filter(values, 3)
     found = np.zeros(values.shape, dtype=bool)
-    parts, count = ndimage.label(same)
+    parts, _ = ndimage.label(same)
     for k, place in enumerate(ndimage.find_objects(parts), start=1):
         inside = parts[place] == k
         height, length = inside.shape
@@ -131,7 +134,10 @@ def burnt_in(values: FloatArray) -> BoolArray:
 def _letters(values: FloatArray) -> BoolArray:
     """Strokes of the largest or the smallest value, (rows, columns), where they are in a small part of the image."""
     found = np.zeros(values.shape, dtype=bool)
-    for extreme in (values.max(), values.min()):
+    levels, counts = np.unique(values, return_counts=True)
+    for extreme, often, beside in ((levels[-1], counts[-1], counts[-2]), (levels[0], counts[0], counts[1])):
+        if often < JUMP * beside:  # a count of nothing in noise, beside those of one
+            continue
         parts, _ = ndimage.label(values == extreme, np.ones((3, 3)))
         sizes = np.bincount(parts.ravel())
         sizes[0] = 0
@@ -189,6 +195,8 @@ def spectral_period(values: FloatArray) -> float:
     Raises:
         InputError: nothing stands out.
     """
+    most = BRIGHT * float(np.quantile(np.abs(values), 0.97))  # a few heavy atoms would drown the lattice
+    values = np.clip(values, -most, most)
     window = np.hanning(values.shape[0])[:, None] * np.hanning(values.shape[1])
     power = np.abs(np.fft.rfft2(values * window)) ** 2
     power = ndimage.gaussian_filter(power, 1.0, mode="wrap")

@@ -109,3 +109,20 @@ def test_few_heavy_atoms_do_not_hide_the_kinds():
 def test_even_light_is_left_as_it_is():
     columns = find_atoms(nitride(), PIXEL)
     np.testing.assert_array_equal(even_brightness(columns), columns.brightness)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_few_silicon_atoms_in_graphene(count):
+    """Two were split into columns 0.67 Å apart, one was called carbon."""
+    sheet = flat("graphene", 20.0)
+    middle = sheet.positions[:, :2].mean(axis=0)
+    numbers = sheet.numbers.copy()
+    numbers[np.argsort(np.linalg.norm(sheet.positions[:, :2] - middle, axis=1))[:count]] = 14
+    image, _ = simulate_image(
+        replace(sheet, numbers=numbers), pixel_size=PIXEL, dose=80.0, background=0.03, jitter=0.05,
+        rng=np.random.default_rng(count),
+    )  # fmt: skip
+    columns = tell_elements(find_atoms(image, PIXEL), "C,Si")
+    assert (columns.structure.numbers == 14).sum() == count
+    assert columns.spacing == pytest.approx(1.424, rel=0.02)
+    assert columns.kind_doubt.mean() < 0.01
