@@ -16,8 +16,7 @@ from arise_images import draw_layer, find_atoms, recognise_layer, simulate_image
 from examples.gallery import aperiodic
 from examples.gallery.page import BLUE, MODEL, ORANGE, Case, Page, percent
 
-#: Edge of a tile, Å, in layers and in stacks, on which the answer does not depend: boxes of 16 Å hold some 50 corners of
-#: a layer.
+#: Edge of a tile, Å, in layers and in stacks: boxes of 16 Å hold some 50 corners of a layer.
 EDGE = 2.5
 #: The edge as a share of which corners are displaced in the noisy tiling.
 NOISE = 0.05
@@ -51,7 +50,10 @@ def samples(quick: bool) -> list[Sample]:
     snub = aperiodic.snub_square(small, EDGE)
     found += [
         Sample("Penrose, stacked", aperiodic.stacked(rhombs, layers, EDGE)),
-        Sample("Penrose, stacked, every second layer turned by 36°", aperiodic.stacked(rhombs, layers, EDGE, np.pi / 5)),
+        Sample(
+            "Penrose, stacked, every second layer turned by 36°",
+            aperiodic.stacked(rhombs, layers, EDGE, np.pi / 5),
+        ),
         Sample("square–triangle, stacked", aperiodic.stacked(squares, layers, EDGE)),
         Sample(
             "square–triangle, stacked, every second layer turned by 30°",
