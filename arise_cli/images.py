@@ -220,6 +220,7 @@ def _record(image: Micrograph, found: ImageRecognition, top: int) -> Record:
     return {
         "file": image.name,
         **found.record(),
+        "notes": [*image.notes, *found.notes],
         "fractions": found.local.fractions,
         "top": [
             {"label": classes.short[k], "class": classes[k].label, "probability": p}

@@ -17,7 +17,15 @@ from arise_core.progress import Job, Progress, Step, run, silent
 from arise_core.runtime.packages import package
 from arise_core.settings import check_number
 from arise_images.gaussians import Gaussians, fitted, joined, levelled
-from arise_images.preparation import PIXELS, Prepared, checked, good_pixels, noise_of, prepared
+from arise_images.preparation import (
+    PIXELS,
+    Prepared,
+    checked,
+    good_pixels,
+    noise_of,
+    prepared,
+    without_spikes,
+)
 from arise_images.settings import ColumnSettings
 
 #: Columns that an image has at least.
@@ -41,6 +49,9 @@ RIM = 0.5
 ROUNDS = 4
 #: Dark columns have to explain so much more of what bright ones leave.
 MARGIN = 0.85
+#: The brightness of columns says nothing of elements if more than this share of them is cut off at the largest value of
+#: the image: two pixels next to each other within a width of their middle have it.
+CUT = 0.1
 #: Contrast is told from the middle of an image, pixels along an edge.
 MIDDLE = 240
 
@@ -65,9 +76,15 @@ class Columns:
     kinds: IntArray  # (n,), which of the kinds of columns, the faintest first; 0 before `tell_elements`
     kind_doubt: FloatArray  # (n,), doubt about that, bit; 0 before `tell_elements`
     named: bool = False  # whether the elements are named, else others stand for them
+    cut_off: float = 0.0  # share of the columns whose top is cut off at the largest value of the image
 
     def __len__(self) -> int:
         return len(self.structure)
+
+    @property
+    def brightness_is_cut(self) -> bool:
+        """Whether so many columns are cut off that their brightness says nothing of elements."""
+        return self.cut_off > CUT
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -81,6 +98,11 @@ class Columns:
             said.append("columns are dark in this image")
         if not self.good.all():
             said.append(f"{(~self.good).mean():.1%} of the image is masked")
+        if self.brightness_is_cut:
+            said.append(
+                f"{self.cut_off:.0%} of the columns are cut off at the largest value of the image: brightness tells no "
+                "elements"
+            )
         return tuple(said)
 
 
@@ -124,12 +146,14 @@ def find_steps(
     peaks_package()
     values = checked(image)
     good = good_pixels(values, mask)
+    values = without_spikes(values)
     yield Step(0.05, "image")
     sign = {"bright": 1, "dark": -1}.get(chosen.contrast) or _sign(values, good, chosen)
     yield Step(0.4, "columns")
     found, left = _found(sign * values, good, chosen)
     yield Step(1.0, "columns")
-    return _columns(found, left, sign < 0, good, pixel_size)
+    cut = _cut_off(sign * values, good, found)
+    return _columns(found, left, sign < 0, good, pixel_size, cut)
 
 
 def check_pixel_size(pixel_size: Any) -> None:
@@ -272,7 +296,19 @@ def check_number_of(found: Gaussians) -> None:
         )
 
 
-def _columns(found: Gaussians, left: float, dark: bool, good: BoolArray, pixel_size: float | None) -> Columns:
+def _cut_off(values: FloatArray, good: BoolArray, found: Gaussians) -> float:
+    """Share of the columns with neighbouring pixels at the largest value of the image near their middle."""
+    top = (values == values[good].max()) & good
+    pairs = (top & np.roll(top, 1, axis=0)) | (top & np.roll(top, 1, axis=1))
+    if not pairs.any():
+        return 0.0
+    distance = cKDTree(np.argwhere(pairs)).query(found.places)[0]
+    return float((distance <= np.maximum(found.width, 1.0)).mean())
+
+
+def _columns(
+    found: Gaussians, left: float, dark: bool, good: BoolArray, pixel_size: float | None, cut: float
+) -> Columns:
     near = neighbour_distance(found.places)
     size = ASSUMED / near if pixel_size is None else float(pixel_size)
     if not BELIEVED[0] <= near * size <= BELIEVED[1]:
@@ -298,6 +334,7 @@ def _columns(found: Gaussians, left: float, dark: bool, good: BoolArray, pixel_s
         explained=1 - left,
         kinds=np.zeros(n, dtype=np.int64),
         kind_doubt=np.zeros(n),
+        cut_off=cut,
     )
 
 

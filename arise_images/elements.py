@@ -12,6 +12,7 @@ from arise_core.errors import InputError, check_type, shown
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.runtime.threads import one_blas_thread
 from arise_images.columns import PLACEHOLDER, Columns, with_numbers
+from arise_images.simulation import EXPONENT
 
 #: Elements told apart in an image, at most.
 MOST = 3
@@ -19,6 +20,13 @@ MOST = 3
 #: al., Astron. J. 108, 2348 (1994); at 2 they just are two peaks), each kind has such a share of the columns, and the
 #: Bayesian information criterion of one kind more is better by so much.
 APART, SHARE, BETTER = 2.5, 0.08, 10.0
+#: Brightness further from the middle half of all than this many times its width is that of a letter or of dirt; such
+#: columns, if they are fewer than `SHARE`, take no part in telling how many kinds there are.
+FAR = 3.0
+#: Ratios of the brightness of two kinds are believed up to this factor.
+LIKELY = 2.2
+#: Rounds of the fit of the illumination; columns further off than so many standard deviations do not count.
+ROUNDS, OUTSIDE = 4, 2.5
 
 
 def parse_elements(given: Any) -> tuple[int, ...]:
@@ -57,8 +65,9 @@ def tell_elements(columns: Columns, elements: Any = None) -> Columns:
         InputError: what is no element, or more elements than columns could show.
     """
     check_type("columns", columns, Columns, "Columns")
+    bright = even_brightness(columns)
     if elements is None:
-        count = kinds_shown(columns.brightness)
+        count = kinds_shown(bright)
         numbers = np.array((PLACEHOLDER, *STAND_INS)[:count])
     else:
         numbers = np.sort(parse_elements(elements))
@@ -67,12 +76,51 @@ def tell_elements(columns: Columns, elements: Any = None) -> Columns:
         return with_numbers(
             columns, np.full(n, numbers[0]), np.zeros(n, dtype=np.int64), np.zeros(n), elements is not None
         )
-    kinds, doubt, _, _ = _mixture(columns.brightness, len(numbers))
+    expected = None if elements is None else numbers.astype(np.float64) ** EXPONENT
+    kinds, doubt, _, _ = _mixture(bright, len(numbers), expected)
     return with_numbers(columns, numbers[kinds], kinds, doubt, elements is not None)
+
+
+def even_brightness(columns: Columns) -> FloatArray:
+    """Brightness of the columns without that of the illumination, (n,), or as it is where it has fewer kinds so.
+
+    The illumination is a Gaussian hill or hollow, as its logarithm is a polynomial of second order in the place. It is
+    taken off if what is left is the better mixture of one to three kinds by the Bayesian information criterion.
+    """
+    raw = columns.brightness
+    places = columns.pixels / columns.good.shape - 0.5
+    y, x = places.T
+    terms = np.column_stack([np.ones(len(raw)), y, x, y * y, x * x, x * y])
+    target = np.log(np.maximum(raw, 1e-3 * np.median(raw)))
+    near = np.ones(len(raw), dtype=bool)
+    if len(raw) < 10 * terms.shape[1]:
+        return raw
+    with one_blas_thread():
+        for _ in range(ROUNDS):
+            fit = terms @ np.linalg.lstsq(terms[near], target[near], rcond=None)[0]
+            off = np.abs(target - fit)
+            near = off <= OUTSIDE * np.sqrt((off[near] ** 2).mean())
+    even = raw / np.exp(fit) * np.median(np.exp(fit))
+    parameters = (terms.shape[1] - 1) * np.log(len(raw))
+    return np.asarray(even if _criterion(even) + parameters < _criterion(raw) - BETTER else raw)
 
 
 def kinds_shown(brightness: FloatArray) -> int:
     """How many kinds of columns are told apart by their brightness, 1 to 3."""
+    return _told(brightness)[0]
+
+
+def _criterion(brightness: FloatArray) -> float:
+    return _told(brightness)[1]
+
+
+def _told(brightness: FloatArray) -> tuple[int, float]:
+    """Number of kinds, and the information criterion of that many."""
+    low, high = np.quantile(brightness, [0.25, 0.75])
+    width = FAR * (high - low)
+    usual = (brightness > low - width) & (brightness < high + width)
+    if (~usual).mean() < SHARE:
+        brightness = brightness[usual]
     known = 1
     _, _, last, _ = _mixture(brightness, 1)
     for count in range(2, MOST + 1):
@@ -80,20 +128,38 @@ def kinds_shown(brightness: FloatArray) -> int:
         shares = np.bincount(kinds, minlength=count) / len(kinds)
         if criterion < last - BETTER and apart > APART and shares.min() > SHARE:
             known, last = count, criterion
-    return known
+    return known, last
 
 
-def _mixture(brightness: FloatArray, count: int) -> tuple[IntArray, FloatArray, float, float]:
-    """Kind of each column, the faintest first, its entropy in bit; information criterion; least distance of peaks."""
+def _mixture(
+    brightness: FloatArray, count: int, expected: FloatArray | None = None
+) -> tuple[IntArray, FloatArray, float, float]:
+    """Kind of each column, the faintest first, its entropy in bit; information criterion; least distance of peaks.
+
+    Args:
+        brightness: (n,).
+        count: of kinds.
+        expected: brightness of each kind up to a factor, (count,). Fits start from it too, each kind being that of most
+            columns in turn, so that a few heavy atoms are told from many light ones; the best one wins whose kinds are
+            about as far apart as expected. None: nothing is known of the elements.
+    """
     from sklearn.mixture import GaussianMixture
 
     values = (brightness / np.median(brightness)).reshape(-1, 1)
     if len(values) < 2 * count:
         raise InputError(f"`elements` names {count} elements for {len(values)} columns")
-    start = np.quantile(values, (np.arange(count) + 0.5) / count).reshape(-1, 1)
-    model = GaussianMixture(count, means_init=start, random_state=0, reg_covar=1e-5, max_iter=300)
+    starts = [np.quantile(values, (np.arange(count) + 0.5) / count)]
+    if expected is not None:
+        starts += [expected / usual for usual in expected]
+    fits = []
     with one_blas_thread():
-        model.fit(values)
+        for start in starts:
+            model = GaussianMixture(
+                count, means_init=start.reshape(-1, 1), random_state=0, reg_covar=1e-5, max_iter=300
+            )
+            model.fit(values)
+            fits.append((_likely(np.sort(model.means_[:, 0]), expected), float(model.score(values)), model))
+        model = max(fits, key=lambda fit: fit[:2])[2] if any(fit[0] for fit in fits) else fits[0][2]
         share = model.predict_proba(values)
         criterion = float(model.bic(values))
     order = np.argsort(model.means_[:, 0])
@@ -102,3 +168,11 @@ def _mixture(brightness: FloatArray, count: int) -> tuple[IntArray, FloatArray, 
     apart = np.sqrt(2) * np.diff(mean) / np.sqrt(variance[1:] + variance[:-1])
     entropy = -(share * np.log2(np.maximum(share, 1e-300))).sum(axis=1)
     return share.argmax(axis=1), np.maximum(entropy, 0.0), criterion, float(apart.min(initial=np.inf))
+
+
+def _likely(means: FloatArray, expected: FloatArray | None) -> bool:
+    """Whether kinds are about as far apart as their elements let expect; columns may have two atoms of one."""
+    if expected is None or not (means > 0).all():
+        return False
+    off = np.log((means[1:] / means[:-1]) / (expected[1:] / expected[:-1]))
+    return bool((np.abs(off) < np.log(LIKELY)).all())

@@ -118,18 +118,32 @@ class ImageRecognition:
         return float(self.columns.kind_doubt.mean())
 
     @property
+    def brightness_doubt(self) -> float:
+        """Doubt about the number of elements, bit: 1 if brightness is cut off and nobody has named a single one, or 0.
+
+        Where columns are as bright as the image can be, BN looks as graphene does.
+        """
+        one = self.columns.named and self.columns.kinds.max() == 0
+        return EITHER if self.columns.brightness_is_cut and not one else 0.0
+
+    @property
     def label(self) -> str:
         """What the layer is called: a short name, several with "or", "undecided", "rejected" or "none"."""
         if self.pattern in (NONE, REJECTED):
             return self.pattern
-        if self.projection_doubt > 0 or (not self.layers and not self.columns.assumed_pixel_size):
+        if (
+            self.projection_doubt > 0
+            or self.brightness_doubt > 0
+            or (not self.layers and not self.columns.assumed_pixel_size)
+        ):
             return UNDECIDED
         return self.pattern if self.columns.assumed_pixel_size else _named(self.pattern, self.layers)
 
     @property
     def doubt(self) -> float:
         """All doubt about the name, bit: of the model, of the projection, and of elements; NaN without a name."""
-        return self.whole.mutual_information + self.projection_doubt + self.element_doubt
+        elements = self.element_doubt + self.brightness_doubt
+        return self.whole.mutual_information + self.projection_doubt + elements
 
     @cached_property
     def rings(self) -> Rings:
@@ -140,7 +154,9 @@ class ImageRecognition:
     def odd_rings(self) -> IntArray:
         """Rings of another size than most, (n_odd,), as rows of `rings`; none where no size is that of most."""
         size = self.rings.size
-        usual = int(np.bincount(size).argmax()) if len(size) else 0
+        if len(size) == 0:
+            return np.zeros(0, dtype=np.int64)
+        usual = int(np.bincount(size).argmax())
         return np.flatnonzero(size != usual) if (size == usual).mean() > MOST else np.zeros(0, dtype=np.int64)
 
     @cached_property
@@ -196,6 +212,7 @@ class ImageRecognition:
             "contrast": "dark" if columns.dark else "bright",
             "kinds": int(columns.kinds.max()) + 1,
             "element_doubt": self.element_doubt,
+            "brightness_doubt": self.brightness_doubt,
             "defective": float(self.defective.mean()),
             "rings": {str(size): count for size, count in self.rings.counts.items()},
             "notes": list(self.notes),

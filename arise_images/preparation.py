@@ -21,12 +21,22 @@ PIXELS = (1e-3, 1.0)
 FULL, BAR, BORDER = 0.9, (3, 12), 2e-3
 #: A burnt-in part has a rim, pixels.
 RIM = 2
+#: Letters are parts of at least so many pixels, and so long, of the largest or the smallest value of the image; with
+#: what is so many pixels around them, they take less than this share of it. What is cut off at the largest value is
+#: found all over the image instead.
+#: They have that value so many times as often as the value next to it.
+LETTER, LONG, AROUND, TOGETHER, JUMP = 10, 5, 8, 0.25, 4
+#: A pixel that is higher than all around it by this many times the range of the image is none of it; the range is that
+#: between these quantiles.
+SPIKE, RANGE = 3.0, (0.005, 0.995)
 #: The background is what is left after a blur over this share of the shorter edge, and over so many spacings.
 WIDE, SPACINGS = 0.1, 1.5
 #: Periods that are looked for: pixels at least, share of the shorter edge at most.
 SHORTEST, LONGEST = 3.0, 0.25
 #: The strongest spot of a spectrum is so many times as strong as its noise, and as the ring around it: else the ring.
 SPOT, RING = 8.0, 2.0
+#: The spectrum is that of the image cut off at so many times the value that 3 % of its pixels exceed.
+BRIGHT = 2.0
 #: From here on a spectrum is noise, 1 / pixels.
 WHITE = 0.4
 
@@ -96,14 +106,14 @@ def good_pixels(values: FloatArray, mask: Any) -> BoolArray:
 
 
 def burnt_in(values: FloatArray) -> BoolArray:
-    """Where a scale bar, its label or a border of one value is, (rows, columns).
+    """Where a scale bar, letters or a border of one value are, (rows, columns).
 
     Noise leaves no rectangle of equal pixels: bars are found by their shape, letters as what has the value of a bar
-    within its length, borders by their size at the rim of the image.
+    within its length, or the largest or smallest value of all and stands together, borders by their size at the rim.
     """
     same = ndimage.maximum_filter(values, 3) == ndimage.minimum_filter(values, 3)
     found = np.zeros(values.shape, dtype=bool)
-    parts, count = ndimage.label(same)
+    parts, _ = ndimage.label(same)
     for k, place in enumerate(ndimage.find_objects(parts), start=1):
         inside = parts[place] == k
         height, length = inside.shape
@@ -117,7 +127,41 @@ def burnt_in(values: FloatArray) -> BoolArray:
             )
             value = values[place][inside][0]
             found[around] |= values[around] == value
-    return np.asarray(ndimage.binary_dilation(found, iterations=RIM)) if count and found.any() else found
+    found |= _letters(values)
+    return np.asarray(ndimage.binary_dilation(found, iterations=RIM)) if found.any() else found
+
+
+def _letters(values: FloatArray) -> BoolArray:
+    """Strokes of the largest or the smallest value, (rows, columns), where they are in a small part of the image."""
+    found = np.zeros(values.shape, dtype=bool)
+    levels, counts = np.unique(values, return_counts=True)
+    for extreme, often, beside in ((levels[-1], counts[-1], counts[-2]), (levels[0], counts[0], counts[1])):
+        if often < JUMP * beside:  # a count of nothing in noise, beside those of one
+            continue
+        parts, _ = ndimage.label(values == extreme, np.ones((3, 3)))
+        sizes = np.bincount(parts.ravel())
+        sizes[0] = 0
+        strokes = np.zeros(values.shape, dtype=bool)
+        for k, place in enumerate(ndimage.find_objects(parts), start=1):
+            if sizes[k] >= LETTER and max(s.stop - s.start for s in place) >= LONG:
+                strokes[place] |= parts[place] == k
+        around = ndimage.binary_dilation(strokes, np.ones((3, 3)), AROUND)
+        if 0 < around.mean() < TOGETHER:
+            found |= around & (values == extreme)
+    return found
+
+
+def without_spikes(values: FloatArray) -> FloatArray:
+    """The image with the mean of their neighbours at pixels far above all around them, as cosmic rays leave them."""
+    ring = np.ones((3, 3), dtype=bool)
+    ring[1, 1] = False
+    low, high = np.quantile(values, RANGE)
+    around = ndimage.maximum_filter(values, footprint=ring, mode="nearest")
+    spikes = values > around + SPIKE * (high - low)
+    if not spikes.any():
+        return values
+    mean = (ndimage.uniform_filter(values, 3, mode="nearest") * 9 - values) / 8
+    return np.where(spikes, mean, values)
 
 
 def flattened(values: FloatArray, good: BoolArray, width: float) -> FloatArray:
@@ -151,6 +195,8 @@ def spectral_period(values: FloatArray) -> float:
     Raises:
         InputError: nothing stands out.
     """
+    most = BRIGHT * float(np.quantile(np.abs(values), 0.97))  # a few heavy atoms would drown the lattice
+    values = np.clip(values, -most, most)
     window = np.hanning(values.shape[0])[:, None] * np.hanning(values.shape[1])
     power = np.abs(np.fft.rfft2(values * window)) ** 2
     power = ndimage.gaussian_filter(power, 1.0, mode="wrap")

@@ -13,7 +13,7 @@ from arise_core.geometry.arrays import FloatArray
 from arise_core.geometry.sheets import BOND, bonds, settled, tilt_boundary
 from arise_core.geometry.structure import Structure
 from arise_core.model.model import Model
-from arise_core.settings import RecognitionSettings
+from arise_core.settings import MapSettings, RecognitionSettings
 from arise_images import ImageRecognition, find_atoms, find_rings, recognise_layer, simulate_image
 from arise_images.rings import Rings
 
@@ -51,8 +51,9 @@ def bicrystal(half: float, angle: float, rng: Generator) -> Structure:
 
 
 def boundary(
-    model: Model, *, half: float = 45.0, angle: float = 21.8, dose: float = 30.0, stride: float = 4.0
-) -> Boundary:
+    model: Model, *, half: float = 45.0, angle: float = 21.8, dose: float = 30.0, stride: float = 4.0,
+    box_size: float = MapSettings.box_size,
+) -> Boundary:  # fmt: skip
     """An image of 2 `half` Å and what is in it."""
     rng = np.random.default_rng(3)
     structure = bicrystal(half, angle, rng)
@@ -61,7 +62,9 @@ def boundary(
     )
     truth = find_rings(structure, BOND * LENGTH)
     columns = find_atoms(image, 0.2)
-    found = recognise_layer(columns, model, settings=RecognitionSettings.of({"stride": stride}))
+    found = recognise_layer(
+        columns, model, settings=RecognitionSettings.of({"stride": stride, "box_size": box_size})
+    )
     shift = structure.positions[:, :2].min(axis=0) - 1.0  # where the image begins
     odd = truth.centers[(truth.size == 5) | (truth.size == 7), :2] - shift
     distance = cKDTree(odd).query(columns.structure.positions[:, :2])[0]

@@ -81,10 +81,23 @@ def test_an_mrc_file(tmp_path):
 def test_drift_between_frames_is_taken_out(tmp_path):
     image = image_of("SrTiO3 [001]", None)
     drifted = np.stack([np.roll(image, (2 * k, -3 * k), axis=(0, 1)) for k in range(4)])
-    inner = (slice(20, -20), slice(20, -20))
-    np.testing.assert_allclose(aligned(drifted)[inner], 4 * image[inner], atol=0.05)
+    common = image[:-6, 9:]  # what all frames show
+    np.testing.assert_allclose(aligned(drifted), 4 * common, atol=0.05)
     tifffile.imwrite(tmp_path / "a.tif", drifted.astype(np.float32), photometric="minisblack")
-    np.testing.assert_allclose(read_image(tmp_path / "a.tif").image[inner], 4 * image[inner], atol=0.05)
+    found = read_image(tmp_path / "a.tif")
+    np.testing.assert_allclose(found.image, 4 * common, atol=0.05)
+    assert "4 frames" in found.notes[0]
+
+
+def test_frames_of_other_places_are_refused(tmp_path):
+    """No sum of frames that were moved by most of the image, which would be of noise and stripes."""
+    image = image_of("SrTiO3 [001]", None)
+    one = np.zeros_like(image)
+    one[80:120, 80:120] = image[80:120, 80:120]
+    frames = np.stack([np.roll(one, rows, axis=0) for rows in (0, 70, -70)]).astype(np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", frames, photometric="minisblack")
+    with pytest.raises(InputError, match=r"a\.tif.*do not show one place"):
+        read_image(tmp_path / "a.tif")
 
 
 # rosettasciio 0.15 leaves the MRC file open when it cannot read it

@@ -120,6 +120,15 @@ def test_rings_of_a_perfect_honeycomb():
     np.testing.assert_allclose(np.linalg.norm(corners - rings.centers[0], axis=1), 1.424, atol=0.01)
 
 
+def test_columns_without_a_ring(found):
+    """As of a quasiperiodic tiling whose bonds cross no polygon; it warned of a mean of nothing."""
+    rings = find_rings(flat("graphene"), reach=0.5)
+    assert len(rings) == 0
+    one = replace(found["graphene"])
+    one.__dict__["rings"] = rings
+    assert len(one.odd_rings) == 0
+
+
 def test_rings_of_turned_bonds():
     rng = np.random.default_rng(5)  # no turned bond at the border
     sheet = stone_wales(repeat(build(prototype("C")), (14, 14, 1)), 2, 200, rng)
