@@ -1,4 +1,7 @@
-"""Images of graphene, from pixels to doubt: two images, how alike several are, a boundary in a large one, a ranking."""
+"""Images of graphene, from pixels to doubt: two images, how alike several are, a boundary in a large one, a ranking.
+
+Not among the pages of the gallery yet: it has not been run to its end.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Quasiperiodic tilings, layers of them, a knot and a weave: what they resemble, and how sure the model is of that."""
+"""Quasiperiodic tilings, layers of them, a knot and a weave: what they resemble, and how sure the model is of that.
+
+Not among the pages of the gallery yet: it has not been run to its end.
+"""
 
 from __future__ import annotations
 
