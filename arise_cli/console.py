@@ -224,7 +224,7 @@ def _table(records: list[Record]) -> Table:
         "Label",
         "Confidence",
         "MI (bit)",
-        "Rejection (bit)",
+        "Rejection doubt (bit)",
         "Most probable classes",
     )
     local = any("fractions" in r for r in records)

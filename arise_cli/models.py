@@ -41,13 +41,16 @@ def list_prototypes(
     overwrite: Overwrite = False,
 ) -> None:
     """List the 108 classes, or find some of them by name, symbol, space group or formula."""
-    from arise_core.crystals.search import find_prototypes, pearson
+    from arise_core.crystals.search import closest_names, find_prototypes, pearson
 
     check_picture(plot)
     check_places([plot], overwrite)
     found = find_prototypes(search)
     if not found:
-        raise InputError(f"no class is found by {search!r}")
+        close = closest_names(search)
+        raise InputError(
+            f"no class is found by {search!r}" + (f"; closest: {', '.join(close)}" if close else "")
+        )
     if plot is not None:
         from arise_core.crystals.picture import draw_cells
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
 from functools import cache
@@ -50,6 +51,12 @@ def find_prototypes(query: str) -> tuple[Prototype, ...]:
         return part
     wanted = _stoichiometry(asked)
     return tuple(p for p in prototypes() if wanted is not None and wanted == _stoichiometry(p.formula or ""))
+
+
+def closest_names(query: str) -> list[str]:
+    """Up to three names of classes that are spelled much like a word that finds none."""
+    known = sorted({text for p in prototypes() for text in _texts(p)})
+    return difflib.get_close_matches(query.strip().casefold(), known, n=3, cutoff=0.7)
 
 
 def _plain(text: str) -> str:

@@ -145,7 +145,7 @@ class Prediction:
             for k, (name, rejected, *values) in enumerate(zip(names, first.rejected, *numbers, strict=True))
         ]
         notes = [f"{k}: {note}" for k, own in enumerate(first.notes) for note in own]
-        columns = ("", "Structure", "Confidence", "MI (bit)", "Reject score", "Rejection (bit)")
+        columns = ("", "Structure", "Confidence", "MI (bit)", "Reject score", "Rejection doubt (bit)")
         return html_table(f"Prediction of {len(self)}", columns, rows, count=len(self), notes=notes)
 
     def __len__(self) -> int:

@@ -36,7 +36,7 @@ def test_csv_has_a_column_for_each_rank_and_keeps_numbers(capsys):
 def test_the_table_has_the_doubt_of_the_rejection(capsys):
     Output("table", None).write([record("a.xyz", 1), record("few.xyz", 0)])
     head, one, few = (line for line in capsys.readouterr().out.splitlines() if "│" in line or "┃" in line)
-    place = [cell.strip() for cell in head.split("┃")].index("Rejection (bit)")
+    place = [cell.strip() for cell in head.split("┃")].index("Rejection doubt (bit)")
     assert [line.split("│")[place].strip() for line in (one, few)] == ["0.750", "–"]
 
 

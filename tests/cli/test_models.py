@@ -12,6 +12,9 @@ def test_prototypes_are_listed_and_found(arise):
     assert sum(line.startswith("│") for line in out.splitlines()) == 1
     code, out, err = arise("prototypes", "no such class")
     assert (code, out, err) == (1, "", "arise: no class is found by 'no such class'\n")
+    assert arise("prototypes", "hallite")[2].startswith(
+        "arise: no class is found by 'hallite'; closest: halite"
+    )
 
 
 def test_prototypes_have_symbols_and_are_found_by_them(arise):

@@ -30,7 +30,7 @@ def test_classify_prints_a_table(arise, crystals, tmp_path):
         "si.cif",
         "Confidence",
         "MI (bit)",
-        "Rejection (bit)",
+        "Rejection doubt (bit)",
     ):
         assert word in out
     assert "100%" in err  # progress does not disturb the output
