@@ -173,7 +173,7 @@ def read_frames(name: str, reader: Reader, behind: int = 0) -> Iterator[Frame]:
         chosen = slice(chosen, chosen + 1 if chosen != -1 else None)
     tried = ""
     _refuse_hollow(path)
-    if not reader.format and _is_probe(path):
+    if not reader.format and is_probe(path):
         yield from _probed(path, reader, chosen)
         return
     if not reader.only_other:
@@ -206,7 +206,7 @@ def _probed(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         yield Frame(number, atoms)
 
 
-def _is_probe(path: str) -> bool:
+def is_probe(path: str) -> bool:
     """Whether a file is of an atom probe; False for what is none."""
     with file_errors(f"file {path!r} cannot be read"):
         return Path(path).is_file() and is_atom_probe(path, _begin_of(path)[0])

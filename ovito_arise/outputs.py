@@ -37,8 +37,9 @@ TABLE = "arise-structures"
 BOXES = "arise-boxes"
 GRID = "arise"
 
-#: Attributes that say which errors the reject threshold stands for, as `Model.error_rates` names them.
-RATES = tuple(f"{kind}_{what}" for kind in ("false_crystal", "false_rejection") for what in ("rate", "bound"))
+#: Errors that the reject threshold stands for, and the attributes that say how rare, as `Model.error_rates` names them.
+ERRORS = ("false_crystal", "false_rejection")
+RATES = tuple(f"{kind}_{what}" for kind in ERRORS for what in ("rate", "bound"))
 
 Ids = NDArray[np.int32]
 Mask = NDArray[np.bool_]
@@ -411,7 +412,7 @@ def _box_table(data: DataCollection, view: _View, name: str) -> None:
 def said_rates(rates: Mapping[str, float]) -> list[str]:
     """Which errors a reject threshold stands for, in words, as far as `Model.error_rates` knows them."""
     lines = []
-    for kind in ("false_crystal", "false_rejection"):
+    for kind in ERRORS:
         rate, bound = rates.get(f"{kind}_rate"), rates.get(f"{kind}_bound")
         if rate is not None:
             promised = "" if bound is None else f" (at most {100 * bound:.2g} %)"

@@ -8,8 +8,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 from scipy.spatial import cKDTree
 
-from arise_core.errors import InputError, shown
-from arise_core.geometry.arrays import BoolArray, FloatArray
+from arise_core.geometry.arrays import BoolArray, FloatArray, checked_points
 from arise_core.geometry.cell import transformed
 from arise_core.geometry.material import Material
 from arise_core.geometry.neighbors import wrapped_points
@@ -37,7 +36,7 @@ def depths(structure: Structure | Material, points: FloatArray | None = None) ->
         InputTypeError: no structure.
     """
     material = Material.of(structure)
-    where = material.atoms if points is None else material.fold(_checked(points))
+    where = material.atoms if points is None else material.fold(checked_points("points", points))
     body = support(material)
     cell, pbc = material.body.complete_cell, material.body.pbc
     inside = _closed(body)
@@ -69,18 +68,3 @@ def _closed(body: Support) -> BoolArray:
             edge[k] = end
             inside[tuple(edge)] = False
     return inside
-
-
-def _checked(points: FloatArray) -> FloatArray:
-    """Points as numbers, (n, 3).
-
-    Raises:
-        InputError: they are none.
-    """
-    try:
-        found = np.asarray(points, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise InputError(f"`points` must be numbers of shape (n, 3), got {shown(points)}") from None
-    if found.ndim != 2 or found.shape[1] != 3 or not np.isfinite(found).all():
-        raise InputError(f"`points` must be finite, of shape (n, 3), got {shown(points)}")
-    return found

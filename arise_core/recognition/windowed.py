@@ -12,8 +12,8 @@ import numpy as np
 
 from arise_core.crystals.naming import NONE, REJECTED
 from arise_core.engine.windows import Cutter, Cylinder, Layer, Line, Shape, Sphere, axis_of, periods_across
-from arise_core.errors import InputError, InputTypeError, check_type, shown
-from arise_core.geometry.arrays import FloatArray, IntArray, Reals
+from arise_core.errors import InputError, InputTypeError, check_type
+from arise_core.geometry.arrays import FloatArray, IntArray, Reals, checked_points
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.model.model import Model, check_model
@@ -95,7 +95,7 @@ class Windows:
         Raises:
             InputError: the centres were given, and do not lie on an axis.
         """
-        return self._read(self.material.fold(_checked("points", points)), classes)
+        return self._read(self.material.fold(checked_points("points", points, some=True)), classes)
 
     def values_at_atoms(self, classes: tuple[int, ...] = ()) -> PointValues:
         """`values_at` the atoms of the structure, in their order; none for those far from all others."""
@@ -183,7 +183,7 @@ def windows_steps(
     stride = check_number("stride", stride, low=0.0, above=True, unit="Å")
     MapSettings(min_atoms=min_atoms)
     check_threshold(reject_threshold)
-    given = None if centers is None else _checked("centers", centers)
+    given = None if centers is None else checked_points("centers", centers, some=True)
     material = Material.of(structure)
     material.check_overlaps()
     layer = isinstance(shape, Layer)
@@ -221,18 +221,3 @@ def windows_steps(
     return Windows(
         material, shape, vector, places if given is None else given, prediction, n_atoms, model.name, line
     )
-
-
-def _checked(name: str, points: Reals) -> FloatArray:
-    """Points as numbers.
-
-    Raises:
-        InputError: they are not (n, 3) finite numbers, or there are none.
-    """
-    try:
-        found = np.array(points, dtype=np.float64)
-    except (TypeError, ValueError):
-        found = np.zeros(0)
-    if found.ndim != 2 or found.shape[1] != 3 or not len(found) or not np.isfinite(found).all():
-        raise InputError(f"`{name}` must be finite numbers of shape (n, 3), got {shown(points)}")
-    return found

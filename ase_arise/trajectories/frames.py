@@ -16,7 +16,7 @@ from arise_core.errors import AriseError, InputError, MissingFileError
 from arise_core.runtime.files import file_errors
 from ase_arise.counting import counted
 from ase_arise.cutting import CUT, Place, TextFrames, places
-from ase_arise.reading import PROBE, Reader, kind_in, read_frames, split_name
+from ase_arise.reading import PROBE, Reader, is_probe, kind_in, read_frames, split_name
 
 #: Kinds of frames: places in a text file; anything that ASE or another reader reads one after the other.
 TEXT, SERIES = "text", "series"
@@ -125,8 +125,7 @@ def frames_in(file: int, path: str, reader: Reader, begin: tuple[int, int] = (0,
 
 
 def _found(file: int, path: str, reader: Reader, begin: tuple[int, int]) -> Iterator[FrameRef]:
-    kind = kind_in(path, reader.format)
-    kind = "" if reader.only_other and kind != PROBE else kind
+    kind = (PROBE if is_probe(path) else "") if reader.only_other else kind_in(path, reader.format)
     if kind in CUT:
         for k, place in enumerate(places(path, kind, begin[1]), begin[0] if begin[1] else 0):
             if k >= begin[0]:

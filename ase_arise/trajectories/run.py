@@ -202,14 +202,13 @@ class Picked:
             raise InputError(f"`shard` must be the k-th of n parts with k from 1 to n, got {shard!r}")
         return cls(step, begin, end, width, (int(k), int(n)))
 
-    def row(self, frame: int) -> tuple[int | None, bool]:
-        """Row of a frame in the store of this run, None if it is not taken; whether another part takes it."""
+    def place(self, frame: int) -> tuple[int, bool] | None:
+        """Row of a frame in the store of its part, and whether that part is this run; None: it is not taken."""
         if frame < self.first or (self.last is not None and frame > self.last):
-            return None, False
+            return None
         taken, rest = divmod(frame - self.first, self.every)
         row, part = divmod(taken, self.shard[1])
-        mine = part == self.shard[0] - 1
-        return (row if rest == 0 and mine else None), rest == 0 and not mine
+        return (row, part == self.shard[0] - 1) if rest == 0 else None
 
     def ended(self, frame: int) -> bool:
         """Whether no frame from this one on is taken, or needed for one that is."""
@@ -288,13 +287,13 @@ class Frames:
                 if not self._follow:
                     warnings.warn(f"file {path!r}: {ref.problem}", stacklevel=2)
                 break
-            row, elsewhere = self._picked.row(self._count)
-            self.elsewhere |= elsewhere
+            row, mine = self._picked.place(self._count) or (-1, True)
+            self.elsewhere |= not mine
             self._count += 1
             number, at = ref.number + 1, ref.place.stop if ref.place is not None else 0
             part = at / max(size, 1) if ref.place is not None else number / max(ref.of, number)
             self.share = (file + min(part, 0.99)) / len(self.files)
-            taken = -1 if row is None else row
+            taken = row if mine else -1
             # workers may stand elsewhere
             placed = replace(ref, row=taken, path=os.path.abspath(path))
             yield from self._ready(self._windows.add(placed), done)

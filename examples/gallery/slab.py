@@ -156,29 +156,31 @@ def draw(page: Page, whole: arise.Exploration, broken: arise.Exploration, coarse
         draw_probabilities(whole.field)[0].figure,
         "Probabilities of the leading classes (2b).",
     )
-    figure = Figure(figsize=(13.5, 3.8), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    draw_labels(whole.field, axes=left)
-    draw_mutual_information(whole.field, axes=middle)
-    draw_clusters(whole, axes=right)
-    page.picture("map", figure, "Classes, mutual information (2c) and clusters (2d).")
+    page.picture("map", side_by_side(whole), "Classes, mutual information (2c) and clusters (2d).")
     page.say("## Clusters on a plane")
     figure = Figure(figsize=(14.5, 3.8), layout="constrained")
     for axes, by in zip(figure.subplots(1, 3), ("cluster", "class", "mutual information"), strict=True):
         draw_plane(whole, by, axes=axes)
     page.picture("plane", figure, "UMAP of the hidden layer by cluster, class and mutual information (2e-g).")
     page.say("## 20 % of the atoms missing, the others displaced by 1 %")
-    figure = Figure(figsize=(13.5, 3.8), layout="constrained")
-    left, middle, right = figure.subplots(1, 3)
-    draw_labels(broken.field, axes=left)
-    draw_mutual_information(broken.field, axes=middle)
-    draw_clusters(broken, axes=right)
-    page.picture("defective", figure, "The same of the defective form (Supplementary Figure 4a).")
+    page.picture(
+        "defective", side_by_side(broken), "The same of the defective form (Supplementary Figure 4a)."
+    )
     page.say("## Stride")
     page.picture(
         "strides", draw_strides([whole.field, coarse])[0][0].figure,
         "A third of the resolution (Supplementary Figure 8).",
     )  # fmt: skip
+
+
+def side_by_side(found: arise.Exploration) -> Figure:
+    """Classes, mutual information and clusters of a map."""
+    figure = Figure(figsize=(13.5, 3.8), layout="constrained")
+    left, middle, right = figure.subplots(1, 3)
+    draw_labels(found.field, axes=left)
+    draw_mutual_information(found.field, axes=middle)
+    draw_clusters(found, axes=right)
+    return figure
 
 
 CASE = Case(
