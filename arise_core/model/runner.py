@@ -46,7 +46,8 @@ class Runner:
     def __enter__(self) -> Runner:
         count = threads.count()
         if self.device.type == "cpu" and count > 1 and len(self.features) > ROWS:
-            self.pool = ThreadPoolExecutor(count, thread_name_prefix="arise-network")
+            # its threads begin within `one_torch_thread`
+            self.pool = ThreadPoolExecutor(count, "arise-network", initializer=threads.alone)
         return self
 
     def __exit__(self, *error: object) -> None:

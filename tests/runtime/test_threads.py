@@ -6,12 +6,14 @@ import time
 
 import numpy as np
 import pytest
+import torch
 
 from arise_core.engine import boxes
 from arise_core.engine import tile as tile_module
 from arise_core.engine.grid import box_grid
+from arise_core.model import runner
 from arise_core.runtime import threads
-from arise_core.settings import DescriptorSettings, MapSettings
+from arise_core.settings import DescriptorSettings, MapSettings, SamplingSettings
 
 
 @pytest.fixture
@@ -93,3 +95,50 @@ def test_boxes_that_nobody_wants_are_not_described(fcc, monkeypatch):
         threads.set_count(None)
     assert before >= 64
     assert len(described) - before < 20
+
+
+def test_one_thread_an_operation_lasts_until_the_last_of_several_leaves():
+    """Whoever leaves first takes it from nobody, or last bits would depend on who works beside whom."""
+
+    def of_the_process() -> bool:
+        return "mkl_get_max_threads() : 1\n" in torch.__config__.parallel_info()
+
+    before, seen = torch.get_num_threads(), []
+    inside, left = threading.Event(), threading.Event()
+
+    def other():
+        with threads.one_torch_thread():
+            inside.set()
+            left.wait(60)
+            seen.extend([torch.get_num_threads(), of_the_process()])
+        seen.append(torch.get_num_threads())
+
+    work = threading.Thread(target=other)
+    with threads.one_torch_thread():
+        work.start()
+        assert inside.wait(60)
+        expected = of_the_process()
+    left.set()
+    work.join()
+    torch.set_num_threads(before)  # this thread left first
+    assert seen == [1, expected, before]
+
+
+def test_threads_of_the_network_use_one_thread_an_operation(model, monkeypatch):
+    seen = set()
+    real = runner.Runner.tensor
+
+    def tensor(self, array):
+        if threading.current_thread().name.startswith("arise-network"):
+            seen.add(torch.get_num_threads())
+        return real(self, array)
+
+    monkeypatch.setattr(runner.Runner, "tensor", tensor)
+    threads.set_count(3)
+    try:
+        model.predict(
+            np.zeros((2000, model.descriptor.n_features), dtype=np.float32), SamplingSettings(passes=2)
+        )
+    finally:
+        threads.set_count(None)
+    assert seen == {1}
