@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 from scipy.spatial import cKDTree
 
+from arise_core.crystals.symmetry import space_group
 from examples.gallery import __main__ as gallery
-from examples.gallery import boundaries
+from examples.gallery import bain, boundaries
 from examples.gallery.bicrystals import NEIGHBOURS, bicrystal, cubic
 from examples.gallery.page import DOCS, LARGEST, Case, Page, index, small_png
 from tests import ROOT
@@ -114,6 +115,17 @@ def test_pictures_are_made_small():
     data = small_png(small)
     assert len(data) < LARGEST
     assert data.startswith(b"\x89PNG")
+
+
+def test_the_bain_path_has_the_crystals_that_have_names(tmp_path):
+    for ratio, group in ((1.0, 229), (2**0.5, 225), (1.2, 139)):
+        assert space_group(bain.tetragonal(ratio)) == group
+    page = Page(bain.CASE, tmp_path, quick=True)
+    bain.displaced(page)
+    rows = {line.split("|")[1].strip(): line for line in page.parts[-1].splitlines()}
+    for name, ratio in (("bcc", "0.707"), ("fcc", "1.000")):
+        assert rows[f"{ratio} ({name})"].count(f"{name} 1.00") == 2
+    assert "1.075 (In)" in rows
 
 
 @pytest.mark.parametrize("one", boundaries.BOUNDARIES, ids=lambda b: f"{b.crystal} {b.name}")

@@ -55,6 +55,7 @@ def test_codemeta_and_citation_are_those_of_the_package():
     assert meta["name"] == WHOLE["name"]
     assert cite["title"].startswith(WHOLE["name"])
     assert meta["version"] == str(cite["version"]) == VERSION
+    assert f"version = {{{VERSION}}}" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
     assert meta["description"] == WHOLE["description"]
     assert meta["license"].rpartition("/")[2] == cite["license"] == WHOLE["license"]
     authors = [a["name"] for a in WHOLE["authors"]]

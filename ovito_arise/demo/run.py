@@ -112,8 +112,15 @@ def analyse(pipeline: Pipeline, modifier: AriseModifier, last: int, out: Path, s
             f"{found.seconds:>7.1f} s"
         )
         frames.append(found)
+        if number == 1 and last > 1:  # the first frame also compiled what had not been compiled
+            say(f"{'':>5} the other {last - 1} frames: about {minutes(found.seconds * (last - 1))} at this rate")
     write_grid_dump(out / "maps" / "map.dump", grids, steps)
     return frames
+
+
+def minutes(seconds: float) -> str:
+    """How long that is, roughly."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
 
 
 def _frame(data: DataCollection, number: int, seconds: float) -> Frame:

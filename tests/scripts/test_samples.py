@@ -1,4 +1,4 @@
-"""`python -m benchmarks.samples` and `.bain` on little, and whether the samples are what they are said to be."""
+"""`python -m benchmarks.samples` on little, and whether the samples are what they are said to be."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from arise_core.errors import FileError, InputError
 from arise_core.geometry import builders
 from arise_core.geometry.neighbors import PairFinder
 from ase_arise import from_atoms
-from benchmarks.samples import bain, chemistry, earlier
+from benchmarks.samples import chemistry, earlier
 from benchmarks.samples.__main__ import main
 from benchmarks.samples.figures import KEYS, REJECTED, ask, shares, wrong_answers
 from benchmarks.samples.hosts import CONSTANTS, Sample, holes, material_of, shaken, spacing, supercell, unit
@@ -302,27 +302,3 @@ def test_an_unknown_kind_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["--only", "nothing"])
     assert "interstitials" in capsys.readouterr().err
-
-
-# --- Bain path --------------------------------------------------------------------------------------------------
-
-
-def test_cells_of_the_path():
-    for ratio, group in ((1.0, 225), (bain.BCC, 229), (0.9, 139), (1.4, 139)):
-        cell = bain.cell(ratio)
-        assert space_group(from_atoms(cell)) == group
-        assert cell.get_volume() == pytest.approx(4 * bain.VOLUME)
-    for ratio in np.linspace(bain.FROM, bain.TO, 13):
-        assert spacing(bain.cell(ratio)) == pytest.approx(bain.neighbours(ratio))
-
-
-def test_bain_path(tmp_path, capsys):
-    bain.main(["--passes", "32", "--steps", "4", "--out", str(tmp_path)])
-    text = (tmp_path / "bain.md").read_text(encoding="utf-8")
-    assert text in capsys.readouterr().out
-    assert (tmp_path / "pictures" / "bain.png").read_bytes().startswith(b"\x89PNG")
-    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("|")}
-    for lattice, ratio in (("bcc", "0.707"), ("fcc", "1.000")):
-        assert rows[f"{ratio} ({lattice})"].count(f"{lattice} 1.00") == 2
-    assert "1.200" in rows
-    assert "1.075 (In)" in rows
