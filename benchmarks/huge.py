@@ -1,10 +1,12 @@
 """Memory and time an atom of maps with values at atoms, of 10⁵ to 10⁷ atoms; writes docs/benchmarks/huge.md.
 
-    python -m benchmarks.huge [--sizes 1e5 1e6] [--stride 8] [--passes 4] [--box-size 8] [--kinds fcc ...] [--out DIR]
+    python -m benchmarks.huge [--sizes 1e5 1e6] [--kinds fcc ...] [--add] [--stride 8] [--passes 4] [--box-size 8]
+                              [--out DIR]
 
 Each row is a process of its own, with as many threads as there are cores. Rows of one table have the same settings, so
 that their cost an atom can be compared. `structure` hands the atoms to the core, `file` reads them from a LAMMPS dump
-as `arise trajectory` does. The largest resident memory is that of the process, its libraries included.
+as `arise trajectory` does. `--add` keeps rows that an earlier run with the same settings on the same processor wrote.
+The largest resident memory is that of the process, its libraries included.
 """
 
 from __future__ import annotations
@@ -137,7 +139,7 @@ def of_file(path: Path, options: Mapping[str, Any]) -> dict[str, float]:
     seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
     share = found.data["share"].values[0]
     return {
-        "atoms": float(found.data["n_atoms"].values[0]), "seconds": seconds, "CPU seconds": cpu,
+        "atoms": int(found.data["n_atoms"].values[0]), "seconds": seconds, "CPU seconds": cpu,
         "map": float(found.data["seconds"].values[0]),
         "GiB before": before, "peak GiB": peak_gib(), "share of the first class": float(share[:-2].max()),
     }  # fmt: skip
@@ -183,6 +185,16 @@ def write(rows: Sequence[Mapping[str, Any]], options: Mapping[str, Any], folder:
     (folder / "huge.md").write_text("\n\n".join(page) + "\n", encoding="utf-8")
 
 
+def earlier(options: Mapping[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """Rows of an earlier run with the same settings on the same processor."""
+    try:
+        then = json.loads((folder / "huge.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    same = then["settings"] == dict(options) and then["machine"]["processor"] == machine()["processor"]
+    return list(then["rows"]) if same else []
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -197,6 +209,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--box-size", type=float, default=8.0, help="Å")
     parser.add_argument("--passes", type=int, default=4)
     parser.add_argument("--folder", type=Path, help="for the structures, which stay there")
+    parser.add_argument("--add", action="store_true", help="keep the rows of an earlier run")
     parser.add_argument("--out", type=Path, default=DOCS)
     parser.add_argument("--make", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
@@ -208,7 +221,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(json.dumps(WAYS[given.child[0]](Path(given.child[1]), json.loads(given.child[2]))))
         return
     options = {"box_size": given.box_size, "stride": given.stride, "passes": given.passes}
-    rows = []
+    rows = earlier(options, given.out) if given.add else []
     with tempfile.TemporaryDirectory() as name:
         folder = given.folder or Path(name)
         for kind in given.kinds:

@@ -17,7 +17,7 @@ from arise_images import draw_layer
 from benchmarks.images.boundary import boundary
 from benchmarks.images.page import document, draw_examples
 from benchmarks.images.samples import SAMPLES
-from benchmarks.images.scores import DOSES, score
+from benchmarks.images.scores import DOSES, PIXELS, score
 from benchmarks.measure import DOCS, QUICK
 
 
@@ -42,8 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for dose in doses:
             rows.append(score(sample, dose, 1 if given.quick else given.images, model))
             print(rows[-1], flush=True)
+    others = []
+    for sample in samples:
+        for pixel in PIXELS[1:4:2] if given.quick else PIXELS:
+            others.append(score(sample, DOSES[0], 1 if given.quick else given.images, model, pixel))
+            print(others[-1], flush=True)
     seen = boundary(model, half=25.0 if given.quick else 45.0)
-    (folder / "images.md").write_text(document(rows, seen), encoding="utf-8")
+    (folder / "images.md").write_text(document(rows, others, seen), encoding="utf-8")
     draw_examples(folder / "images.png", samples)
     draw_layer(seen.image, seen.found).savefig(folder / "images-boundary.png", dpi=70)
 

@@ -14,11 +14,15 @@ from arise_images import find_atoms
 from arise_images.rings import Rings
 from benchmarks.images.boundary import Boundary, rows_of
 from benchmarks.images.samples import Sample
-from benchmarks.images.scores import BLUR, EDGE, JITTER, PIXEL, Score, image_and_truth, naive_places
+from benchmarks.images.scores import BLUR, DOSES, EDGE, JITTER, PIXEL, Score, image_and_truth, naive_places
 
 COLUMNS = (
     "sample", "counts", "recall", "precision", "error (Å)", "said (Å)", "naive recall", "naive precision",
     "naive error (Å)", "elements right", "answers", "right", "naive right", "doubt (bit)",
+)  # fmt: skip
+SAMPLING = (
+    "sample", "pixel (Å)", "columns are apart (pixels)", "recall", "precision", "error (Å)", "elements right",
+    "answers", "right", "naive right", "doubt (bit)",
 )  # fmt: skip
 NEAR = (
     "distance (Å)", "columns", "named graphene", "mean doubt (bit)", "largest", "reject score", "defective",
@@ -53,6 +57,13 @@ EXAMPLES = """
 *A corner of an image of each sample at 10 counts: true columns (green crosses), found ones (orange rings), \
 naive ones (blue dots).*
 
+## Finer and coarser pixels
+
+The same at the first of these doses: finer pixels share the same electrons, so at {finest:g} Å the brightest has \
+{counts:.1f} counts.
+
+{sampling}
+
 ## A boundary in graphene
 
 Two half-sheets turned by 21.8°, {size:.0f} × {size:.0f} Å, 30 counts, a map every 4 Å. The atoms have rings of \
@@ -69,12 +80,15 @@ the doubt together with the rings.
 """
 
 
-def document(rows: Sequence[Score], seen: Boundary) -> str:
-    """The page."""
+def document(rows: Sequence[Score], others: Sequence[Score], seen: Boundary) -> str:
+    """The page; `others` are of other sizes of a pixel."""
     head = HEAD.format(
         edge=EDGE, pixel=PIXEL, jitter=JITTER, blur=BLUR, images=max(len(r.label) for r in rows)
     )
+    finest = min((r.pixel for r in others), default=PIXEL)
+    sampling = markdown(SAMPLING, [_sampled(r) for r in others], range(1, 7))
     examples = EXAMPLES.format(
+        finest=finest, counts=DOSES[0] * (finest / PIXEL) ** 2, sampling="\n".join(sampling),
         size=seen.image.shape[0] * PIXEL, true=_rings(seen.truth), found=_rings(seen.found.rings),
         label=seen.found.label, doubt=seen.found.doubt,
     )  # fmt: skip
@@ -87,13 +101,24 @@ def _rings(rings: Rings) -> str:
     return ", ".join(f"{count} of {size}" for size, count in rings.counts.items())
 
 
+def _answers(row: Score) -> str:
+    return ", ".join(f"{n} × {name}" if n > 1 else name for name, n in Counter(row.label).most_common())
+
+
+def _sampled(row: Score) -> list[str]:
+    return [
+        row.sample, f"{row.pixel:g}", f"{row.spacing:.1f}", _share(row.columns.recall), _share(row.columns.precision),
+        _number(row.columns.rms), _share(row.elements), _answers(row), _share(row.right), _share(row.naive_right),
+        _number(row.doubt),
+    ]  # fmt: skip
+
+
 def _cells(row: Score) -> list[str]:
-    answers = ", ".join(f"{n} × {name}" if n > 1 else name for name, n in Counter(row.label).most_common())
     ours, naive = row.columns, row.naive
     return [
         row.sample, f"{row.dose:g}", _share(ours.recall), _share(ours.precision), _number(ours.rms),
         _number(row.said), _share(naive.recall), _share(naive.precision), _number(naive.rms),
-        _share(row.elements), answers, _share(row.right), _share(row.naive_right), _number(row.doubt),
+        _share(row.elements), _answers(row), _share(row.right), _share(row.naive_right), _number(row.doubt),
     ]  # fmt: skip
 
 

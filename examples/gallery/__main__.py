@@ -19,7 +19,9 @@ from arise_core.version import VERSION
 from examples.gallery.page import DOCS, MODEL, QUICK, Case, Page, index
 
 #: Modules that make a page each, by the name of the page.
-PAGES = ("slab", "superalloy", "particle", "boundaries", "unknown", "bain", "temperature", "pattern")
+PAGES = (
+    "slab", "superalloy", "particle", "boundaries", "unknown", "bain", "temperature", "pattern", "graphene", "tilings",
+)  # fmt: skip
 
 
 def case(name: str) -> Case:

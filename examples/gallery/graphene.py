@@ -1,7 +1,4 @@
-"""Images of graphene, from pixels to doubt: two images, how alike several are, a boundary in a large one, a ranking.
-
-Not among the pages of the gallery yet: it has not been run to its end.
-"""
+"""Images of graphene, from pixels to doubt: two images, how alike several are, a boundary in a large one, a ranking."""
 
 from __future__ import annotations
 

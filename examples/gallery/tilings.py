@@ -1,7 +1,4 @@
-"""Quasiperiodic tilings, layers of them, a knot and a weave: what they resemble, and how sure the model is of that.
-
-Not among the pages of the gallery yet: it has not been run to its end.
-"""
+"""Quasiperiodic tilings, layers of them, a knot and a weave: what they resemble, and how sure the model is of that."""
 
 from __future__ import annotations
 
