@@ -194,14 +194,19 @@ def neighbour_distance(places: FloatArray) -> float:
 
 
 def _sign(values: FloatArray, good: BoolArray, settings: ColumnSettings) -> int:
-    """1 if columns are bright, -1 if dark ones explain the middle of the image distinctly better."""
+    """1 if columns are bright, -1 if dark ones explain the middle of the image distinctly better.
+
+    What they leave of it counts times the square root of their number: between columns there is room for others, and
+    more of them leave less.
+    """
     middle = tuple(slice(max(n - MIDDLE, 0) // 2, (n + MIDDLE + 1) // 2) for n in values.shape)
     left = {}
     for sign in (1, -1):
         try:
-            left[sign] = _found(sign * values[middle], good[middle], settings)[1]
+            found, rest = _found(sign * values[middle], good[middle], settings)
+            left[sign] = rest * float(np.sqrt(len(found)))
         except InputError:  # no columns of this sign, or all of them elsewhere
-            left[sign] = 1.0
+            left[sign] = np.inf
     return -1 if left[-1] < MARGIN * left[1] else 1
 
 

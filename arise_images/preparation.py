@@ -33,8 +33,11 @@ SPIKE, RANGE = 3.0, (0.005, 0.995)
 WIDE, SPACINGS = 0.1, 1.5
 #: Periods that are looked for: pixels at least, share of the shorter edge at most.
 SHORTEST, LONGEST = 3.0, 0.25
-#: The strongest spot of a spectrum is so many times as strong as its noise, and as the ring around it: else the ring.
-SPOT, RING = 8.0, 2.0
+#: A spot of a spectrum is so many times as strong as its noise, and as the lower quarter of the ring it is on (in a
+#: small image spots are broad, and cover half of it): else the ring counts, which stands so far above the noise.
+SPOT, OVER, RING = 8.0, 10.0, 2.0
+#: Spectra of images with shorter edges, pixels, are sampled twice as finely.
+SMALL = 512
 #: The spectrum is that of the image cut off at so many times the value that 3 % of its pixels exceed.
 BRIGHT = 2.0
 #: From here on a spectrum is noise, 1 / pixels.
@@ -190,7 +193,8 @@ def prepared(values: FloatArray, good: BoolArray, spacing: float | None) -> Prep
 def spectral_period(values: FloatArray) -> float:
     """Period of the strongest spots in the spectrum of an image, pixels.
 
-    Layers without order have a ring instead.
+    Layers without order have a ring instead. So have images so small that spots run together: what stands alone is
+    of a higher order.
 
     Raises:
         InputError: nothing stands out.
@@ -198,24 +202,34 @@ def spectral_period(values: FloatArray) -> float:
     most = BRIGHT * float(np.quantile(np.abs(values), 0.97))  # a few heavy atoms would drown the lattice
     values = np.clip(values, -most, most)
     window = np.hanning(values.shape[0])[:, None] * np.hanning(values.shape[1])
-    power = np.abs(np.fft.rfft2(values * window)) ** 2
-    power = ndimage.gaussian_filter(power, 1.0, mode="wrap")
-    k = np.hypot(np.fft.fftfreq(values.shape[0])[:, None], np.fft.rfftfreq(values.shape[1]))
+    finer = 2 if min(values.shape) < SMALL else 1
+    shape = (finer * values.shape[0], finer * values.shape[1])
+    power = np.abs(np.fft.rfft2(values * window, shape)) ** 2
+    power = ndimage.gaussian_filter(power, float(finer), mode="wrap")
+    k = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1]))
     looked_at = (k >= 1 / (LONGEST * min(values.shape))) & (k <= 1 / SHORTEST)
     floor = float(np.median(power[k > WHITE])) or float(np.median(power[looked_at]))
-    ring = np.round(k * min(values.shape)).astype(int)
-    around = ndimage.median(power, ring, np.arange(ring.max() + 1))
-    spots = looked_at & (power > SPOT * np.maximum(around[ring], floor))
+    ring = np.round(k * min(shape)).astype(int)
+    number = np.arange(ring.max() + 1)
+    around = ndimage.labeled_comprehension(power, ring, number, _lower_quarter, float, 0.0)
+    mean = ndimage.mean(np.where(looked_at, power, 0.0), ring, number)
+    best = int((mean * number).argmax())
+    spots = looked_at & (power > np.maximum(OVER * around[ring], SPOT * floor))
     if spots.any():
-        return float(1 / k[spots][power[spots].argmax()])
-    mean = ndimage.mean(np.where(looked_at, power, 0.0), ring, np.arange(ring.max() + 1))
-    best = int((mean * np.arange(len(mean))).argmax())
+        strongest = power[spots].argmax()
+        at = k[spots][strongest]
+        if not (mean[best] > power[spots][strongest] and best < at * min(shape)):
+            return float(1 / at)
     if not mean[best] > RING * floor:
         raise InputError(
             "`image` shows no columns: nothing in its spectrum stands out of the noise between "
             f"{SHORTEST:g} pixels and a quarter of its edge; `spacing` says how far columns are from each other"
         )
-    return float(min(values.shape) / best)
+    return float(min(shape) / best)
+
+
+def _lower_quarter(power: FloatArray) -> float:
+    return float(np.quantile(power, 0.25))
 
 
 def noise_of(values: FloatArray, good: BoolArray) -> float:

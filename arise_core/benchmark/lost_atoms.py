@@ -20,8 +20,8 @@ from arise_core.crystals.ideal import build
 from arise_core.crystals.table import prototype
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray
-from arise_core.geometry.builders import Generator, nearest_neighbour_distance, remove_atoms
-from arise_core.geometry.structure import Structure
+from arise_core.geometry.builders import Generator, nearest_neighbour_distance, remove_atoms, without_close
+from arise_core.geometry.structure import OVERLAP_DISTANCE, Structure
 from arise_core.model.model import Model
 from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Progress, Step, run, silent
@@ -136,12 +136,17 @@ class Said:
 
 
 def damaged(label: str, kind: Kind, rng: Generator) -> Structure:
-    """A sample of a class: a piece of which atoms are lost, turned, with errors along the last axis of their own."""
+    """A sample of a class: a piece of which atoms are lost, turned, with errors along the last axis of their own.
+
+    Of two atoms that their errors put upon each other the first stays, as of the ions of an atom probe.
+    """
     before = round(kind.left / (1 - kind.lost / 100))
     crystal = build(prototype(label))
     piece = remove_atoms(random_piece(crystal, before, rng, Pieces(spheres=1.0)), kind.lost / 100, rng)
     spread = nearest_neighbour_distance(crystal) * np.array([kind.across, kind.across, kind.along]) / 100
-    return Structure(piece.positions + rng.normal(size=piece.positions.shape) * spread, piece.numbers)
+    moved = piece.positions + rng.normal(size=piece.positions.shape) * spread
+    apart = without_close(moved, OVERLAP_DISTANCE)
+    return Structure(moved[apart], piece.numbers[apart])
 
 
 def ask(settings: LostAtomsSettings, progress: Progress = silent) -> dict[Kind, Said]:

@@ -89,19 +89,20 @@ def make(page: Page) -> None:
 
 
 def _settings(page: Page, **options: object) -> RecognitionSettings:
-    return RecognitionSettings.of({"stride": 8.0 if page.quick else 4.0, **options})
+    quick = {"stride": 16.0, "passes": 30}
+    return RecognitionSettings.of({**(quick if page.quick else {"stride": 4.0}), **options})
 
 
 # --- Figure 3a to c -------------------------------------------------------------------------------------------------
 
 
 def _two(page: Page, model: Model) -> None:
-    edge = 24.0 if page.quick else 32.0
+    edge = 18.0 if page.quick else 32.0
     scenes = [
         scene("noisy", graphene(edge, 1), NOISY, 1),
         scene("with a boundary", bicrystal(edge / 2, 21.8, np.random.default_rng(3)), NOISY, 2),
     ]
-    passes = 2000 if page.quick else MANY
+    passes = 200 if page.quick else MANY
     found = [recognise_layer(s.columns, model, settings=_settings(page, passes=passes)) for s in scenes]
     rows, tops = [], []
     for s, one in zip(scenes, found, strict=True):
@@ -151,11 +152,11 @@ def _images(scenes: list[Scene]) -> Figure:
 
 
 def _alike(page: Page, model: Model) -> None:
-    edge = 20.0 if page.quick else 24.0
+    edge = 16.0 if page.quick else 24.0
     each = 1 if page.quick else 2
     scenes = [scene("boundary", bicrystal(edge / 2, 21.8, np.random.default_rng(3)), 20.0, 3)]
     scenes += [scene(f"C {k + 1}", graphene(edge, 20 + k), 20.0, 40 + k) for k in range(each)]
-    for count in (1, 2, 3, 4):
+    for count in (2,) if page.quick else (1, 2, 3, 4):
         seed = 30 + 7 * count
         scenes += [
             scene(f"{count} Si, {k + 1}", with_silicon(edge, count, seed + k), 20.0, seed + 20 + k, "C,Si")
@@ -196,7 +197,7 @@ def _alike(page: Page, model: Model) -> None:
 
 
 def _large(page: Page, model: Model) -> None:
-    half = 18.0 if page.quick else 36.0
+    half = 14.0 if page.quick else 36.0
     seen = boundary(model, half=half, stride=6.0 if page.quick else 2.0, box_size=12.0)
     found = seen.found
     labels, doubt = found.local.atom_labels, found.local.atoms.mutual_information
@@ -247,8 +248,8 @@ def _rings(seen: Boundary) -> str:
 
 
 def _ranked(page: Page, model: Model) -> None:
-    edge = 20.0 if page.quick else 32.0
-    doses = (30.0, 3.0) if page.quick else (100.0, 30.0, 10.0, 5.0, 3.0, 2.0)
+    edge = 16.0 if page.quick else 32.0
+    doses = (30.0,) if page.quick else (100.0, 30.0, 10.0, 5.0, 3.0, 2.0)
     plain = graphene(edge, 5)
     turned = stone_wales(graphene(edge, 6), 4, 200, np.random.default_rng(6))
     disorder = replace(plain, positions=plain.positions + _shaken(len(plain), 0.35))

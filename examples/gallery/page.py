@@ -94,7 +94,7 @@ class Page:
         """Save a figure beside the page, with the finest dots that keep it small, and show it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         file = f"{self.case.name}-{name}.png"
-        (self.folder / file).write_bytes(small_png(figure))
+        (self.folder / file).write_bytes(small_png(figure, DPI[-1:] if self.quick else DPI))
         self.pictures.append(file)
         self.parts.append(f"![{text}]({file})\n\n*{text}*")
 
@@ -131,9 +131,9 @@ class Page:
         (self.folder / f"{self.case.name}.json").write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 
-def small_png(figure: Figure) -> bytes:
-    """A figure in 256 colours, with the most dots an inch that fit into `LARGEST` bytes, or the fewest."""
-    for dpi in DPI:
+def small_png(figure: Figure, dots: Sequence[int] = DPI) -> bytes:
+    """A figure in 256 colours, with the first of these dots an inch that fit into `LARGEST` bytes, or the last."""
+    for dpi in dots:
         raw, packed = io.BytesIO(), io.BytesIO()
         figure.savefig(raw, dpi=dpi, metadata={"Software": None})
         raw.seek(0)

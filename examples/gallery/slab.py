@@ -18,6 +18,7 @@ from arise_core.explore.figures_in_space import (
     draw_strides,
 )
 from arise_core.geometry.grains import GRAINS, four_grains
+from arise_core.settings import SamplingSettings
 from examples.gallery.page import MODEL, Case, Page, percent
 
 HALF = 8.0  # Å, half a box
@@ -55,7 +56,8 @@ def places(field: arise.StridedMap, edge: float) -> Places:
 
 
 def make(page: Page) -> None:
-    edge, stride, smallest, neighbours = (60.0, 4.0, 15, 30) if page.quick else (98.0, 1.0, 500, 500)
+    edge, stride, smallest, neighbours = (44.0, 4.0, 8, 20) if page.quick else (98.0, 1.0, 500, 500)
+    passes = 30 if page.quick else SamplingSettings().passes
     model = arise.load_model(MODEL)
     found, atoms = {}, 0
     for k, (form, (missing, displacement)) in enumerate(FORMS.items()):
@@ -64,10 +66,10 @@ def make(page: Page) -> None:
         atoms = atoms or len(slab)
         found[form] = arise.exploration(
             slab, model, box_size=16.0, stride=stride, min_cluster_size=smallest, n_neighbors=neighbours,
-            min_dist=0.9, embed=k == 0,
+            min_dist=0.9, embed=k == 0, passes=passes,
         )  # fmt: skip
         if k == 0:
-            coarse = arise.strided_map(slab, model, box_size=16.0, stride=3 * stride)
+            coarse = arise.strided_map(slab, model, box_size=16.0, stride=3 * stride, passes=passes)
     whole, broken = found.values()
     page.say(
         f"A slab of 16 Å with {atoms:,} atoms: a grain each of fcc, bcc, hcp and diamond, turned at random, that meet "

@@ -63,24 +63,22 @@ def samples(quick: bool) -> list[Sample]:
         Sample("trefoil knot of one thread", aperiodic.trefoil(3.2)),
         Sample("plain weave", aperiodic.weave(5 if quick else 10)),
     ]  # fmt: skip
-    return found
+    return found[::3] if quick else found
 
 
 def make(page: Page) -> None:
     """The page."""
     model = arise.load_model(MODEL)
     found = []
+    options = {"stride": 12.0, "passes": 30} if page.quick else {"stride": 4.0}
     for sample in samples(page.quick):
         whole = recognise(sample.structure, model, RecognitionSettings.of({"mode": "whole"}))
-        stride = 8.0 if page.quick else 4.0
-        local = recognise(
-            sample.structure, model, RecognitionSettings.of({"mode": "local", "stride": stride})
-        )
+        local = recognise(sample.structure, model, RecognitionSettings.of({"mode": "local", **options}))
         found.append((sample, whole, local))
     _table(page, model, found)
     _rows(page, found)
     _picture(page, found)
-    _image(page, model)
+    _image(page, model, RecognitionSettings.of(options))
 
 
 def is_sure(whole: Recognition) -> bool:
@@ -148,14 +146,13 @@ def _picture(page: Page, found: list[tuple[Sample, Recognition, Recognition]]) -
     page.picture("tilings", figure, "Layers: corners that are rejected (blue) and that have a name (orange).")
 
 
-def _image(page: Page, model: Model) -> None:
+def _image(page: Page, model: Model, settings: RecognitionSettings) -> None:
     half = 11.0 if page.quick else 25.0
     structure = aperiodic.layer(aperiodic.penrose(half, EDGE))
     image, _ = simulate_image(
         structure, pixel_size=0.2, dose=30.0, jitter=0.06, blur=0.15, rng=np.random.default_rng(0)
     )
     columns = find_atoms(image)  # as in the paper, nobody says how large a pixel is
-    settings = RecognitionSettings.of({"stride": 8.0 if page.quick else 4.0})
     found = recognise_layer(columns, model, settings=settings)
     closest = found.whole.classes.short[found.whole.index]
     page.say("## An image of a tiling (Fig. 3h and i)")

@@ -4,6 +4,7 @@ import csv
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 from typer.testing import CliRunner
 
 from arise_cli.main import app
@@ -26,6 +27,13 @@ def test_samples_have_the_atoms_that_are_left_and_errors_along_one_axis():
     moved = damaged("fcc_Cu_A_cF4_225_a", Kind(400, 0, 2, 8), np.random.default_rng(0))
     spread = (moved.positions - whole.positions).std(axis=0) / d
     assert spread == pytest.approx([0.02, 0.02, 0.08], rel=0.15)
+
+
+def test_atoms_that_errors_put_upon_each_other_are_one(monkeypatch):
+    monkeypatch.setattr(lost_atoms, "OVERLAP_DISTANCE", 1.0)  # closer ones than 0.1 Å are rare
+    crowded = damaged("fcc_Cu_A_cF4_225_a", Kind(500, 0, 60, 60), np.random.default_rng(0))
+    assert 300 < len(crowded) < 490
+    assert cKDTree(crowded.positions).query(crowded.positions, k=2)[0][:, 1].min() >= 1.0
 
 
 def test_what_is_whole_is_right_and_tables_say_what_was_found(tmp_path, monkeypatch):

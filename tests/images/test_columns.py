@@ -1,10 +1,15 @@
 """Columns are where they are, whatever lies over the image; what is no image is refused."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from arise_core.errors import InputError, InputTypeError
 from arise_images import ColumnSettings, find_atoms, simulate_image
+from arise_images.preparation import prepared
+from benchmarks.images.samples import columns_of
+from benchmarks.images.scores import spacing
 from tests.images.made import PIXEL, columns_in, flat, image_of, matched, places_of
 
 NAMES = ("graphene", "BN", "MoS2", "SrTiO3 [001]", "Cu [110]")
@@ -31,6 +36,34 @@ def test_places_have_the_frame_that_is_declared():
     assert (found.structure.positions[:, 2] == 0).all()
     assert not found.structure.pbc.any()
     assert found.spacing == pytest.approx(1.424, rel=0.01)
+
+
+@pytest.mark.parametrize("name", ["graphene", "BN", "MoS2"])
+@pytest.mark.parametrize("edge", [12.0, 16.0])
+def test_the_scale_of_small_images(name, edge):
+    """In a spectrum of so few columns the first spots run together; those of the second order stand alone."""
+    crystal = flat(name, edge)
+    near = spacing(columns_of(crystal)[0])
+    for seed in range(3):
+        image, _ = simulate_image(
+            crystal, pixel_size=0.2, margin=0.5, dose=20.0, rng=np.random.default_rng(seed)
+        )
+        period = 0.2 * prepared(image, np.ones(image.shape, dtype=bool), None).period
+        assert 1.15 * near < period < 1.8 * near
+
+
+def test_heavy_atoms_in_a_small_image():
+    sheet = flat("graphene", 16.0)
+    numbers = sheet.numbers.copy()
+    numbers[
+        np.linalg.norm(sheet.positions[:, :2] - sheet.positions[:, :2].mean(axis=0), axis=1).argsort()[:2]
+    ] = 14
+    image, _ = simulate_image(
+        replace(sheet, numbers=numbers), pixel_size=0.2, dose=84.0, background=0.02, rng=np.random.default_rng(64)
+    )  # fmt: skip
+    found = find_atoms(image, 0.2)
+    assert found.spacing == pytest.approx(1.42, abs=0.05)
+    assert len(found) == pytest.approx(len(sheet), rel=0.1)
 
 
 def test_exact_without_noise():
