@@ -19,9 +19,6 @@ from examples.gallery.bicrystals import NEIGHBOURS, bicrystal, cubic
 from examples.gallery.page import DOCS, LARGEST, Case, Page, index, small_png
 from tests import ROOT
 
-#: Pages whose short form takes more than ten seconds.
-LONG = {"particle", "slab"}
-
 
 def record(folder: Path, name: str) -> dict:
     return json.loads((folder / f"{name}.json").read_text("utf-8"))
@@ -50,9 +47,7 @@ def check(folder: Path, name: str) -> dict:
     return found
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in LONG else n for n in gallery.PAGES]
-)
+@pytest.mark.parametrize("name", gallery.PAGES)
 def test_short_form(name, tmp_path, capsys):
     gallery.main([name, "--quick", "--out", str(tmp_path)])
     found = check(tmp_path, name)

@@ -18,7 +18,7 @@ BOX, STRIDE = 12.0, 4.0  # Å, those of the example
 
 
 def make(page: Page) -> None:
-    steps = np.array([FIRST, 1000.0, 3000.0]) if page.quick else np.arange(FIRST, LAST + 1, STEP)
+    steps = np.array([FIRST, 3000.0]) if page.quick else np.arange(FIRST, LAST + 1, STEP)
     atoms = crystal(3 if page.quick else 5, FIRST)
     with TemporaryDirectory() as folder:
         rows = heat(atoms, steps, Path(folder), overwrite=True)[1:]  # without the start, which stands still
