@@ -5,9 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from arise_core.errors import InputError
+
+if TYPE_CHECKING:
+    from threadpoolctl import threadpool_limits
 
 _chosen: int | None = None
 ENVIRONMENT = ("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -40,12 +45,16 @@ def set_count(n: int | None) -> None:
 
 #: Threads that are inside `one_torch_thread`, and the number of threads an operation before the first came.
 _lock, _inside, _before = Lock(), 0, 1
+#: Threads that are inside `one_blas_thread`, and what each of them has set, the first one first.
+_blas_inside = 0
+_limits: list[threadpool_limits] = []
 
 
 def _forked() -> None:
     """In a forked process the threads that were inside are not there."""
-    global _lock, _inside
-    _lock, _inside = Lock(), 0
+    global _lock, _inside, _blas_inside
+    _lock, _inside, _blas_inside = Lock(), 0, 0
+    _limits.clear()
 
 
 if hasattr(os, "register_at_fork"):
@@ -54,11 +63,42 @@ if hasattr(os, "register_at_fork"):
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Let numpy's and scipy's linear algebra use one thread: with more, its sums have other last bits."""
+    """Let numpy's and scipy's linear algebra use one thread: with more, its sums have other last bits.
+
+    The number is one of the process. Of several threads that want it the last one takes it back.
+    """
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1, user_api="blas"):
+    global _blas_inside
+    with _lock:
+        _blas_inside += 1
+        _limits.append(threadpool_limits(limits=1, user_api="blas"))  # each time: libraries may have come
+    try:
         yield
+    finally:
+        with _lock:
+            _blas_inside -= 1
+            if _blas_inside == 0:
+                _free_blas()
+                while _limits:
+                    _limits.pop().restore_original_limits()
+                _free_blas()
+
+
+def _free_blas() -> None:
+    """From threadpoolctl 3.8 on only the thread that set a number may set another one, unless it is freed."""
+    for library in _kinds_of_blas():
+        free = getattr(library, "clear_controlling_thread", None)
+        if free is not None:
+            free(force=True)
+
+
+@cache
+def _kinds_of_blas() -> frozenset[type]:
+    """Those that are loaded when somebody first was inside; numpy's is."""
+    from threadpoolctl import ThreadpoolController
+
+    return frozenset(type(library) for library in ThreadpoolController().lib_controllers)
 
 
 @contextmanager

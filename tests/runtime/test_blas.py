@@ -3,8 +3,12 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from arise_core.runtime import threads
 
 CODE = """
 import hashlib
@@ -47,3 +51,33 @@ def digest(threads, core):
 def test_descriptors_do_not_depend_on_the_threads_of_blas(core):
     """On processors with AVX-512 the kernels for two threads sum in another order than those for one."""
     assert len({digest(threads, core) for threads in (1, 2, 3)}) == 1
+
+
+def test_the_last_thread_takes_it_back():
+    """Whoever leaves first leaves the others one thread."""
+    seen, inside, left = [], threading.Event(), threading.Event()
+
+    def other():
+        with threads.one_blas_thread():
+            inside.set()
+            left.wait(60)
+            seen.append(blas_threads())
+        seen.append(blas_threads())
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = blas_threads()
+        work = threading.Thread(target=other)
+        with threads.one_blas_thread():
+            work.start()
+            assert inside.wait(60)
+        left.set()
+        work.join()
+        mine = blas_threads()
+        with threadpool_limits(limits=1, user_api="blas"):  # whoever comes next may set it
+            assert blas_threads() == {1}
+    assert before == mine == {2}
+    assert seen == [{1}, before]
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
