@@ -196,22 +196,23 @@ def neighbour_distance(places: FloatArray) -> float:
 def _sign(values: FloatArray, good: BoolArray, settings: ColumnSettings) -> int:
     """1 if columns are bright, -1 if dark ones explain the middle of the image distinctly better.
 
-    What they leave of it counts times the square root of their number: between columns there is room for others, and
-    more of them leave less.
+    Pixels at the largest value, where brightness may be cut off, do not count: no Gaussian has a flat top.
     """
     middle = tuple(slice(max(n - MIDDLE, 0) // 2, (n + MIDDLE + 1) // 2) for n in values.shape)
+    whole = good & (values < values[good].max())
     left = {}
     for sign in (1, -1):
         try:
-            found, rest = _found(sign * values[middle], good[middle], settings)
-            left[sign] = rest * float(np.sqrt(len(found)))
+            left[sign] = _found(sign * values[middle], good[middle], settings, whole[middle])[1]
         except InputError:  # no columns of this sign, or all of them elsewhere
-            left[sign] = np.inf
+            left[sign] = 1.0
     return -1 if left[-1] < MARGIN * left[1] else 1
 
 
-def _found(values: FloatArray, good: BoolArray, settings: ColumnSettings) -> tuple[Gaussians, float]:
-    """Bright columns, and the share of the variance that they leave.
+def _found(
+    values: FloatArray, good: BoolArray, settings: ColumnSettings, counted: BoolArray | None = None
+) -> tuple[Gaussians, float]:
+    """Bright columns, and the share of the variance that they leave, of all good pixels or of those that are `counted`.
 
     Raises:
         InputError: there are not enough.
@@ -233,7 +234,8 @@ def _found(values: FloatArray, good: BoolArray, settings: ColumnSettings) -> tup
     aside = ready.values - ready.values[good].mean()
     whole = _whole(found, good)
     check_number_of(whole)
-    return whole, float((rest[good] ** 2).sum() / (aside[good] ** 2).sum())
+    of = good if counted is None or not counted.any() else counted
+    return whole, float((rest[of] ** 2).sum() / (aside[of] ** 2).sum())
 
 
 def _maxima(

@@ -119,7 +119,7 @@ def compare(page: Page, whole: arise.Exploration, broken: arise.Exploration, edg
     page.row(
         "four clusters that are the grains", "HDBSCAN finds four clusters, the grains",
         f"{n} clusters, adjusted Rand index {rand:.3f} inside grains ({broken.clusters.n_clusters} in the other form)",
-        n == 4 and rand > 0.95,
+        n == 4 and rand > 0.95, divided(where, whole.labels),
     )  # fmt: skip
     page.row(
         "outliers where grains meet", "outliers lie where grains meet",
@@ -142,6 +142,17 @@ def compare(page: Page, whole: arise.Exploration, broken: arise.Exploration, edg
         "boxes of two crystals are called one of them, or none of the classes",
     )  # fmt: skip
     page.keep(right=right, doubt=doubt, outliers=share, clusters=n, rand=float(rand), hexagonal_diamond=most)
+
+
+def divided(where: Places, labels: np.ndarray) -> str:
+    """Which grains have several clusters, and whether one of these is their boxes at the border of the slab."""
+    found = []
+    for name, g in zip(GRAINS, range(len(GRAINS)), strict=True):
+        own = [k for k in np.unique(labels[labels >= 0]) if (where.grain[labels == k] == g).mean() > 0.5]
+        if len(own) > 1:
+            nearest = min(float(np.median(where.to_border[labels == k])) for k in own)
+            found.append(f"{name}{', whose boxes at the outer border are one' if nearest < HALF else ''}")
+    return f"several clusters have {'; '.join(found)}" if found else ""
 
 
 def grain_of(names: np.ndarray) -> np.ndarray:

@@ -87,6 +87,15 @@ def test_dark_columns_are_told():
     assert "dark" in " ".join(dark.notes)
 
 
+@pytest.mark.parametrize("dose", [3.0, 5.0])
+def test_bright_columns_in_noise_stay_bright(dose):
+    """Dark ones between them, half as many, explain little less of so noisy an image."""
+    image, _ = simulate_image(
+        flat("graphene", 28.0), pixel_size=PIXEL, dose=dose, jitter=0.06, blur=0.15, rng=np.random.default_rng(1)
+    )  # fmt: skip
+    assert len(find_atoms(image, PIXEL)) > 0.8 * len(flat("graphene", 28.0))
+
+
 def test_told_contrast_is_believed():
     found = find_atoms(-image_of("MoS2"), PIXEL, settings=ColumnSettings(contrast="dark"))
     assert found.dark
