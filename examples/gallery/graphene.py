@@ -182,7 +182,7 @@ def _alike(page: Page, model: Model) -> None:
         "images with silicon are alike, and unlike those without", "two blocks, by the number of species",
         f"cosines {within[0]:.2f} and {within[1]:.2f} within, {between:.2f} between",
         min(within) > between + 0.05,
-        f"the image with a boundary is unlike all others (at most {matrix[0, 1:].max():.2f}); those are carbon for this "
+        f"the image with a boundary is unlike all others (at most {matrix[0, 1:].max():.2f}); those are carbon to the "
         f"model, which was trained so that a few foreign atoms decide nothing (at least {matrix[1:, 1:].min():.2f})",
     )  # fmt: skip
     page.keep(similarity=np.round(matrix, 4).tolist(), images=[s.name for s in scenes], silicon=told)
