@@ -96,10 +96,11 @@ def displaced(page: Page) -> None:
         f"distance. Bit: mutual information. A score from {model.card.reject.threshold} on rejects."
     )
     names = {round(v, 4): f" ({k})" for k, v in NAMED.items()}
+    heads = [f"{r:.3f}{names.get(round(float(r), 4), '')}" for r in ratios]
     parts = [said(p, len(ratios)) for p in (ideal, moved)]
     page.table(
         ("c / a", *(f"{state}: {h}" for state in ("ideal", "displaced") for h in ("probabilities", "bit", "score"))),
-        [(f"{r:.3f}{names.get(float(r), '')}", *one, *other) for r, one, other in zip(ratios, *parts, strict=True)],
+        [(head, *one, *other) for head, one, other in zip(heads, *parts, strict=True)],
     )  # fmt: skip
 
 
