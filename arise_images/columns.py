@@ -95,7 +95,7 @@ class Columns:
                 f"size of a pixel not known: neighbouring columns are taken to be {ASSUMED:g} Å from each other"
             )
         if self.dark:
-            said.append("columns are dark in this image")
+            said.append("columns are dark in this image; if they are not, `contrast` says so")
         if not self.good.all():
             said.append(f"{(~self.good).mean():.1%} of the image is masked")
         if self.brightness_is_cut:
