@@ -33,7 +33,7 @@ ORDER = (
 )  # fmt: skip
 #: Bytes that a picture may take, and dots an inch that are tried.
 LARGEST = 150_000
-DPI = (120, 100, 85, 70, 55)
+DPI = (120, 100, 85, 70, 55, 40)
 #: Colours, and those of a picture that is too large with the fewest dots: one that shows noise.
 SHADES = (256, 32)
 BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW = COLOURS
@@ -96,7 +96,7 @@ class Page:
         """Save a figure beside the page, with the finest dots that keep it small, and show it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         file = f"{self.case.name}-{name}.png"
-        (self.folder / file).write_bytes(small_png(figure, DPI[-1:] if self.quick else DPI))
+        (self.folder / file).write_bytes(small_png(figure, DPI[-2:] if self.quick else DPI))
         self.pictures.append(file)
         self.parts.append(f"![{text}]({file})\n\n*{text}*")
 
