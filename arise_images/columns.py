@@ -52,8 +52,9 @@ MARGIN = 0.85
 #: The brightness of columns says nothing of elements if more than this share of them is cut off at the largest value of
 #: the image: two pixels next to each other within a width of their middle have it.
 CUT = 0.1
-#: Contrast is told from the middle of an image, pixels along an edge.
-MIDDLE = 240
+#: Contrast is told from the middle of an image, pixels along an edge, in which columns are at most so far apart: finer
+#: pixels are put together.
+MIDDLE, COARSE = 240, 12
 
 
 @dataclass(frozen=True)
@@ -198,15 +199,35 @@ def _sign(values: FloatArray, good: BoolArray, settings: ColumnSettings) -> int:
 
     Pixels at the largest value, where brightness may be cut off, do not count: no Gaussian has a flat top.
     """
+    values, good, settings = _coarser(values, good, settings)
     middle = tuple(slice(max(n - MIDDLE, 0) // 2, (n + MIDDLE + 1) // 2) for n in values.shape)
-    whole = good & (values < values[good].max())
+    uncut = good & (values < values[good].max())
     left = {}
     for sign in (1, -1):
         try:
-            left[sign] = _found(sign * values[middle], good[middle], settings, whole[middle])[1]
+            left[sign] = _found(sign * values[middle], good[middle], settings, uncut[middle])[1]
         except InputError:  # no columns of this sign, or all of them elsewhere
             left[sign] = 1.0
     return -1 if left[-1] < MARGIN * left[1] else 1
+
+
+def _coarser(
+    values: FloatArray, good: BoolArray, settings: ColumnSettings
+) -> tuple[FloatArray, BoolArray, ColumnSettings]:
+    """The image with pixels put together in squares until columns are `COARSE` of them apart, or as it is."""
+    period = settings.spacing or prepared(values, good, None).period
+    times = int(period / COARSE)
+    if times < 2:
+        return values, good, settings
+    spacing = None if settings.spacing is None else settings.spacing / times
+    rows, columns = (n // times for n in values.shape)
+    squares = (rows, times, columns, times)
+    whole = slice(rows * times), slice(columns * times)
+    return (
+        values[whole].reshape(squares).mean(axis=(1, 3)),
+        good[whole].reshape(squares).all(axis=(1, 3)),
+        replace(settings, spacing=spacing),
+    )
 
 
 def _found(

@@ -37,6 +37,8 @@ NOISY = 4.0
 #: The five classes of the paper that are flat.
 FLAT = ("graphene", "C3N_monolayer", "hexagonal_BN_monolayer", "MnS2_monolayer", "PbSe_monolayer")
 SILICON = 14
+#: Å, how much of the large image is shown on either side of its boundary.
+SEEN = 12.0
 
 
 @dataclass(frozen=True)
@@ -232,8 +234,15 @@ def _large(page: Page, model: Model) -> None:
         bool((found.rings.size == 5).any() and (found.rings.size == 7).any()), "columns at the boundary are missed",
     )  # fmt: skip
     page.keep(large={"near": at, "far": away, "names": names, "columns": len(found.columns)})
+    figure = draw_layer(seen.image, found)
+    middle = seen.image.shape[0] / 2
+    figure.set_figheight(0.5 * figure.get_figheight())
+    for panel in figure.axes[:2]:
+        panel.set_ylim(middle + SEEN / PIXEL, middle - SEEN / PIXEL)
     page.picture(
-        "boundary", draw_layer(seen.image, found), "Columns; and doubt, defective columns, odd rings."
+        "boundary",
+        figure,
+        f"Within {SEEN:g} Å of the middle: columns; and doubt, defective columns, odd rings.",
     )
 
 

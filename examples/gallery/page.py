@@ -33,9 +33,7 @@ ORDER = (
 )  # fmt: skip
 #: Bytes that a picture may take, and dots an inch that are tried.
 LARGEST = 150_000
-DPI = (120, 100, 85, 70, 55, 40)
-#: Colours, and those of a picture that is too large with the fewest dots: one that shows noise.
-SHADES = (256, 32)
+DPI = (120, 100, 85, 70, 55)
 BLUE, ORANGE, GREEN, PINK, SKY, RED, YELLOW = COLOURS
 
 
@@ -96,7 +94,7 @@ class Page:
         """Save a figure beside the page, with the finest dots that keep it small, and show it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         file = f"{self.case.name}-{name}.png"
-        (self.folder / file).write_bytes(small_png(figure, DPI[-2:] if self.quick else DPI))
+        (self.folder / file).write_bytes(small_png(figure, DPI[-1:] if self.quick else DPI))
         self.pictures.append(file)
         self.parts.append(f"![{text}]({file})\n\n*{text}*")
 
@@ -134,13 +132,13 @@ class Page:
 
 
 def small_png(figure: Figure, dots: Sequence[int] = DPI) -> bytes:
-    """A figure with the first of these dots an inch that fit into `LARGEST` bytes; else the last, in fewer colours."""
-    for dpi, shades in [*((dpi, SHADES[0]) for dpi in dots), (dots[-1], SHADES[1])]:
+    """A figure in 256 colours, with the first of these dots an inch that fit into `LARGEST` bytes, or the last."""
+    for dpi in dots:
         raw, packed = io.BytesIO(), io.BytesIO()
         figure.savefig(raw, dpi=dpi, metadata={"Software": None})
         raw.seek(0)
         with Image.open(raw) as image:
-            image.convert("RGB").quantize(shades).save(packed, "PNG", optimize=True)
+            image.convert("RGB").quantize(256).save(packed, "PNG", optimize=True)
         if len(packed.getvalue()) <= LARGEST:
             break
     return packed.getvalue()

@@ -147,7 +147,7 @@ def compare(page: Page, whole: arise.Exploration, broken: arise.Exploration, edg
 def divided(where: Places, labels: np.ndarray) -> str:
     """Which grains have several clusters, and whether one of these is their boxes at the border of the slab."""
     found = []
-    for name, g in zip(GRAINS, range(len(GRAINS)), strict=True):
+    for g, name in enumerate(GRAINS):
         own = [k for k in np.unique(labels[labels >= 0]) if (where.grain[labels == k] == g).mean() > 0.5]
         if len(own) > 1:
             nearest = min(float(np.median(where.to_border[labels == k])) for k in own)

@@ -113,7 +113,7 @@ def analyse(pipeline: Pipeline, modifier: AriseModifier, last: int, out: Path, s
         )
         frames.append(found)
         if number == 1 and last > 1:  # the first frame also compiled what had not been compiled
-            say(f"{'':>5} the other {last - 1} frames: about {minutes(found.seconds * (last - 1))} at this rate")
+            say(f"{'':>5} frames left: {last - 1}, about {minutes(found.seconds * (last - 1))} at this rate")
     write_grid_dump(out / "maps" / "map.dump", grids, steps)
     return frames
 

@@ -55,7 +55,9 @@ def test_nothing_heavy_is_loaded_for_it():
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_scripts_for_shells(shell):
-    done = CliRunner().invoke(app, ["--show-completion", shell], prog_name="arise")
+def test_scripts_for_shells(shell, monkeypatch):
+    """That of the shell which runs it."""
+    monkeypatch.setattr("shellingham.detect_shell", lambda: (shell, f"/bin/{shell}"))
+    done = CliRunner().invoke(app, ["--show-completion"], prog_name="arise")
     assert done.exit_code == 0
     assert "_ARISE_COMPLETE" in done.output

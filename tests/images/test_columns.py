@@ -96,6 +96,17 @@ def test_bright_columns_in_noise_stay_bright(dose):
     assert len(find_atoms(image, PIXEL)) > 0.8 * len(flat("graphene", 28.0))
 
 
+def test_contrast_of_fine_pixels_is_that_of_coarse_ones():
+    """As many columns tell it: of 240 pixels of 0.03 Å there would be seven across."""
+    image, _ = simulate_image(
+        flat("Cu [110]", 20.0), pixel_size=0.03, margin=0.0, dose=0.7, blur=0.15, rng=np.random.default_rng(100)
+    )  # fmt: skip
+    found = find_atoms(image, 0.03)
+    assert not found.dark
+    truth = columns_of(flat("Cu [110]", 20.0))[0]
+    assert len(found) == pytest.approx(len(truth), rel=0.25)  # the rim cuts some
+
+
 def test_told_contrast_is_believed():
     found = find_atoms(-image_of("MoS2"), PIXEL, settings=ColumnSettings(contrast="dark"))
     assert found.dark

@@ -105,9 +105,12 @@ def test_overwriting_keeps_other_files(tmp_path, monkeypatch):
     (tmp_path / "notes.txt").write_text("mine")
     monkeypatch.setattr(pictures, "can_render", lambda: False)
     monkeypatch.setattr(demo, "STRIDE", 12.0)
-    demo.run(tmp_path, overwrite=True, say=lambda _: None, last_frame=0)
+    lines = []
+    demo.run(tmp_path, overwrite=True, say=lines.append, last_frame=2)
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert (tmp_path / "atoms.png").exists()
+    (left,) = [line for line in lines if "frames left" in line]
+    assert re.search(r"frames left: 1, about \d+ (s|min) at this rate", left)
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):

@@ -298,12 +298,11 @@ def test_the_same_for_any_number_of_threads_and_memory(sharp_model, front):
     structure, _ = front
     fields = []
     for count, memory in ((1, 4.0), (2, 4.0), (2, 0.1)):
-        before = threads.count()
         threads.set_count(count)
         try:
             fields.append(arise.strided_map(structure, sharp_model, memory_limit=memory, **FAST))
         finally:
-            threads.set_count(before)
+            threads.set_count(None)
     for field in fields[1:]:
         assert (field.size == fields[0].size).all()
         for name in ("probabilities", "mutual_information", "reject_score"):
