@@ -1,6 +1,6 @@
 """The developers' verbs, which CI, contributors and the README share. Needs nothing but Python to be read.
 
-python dev.py test [ARGUMENTS OF PYTEST]      tests; `-m slow` runs those that take minutes
+python dev.py test [ARGUMENTS OF PYTEST]      tests, over the cores; `-m slow` runs those that take minutes
 python dev.py lint [--fix]                    ruff: rules and format
 python dev.py types [ARGUMENTS OF MYPY]       mypy, strict, on all packages
 python dev.py check [ARGUMENTS OF PYTEST]     lint, types and test
@@ -36,6 +36,8 @@ DOCS_TESTS = (
 )
 #: The newest Python 3.x that the package is for, as in pyproject.toml.
 NEWEST = 13
+#: Processes for all tests; each has torch and OVITO, up to 2 GiB.
+MOST_PROCESSES = 4
 #: Figures that are drawn by a script beside them, and do not depend on the machine.
 DRAWN = (ROOT / "docs" / "pictures" / "architecture.svg",)
 #: Benchmarks that need nothing but the package, and their short form; those of `benchmarks/md` need LAMMPS.
@@ -71,8 +73,9 @@ def module(*arguments: str, python: str | Path = sys.executable, folder: Path = 
 
 
 def test(*arguments: str) -> int:
-    """Tests."""
-    return module("pytest", "-q", *arguments)
+    """Tests; all of them, without arguments, file by file over the cores."""
+    everything = ("-n", str(min(os.cpu_count() or 1, MOST_PROCESSES)), "--dist", "loadfile")
+    return module("pytest", "-q", *(arguments or everything))
 
 
 def lint(*arguments: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -135,6 +136,12 @@ def test_lean_takes_the_newest_python_of_this_machine(dev, tmp_path, monkeypatch
     (tmp_path / "pyenv/versions/3.13.0/bin").mkdir(parents=True)
     shutil.copy(tmp_path / "python3.12", tmp_path / "pyenv/versions/3.13.0/bin/python3.13")
     assert dev.newest() == str(tmp_path / "pyenv/versions/3.13.0/bin/python3.13")
+
+
+def test_all_tests_run_over_the_cores(dev):
+    assert dev.main(["test"]) == 0
+    (asked,) = dev.asked
+    assert re.fullmatch(r"pytest -q -n [1-4] --dist loadfile", asked)
 
 
 def test_docs_tells_of_a_figure_that_is_not_as_drawn(dev, tmp_path, monkeypatch, capsys):
