@@ -197,37 +197,34 @@ def neighbour_distance(places: FloatArray) -> float:
 def _sign(values: FloatArray, good: BoolArray, settings: ColumnSettings) -> int:
     """1 if columns are bright, -1 if dark ones explain the middle of the image distinctly better.
 
-    Pixels at the largest value, where brightness may be cut off, do not count: no Gaussian has a flat top.
+    Pixels at the largest value, where brightness may be cut off, do not count, as no Gaussian has a flat top, and the
+    more there are, the more distinct it has to be. Nor does the rim count, where columns that it cuts are not found.
     """
-    values, good, settings = _coarser(values, good, settings)
+    period = settings.spacing or prepared(values, good, None).period
+    times = max(int(period / COARSE), 1)
+    if times > 1:
+        values = _squares(values, times).mean(axis=(1, 3))
+        good = np.asarray(_squares(good, times).all(axis=(1, 3)))
+        settings = replace(settings, spacing=settings.spacing and settings.spacing / times)
     middle = tuple(slice(max(n - MIDDLE, 0) // 2, (n + MIDDLE + 1) // 2) for n in values.shape)
-    uncut = good & (values < values[good].max())
+    rim = round(period / times)
+    uncut = values < values[good].max(initial=-np.inf)
+    values, good, counted = values[middle], good[middle], (good & uncut)[middle]
+    margin = MARGIN * float(counted.sum() / max(good.sum(), 1))
+    counted[:rim] = counted[-rim:] = counted[:, :rim] = counted[:, -rim:] = False
     left = {}
     for sign in (1, -1):
         try:
-            left[sign] = _found(sign * values[middle], good[middle], settings, uncut[middle])[1]
+            left[sign] = _found(sign * values, good, settings, counted)[1]
         except InputError:  # no columns of this sign, or all of them elsewhere
             left[sign] = 1.0
-    return -1 if left[-1] < MARGIN * left[1] else 1
+    return -1 if left[-1] < margin * left[1] else 1
 
 
-def _coarser(
-    values: FloatArray, good: BoolArray, settings: ColumnSettings
-) -> tuple[FloatArray, BoolArray, ColumnSettings]:
-    """The image with pixels put together in squares until columns are `COARSE` of them apart, or as it is."""
-    period = settings.spacing or prepared(values, good, None).period
-    times = int(period / COARSE)
-    if times < 2:
-        return values, good, settings
-    spacing = None if settings.spacing is None else settings.spacing / times
-    rows, columns = (n // times for n in values.shape)
-    squares = (rows, times, columns, times)
-    whole = slice(rows * times), slice(columns * times)
-    return (
-        values[whole].reshape(squares).mean(axis=(1, 3)),
-        good[whole].reshape(squares).all(axis=(1, 3)),
-        replace(settings, spacing=spacing),
-    )
+def _squares(pixels: FloatArray | BoolArray, times: int) -> FloatArray | BoolArray:
+    """An image as squares of pixels, (rows, times, columns, times); what is over at the end is left out."""
+    rows, columns = (n // times for n in pixels.shape)
+    return pixels[: rows * times, : columns * times].reshape(rows, times, columns, times)
 
 
 def _found(
