@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from arise_core.crystals.table import Prototype
 
 #: Width of the tables where the output is no terminal.
-WIDTH = 240
+WIDTH = 270
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +41,7 @@ def list_prototypes(
     overwrite: Overwrite = False,
 ) -> None:
     """List the 108 classes, or find some of them by name, symbol, space group or formula."""
-    from arise_core.crystals.search import closest_names, find_prototypes, pearson
+    from arise_core.crystals.search import closest_names, find_prototypes, pearson, same_stoichiometry_only
 
     check_picture(plot)
     check_places([plot], overwrite)
@@ -50,6 +50,11 @@ def list_prototypes(
         close = closest_names(search)
         raise InputError(
             f"no class is found by {search!r}" + (f"; closest: {', '.join(close)}" if close else "")
+        )
+    if same_stoichiometry_only(search, found):
+        say(
+            f"no class is named after {search}: these have its stoichiometry, not always its structure",
+            error=True,
         )
     if plot is not None:
         from arise_core.crystals.picture import draw_cells
@@ -61,13 +66,22 @@ def list_prototypes(
         say_json([_described(p) for p in found])
         return
     table = Table(
-        "No.", "Label", "Name", "Also called", "Strukturbericht", "Pearson", "Space group", "Material", "Type"
+        "No.",
+        "In results",
+        "Label",
+        "Name",
+        "Also called",
+        "Strukturbericht",
+        "Pearson",
+        "Space group",
+        "Material",
+        "Type",
     )
     for p in found:
         group = "" if p.space_group is None else str(p.space_group)
         table.add_row(
-            str(p.number), p.label, p.name, ", ".join(p.common_names), p.strukturbericht or "", pearson(p) or "",
-            group, p.material, p.material_type,
+            str(p.number), p.short, p.label, p.name, ", ".join(p.common_names), p.strukturbericht or "",
+            pearson(p) or "", group, p.material, p.material_type,
         )  # fmt: skip
     print_table(table, WIDTH)
 

@@ -66,7 +66,7 @@ def add_class(
     reader: ReaderOption = "auto",
     kind: Format = "",
 ) -> None:
-    """Teach a model new crystals, from a structure file each; minutes. Prints a report."""
+    """Teach a model new crystals, from a structure file each; minutes. Prints a report. Stopped, it starts anew."""
     from arise_core.training.edit_classes import AddSettings, add_classes
 
     settings = AddSettings(allow_similar=allow_similar)

@@ -37,6 +37,7 @@ from arise_cli.readers import chosen_reader
 from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, TIME_LIMIT, MapSettings, SamplingSettings
 
 if TYPE_CHECKING:
+    from arise_core.geometry.arrays import IntArray
     from arise_core.trajectories.store import TrajectoryResults
 
 #: Frames of which a table is printed.
@@ -180,7 +181,10 @@ def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
         }  # fmt: skip
         say_json(record)
     else:
-        print_table(_table(results))
+        shown = _shown(results)
+        print_table(_table(results, shown))
+        if len(shown) < results.done.sum():
+            say(f"{len(shown)} of {results.done.sum()} frames; --json has all of them", error=True)
         for event in found:
             say(str(event))
     for row, reason in list(failed.items())[:SHOWN]:
@@ -213,21 +217,28 @@ def _shares(results: TrajectoryResults) -> list[Record]:
     ]  # fmt: skip
 
 
-def _table(results: TrajectoryResults) -> Table:
-    """Some frames, evenly over the trajectory, with the shares of the most frequent classes."""
+def _shown(results: TrajectoryResults) -> IntArray:
+    """Frames for the table, evenly over the trajectory."""
     import numpy as np
 
     rows = np.flatnonzero(results.done)
     if len(rows) > SHOWN:
         rows = rows[np.unique(np.linspace(0, len(rows) - 1, SHOWN).astype(int))]
+    return rows
+
+
+def _table(results: TrajectoryResults, rows: IntArray) -> Table:
+    """Frames with the shares of the most frequent classes, and with their time step if the files tell it."""
     names = results.present[:CLASSES]
-    table = Table("Frame", "Step", "Atoms", *(f"{n} (%)" for n in names), "MI (bit)")
-    shares = {n: 100 * results.share(n) for n in names}
-    for k in rows:
-        cells = [f"{shares[n][k, 0]:.1f} [{shares[n][k, 1]:.1f}, {shares[n][k, 2]:.1f}]" for n in names]
-        step = int(results.data["step"].values[k])
+    steps = results.data["step"].values[rows]
+    told = bool((steps >= 0).any())
+    table = Table("Frame", *(["Step"] if told else []), "Atoms", *(f"{n} (%)" for n in names), "MI (bit)")
+    shares = {n: 100 * results.share(n)[rows] for n in names}
+    for i, k in enumerate(rows):
+        cells = [f"{mean:.1f} [{low:.1f}, {high:.1f}]" for mean, low, high in (shares[n][i] for n in names)]
+        step = [str(int(steps[i])) if steps[i] >= 0 else "–"] if told else []
         table.add_row(
-            str(k), str(step) if step >= 0 else "–", str(int(results.data["n_atoms"].values[k])), *cells,
+            str(k), *step, str(int(results.data["n_atoms"].values[k])), *cells,
             f"{float(results.data['mutual_information'].values[k]):.3f}",
         )  # fmt: skip
     return table

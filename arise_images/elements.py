@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from arise_core.crystals.species import STAND_INS, element_of_name
 from arise_core.errors import InputError, check_type, shown
-from arise_core.geometry.arrays import FloatArray, IntArray
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.runtime.threads import one_blas_thread
-from arise_images.columns import PLACEHOLDER, Columns, with_numbers
+from arise_images.columns import FEWEST, PLACEHOLDER, Columns, with_numbers
 from arise_images.simulation import EXPONENT
 
 #: Elements told apart in an image, at most.
@@ -23,6 +24,9 @@ APART, SHARE, BETTER = 2.5, 0.08, 10.0
 #: Brightness further from the middle half of all than this many times its width is that of a letter or of dirt; such
 #: columns, if they are fewer than `SHARE`, take no part in telling how many kinds there are.
 FAR = 3.0
+#: How many kinds there are is told from columns further from the rim than this many distances of neighbours: what is
+#: under the others is less sure, which makes clean ones up to a tenth fainter.
+INSIDE = 0.7
 #: Ratios of the brightness of two kinds are believed up to this factor.
 LIKELY = 2.2
 #: Rounds of the fit of the illumination; columns further off than so many standard deviations do not count.
@@ -67,7 +71,7 @@ def tell_elements(columns: Columns, elements: Any = None) -> Columns:
     check_type("columns", columns, Columns, "Columns")
     bright = even_brightness(columns)
     if elements is None:
-        count = kinds_shown(bright)
+        count = kinds_shown(bright[_inside(columns)])
         numbers = np.array((PLACEHOLDER, *STAND_INS)[:count])
     else:
         numbers = np.sort(parse_elements(elements))
@@ -102,12 +106,22 @@ def even_brightness(columns: Columns) -> FloatArray:
             near = off <= OUTSIDE * np.sqrt((off[near] ** 2).mean())
     even = raw / np.exp(fit) * np.median(np.exp(fit))
     parameters = (terms.shape[1] - 1) * np.log(len(raw))
-    return np.asarray(even if _criterion(even) + parameters < _criterion(raw) - BETTER else raw)
+    inside = _inside(columns)
+    better = _criterion(even[inside]) + parameters < _criterion(raw[inside]) - BETTER
+    return np.asarray(even if better else raw)
 
 
 def kinds_shown(brightness: FloatArray) -> int:
     """How many kinds of columns are told apart by their brightness, 1 to 3."""
     return _told(brightness)[0]
+
+
+def _inside(columns: Columns) -> BoolArray:
+    """Columns far enough from the rim of what is looked at, (n,); all of them if these are too few."""
+    depth = distance_transform_edt(np.pad(columns.good, 1))[1:-1, 1:-1]
+    at = np.round(columns.pixels).astype(int)
+    inside = depth[tuple(at.T)] * columns.pixel_size > INSIDE * columns.spacing
+    return np.asarray(inside if inside.sum() >= 2 * FEWEST else np.ones(len(columns), dtype=bool))
 
 
 def _criterion(brightness: FloatArray) -> float:

@@ -53,6 +53,19 @@ def find_prototypes(query: str) -> tuple[Prototype, ...]:
     return tuple(p for p in prototypes() if wanted is not None and wanted == _stoichiometry(p.formula or ""))
 
 
+def same_stoichiometry_only(query: str, found: tuple[Prototype, ...]) -> bool:
+    """Whether a query for a compound, such as CaF2, found classes of its stoichiometry but none of its elements.
+
+    Args:
+        query: as of `find_prototypes`; letters that stand for any element (ABX3) ask for no more than that.
+        found: what that found.
+    """
+    asked = _reduced(query.strip())
+    if asked is None or not asked.keys() <= ATOMIC_NUMBERS.keys():
+        return False
+    return not any(asked == _reduced(p.material) or _plain(query) in _words(p) for p in found)
+
+
 def closest_names(query: str) -> list[str]:
     """Up to three names of classes that are spelled much like a word that finds none."""
     known = sorted({text for p in prototypes() for text in _texts(p)})
@@ -106,6 +119,12 @@ def _stoichiometry(formula: str) -> tuple[int, ...] | None:
     Args:
         formula: of elements, or of letters that stand for any.
     """
+    counts = _reduced(formula)
+    return None if counts is None else tuple(sorted(counts.values()))
+
+
+def _reduced(formula: str) -> dict[str, int] | None:
+    """How many atoms there are of each element or letter, without common divisor; None for no formula of a compound."""
     parts = _PART.findall(formula)
     if "".join(symbol + number for symbol, number in parts) != formula:
         return None
@@ -117,4 +136,4 @@ def _stoichiometry(formula: str) -> tuple[int, ...] | None:
     if len(counts) < 2 or not all(counts.values()):
         return None
     common = gcd(*counts.values())
-    return tuple(sorted(n // common for n in counts.values()))
+    return {symbol: n // common for symbol, n in counts.items()}

@@ -164,9 +164,13 @@ def draw_timeline(results: TrajectoryResults, *, axes: Axes | None = None) -> Ax
         colour = REJECTED_COLOUR if name == REJECTED else COLOURS[k] if k < len(COLOURS) else OTHERS
         panel.plot(steps, share, color=colour, label=name, marker="." if len(rows) < 50 else "")
         panel.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
-    for event in events(results):
+    for number, event in enumerate(events(results)):
         panel.axvline(
-            float(np.mean([s for s in event.steps if s >= 0])), color=OTHERS, linestyle="--", linewidth=0.8
+            float(np.mean([s for s in event.steps if s >= 0])),
+            color=OTHERS,
+            linestyle="--",
+            linewidth=0.8,
+            label=None if number else "event",
         )
     panel.set_xlabel("time step" if of_steps else "frame")
     panel.set_ylabel("share of the atoms (%)")

@@ -637,7 +637,7 @@ def test_events(tmp_path, model):
     assert str(first) == "melting: fcc → rejected, between frame 3 (step 300) and frame 4 (step 400)"
     axes = draw_timeline(results)
     assert axes.get_xlabel() == "time step"
-    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["fcc", "rejected"]
+    assert [t.get_text() for t in axes.get_legend().get_texts()] == ["fcc", "rejected", "event"]
     assert len(axes.lines) == 2 + 2
 
 

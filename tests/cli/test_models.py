@@ -15,12 +15,14 @@ def test_prototypes_are_listed_and_found(arise):
     assert arise("prototypes", "hallite")[2].startswith(
         "arise: no class is found by 'hallite'; closest: halite"
     )
+    code, out, err = arise("prototypes", "CaF2")
+    assert (code, "MoS2" in out, "no class is named after CaF2" in err) == (0, True, True)
 
 
 def test_prototypes_have_symbols_and_are_found_by_them(arise):
     for search in ("B1", "halite", "NaCl", "rock_salt"):
         out = arise("prototypes", search)[1]
-        assert next(line for line in out.splitlines() if line.startswith("│")).split("│")[5:8] == [
+        assert next(line for line in out.splitlines() if line.startswith("│")).split("│")[6:9] == [
             " B1              ", " cF8     ", " 225         ",
         ], search  # fmt: skip
     found = json.loads(arise("prototypes", "225", "--json")[1])

@@ -6,6 +6,7 @@ import ase.io
 import pytest
 from ase.build import bulk
 
+from arise_cli import trajectories
 from ase_arise import TrajectoryResults
 from benchmarks.robustness.structure_files import dump
 
@@ -23,12 +24,14 @@ def frames(tmp_path):
 FAST = ("--passes", "8", "--workers", "1")
 
 
-def test_a_table_events_and_a_picture(arise, frames, tmp_path):
+def test_a_table_events_and_a_picture(arise, frames, tmp_path, monkeypatch):
     out, plot = tmp_path / "r.zarr", tmp_path / "time.png"
+    monkeypatch.setattr(trajectories, "SHOWN", 4)
     _, table, errors = arise("trajectory", str(frames), "--out", str(out), "--plot", str(plot), *FAST)
     assert "fcc (%)" in table
     assert "100.0 [100.0, 100.0]" in table
-    assert "Step" in table
+    assert "Step" not in table  # this file tells none
+    assert "4 of 5 frames; --json has all of them" in errors
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert "results: " in errors
     _, text, errors = arise("trajectory", str(frames), "--out", str(out), "--json", *FAST)
@@ -161,8 +164,10 @@ def test_ovito_reads_frames_and_their_steps(arise, tmp_path):
     path = tmp_path / "md.dump"
     one = dump(bulk("Cu", cubic=True) * (2, 2, 2))
     path.write_text(one + one.replace("TIMESTEP\n0", "TIMESTEP\n500"))
-    code, _, _ = arise("trajectory", path, "--out", tmp_path / "r.zarr", "--reader", "ovito", *FAST)
+    code, table, _ = arise("trajectory", path, "--out", tmp_path / "r.zarr", "--reader", "ovito", *FAST)
     assert code == 0
+    assert "Step" in table
+    assert "500" in table
     results = TrajectoryResults.open(tmp_path / "r.zarr")
     assert results.steps.tolist() == [0, 500]
     assert results.share("fcc")[:, 0].tolist() == [1.0, 1.0]

@@ -15,7 +15,7 @@ import spglib
 from arise_core.crystals.ideal import build, conventional
 from arise_core.crystals.naming import FORMER_NAMES, short_name
 from arise_core.crystals.picture import atoms_drawn, draw_cells
-from arise_core.crystals.search import find_prototypes, pearson
+from arise_core.crystals.search import find_prototypes, pearson, same_stoichiometry_only
 from arise_core.crystals.symbols import COMMON_NAMES, STRUKTURBERICHT
 from arise_core.crystals.symmetry import pearson_symbol
 from arise_core.crystals.table import prototype, prototypes
@@ -166,3 +166,19 @@ def test_cells_of_all_kinds_are_drawn():
     ]  # fmt: skip
     with pytest.raises(InputError, match=r"`chosen` must be 1 to 12 classes"):
         draw_cells(prototypes())
+
+
+@pytest.mark.parametrize(
+    ("query", "only"),
+    [
+        ("CaF2", True),
+        ("TiO2", True),
+        ("NaCl", False),
+        ("AuCu3", False),
+        ("ABX3", False),
+        ("AB2", False),
+        ("fcc", False),
+    ],
+)
+def test_a_compound_that_is_no_class_is_told_from_one_that_is(query, only):
+    assert same_stoichiometry_only(query, find_prototypes(query)) is only

@@ -37,6 +37,19 @@ def test_the_number_of_kinds_is_found(name, kinds):
     assert len(found.structure.species) == kinds
 
 
+def test_fainter_columns_at_the_rim_are_no_kind_of_their_own():
+    clean = columns_in("graphene")
+    rim = np.minimum(clean.pixels, np.array(clean.good.shape) - 1 - clean.pixels).min(axis=1)
+    good = np.zeros_like(clean.good)
+    edge = int(rim.min())
+    good[edge:-edge, edge:-edge] = True  # a crop, whose outermost columns are at its rim
+    at_rim = (rim - edge) * clean.pixel_size < 0.6 * clean.spacing
+    bright = np.random.default_rng(0).normal(1.0, 0.01, len(clean)) * np.where(at_rim, 0.9, 1.0)
+    assert kinds_shown(bright) == 2
+    found = tell_elements(replace(clean, good=good, brightness=bright))
+    assert not found.kinds.any()
+
+
 def test_doubt_is_said_where_brightness_overlaps():
     rng = np.random.default_rng(0)
     n = len(columns_in("BN"))
