@@ -47,13 +47,25 @@ def check(folder: Path, name: str) -> dict:
     return found
 
 
-@pytest.mark.parametrize("name", gallery.PAGES)
+#: Pages that are made at the same time in one test.
+TOGETHER = ("bain", "tilings")
+
+
+@pytest.mark.parametrize("name", [name for name in gallery.PAGES if name not in TOGETHER])
 def test_short_form(name, tmp_path, capsys):
     gallery.main([name, "--quick", "--out", str(tmp_path)])
     found = check(tmp_path, name)
     assert found["quick"]
     assert f"({name}.md)" in (tmp_path / "index.md").read_text("utf-8")
     assert f"{name}: {found['seconds']} s" in capsys.readouterr().out
+
+
+def test_short_forms_in_processes_of_their_own(tmp_path):
+    gallery.main([*TOGETHER, "--quick", "--out", str(tmp_path), "--workers", "2"])
+    text = (tmp_path / "index.md").read_text("utf-8")
+    for name in TOGETHER:
+        assert check(tmp_path, name)["quick"]
+        assert f"({name}.md)" in text
 
 
 def test_what_is_there_is_not_made_again(tmp_path, monkeypatch, capsys):

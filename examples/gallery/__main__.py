@@ -1,6 +1,6 @@
-"""Make the pages of the gallery, one after the other; those that are there already stay.
+"""Make the pages of the gallery, as many at a time as there are cores; those that are there already stay.
 
-python -m examples.gallery [NAME ...] [--quick] [--out DIR] [--again]
+python -m examples.gallery [NAME ...] [--quick] [--out DIR] [--again] [--workers N]
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ import json
 import os
 import platform
 import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import as_completed
 from pathlib import Path
 
 import arise_core as arise
+from arise_core.runtime.workers import processes
 from arise_core.version import VERSION
 from examples.gallery.page import DOCS, MODEL, QUICK, Case, Page, index
 
@@ -56,6 +59,20 @@ def make(name: str, folder: Path, quick: bool, again: bool) -> bool:
     return True
 
 
+def made(
+    names: Iterable[str], folder: Path, quick: bool, again: bool, workers: int
+) -> Iterator[tuple[str, bool]]:
+    """Make pages, each with one core unless it is the only one; name of each that is done, and whether it was made."""
+    if workers == 1:
+        for name in names:
+            yield name, make(name, folder, quick, again)
+        return
+    with processes(workers) as pool:
+        running = {pool.submit(make, name, folder, quick, again): name for name in names}
+        for done in as_completed(running):
+            yield running[done], done.result()
+
+
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.gallery", description=__doc__.splitlines()[0])
     parser.add_argument(
@@ -64,13 +81,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="small structures and coarse maps")
     parser.add_argument("--out", type=Path, help="default: docs/gallery, with --quick out/gallery")
     parser.add_argument("--again", action="store_true", help="pages that are there too")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="pages at a time; default: one a core"
+    )
     given = parser.parse_args(arguments)
     unknown = [name for name in given.names if name not in PAGES]
     if unknown:
         parser.error(f"no page {', '.join(unknown)}; there are {', '.join(PAGES)}")
     folder = given.out or (QUICK if given.quick else DOCS)
-    for name in given.names or PAGES:
-        if not make(name, folder, given.quick, given.again):
+    names = given.names or PAGES
+    for name, new in made(names, folder, given.quick, given.again, max(1, min(given.workers, len(names)))):
+        if not new:
             print(f"{name}: is there", flush=True)
         (folder / "index.md").write_text(index(folder), "utf-8")
     print(f"pages are in {folder}")

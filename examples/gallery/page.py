@@ -182,7 +182,7 @@ def index(folder: Path) -> str:
         "boundaries and paths, done again: a page each, made by a script that builds its own structures (the published "
         "coordinates and images were not at hand). All take the default model and the default settings, or the page "
         "says what else, and why; boxes and strides are the paper's where it is about the paper. "
-        "`python -m examples.gallery` makes all pages that are not there yet, one after the other "
+        "`python -m examples.gallery` makes all pages that are not there yet, as many at a time as there are cores "
         f"({total / 60:.0f} minutes of one core for those below), `--again` those that are there too. What "
         "agrees is decided by the script from its own figures.\n\n"
     )
