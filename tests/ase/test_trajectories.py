@@ -507,7 +507,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_a_kill_loses_frames_in_work_only(tmp_path, model, workers):
     path = tmp_path / "md.xyz"
     count = 5 * MOST_FRAMES

@@ -44,7 +44,7 @@ def test_fainter_columns_at_the_rim_are_no_kind_of_their_own():
     edge = int(rim.min())
     good[edge:-edge, edge:-edge] = True  # a crop, whose outermost columns are at its rim
     at_rim = (rim - edge) * clean.pixel_size < 0.6 * clean.spacing
-    bright = np.random.default_rng(0).normal(1.0, 0.01, len(clean)) * np.where(at_rim, 0.9, 1.0)
+    bright = np.random.default_rng(0).normal(1.0, 0.01, len(clean)) * np.where(at_rim, 0.85, 1.0)
     assert kinds_shown(bright) == 2
     found = tell_elements(replace(clean, good=good, brightness=bright))
     assert not found.kinds.any()
@@ -60,6 +60,12 @@ def test_doubt_is_said_where_brightness_overlaps():
     ]
     assert doubt[0].mean() < 0.01
     assert 0.2 < doubt[1].mean() <= 1
+
+
+def test_kinds_that_hardly_differ_are_one():
+    rng = np.random.default_rng(0)
+    for ratio, kinds in ((1.05, 1), (1.3, 2)):
+        assert kinds_shown(np.concatenate([rng.normal(m, 0.003, 200) for m in (1.0, ratio)])) == kinds
 
 
 def test_one_peak_is_one_kind():

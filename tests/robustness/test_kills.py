@@ -21,7 +21,14 @@ def measured(kills: int, *works: str) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["screen", "observer (extended XYZ)", "map"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "map",
+        pytest.param("screen", marks=pytest.mark.slow),
+        pytest.param("observer (extended XYZ)", marks=pytest.mark.slow),
+    ],
+)
 def test_two_kills(name):
     done = measured(2, name)
     assert done.returncode == 0, done.stdout + done.stderr
