@@ -20,6 +20,7 @@ from arise_cli.console import (
     matrix_table,
     number,
     print_table,
+    refuse_source,
     say,
     say_written,
     write_file,
@@ -123,6 +124,8 @@ def recognise_images(
     check_places([atoms_out, plot, out, picture], overwrite)
     place = Path(source)
     paths = images_in(place) if place.is_dir() else [place]
+    for path in paths:
+        refuse_source(str(path), [atoms_out, plot, out, picture])
     _check_usage(place.is_dir(), plot, similarity, out, picture)
     asked = _asked(pixel, elements, one_layer, mask, settings)
     network = as_model(model)

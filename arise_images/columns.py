@@ -52,6 +52,8 @@ MARGIN = 0.85
 #: The brightness of columns says nothing of elements if more than this share of them is cut off at the largest value of
 #: the image: two pixels next to each other within a width of their middle have it.
 CUT = 0.1
+#: Columns that are so many times as bright as most hide what is beside them.
+BLINDING = 20.0
 #: Contrast is told from the middle of an image, pixels along an edge, in which columns are at most so far apart: finer
 #: pixels are put together.
 MIDDLE, COARSE = 240, 12
@@ -99,6 +101,12 @@ class Columns:
             said.append("columns are dark in this image; if they are not, `contrast` says so")
         if not self.good.all():
             said.append(f"{(~self.good).mean():.1%} of the image is masked")
+        blinding = int((self.brightness > BLINDING * np.median(self.brightness)).sum())
+        if blinding:
+            said.append(
+                f"{blinding} of the columns are more than {BLINDING:g} times as bright as most: others beside them "
+                "may be missed"
+            )
         if self.brightness_is_cut:
             said.append(
                 f"{self.cut_off:.0%} of the columns are cut off at the largest value of the image: brightness tells no "

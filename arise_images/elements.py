@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
+from scipy.spatial import cKDTree
 
 from arise_core.crystals.species import STAND_INS, element_of_name
 from arise_core.errors import InputError, check_type, shown
@@ -28,10 +29,18 @@ FAR = 3.0
 #: How many kinds there are is told from columns further from the rim than this many distances of neighbours: what is
 #: under the others is less sure, which makes clean ones up to a tenth fainter.
 INSIDE = 0.7
+#: Order of brightness is looked for between columns that are these distances of neighbours apart, in shells of such a
+#: width: neighbours themselves overlap, and what one has more the other has less.
+SHELLS, SHELL = (1.3, 3.1), 0.2
+#: Brightness has an order if it is alike in one shell and unlike in another by so many standard deviations of chance,
+#: and by this share of the squared brightness: uneven light makes far columns unlike, but none alike and then unlike.
+ALIKE, UNLIKE, LEAST = 5.0, 3.5, 0.0025
 #: Ratios of the brightness of two kinds are believed up to this factor.
 LIKELY = 2.2
 #: Rounds of the fit of the illumination; columns further off than so many standard deviations do not count.
 ROUNDS, OUTSIDE = 4, 2.5
+#: Median of the absolute value of a normal distribution, standard deviations.
+NORMAL = 0.6745
 
 
 def parse_elements(given: Any) -> tuple[int, ...]:
@@ -110,6 +119,37 @@ def even_brightness(columns: Columns) -> FloatArray:
     inside = _inside(columns)
     better = _criterion(even[inside]) + parameters < _criterion(raw[inside]) - BETTER
     return np.asarray(even if better else raw)
+
+
+def order_of_brightness(columns: Columns) -> tuple[bool, float]:
+    """Whether bright and faint columns alternate, as B and N do, and how much brightness scatters, as a share.
+
+    Noise may hide the two peaks of the brightness of two elements, but has no order: brightness less that of what is
+    around is compared at each distance between columns.
+    """
+    inside = _inside(columns)
+    bright = even_brightness(columns)[inside]
+    places = columns.pixels[inside] * (columns.pixel_size / columns.spacing)
+    pairs = cKDTree(places).query_pairs(SHELLS[1], output_type="ndarray")
+    first, second = pairs.T
+    n = len(places)
+    beside = np.bincount(pairs.ravel(), minlength=n)
+    around = np.bincount(first, bright[second], n) + np.bincount(second, bright[first], n)
+    off = bright / ((around + bright) / (beside + 1)) - 1
+    most = OUTSIDE * float(np.median(np.abs(off))) / NORMAL
+    off = np.clip(off, -most, most)
+    variance = max(float((off**2).mean()), 1e-12)
+    shell = np.floor((np.linalg.norm(places[first] - places[second], axis=1) - SHELLS[0]) / SHELL).astype(int)
+    products, shell = (off[first] * off[second])[shell >= 0], shell[shell >= 0]
+    count = np.bincount(shell)
+    told = count > n / 2
+    # a column is part of what is around its neighbours, which makes them a little unlike
+    alike = (np.bincount(shell, products) / np.maximum(count, 1) + variance / (beside.mean() + 1))[told]
+    chance = variance / np.sqrt(count[told])
+    ordered = (alike > np.maximum(ALIKE * chance, LEAST)).any() and (
+        alike < -np.maximum(UNLIKE * chance, LEAST)
+    ).any()
+    return bool(ordered), float(np.sqrt(variance))
 
 
 def kinds_shown(brightness: FloatArray) -> int:

@@ -107,7 +107,9 @@ def read_image(path: str | Path) -> Micrograph:
     else:
         values, size = _picture(place), _size_in(place)
         if values.ndim == 3 and suffix not in ARRAYS:
-            if values.shape[2] in (3, 4):
+            if suffix not in TIFF and values.shape[2] == 2:  # grey, and how opaque it is
+                values = values[:, :, 0]
+            elif values.shape[2] in (3, 4):
                 values = _grey(place, values)
             else:
                 notes = (_summed(values),)
@@ -128,12 +130,14 @@ def aligned(frames: Any) -> FloatArray:
         frames: (n, rows, columns).
 
     Raises:
-        InputError: less than half of the rows or columns are in all frames: they do not show one place.
+        InputError: no frames; or less than half of the rows or columns are in all of them: they do not show one place.
     """
     from scipy.ndimage import shift
     from skimage.registration import phase_cross_correlation
 
     several = [checked(frame) for frame in frames]
+    if not several:
+        raise InputError("`image` has no frames")
     total = several[0].copy()
     moves = np.zeros((len(several), 2))
     for k, frame in enumerate(several[1:], start=1):
@@ -186,17 +190,22 @@ def _first_line(error: Exception) -> str:
 
 
 def _size_in(path: Path) -> float | None:
-    """Size of a pixel that ImageJ or the software of a microscope has left in a TIFF file, Å; None without one."""
+    """Size of a pixel that ImageJ or the software of a microscope has left in a TIFF file, Å; None without one.
+
+    Raises:
+        FileError: what it holds is no image of a place.
+        InputError: rows and columns of different size.
+    """
     if path.suffix.lower() not in TIFF:
         return None
     with _tifffile().TiffFile(path) as file:
         unit = (file.imagej_metadata or {}).get("unit", "")
         tags = file.pages[0].tags
-        resolution = tags.get("XResolution")
+        along, down = (tags.get(f"{axis}Resolution") for axis in "XY")
         private = any(tag.code >= PRIVATE for tag in tags)
-    if resolution is not None and str(unit).lower() in UNITS:
-        pixels, units = resolution.value
-        return UNITS[str(unit).lower()] * units / pixels if pixels else None
+    if along is not None and str(unit).lower() in UNITS:
+        axes = [_axis_of(tag, str(unit)) for tag in (down or along, along)]
+        return _size_of(path, axes)
     if not private:
         return None
     try:
@@ -211,6 +220,12 @@ def _size_in(path: Path) -> float | None:
             raise FileError(f"image file {str(path)!r} holds no image: {reason}")
         return None if reason else _size_of(path, signal["axes"])
     return None
+
+
+def _axis_of(resolution: Any, unit: str) -> dict[str, Any]:
+    """An axis by the tag of a TIFF file that says how many pixels a unit has."""
+    pixels, units = resolution.value
+    return {"units": unit, "scale": units / pixels if pixels else 0.0}
 
 
 def _grey(path: Path, values: Any) -> FloatArray:

@@ -25,6 +25,7 @@ from arise_core.progress import Job, Progress, part, run, silent
 from arise_core.recognition.result import Recognition, recognise_steps
 from arise_core.settings import RecognitionSettings
 from arise_images.columns import Columns
+from arise_images.elements import order_of_brightness
 from arise_images.rings import Rings, find_rings
 
 PATTERNS = Path(__file__).with_name("patterns.csv")
@@ -32,9 +33,14 @@ PATTERNS = Path(__file__).with_name("patterns.csv")
 UNDECIDED = "undecided"
 #: Two distances are the same if they differ by no more than this share: the size of a pixel is not known better.
 SAME = 0.05
-#: Columns that are closer than this, Å, speak for a layer: honeycombs of the second period of elements. Of crystals
-#: that look so only cobalt and hexagonal diamond along [001], 1.45 Å both, are as close.
-CLOSE = 1.52
+#: Columns that are closer than this, Å, speak for a layer whose own are: a honeycomb of elements of the second period,
+#: up to this atomic number. Of crystals that look so only cobalt and hexagonal diamond along [001], 1.45 Å both, are
+#: as close.
+CLOSE, LIGHT = 1.52, 10
+#: Elements that have this share of the columns at least are those of the layer, others are foreign to it.
+OWN = 0.25
+#: Brightness that scatters by more than this share may be that of two elements: that of B and N does by 0.28.
+NOISY = 0.25
 #: Doubt whether it is a layer or a projection where nothing speaks for either, bit.
 EITHER = 1.0
 #: A column is in a defective region if its doubt is larger than this, bit, if it is rejected, of another class than the
@@ -104,38 +110,59 @@ class ImageRecognition:
     def projection_doubt(self) -> float:
         """Doubt whether this is a layer or the projection of a crystal, bit: 0 or 1; NaN if the pattern has no name.
 
-        0 if the user knows that it is one layer, or if the columns are closer to each other than those of crystals
-        that look so; 1 otherwise.
+        0 if the user knows that it is one layer and one is known that fits, or if the columns are closer to each other
+        than those of crystals that look so; 1 otherwise.
         """
         if self.pattern in (NONE, REJECTED):
             return float("nan")
-        close = not self.columns.assumed_pixel_size and self.columns.spacing < CLOSE and bool(self.layers)
-        return 0.0 if self.one_layer or close else EITHER
+        if self.one_layer:
+            return EITHER if self._fits_no_layer else 0.0
+        known = self.columns.spacing < CLOSE and not self.columns.assumed_pixel_size
+        short = any(p.layer and p.distance < CLOSE for p in self.candidates)
+        return 0.0 if known and short and not self._too_heavy else EITHER
+
+    @property
+    def _fits_no_layer(self) -> bool:
+        """Whether the size of a pixel is known, and no layer of the pattern has columns so far apart."""
+        return not self.layers and not self.columns.assumed_pixel_size
+
+    @property
+    def _too_heavy(self) -> bool:
+        """Whether the elements that the user names are none that could be as close as `CLOSE`."""
+        numbers, counts = np.unique(self.columns.structure.numbers, return_counts=True)
+        own = numbers[counts >= OWN * counts.sum()]
+        return bool(self.columns.named and (own > LIGHT).any())
 
     @property
     def element_doubt(self) -> float:
         """Mean doubt of the columns about their elements, bit."""
         return float(self.columns.kind_doubt.mean())
 
+    @cached_property
+    def _order(self) -> tuple[bool, float]:
+        """Order and scatter of the brightness of columns that are taken for one kind, though nobody said so."""
+        one_kind = self.columns.kinds.max() == 0
+        return order_of_brightness(self.columns) if one_kind and not self.columns.named else (False, 0.0)
+
     @property
     def brightness_doubt(self) -> float:
-        """Doubt about the number of elements, bit: 1 if brightness is cut off and nobody has named a single one, or 0.
+        """Doubt about the number of elements, bit: 0, or 1 if nobody has named a single one and brightness is in doubt.
 
-        Where columns are as bright as the image can be, BN looks as graphene does.
+        It is where many columns are as bright as the image can be, so that BN looks as graphene does; where brightness
+        scatters as much as that of two elements; and where bright and faint columns alternate though noise hides the
+        two kinds.
         """
         one = self.columns.named and self.columns.kinds.max() == 0
-        return EITHER if self.columns.brightness_is_cut and not one else 0.0
+        ordered, scatter = self._order
+        doubtful = self.columns.brightness_is_cut or ordered or scatter > NOISY
+        return EITHER if doubtful and not one else 0.0
 
     @property
     def label(self) -> str:
         """What the layer is called: a short name, several with "or", "undecided", "rejected" or "none"."""
         if self.pattern in (NONE, REJECTED):
             return self.pattern
-        if (
-            self.projection_doubt > 0
-            or self.brightness_doubt > 0
-            or (not self.layers and not self.columns.assumed_pixel_size)
-        ):
+        if self.projection_doubt > 0 or self.brightness_doubt > 0:
             return UNDECIDED
         return self.pattern if self.columns.assumed_pixel_size else _named(self.pattern, self.layers)
 
@@ -176,13 +203,27 @@ class ImageRecognition:
         said = list(self.columns.notes)
         if self.pattern in (NONE, REJECTED):
             return tuple(said)
-        if self.projection_doubt > 0:
-            like = f"; so look {_listed(self.projections)}" if self.projections else ""
-            said.append(f"the pattern is that of {self.pattern}, of a layer or of a projected crystal{like}")
-        elif not self.layers and not self.columns.assumed_pixel_size:
+        if self._fits_no_layer:
             said.append(
                 f"the pattern is that of {self.pattern}, but no layer of it that is known has columns "
                 f"{self.columns.spacing:.2f} Å apart"
+            )
+        if self.projection_doubt > 0 and not self.one_layer:
+            like = f"; so look {_listed(self.projections)}" if self.projections else ""
+            said.append(f"the pattern is that of {self.pattern}, of a layer or of a projected crystal{like}")
+            if self._too_heavy and self.columns.spacing < CLOSE and not self.columns.assumed_pixel_size:
+                said.append(
+                    f"the elements that are named are never as close as {self.columns.spacing:.2f} Å: is `pixel_size` "
+                    "right?"
+                )
+        ordered, scatter = self._order
+        if ordered:
+            said.append(
+                "bright and faint columns alternate, though noise hides two kinds: `elements` names them"
+            )
+        elif scatter > NOISY:
+            said.append(
+                f"brightness scatters by {scatter:.0%}: two elements may hide in it; `elements` names them"
             )
         others = [name for name in self.layers if name != self.pattern]
         if others:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from arise_core.crystals.symmetry import space_group
 from examples.gallery import __main__ as gallery
-from examples.gallery import bain, boundaries
+from examples.gallery import bain, boundaries, making
 from examples.gallery.bicrystals import NEIGHBOURS, bicrystal, cubic
 from examples.gallery.page import DOCS, LARGEST, Case, Page, index, small_png
 from tests import ROOT
@@ -61,7 +63,8 @@ def test_short_form(name, tmp_path, capsys):
 
 
 def test_short_forms_in_processes_of_their_own(tmp_path):
-    gallery.main([*TOGETHER, "--quick", "--out", str(tmp_path), "--workers", "2"])
+    words = [*TOGETHER, "--quick", "--out", str(tmp_path), "--workers", "2"]
+    subprocess.run([sys.executable, "-m", "examples.gallery", *words], check=True, cwd=ROOT)
     text = (tmp_path / "index.md").read_text("utf-8")
     for name in TOGETHER:
         assert check(tmp_path, name)["quick"]
@@ -71,7 +74,7 @@ def test_short_forms_in_processes_of_their_own(tmp_path):
 def test_what_is_there_is_not_made_again(tmp_path, monkeypatch, capsys):
     made = []
     case = Case("bain", "A", "Figure 0", "All by default.", lambda page: made.append(page.quick))
-    monkeypatch.setattr(gallery, "case", lambda name: case)
+    monkeypatch.setattr(making, "case", lambda name: case)
     gallery.main(["bain", "--quick", "--out", str(tmp_path)])
     gallery.main(["bain", "--quick", "--out", str(tmp_path)])
     assert made == [True]

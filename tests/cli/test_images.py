@@ -21,6 +21,15 @@ def folder(tmp_path_factory):
     return place
 
 
+def test_the_image_itself_is_never_written_over(arise, folder, tmp_path):
+    image = tmp_path / "a.png"
+    io.imsave(image, np.zeros((40, 40), dtype=np.uint8), check_contrast=False)
+    before = image.read_bytes()
+    code, _, err = arise("image", image, "--plot", image, "--overwrite", *QUICK)
+    assert (code, "is the one that is read" in err) == (1, True)
+    assert image.read_bytes() == before
+
+
 def test_one_image(arise, folder, tmp_path):
     atoms, plot = tmp_path / "out.xyz", tmp_path / "overlay.png"
     code, out, err = arise(

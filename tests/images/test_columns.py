@@ -237,3 +237,10 @@ def test_masks_that_cannot_be_are_refused(mask):
 def test_settings_out_of_range_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):
         ColumnSettings(**wrong)
+
+
+def test_what_a_very_bright_column_may_hide_is_said():
+    clean = columns_in("graphene")
+    bright = clean.brightness * np.where(np.arange(len(clean)) == 9, 50.0, 1.0)
+    assert "as bright as most" in " ".join(replace(clean, brightness=bright).notes)
+    assert "as bright as most" not in " ".join(clean.notes)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 from skimage import io
 
 from arise_core.errors import FileError, InputError, MissingFileError
@@ -37,6 +38,23 @@ def test_imagej_s_size_of_a_pixel(tmp_path):
         metadata={"unit": "nm"},
     )
     assert read_image(tmp_path / "a.tif").pixel_size == pytest.approx(0.2)
+
+
+def test_pixels_of_a_tiff_file_that_are_not_square_are_refused(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY, imagej=True, resolution=(50.0, 25.0), metadata={"unit": "nm"})
+    with pytest.raises(InputError, match="0.2 x 0.4 Å"):
+        read_image(tmp_path / "a.tif")
+
+
+def test_how_opaque_a_grey_picture_is_says_nothing(tmp_path):
+    both = Image.fromarray(GREY).convert("LA")
+    both.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png").image, GREY)
+
+
+def test_a_stack_without_frames_is_refused():
+    with pytest.raises(InputError, match="no frames"):
+        aligned(np.zeros((0, 48, 64)))
 
 
 def test_microscope_files_have_their_pixel_size(tmp_path):

@@ -80,6 +80,44 @@ def test_a_pixel_size_that_is_wrong_names_no_other_layer(found):
     assert replace(found["graphene"], columns=wrong, one_layer=True).label == UNDECIDED
 
 
+def test_what_has_no_name_is_in_doubt(found):
+    titanate = replace(found["SrTiO3 [001]"], one_layer=True)
+    assert (titanate.label, titanate.projection_doubt) == (UNDECIDED, EITHER)
+
+
+def test_a_short_distance_names_short_layers_only(found):
+    """SiC along [001] is a chequerboard with columns 1.54 Å apart, within 5 % of those of FeOCl."""
+    short = replace(columns_in("SrTiO3 [001]"), spacing=1.515)
+    silicon_carbide = replace(found["SrTiO3 [001]"], columns=short)
+    assert silicon_carbide.layers
+    assert (silicon_carbide.label, silicon_carbide.projection_doubt) == (UNDECIDED, EITHER)
+
+
+def test_named_elements_that_are_never_so_close_are_in_doubt(found):
+    heavy = tell_elements(columns_in("BN"), "S,Mo")
+    wrong = replace(found["BN"], columns=heavy)
+    assert (wrong.label, wrong.projection_doubt) == (UNDECIDED, EITHER)
+    assert "pixel_size" in " ".join(wrong.notes)
+    light = replace(found["BN"], columns=tell_elements(columns_in("BN"), "B,N"))
+    assert light.label == "hexagonal_BN_monolayer"
+    few = Structure(heavy.structure.positions, np.where(np.arange(len(heavy)) < 5, 14, 6))
+    doped = replace(found["graphene"], columns=replace(heavy, structure=few))
+    assert doped.projection_doubt == 0
+
+
+def test_two_kinds_that_noise_hides_are_in_doubt(found):
+    blind = replace(columns_in("BN", 3.0), kinds=np.zeros(len(columns_in("BN", 3.0)), dtype=np.int64))
+    hidden = replace(found["graphene"], columns=blind)
+    assert hidden.brightness_doubt == EITHER
+    assert hidden.label == UNDECIDED
+    assert "alternate" in " ".join(hidden.notes)
+    told = tell_elements(blind, "B")
+    assert replace(hidden, columns=told).brightness_doubt == 0
+    for dose in (60.0, 10.0):
+        one_kind = replace(found["graphene"], columns=columns_in("graphene", dose))
+        assert one_kind.brightness_doubt == 0
+
+
 def test_records_are_plain(found):
     record = found["BN"].record()
     assert record["label"] == "hexagonal_BN_monolayer"
