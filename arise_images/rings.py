@@ -52,6 +52,8 @@ def find_rings(structure: Structure, reach: float | None = None) -> Rings:
     from networkx import PlanarEmbedding
 
     x = structure.positions
+    if len(x) < 3:
+        return Rings((), np.zeros(0, dtype=np.int64), np.zeros((0, 3)))
     if reach is None:
         reach = BOND * neighbour_distance(x)
     around: list[list[int]] = [[] for _ in x]

@@ -1,5 +1,6 @@
 """What layers are called, and that projected crystals are not called layers."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -165,6 +166,10 @@ def test_columns_without_a_ring(found):
     one = replace(found["graphene"])
     one.__dict__["rings"] = rings
     assert len(one.odd_rings) == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for n in (1, 2):
+            assert len(find_rings(Structure(np.eye(3)[:n], [6] * n))) == 0
 
 
 def test_rings_of_turned_bonds():
