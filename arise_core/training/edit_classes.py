@@ -49,6 +49,8 @@ PART_SIZE = 8
 NEITHER = ("unknown", "relatives", "other_tubes")
 #: Kinds of samples that are the old classes as real samples hold them.
 REAL = ("impurities", "solutions", "slabs", "elastic", "hot", "sheets", "few_atoms", "interfaces")
+#: Old classes as which the old model takes a new crystal with this probability or more are learnt again beside it.
+NEAR = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +67,8 @@ class AddSettings:
             ones of compounds, a sixth of it.
         replay_disorder: disordered samples.
         replay_unknown: crystals that are none of the classes.
+        near: samples of each kind of real samples (impure, hot, small, ...) of each new class at most, and of each old
+            class that is like one of them; boxes of these too.
         defects: defective structures a class and level for the report.
         epochs: passes over the samples.
         batch_size: samples a step.
@@ -81,6 +85,7 @@ class AddSettings:
     replay_alloys: int = 40
     replay_disorder: int = 300
     replay_unknown: int = 300
+    near: int = 40
     defects: int = 1
     epochs: int = 12
     batch_size: int = 64
@@ -93,7 +98,15 @@ class AddSettings:
         for name in ("whole", "replay_whole", "epochs", "batch_size", "passes", "defects"):
             if getattr(self, name) < 1:
                 raise InputError(f"`{name}` must be at least 1, got {getattr(self, name)}")
-        for name in ("boxes", "replay_boxes", "replay_alloys", "replay_disorder", "replay_unknown", "seed"):
+        for name in (
+            "boxes",
+            "replay_boxes",
+            "replay_alloys",
+            "replay_disorder",
+            "replay_unknown",
+            "near",
+            "seed",
+        ):
             if getattr(self, name) < 0:
                 raise InputError(f"`{name}` must not be negative, got {getattr(self, name)}")
         if not self.learning_rate > 0:
@@ -170,6 +183,12 @@ def add_classes_steps(
             crystals=(*old, *new),
         ),
     ]  # fmt: skip
+    near = alike(base, old, new)
+    if near:
+        samples = near_only(recipe.samples, settings)
+        plans.append(
+            SamplePlan(samples=samples, settings=base.descriptor, seed=settings.seed + 4, crystals=near)
+        )
     features, labels = yield from part(collect_steps(plans, PART_SIZE), 0.02, 0.7)
     classes = ClassTable.of((*base.class_info, *(c.info for c in new)))
     targets = targets_of(labels, classes)
@@ -307,8 +326,12 @@ def reduced(
         **dict.fromkeys(("close_packed_alloys", "ordering", "faults"), more),
         **dict.fromkeys(REAL, few // 4),
     }
-    factors = {label: min(n, 3) for label, n in samples.box_factors.items()}
-    return replace(samples.at_most(limits, others=few), box_factors=factors)
+    return replace(samples.at_most(limits, others=few), box_factors=_few(samples))
+
+
+def _few(samples: PerturbedSamples) -> dict[str, int]:
+    """Box factors, cut off at three."""
+    return {label: min(n, 3) for label, n in samples.box_factors.items()}
 
 
 def _ends(values: tuple[float, ...]) -> tuple[float, ...]:
@@ -323,7 +346,24 @@ def enough(
     if isinstance(samples, PaperSamples):
         return samples
     of_none = without_class()
-    return samples.at_most({"whole": settings.whole, "boxes": settings.boxes, **dict.fromkeys(of_none, 0)})
+    limits = {"whole": settings.whole, "boxes": settings.boxes, **dict.fromkeys(REAL, settings.near)}
+    return samples.at_most({**limits, **dict.fromkeys(of_none, 0)})
+
+
+def alike(base: Model, old: Sequence[Crystal], new: Sequence[Crystal]) -> tuple[Crystal, ...]:
+    """Old classes as which the model takes the new crystals, rejected or not; what they could lose most to."""
+    features = np.stack([describe(crystal.unit, base.descriptor) for crystal in new])
+    found = base.predict(features, SamplingSettings(passes=100)).probabilities.max(axis=0) >= NEAR
+    return tuple(crystal for crystal, near in zip(old, found, strict=True) if near)
+
+
+def near_only(samples: PaperSamples | PerturbedSamples, settings: AddSettings) -> PerturbedSamples:
+    """Boxes and real samples of the old classes that are like the new ones, where the recipe makes such."""
+    if isinstance(samples, PaperSamples):
+        return PerturbedSamples().at_most({}, others=0)
+    return replace(
+        samples.at_most(dict.fromkeys(("boxes", *REAL), settings.near), others=0), box_factors=_few(samples)
+    )
 
 
 def unknown_only(samples: PaperSamples | PerturbedSamples, settings: AddSettings) -> PerturbedSamples:

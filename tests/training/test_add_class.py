@@ -52,6 +52,7 @@ QUICK = AddSettings(
     replay_alloys=4,
     replay_disorder=12,
     replay_unknown=12,
+    near=4,
     epochs=25,
     learning_rate=2e-3,
     passes=30,
@@ -521,6 +522,24 @@ def test_replay_is_small():
     assert 3000 < sum(job.n_samples for job in jobs) < 7000
     jobs = extend.unknown_only(recipe.samples, AddSettings()).jobs(recipe.settings, 0)
     assert sum(job.n_samples for job in jobs) == 300 + 2 * 100  # random crystals, relatives and tubes
+
+
+def test_old_classes_that_are_like_a_new_one_are_learnt_again_beside_it(tmp_path):
+    """With one impure sample each, boxes of B2 with interstitials became fluorite."""
+    model = arise.load_model("arise-108")
+    ase.io.write(tmp_path / "fluorite.cif", FLUORITE)
+    old = extend.crystals_of(model.card)
+    new, _ = extend.read_new([tmp_path / "fluorite.cif"], [], model, old, AddSettings())
+    near = extend.alike(model, old, new)
+    assert "CsCl" in [c.label for c in near]
+    assert len(near) < 8
+    samples = extend.recipe_of(model).samples
+    again, few = (extend.near_only(samples, AddSettings(near=n)).counts for n in (30, 0))
+    assert {again[name] for name in ("boxes", "impurities", "solutions", "hot")} == {30}
+    assert again["disorder"] == 0
+    assert not any(few.values())
+    assert extend.enough(samples, AddSettings(near=30)).counts["impurities"] == 30
+    assert not any(extend.near_only(PaperSamples(), AddSettings()).counts.values())
 
 
 # --- command line -----------------------------------------------------------------------------------------
