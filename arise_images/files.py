@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -167,7 +168,7 @@ def _picture(path: Path) -> Any:
             warnings.simplefilter("ignore")  # on odd metadata, which are not looked at
             if path.suffix.lower() in TIFF:
                 return _tifffile().imread(path)
-            return _io().imread(path)
+            return _io().imread(io.BytesIO(path.read_bytes()))  # of a path that fails, a handle stays open
     except (OSError, ValueError, TypeError, SyntaxError, KeyError, IndexError, EOFError) as error:
         raise FileError(f"image file {str(path)!r} cannot be read: {_first_line(error)}") from error
 

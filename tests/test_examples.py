@@ -278,10 +278,10 @@ def test_melting_point_lammps(tmp_path):
 
 def test_session(tmp_path):
     """The one that is shipped, which was saved in another folder, and one that is made now."""
-    sessions = [EXAMPLES / "melting.ovito"]
-    if sys.version_info < load("ovito_session").CRASHES:
-        load("ovito_session").main(["--quick", "--out", str(tmp_path / "new.ovito")])
-        sessions.append(tmp_path / "new.ovito")
+    if sys.version_info >= load("ovito_session").CRASHES:
+        pytest.skip("OVITO 3.17 neither saves nor loads sessions with modifiers written in Python")
+    load("ovito_session").main(["--quick", "--out", str(tmp_path / "new.ovito")])
+    sessions = [EXAMPLES / "melting.ovito", tmp_path / "new.ovito"]
     code = (
         "import sys, ovito; ovito.scene.load(sys.argv[1]); (p,) = ovito.scene.pipelines; (m,) = p.modifiers\n"
         "print(p.source.num_frames, len(ovito.scene.viewports.active_vp.overlays), m.title)\n"

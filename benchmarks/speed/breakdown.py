@@ -32,7 +32,8 @@ def profiled(structure: arise.Structure, model: arise.Model, stride: float) -> d
     """Seconds of each part of one map, of the rest and of the whole.
 
     Raises:
-        LookupError: a function of the table was not called; it has another name or place now.
+        LookupError: a function of the table was not called: it has another name or place now, or the profiler does not
+            see it, as that of Python 3.13 does not see numba's.
     """
     profile = cProfile.Profile()
     profile.runcall(arise.strided_map, structure, model, stride=stride)

@@ -300,10 +300,17 @@ SETTINGS = {
 }  # fmt: skip
 
 
+#: ASE 3.29 does what numpy 2.5 warns of.
+NUMPY_25 = "ignore:Setting the shape:DeprecationWarning"
+
+
 def in_new_process(script: str, *arguments: str) -> str:
     """Output of a script run by another interpreter: a session is loaded by another OVITO than it was saved by."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script, *arguments], capture_output=True, text=True, timeout=300
+        [sys.executable, "-W", "error", "-W", NUMPY_25, "-c", script, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
