@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 from scipy.spatial import cKDTree
 
 from arise_core.crystals.species import STAND_INS, element_of_name
 from arise_core.errors import InputError, check_type, shown
-from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.runtime.threads import one_blas_thread
-from arise_images.columns import FEWEST, PLACEHOLDER, Columns, with_numbers
+from arise_images.columns import PLACEHOLDER, Columns, with_numbers
 from arise_images.simulation import EXPONENT
 
 #: Elements told apart in an image, at most.
@@ -26,9 +25,6 @@ APART, SHARE, BETTER, DISTINCT = 2.5, 0.08, 10.0, 1.1
 #: Brightness further from the middle half of all than this many times its width is that of a letter or of dirt; such
 #: columns, if they are fewer than `SHARE`, take no part in telling how many kinds there are.
 FAR = 3.0
-#: How many kinds there are is told from columns further from the rim than this many distances of neighbours: what is
-#: under the others is less sure, which makes clean ones up to a tenth fainter.
-INSIDE = 0.7
 #: Order of brightness is looked for between columns that are these distances of neighbours apart, in shells of such a
 #: width: neighbours themselves overlap, and what one has more the other has less.
 SHELLS, SHELL = (1.3, 3.1), 0.2
@@ -81,7 +77,7 @@ def tell_elements(columns: Columns, elements: Any = None) -> Columns:
     check_type("columns", columns, Columns, "Columns")
     bright = even_brightness(columns)
     if elements is None:
-        count = kinds_shown(bright[_inside(columns)])
+        count = kinds_shown(bright[columns.inside])
         numbers = np.array((PLACEHOLDER, *STAND_INS)[:count])
     else:
         numbers = np.sort(parse_elements(elements))
@@ -116,7 +112,7 @@ def even_brightness(columns: Columns) -> FloatArray:
             near = off <= OUTSIDE * np.sqrt((off[near] ** 2).mean())
     even = raw / np.exp(fit) * np.median(np.exp(fit))
     parameters = (terms.shape[1] - 1) * np.log(len(raw))
-    inside = _inside(columns)
+    inside = columns.inside
     better = _criterion(even[inside]) + parameters < _criterion(raw[inside]) - BETTER
     return np.asarray(even if better else raw)
 
@@ -127,7 +123,7 @@ def order_of_brightness(columns: Columns) -> tuple[bool, float]:
     Noise may hide the two peaks of the brightness of two elements, but has no order: brightness less that of what is
     around is compared at each distance between columns.
     """
-    inside = _inside(columns)
+    inside = columns.inside
     bright = even_brightness(columns)[inside]
     places = columns.pixels[inside] * (columns.pixel_size / columns.spacing)
     pairs = cKDTree(places).query_pairs(SHELLS[1], output_type="ndarray")
@@ -155,14 +151,6 @@ def order_of_brightness(columns: Columns) -> tuple[bool, float]:
 def kinds_shown(brightness: FloatArray) -> int:
     """How many kinds of columns are told apart by their brightness, 1 to 3."""
     return _told(brightness)[0]
-
-
-def _inside(columns: Columns) -> BoolArray:
-    """Columns far enough from the rim of what is looked at, (n,); all of them if these are too few."""
-    depth = distance_transform_edt(np.pad(columns.good, 1))[1:-1, 1:-1]
-    at = np.round(columns.pixels).astype(int)
-    inside = depth[tuple(at.T)] * columns.pixel_size > INSIDE * columns.spacing
-    return np.asarray(inside if inside.sum() >= 2 * FEWEST else np.ones(len(columns), dtype=bool))
 
 
 def _criterion(brightness: FloatArray) -> float:

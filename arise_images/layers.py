@@ -117,9 +117,13 @@ class ImageRecognition:
             return float("nan")
         if self.one_layer:
             return EITHER if self._fits_no_layer else 0.0
-        known = self.columns.spacing < CLOSE and not self.columns.assumed_pixel_size
         short = any(p.layer and p.distance < CLOSE for p in self.candidates)
-        return 0.0 if known and short and not self._too_heavy else EITHER
+        return 0.0 if self._close and short and not self._too_heavy else EITHER
+
+    @property
+    def _close(self) -> bool:
+        """Whether columns are known to be closer than those of projected crystals."""
+        return self.columns.spacing < CLOSE and not self.columns.assumed_pixel_size
 
     @property
     def _fits_no_layer(self) -> bool:
@@ -211,7 +215,7 @@ class ImageRecognition:
         if self.projection_doubt > 0 and not self.one_layer:
             like = f"; so look {_listed(self.projections)}" if self.projections else ""
             said.append(f"the pattern is that of {self.pattern}, of a layer or of a projected crystal{like}")
-            if self._too_heavy and self.columns.spacing < CLOSE and not self.columns.assumed_pixel_size:
+            if self._too_heavy and self._close:
                 said.append(
                     f"the elements that are named are never as close as {self.columns.spacing:.2f} Å: is `pixel_size` "
                     "right?"

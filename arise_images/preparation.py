@@ -185,9 +185,22 @@ def prepared(values: FloatArray, good: BoolArray, spacing: float | None) -> Prep
     Raises:
         InputError: the spectrum shows no period.
     """
-    wide = WIDE * min(values.shape)
-    period = spacing if spacing is not None else spectral_period(flattened(values, good, wide))
-    return Prepared(flattened(values, good, min(SPACINGS * period, wide)), good, period)
+    period = period_of(values, good) if spacing is None else spacing
+    return Prepared(flattened(values, good, min(SPACINGS * period, _wide(values))), good, period)
+
+
+def period_of(values: FloatArray, good: BoolArray) -> float:
+    """Period that the spectrum of an image shows, pixels; the same for bright and dark columns.
+
+    Raises:
+        InputError: it shows none.
+    """
+    return spectral_period(flattened(values, good, _wide(values)))
+
+
+def _wide(values: FloatArray) -> float:
+    """Width over which the background is told before the scale is known, pixels."""
+    return float(WIDE * min(values.shape))
 
 
 def spectral_period(values: FloatArray) -> float:
