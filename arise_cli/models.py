@@ -41,6 +41,7 @@ def list_prototypes(
     overwrite: Overwrite = False,
 ) -> None:
     """List the 108 classes, or find some of them by name, symbol, space group or formula."""
+    from arise_core.crystals.naming import short_name
     from arise_core.crystals.search import closest_names, find_prototypes, pearson, same_stoichiometry_only
 
     check_picture(plot)
@@ -80,7 +81,7 @@ def list_prototypes(
     for p in found:
         group = "" if p.space_group is None else str(p.space_group)
         table.add_row(
-            str(p.number), p.short, p.label, p.name, ", ".join(p.common_names), p.strukturbericht or "",
+            str(p.number), short_name(p.name), p.label, p.name, ", ".join(p.common_names), p.strukturbericht or "",
             pearson(p) or "", group, p.material, p.material_type,
         )  # fmt: skip
     print_table(table, WIDTH)

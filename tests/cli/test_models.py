@@ -2,11 +2,16 @@
 
 import json
 
+from arise_core import load_model
+
 
 def test_prototypes_are_listed_and_found(arise):
     code, out, _ = arise("prototypes")
     assert code == 0
-    assert sum(line.startswith("│") for line in out.splitlines()) == 108
+    rows = [line.split("│") for line in out.splitlines() if line.startswith("│")]
+    assert [row[2].strip() for row in rows] == list(
+        load_model("arise-108").class_info.short
+    )  # as results have it
     code, out, _ = arise("prototypes", "ALPHA-sm")
     assert code == 0
     assert sum(line.startswith("│") for line in out.splitlines()) == 1
