@@ -1,9 +1,4 @@
-"""What the commands print and write: progress, tables, JSON, CSV; and their exit codes.
-
-Exit codes, for scripts: 0 done; 1 the input was refused or the work failed; 2 wrong usage; 3 with `--strict`: done,
-but at least one structure was rejected, has no prediction or (in screenings) failed; 130 interrupted (Ctrl-C),
-143 ended by SIGTERM.
-"""
+"""What the commands print and write: progress, tables, JSON, CSV."""
 
 from __future__ import annotations
 
@@ -19,17 +14,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from arise_cli.ends import DOUBTFUL, check_interrupted
 from arise_core.errors import ExistingFileError
 from arise_core.progress import Step
 from arise_core.runtime.files import check_place, file_errors, write_atomically
 
 if TYPE_CHECKING:
     from arise_core.geometry.arrays import FloatArray
-
-FAILED = 1
-DOUBTFUL = 3
-INTERRUPTED = 130
-TERMINATED = 143
 
 Record = dict[str, Any]
 #: Version of what `--json` prints, which `arise schema` describes: raised when a field goes or means something else.
@@ -56,7 +47,12 @@ class bar:
         return self
 
     def __call__(self, step: Step) -> None:
-        """Show the share of the work done and what it is about."""
+        """Show the share of the work done and what it is about.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C or SIGTERM came before, and a library lost it.
+        """
+        check_interrupted()
         self._bar.set_postfix_str(step.message, refresh=False)
         self._bar.update(max(step - self._bar.n, 0.0))
 

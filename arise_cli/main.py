@@ -5,14 +5,8 @@ Such an entry point is a function that is called with the `typer.Typer` of this 
 
 from __future__ import annotations
 
-import errno
 import os
-import signal
-import sys
-import threading
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,25 +29,14 @@ from arise_cli import (
     training,
     trajectories,
 )
-from arise_cli.console import FAILED, INTERRUPTED, TERMINATED, say
-from arise_core.errors import AriseError
+from arise_cli.console import say
+from arise_cli.ends import ends_cleanly, errors_shown
 from arise_core.version import VERSION
 
 ENTRY_POINTS = "arise.commands"
-#: What the system says of a disk that takes no more.
-FULL = (errno.ENOSPC, errno.EDQUOT)
 #: Home of users whom the system does not know, as in containers.
 NO_HOME = "/nonexistent"
-#: Seconds until an interrupt that nobody heard is sent once more.
-AGAIN = 0.2
-#: How torch tells on a CPU that there is no memory left, in a RuntimeError.
-NO_MEMORY = "DefaultCPUAllocator"
-
 _as_python_does = warnings.formatwarning
-
-
-class Terminated(KeyboardInterrupt):
-    """SIGTERM, by which `kill`, `timeout` and queueing systems end a process: work stops as after Ctrl-C."""
 
 
 class Commands(TyperGroup):
@@ -61,107 +44,13 @@ class Commands(TyperGroup):
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """Read the command line; `--version` is answered here."""
-        with _errors_shown():
+        with errors_shown():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         with ends_cleanly(debug=bool(ctx.params.get("debug"))):
             return super().invoke(ctx)
-
-
-@contextmanager
-def ends_cleanly(debug: bool = False) -> Iterator[None]:
-    """What is done inside ends as a command does: by one line and an exit code if it is not by a bug of ours.
-
-    Raises:
-        typer.Exit: with the code of a failure, an interrupt or SIGTERM.
-    """
-    with _errors_shown(debug), _terminable(), _interrupts_heard():
-        yield
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """SIGTERM raises `Terminated` meanwhile, unless somebody else looks after it."""
-    mine = threading.current_thread() is threading.main_thread()
-    if not mine or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _terminate(number: int, frame: object) -> None:
-    raise Terminated
-
-
-@contextmanager
-def _interrupts_heard() -> Iterator[None]:
-    """An interrupt that comes while compiled code calls Python, where it cannot be raised, is sent once more.
-
-    What fails because of it meanwhile, such as a compilation that was cut short, is the interrupt.
-    """
-    before = sys.unraisablehook
-    lost: list[KeyboardInterrupt] = []
-    again: list[threading.Timer] = []
-
-    def hook(found: sys.UnraisableHookArgs) -> None:
-        if not isinstance(found.exc_value, KeyboardInterrupt):
-            before(found)
-            return
-        lost.append(found.exc_value)
-        number = signal.SIGTERM if isinstance(found.exc_value, Terminated) else signal.SIGINT
-        again.append(threading.Timer(AGAIN, os.kill, (os.getpid(), number)))
-        again[-1].daemon = True
-        again[-1].start()
-
-    sys.unraisablehook = hook
-    try:
-        yield
-    except Exception as error:
-        if lost:
-            raise lost[0] from error
-        raise
-    finally:
-        sys.unraisablehook = before
-        for timer in again:
-            timer.cancel()
-
-
-@contextmanager
-def _errors_shown(debug: bool = False) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        ended = isinstance(error, Terminated)
-        _tell("terminated" if ended else "interrupted")
-        raise typer.Exit(TERMINATED if ended else INTERRUPTED) from error
-    except (AriseError, MemoryError, OSError, RuntimeError) as error:
-        text = _reason(error)
-        if debug or text is None:
-            raise
-        _tell(f"arise: {text}")
-        raise typer.Exit(FAILED) from error
-
-
-def _reason(error: Exception) -> str | None:
-    """What is said of an error that is no bug of ours; None: it may be one."""
-    if isinstance(error, AriseError):
-        return str(error)
-    if isinstance(error, MemoryError) or NO_MEMORY in str(error):
-        return f"not enough memory: {error}".removesuffix(": ")
-    if isinstance(error, OSError) and error.errno in FULL:
-        return f"{error.strerror}: {error.filename or 'the disk is full'}"
-    return None
-
-
-def _tell(text: str) -> None:
-    with suppress(OSError):  # the error stream may lead to the full disk
-        typer.echo(text, err=True)
 
 
 app = typer.Typer(

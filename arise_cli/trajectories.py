@@ -10,7 +10,6 @@ from rich.table import Table
 
 from arise_cli.clusters import Dask, Workers, cluster
 from arise_cli.console import (
-    FAILED,
     Record,
     bar,
     check_places,
@@ -20,6 +19,7 @@ from arise_cli.console import (
     say_json,
     write_file,
 )
+from arise_cli.ends import FAILED
 from arise_cli.options import (
     DeviceOption,
     Draw,

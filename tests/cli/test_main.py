@@ -150,7 +150,7 @@ def test_listing_commands_loads_nothing_heavy():
 
 LOST = """
 import ctypes, os, signal, time
-from arise_cli.main import ends_cleanly
+from arise_cli.ends import ends_cleanly
 with ends_cleanly():
     back = ctypes.CFUNCTYPE(None)(lambda: os.kill(os.getpid(), signal.{signal}))
     back()

@@ -13,6 +13,7 @@ from ovito.io import import_file
 from PIL import Image
 
 from arise_cli import main as cli
+from arise_cli.ends import FAILED
 from ovito_arise.demo import pictures
 from ovito_arise.demo import run as demo
 from ovito_arise.frames import wait_for_frames
@@ -95,7 +96,7 @@ def test_a_folder_with_contents_is_refused_before_any_work_and_kept(tmp_path, co
     monkeypatch.setattr("sys.argv", ["arise", "demo", "--out", str(tmp_path / "out")])
     with pytest.raises(SystemExit) as ended:
         cli.main()
-    assert ended.value.code == cli.FAILED
+    assert ended.value.code == FAILED
     assert re.fullmatch(r"arise: `out` .* exists and is not empty.*--overwrite.*\n", capsys.readouterr().err)
     assert [p for p in (tmp_path / "out").rglob("*") if p.is_file()] == [kept]
     assert kept.read_text() == "months of work"

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import pytest
 import typer
 
-from arise_cli.main import ends_cleanly
+from arise_cli.console import bar
+from arise_cli.ends import ends_cleanly
 from arise_core.errors import MemoryLimitError
+from arise_core.progress import Job, Step, run
 
 
 @pytest.fixture(autouse=True)
@@ -83,3 +85,28 @@ def test_who_handles_the_signal_already_goes_on_doing_so():
     thread.start()
     thread.join()
     assert codes == [signal.SIG_DFL]
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupt_that_a_library_loses_ends_the_work_at_its_next_step(how, code):
+    done = []
+
+    def library():
+        try:
+            signal.raise_signal(how)
+        except BaseException:
+            return
+
+    def job() -> Job[None]:
+        for step in range(3):
+            yield Step(step / 3)
+            done.append(step)
+            library()
+
+    for _ in range(2):  # what was lost is of one command, not of the next
+        with pytest.raises(typer.Exit) as end, ends_cleanly(), bar("work") as progress:
+            run(job(), progress)
+        assert end.value.exit_code == code
+    assert done == [0, 0]
+    with ends_cleanly(), bar("work") as progress:
+        progress(Step(1.0))

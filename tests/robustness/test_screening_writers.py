@@ -132,7 +132,7 @@ def test_signals_stop_the_command_cleanly(source, tmp_path, how, code, said):
             seen += more
         os.killpg(process.pid, how)  # as a terminal or `timeout` does: the workers get it too
         rest = process.communicate(timeout=300)[1]
-    assert process.returncode == code
+    assert process.returncode == code, (seen, rest)  # numpy loses one in forty, while it reads numbers
     assert rest.endswith(f"{said}\n")
     assert "Traceback" not in rest
     done = entries(out)
