@@ -34,14 +34,23 @@ def register(app: typer.Typer) -> None:
 def train_model(
     recipe: Annotated[Path, typer.Argument(help="TOML file that says how the model is made.")],
     out: Annotated[Path, typer.Option(help="Folder for the model; work found there is resumed.")],
+    start: Annotated[
+        str,
+        typer.Option(
+            help="Model that the recipe's first training has made: only the further one is done.",
+            autocompletion=model_names,
+        ),
+    ] = "",
 ) -> None:
     """Train a model from a recipe. Interrupted, the same command goes on where it stopped."""
+    from arise_core.model.zoo import load_model
     from arise_core.training.recipe import read_recipe
     from arise_core.training.train import pristine_accuracy, train
 
     plan = read_recipe(recipe)
+    first = load_model(start) if start else None
     with bar(f"training {plan.name}") as progress:
-        model = train(plan, out, progress)
+        model = train(plan, out, progress, start=first)
     say(f"{model.path}: {pristine_accuracy(model):.2%} of the pristine structures right")
 
 

@@ -31,8 +31,9 @@ from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Step, part, run
 from arise_core.runtime.files import write_atomically
 from arise_core.settings import SamplingSettings
-from arise_core.training.edit_classes import crystals_of, recipe_of
+from arise_core.training.edit_classes import crystals_of
 from arise_core.training.export import replace_card
+from arise_core.training.recipe import recipe_of
 from arise_core.training.samples.job import TO_REJECT
 from arise_core.training.samples.mixture import PRISTINE, PerturbedSamples
 
@@ -86,7 +87,7 @@ def calibration_steps(model: Model, passes: int, seed: int = SEED) -> Job[Surene
     Raises:
         InputError: a model of another kind.
     """
-    samples = recipe_of(model).samples
+    samples = recipe_of(model.card).samples
     if not isinstance(samples, PerturbedSamples) or model.card.reject.kind != "head":
         raise InputError(f"model {model.name!r} must be trained on perturbed samples and reject by an output")
     tried = []

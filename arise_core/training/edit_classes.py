@@ -35,7 +35,7 @@ from arise_core.training.edit_report import REPORT_LEVELS, Trial, removal_report
 from arise_core.training.export import export, network_digest
 from arise_core.training.fit import Fitted, fit_steps, split
 from arise_core.training.own_crystals import CrystalFile, make_crystal, same_crystal
-from arise_core.training.recipe import NetworkSettings, Recipe, parse_recipe
+from arise_core.training.recipe import NetworkSettings, Recipe, recipe_of
 from arise_core.training.samples.defects import DefectSamples
 from arise_core.training.samples.kinds import without_class
 from arise_core.training.samples.mixture import PerturbedSamples
@@ -165,7 +165,7 @@ def add_classes_steps(
     if names and len(names) != len(files):
         raise InputError(f"`names` must be as many as files, got {len(names)} names and {len(files)} files")
     base = load_model(model)
-    recipe = recipe_of(base)
+    recipe = recipe_of(base.card)
     old = crystals_of(base.card)
     new, sources = read_new(files, names, base, old, settings, read)
     fresh_folder(out, overwrite)
@@ -235,20 +235,6 @@ def check_folder(out: Path, overwrite: bool) -> None:
     """
     if out.exists():
         fresh_folder(out, overwrite)
-
-
-def recipe_of(model: Model) -> Recipe:
-    """The recipe in a model's card.
-
-    Raises:
-        ValueError: there is none, or one that this package does not know.
-    """
-    try:
-        return parse_recipe(model.card.training["recipe"])
-    except (KeyError, InputError, TypeError) as error:
-        raise InputError(
-            f"`model` {model.name!r} cannot be trained on: its card has no recipe that this package knows ({error})"
-        ) from error
 
 
 def crystals_of(card: Card) -> tuple[Crystal, ...]:
@@ -383,7 +369,9 @@ def fine_tuning(base: Model, recipe: Recipe, settings: AddSettings, name: str) -
         recipe.fit, epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=settings.learning_rate,
         schedule="cosine", keep="last", average=0.0,
     )  # fmt: skip
-    return replace(recipe, name=name, seed=settings.seed, network=network, fit=optimisation, classes=())
+    return replace(
+        recipe, name=name, seed=settings.seed, network=network, fit=optimisation, classes=(), further=None
+    )
 
 
 @threads.one_torch_thread()

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,10 +15,21 @@ import tomli_w
 from arise_core.crystals.crystal import Crystal, selected
 from arise_core.crystals.table import prototype
 from arise_core.errors import InputError, MissingFileError
+from arise_core.model.card import Card
 from arise_core.runtime.files import file_errors
 from arise_core.settings import DescriptorSettings
-from arise_core.training.fields import Table, from_plain, positive, share, span, to_plain, values_of
-from arise_core.training.samples.mixture import PerturbedSamples
+from arise_core.training.fields import (
+    Table,
+    at_least,
+    check_keys,
+    from_plain,
+    positive,
+    share,
+    span,
+    to_plain,
+    values_of,
+)
+from arise_core.training.samples.mixture import PRISTINE, PerturbedSamples
 from arise_core.training.samples.paper import PaperSamples
 
 
@@ -114,6 +125,21 @@ class FitSettings(Table):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Further(Table):
+    """Training that goes on from the trained network, input map included, on samples of other numbers and seed.
+
+    Args:
+        samples: of each kind, at most as many as the recipe has; kinds that are left out have none.
+        largest_factor: that box factors are cut off at; 0: none is.
+        fit: optimisation.
+    """
+
+    samples: dict[str, int] = field(default_factory=dict)
+    largest_factor: int = at_least(0, 0)
+    fit: FitSettings = field(default_factory=FitSettings)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recipe:
     """All that determines a model.
 
@@ -126,6 +152,7 @@ class Recipe:
         network: architecture.
         fit: optimisation.
         classes: labels or names of the prototypes that the model knows; empty: all 108.
+        further: training that follows; None: none does.
     """
 
     name: str
@@ -136,6 +163,7 @@ class Recipe:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     fit: FitSettings = field(default_factory=FitSettings)
     classes: tuple[str, ...] = ()
+    further: Further | None = None
 
     def __post_init__(self) -> None:
         if self.classes and len({prototype(c).label for c in self.classes}) < 2:
@@ -146,6 +174,26 @@ class Recipe:
         disorder = self.samples.counts["disorder"] if isinstance(self.samples, PerturbedSamples) else 0
         if self.network.reject and not disorder:
             raise InputError("`network.reject` needs disordered samples (`samples.disorder` > 0)")
+        if self.further is not None:
+            if not isinstance(self.samples, PerturbedSamples):
+                raise InputError("`further` needs samples of the kind 'perturbed'")
+            if self.network.reject and not self.further.samples.get("disorder"):
+                raise InputError("`network.reject` needs disordered samples (`further.samples.disorder` > 0)")
+            self.second()
+
+    def second(self) -> Recipe:
+        """The further training as a recipe of its own, whose fit goes on from the network of this one.
+
+        Raises:
+            InputError: there is none, or it names a kind of samples that is not known.
+        """
+        if self.further is None or not isinstance(self.samples, PerturbedSamples):
+            raise InputError("`further` is missing")
+        check_keys(self.further.samples, {PRISTINE, *self.samples.counts}, "further.samples")
+        most = self.further.largest_factor
+        factors = {label: min(n, most or n) for label, n in self.samples.box_factors.items()}
+        samples = replace(self.samples.at_most(self.further.samples, others=0), box_factors=factors)
+        return replace(self, samples=samples, fit=self.further.fit, seed=self.seed + 1, further=None)
 
     @property
     def settings(self) -> DescriptorSettings:
@@ -179,6 +227,8 @@ class Recipe:
         }
         if self.classes:
             data["classes"] = self.classes
+        if self.further is not None:
+            data["further"] = to_plain(self.further, Further(), complete=complete)
         plain: dict[str, Any] = json.loads(json.dumps(data))
         return plain
 
@@ -226,9 +276,25 @@ def parse_recipe(data: dict[str, Any]) -> Recipe:
         data["samples"] = from_plain(PaperSamples(), samples, "samples")
     for name, default in (("network", NetworkSettings()), ("fit", FitSettings())):
         data[name] = from_plain(default, data.get(name, {}), name)
+    if "further" in data:
+        data["further"] = from_plain(Further(), data["further"], "further")
     if "name" not in data:
         raise InputError("`name` is missing")
     return Recipe(**values_of(Recipe, data, ""))
+
+
+def recipe_of(card: Card) -> Recipe:
+    """The recipe in a model's card.
+
+    Raises:
+        ValueError: there is none, or one that this package does not know.
+    """
+    try:
+        return parse_recipe(card.training["recipe"])
+    except (KeyError, InputError, TypeError) as error:
+        raise InputError(
+            f"`model` {card.name!r} cannot be trained on: its card has no recipe that this package knows ({error})"
+        ) from error
 
 
 def to_toml(recipe: Recipe, *, complete: bool = False) -> str:

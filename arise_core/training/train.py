@@ -16,11 +16,12 @@ import torch
 from arise_core.crystals.crystal import Crystal, to_plain
 from arise_core.crystals.naming import DISORDERED, UNKNOWN, ClassInfo
 from arise_core.descriptor.soap import describe
+from arise_core.errors import InputError
 from arise_core.geometry.arrays import Float32Array, IntArray, Reals
 from arise_core.model.card import Card, Reject
 from arise_core.model.classes import ClassTable
 from arise_core.model.model import Model
-from arise_core.model.network import DropoutMLP
+from arise_core.model.network import DropoutMLP, build_network
 from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.runtime import threads
@@ -30,12 +31,14 @@ from arise_core.settings import DescriptorSettings, SamplingSettings
 from arise_core.training.export import FILES, export, network_digest
 from arise_core.training.fit import CHECKPOINT, Fitted, fit_steps, split
 from arise_core.training.own_crystals import CrystalFile
-from arise_core.training.recipe import NetworkSettings, Recipe
+from arise_core.training.recipe import NetworkSettings, Recipe, recipe_of
 from arise_core.training.samples.job import TO_REJECT, SampleJob
 from arise_core.training.samples.pristine import pristine_list
 
 PART_SIZE = 40
 SAMPLES = "samples"
+#: Folder of the further training.
+FURTHER = "further"
 #: What training leaves to resume from.
 WORK = ("recipe.json", SAMPLES, CHECKPOINT, *FILES)
 
@@ -58,6 +61,7 @@ def train(
     progress: Progress = silent,
     crystals: Sequence[Crystal] | None = None,
     sources: Sequence[CrystalFile] = (),
+    start: Model | None = None,
 ) -> Model:
     """Make the model of a recipe in the folder `out` and load it.
 
@@ -71,29 +75,76 @@ def train(
         progress: called with the share of the work done.
         crystals: the classes; by default those prototypes that the recipe names.
         sources: files that the crystals come from, for the card.
+        start: model that the recipe's first training has made, so that only the further one is left to do.
 
     Raises:
-        InputError: the folder holds work on another recipe, or of another version of this package.
+        InputError: the folder holds work on another recipe, or of another version of this package; `start` is a model
+            of another recipe.
         FileError: it holds damaged work.
     """
-    return run(train_steps(recipe, out, crystals, sources), progress)
+    return run(train_steps(recipe, out, crystals, sources, start), progress)
 
 
 def train_steps(
-    recipe: Recipe, out: Path, crystals: Sequence[Crystal] | None = None, sources: Sequence[CrystalFile] = ()
-) -> Job[Model]:
+    recipe: Recipe, out: Path, crystals: Sequence[Crystal] | None = None, sources: Sequence[CrystalFile] = (),
+    start: Model | None = None,
+) -> Job[Model]:  # fmt: skip
     """`train` as a job; closed, it leaves what the next one goes on with."""
     extra = {} if crystals is None else own_crystals(crystals, sources)
-    ledger = Ledger.open(out, facts(recipe=recipe.to_dict(), **extra), WORK)
-    features, labels = yield from part(gather_steps(recipe, ledger, crystals), 0, 0.75)
     classes = class_table(crystals if crystals is not None else recipe.crystals())
-    targets = targets_of(labels, classes)
-    fitted = yield from part(fit_steps(features, targets, len(classes), recipe, ledger), 0.75, 0.98)
-    card = make_card(recipe, fitted, classes, features, targets)
+    if start is not None:
+        check_start(start, recipe, classes)
+        extra = extra | {"start": {"name": start.name, "weights_sha256": start.card.weights_sha256}}
+    ledger = Ledger.open(out, facts(recipe=recipe.to_dict(), **extra), WORK)
+    network, began = None if start is None else network_of(start), 0.0
+    if start is None:
+        end = 0.5 if recipe.further else 0.98
+        fitted, data = yield from part(_fit_steps(recipe, ledger, classes, crystals), 0.0, end)
+        network, began = fitted.network, end
+    if recipe.further:
+        note = facts(recipe=recipe.to_dict(), **extra)
+        second = Ledger.open(out / FURTHER, note, WORK)
+        job = _fit_steps(recipe.second(), second, classes, crystals, network)
+        fitted, data = yield from part(job, began, 0.98, name="further training")
+    card = make_card(recipe, fitted, classes, *data)
     export(fitted.network, replace(card, training=card.training | extra), out)
     model = load_model(out)
     yield Step(1.0, f"model in {out}")
     return model
+
+
+def _fit_steps(
+    recipe: Recipe, ledger: Ledger, classes: ClassTable, crystals: Sequence[Crystal] | None,
+    start: DropoutMLP | None = None,
+) -> Job[tuple[Fitted, tuple[Float32Array, IntArray]]]:  # fmt: skip
+    """The samples of a recipe, (n, n_features) and (n,) targets, and a network fitted to them."""
+    features, labels = yield from part(gather_steps(recipe, ledger, crystals), 0.0, 0.75)
+    targets = targets_of(labels, classes)
+    fitting = fit_steps(features, targets, len(classes), recipe, ledger, start=start)
+    fitted = yield from part(fitting, 0.75, 1.0)
+    return fitted, (features, targets)
+
+
+def check_start(start: Model, recipe: Recipe, classes: ClassTable) -> None:
+    """Refuse a model that the first training of a recipe does not make.
+
+    Raises:
+        InputError: it is of another recipe, or has other classes; or the recipe has no further training.
+    """
+    if recipe.further is None:
+        raise InputError(
+            f"`start` {start.name!r} is for recipes with a further training, a table `[further]`"
+        )
+    own = recipe_of(start.card)
+    same = replace(own, name=recipe.name, description=recipe.description) == replace(recipe, further=None)
+    if own.further is not None or not same or start.classes != tuple(c.label for c in classes):
+        raise InputError(f"`start` {start.name!r} is not what the first training of the recipe makes")
+
+
+@threads.one_torch_thread()
+def network_of(model: Model) -> DropoutMLP:
+    """A model's network, to be trained."""
+    return build_network(model.card, model.weights(), len(model.classes))
 
 
 def class_table(crystals: Sequence[Crystal]) -> ClassTable:

@@ -19,12 +19,12 @@ from arise_core.training.edit_classes import (
     crystals_of,
     fine_tuning,
     grown,
-    recipe_of,
     reduced,
     unknown_only,
 )
 from arise_core.training.edit_report import unsaved
 from arise_core.training.fit import fit_steps
+from arise_core.training.recipe import recipe_of
 from arise_core.training.samples.mixture import PerturbedSamples
 from arise_core.training.train import SamplePlan, collect_steps, targets_of
 from benchmarks.suggest.pool import Pool
@@ -50,7 +50,7 @@ WAYS = SUGGESTED, NO_UNKNOWN, NO_SPREAD, REJECTED, RANDOM, ALL = (
 
 def remembered(model: arise.Model, new: tuple[Crystal, ...], seed: int) -> tuple[Pool, PerturbedSamples]:
     """Samples of the old classes, of disorder and of other crystals, and the recipe's samples."""
-    samples = recipe_of(model).samples
+    samples = recipe_of(model.card).samples
     assert isinstance(samples, PerturbedSamples)
     old = crystals_of(model.card)
     plans = [
@@ -114,7 +114,7 @@ def taught(model: arise.Model, new: Crystal, memory: Pool, labelled: Pool, test:
     rows = np.concatenate([np.resize(mine, WEIGHT if len(mine) else 0), np.repeat(rest, round(WEIGHT / 50))])
     features = np.concatenate([memory.features, labelled.features[rows]])
     goals = np.concatenate([targets_of(memory.labels, classes), targets[rows]])
-    plan = fine_tuning(model, recipe_of(model), replace(SETTINGS, seed=seed), "taught")
+    plan = fine_tuning(model, recipe_of(model.card), replace(SETTINGS, seed=seed), "taught")
     fitted = run(fit_steps(features, goals, len(classes), plan, start=grown(model, 1)))
     return score(unsaved(fitted.network, model.card, classes), new.label, test, len(mine))
 

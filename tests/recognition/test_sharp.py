@@ -29,6 +29,7 @@ from arise_core.runtime import threads
 from arise_core.settings import MapSettings, RecognitionSettings, SamplingSettings
 from arise_core.training import calibration
 from arise_core.training.export import replace_card
+from arise_core.training.recipe import recipe_of
 from ase_arise import annotate, read, write
 from tests.conftest import shaken
 from tests.ovito.helpers import analysed, crystal_and_melt
@@ -463,7 +464,7 @@ def test_calibration_on_made_up_answers():
 
 
 def test_samples_for_the_calibration_have_the_wanted_size(model):
-    samples = calibration.samples_of_size(calibration.recipe_of(model).samples, 64)
+    samples = calibration.samples_of_size(recipe_of(model.card).samples, 64)
     assert samples.box_atoms == (64, 64)
     assert {name for name, count in samples.counts.items() if count} == set(calibration.COUNTS)
     assert samples.pristine == 0

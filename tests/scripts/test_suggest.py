@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import arise_core as arise
-from arise_core.training.edit_classes import AddSettings, crystals_of, recipe_of
+from arise_core.training.edit_classes import AddSettings, crystals_of
+from arise_core.training.recipe import recipe_of
 from benchmarks.suggest import __main__ as bench
 from benchmarks.suggest import teaching
 from benchmarks.suggest.pool import NEW, SHARES, new_crystals, of_crystal, unlabelled
@@ -21,7 +22,7 @@ def model():
 @pytest.fixture(scope="module")
 def structures(model):
     """A few of every kind and of a new crystal, and their labels."""
-    samples, old = recipe_of(model).samples, crystals_of(model.card)
+    samples, old = recipe_of(model.card).samples, crystals_of(model.card)
     makes = [lambda rng, kind=kind: unlabelled(kind, old, samples, rng) for kind in SHARES]
     new = new_crystals(model)[0]
     makes.append(lambda rng: (of_crystal(new, samples, rng), new.label))

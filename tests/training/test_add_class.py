@@ -27,7 +27,7 @@ from arise_core.training import edit_classes as extend
 from arise_core.training.edit_classes import AddSettings, add_classes, crystals_of, remove_classes
 from arise_core.training.folder import train_folder
 from arise_core.training.own_crystals import SAME_DISTANCE, same_crystal
-from arise_core.training.recipe import parse_recipe, read_recipe, to_toml
+from arise_core.training.recipe import parse_recipe, read_recipe, recipe_of, to_toml
 from arise_core.training.samples.mixture import PerturbedSamples
 from arise_core.training.samples.paper import PaperSamples
 from arise_core.training.samples.pristine import pristine_list
@@ -338,12 +338,8 @@ def test_bad_settings(change):
 
 
 def test_models_without_recipe_or_crystals(base):
-    class Nameless:
-        name = "old"
-        card = replace(base.card, training={})
-
     with pytest.raises(ValueError, match="`model` 'old' cannot be trained on"):
-        extend.recipe_of(Nameless())
+        recipe_of(replace(base.card, name="old", training={}))
     strange = replace(base.card.classes[0], label="strange")
     with pytest.raises(ValueError, match=r"what its classes \['strange'\] look like"):
         crystals_of(replace(base.card, classes=(strange, *base.card.classes[1:])))
@@ -533,7 +529,7 @@ def test_old_classes_that_are_like_a_new_one_are_learnt_again_beside_it(tmp_path
     near = extend.alike(model, old, new)
     assert "CsCl" in [c.label for c in near]
     assert len(near) < 8
-    samples = extend.recipe_of(model).samples
+    samples = recipe_of(model.card).samples
     again, few = (extend.near_only(samples, AddSettings(near=n)).counts for n in (30, 0))
     assert {again[name] for name in ("boxes", "impurities", "solutions", "hot")} == {30}
     assert again["disorder"] == 0

@@ -5,13 +5,14 @@ import multiprocessing
 import os
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from arise_core.runtime import ledger, threads
 from arise_core.runtime.files import zoo_root
 from arise_core.training import train as module
 from arise_core.training.edit_classes import AddSettings, add_classes_steps
-from arise_core.training.recipe import parse_recipe
+from arise_core.training.recipe import Further, parse_recipe
 from arise_core.training.train import gather_steps, train, train_steps
 from arise_core.training.tune import TuneSettings, tune, tune_steps
 from benchmarks.robustness.works import RECIPE
@@ -83,6 +84,45 @@ def test_sampling_closed_leaves_no_process_and_no_half_file(tmp_path):
     threads.set_count(1)
     assert 0 < len(list(gather_steps(RECIPE, work))) == len(files(tmp_path)) - 2  # a step each of the others
     assert files(tmp_path)["samples/part-0000.npz"] == kept["samples/part-0000.npz"]
+
+
+FURTHER = replace(
+    RECIPE,
+    further=Further(samples={"whole": 5}, fit=replace(RECIPE.fit, epochs=2, learning_rate=1e-4)),
+)
+
+
+@pytest.mark.usefixtures("one_process")
+def test_further_training_goes_on_from_the_first(tmp_path):
+    first = train(RECIPE, tmp_path / "first")
+    whole = train(FURTHER, tmp_path / "whole")
+    assert log(tmp_path / "first") == log(tmp_path / "whole")
+    assert len(log(tmp_path / "whole" / "further")) == 2
+    assert parse_recipe(whole.card.training["recipe"]) == FURTHER
+    assert whole.card.training["samples"] < first.card.training["samples"]
+    assert whole.card.weights_sha256 != first.card.weights_sha256
+    assert np.array_equal(first.weights()["mean"], whole.weights()["mean"])
+    second = train(FURTHER, tmp_path / "second", start=first)
+    assert second.card.weights_sha256 == whole.card.weights_sha256
+    assert second.card.training["start"] == {"name": "three", "weights_sha256": first.card.weights_sha256}
+    out = tmp_path / "cut"
+    steps = 0
+    while next(job := train_steps(FURTHER, out)) < 1.0:
+        job.close()
+        steps += 1
+    job.close()
+    assert steps > RECIPE.fit.epochs + 2
+    assert train(FURTHER, out).card.weights_sha256 == whole.card.weights_sha256
+    with pytest.raises(
+        ValueError, match="`start` 'three' is not what the first training of the recipe makes"
+    ):
+        train(FURTHER, tmp_path / "third", start=whole)
+    other = replace(FURTHER, seed=5)
+    with pytest.raises(ValueError, match="`start` 'three' is not what"):
+        train(other, tmp_path / "third", start=first)
+    with pytest.raises(ValueError, match="`start` 'three' is for recipes with a further training"):
+        train(RECIPE, tmp_path / "third", start=first)
+    assert not (tmp_path / "third").exists()
 
 
 @pytest.mark.usefixtures("one_process")

@@ -78,6 +78,17 @@ def with_samples(**samples):
         ({"samples": {"kind": "perturbed", "cuts": {"turned": 0.9}}}, "must add up to 1 at most"),
         ({"samples": {"kind": "perturbed", "strains": {"along_c": {"CsCl": [1, 0]}}}}, "ranges of strain"),
         ({"samples": {"kind": "paper"}}, "needs disordered samples"),
+        ({"further": 1}, "`further` must be a table, got 1"),
+        (
+            {"further": {"samples": {"whole": 1}}},
+            r"needs disordered samples \(`further.samples.disorder` > 0\)",
+        ),
+        ({"further": {"samples": {"disorder": 9, "boxs": 1}}}, "unknown key `further.samples.boxs`"),
+        (
+            {"further": {"samples": {"disorder": 1.5}}},
+            "`further.samples.disorder` must be of type int, got 1.5",
+        ),
+        ({"further": {"fit": {"epochs": 0}}}, "`epochs` and `batch_size` must be >= 1"),
         ({"samples": {"kind": "perturbed", "disorder": 0}}, "needs disordered samples"),
         ({"network": {"dropout": 1.5}}, r"`dropout` must be in \[0, 1\)"),
         ({"network": {"inputs": "raw"}}, "`network.inputs` must be one of"),
