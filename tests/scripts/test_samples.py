@@ -178,6 +178,7 @@ def test_shares_are_counted_by_answers():
     assert wrong_answers(answers[answers["model"] == "after"]) == ""
 
 
+@pytest.mark.slow
 def test_document(tmp_path, capsys):
     main(
         [

@@ -52,6 +52,7 @@ def test_labels_are_those_of_an_expert(model, structures):
     assert sum(label in model.classes for label in labels) == 6
 
 
+@pytest.mark.slow
 def test_page_has_every_way(monkeypatch, tmp_path):
     few = AddSettings(
         replay_whole=1, replay_boxes=0, replay_alloys=0, replay_disorder=6, replay_unknown=6, epochs=1
