@@ -12,6 +12,9 @@ from benchmarks.suggest import teaching
 from benchmarks.suggest.pool import NEW, SHARES, new_crystals, of_crystal, unlabelled
 from benchmarks.suggest.teaching import SAMPLING, SUGGESTED, WAYS, Asked, Pool
 
+#: A pool has random crystals that are far from every class: the comparison with all of them takes long.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model():
@@ -52,7 +55,6 @@ def test_labels_are_those_of_an_expert(model, structures):
     assert sum(label in model.classes for label in labels) == 6
 
 
-@pytest.mark.slow
 def test_page_has_every_way(monkeypatch, tmp_path):
     few = AddSettings(
         replay_whole=1, replay_boxes=0, replay_alloys=0, replay_disorder=6, replay_unknown=6, epochs=1

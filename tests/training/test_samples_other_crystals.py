@@ -42,7 +42,7 @@ def test_special_orbits(group, site, n):
 
 
 @cache
-def drawn(n_elements, count=100, own=OWN):
+def drawn(n_elements, count=50, own=OWN):
     rng = np.random.default_rng(n_elements)
     found = (unknown.random_crystal(n_elements, 2.0, own, rng) for _ in iter(int, 1))
     structures = (structure for structure in found if structure is not None)
