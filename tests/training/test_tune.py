@@ -249,6 +249,7 @@ def test_missing_optuna_is_said_before_work(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_command(search, tmp_path, monkeypatch, capsys):
     recipe = tmp_path / "three.toml"
     recipe.write_text(to_toml(RECIPE))
