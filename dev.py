@@ -1,6 +1,6 @@
 """The developers' verbs, which CI, contributors and the README share. Needs nothing but Python to be read.
 
-python dev.py test [ARGUMENTS OF PYTEST]      tests, over the cores; `-m slow` runs those that take minutes
+python dev.py test [ARGUMENTS OF PYTEST]      tests, over the cores; `-m slow` runs those that take long
 python dev.py lint [--fix]                    ruff: rules and format
 python dev.py types [ARGUMENTS OF MYPY]       mypy, strict, on all packages
 python dev.py check [ARGUMENTS OF PYTEST]     lint, types and test

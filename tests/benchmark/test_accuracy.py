@@ -355,6 +355,7 @@ def test_a_damaged_part_is_named(finished, tmp_path):
     assert repr(accuracy.run(SMALL, tmp_path / "run", workers=1).rows) == repr(finished[1].rows)
 
 
+@pytest.mark.slow
 def test_worker_processes_change_nothing(finished, tmp_path):
     _, one = finished
     settings = AccuracySettings(**{**vars(SMALL), "columns": ("pristine", "delta-4")})

@@ -23,7 +23,9 @@ from arise_core.settings import DescriptorSettings, MapSettings
 from tests.conftest import conventional, shaken
 
 SETTINGS = DescriptorSettings.corrected()
-N_BOXES = 300
+#: Random boxes that are described one by one too; more of them in the slow tests.
+N_BOXES, MANY = 100, 300
+SIZES = [N_BOXES, pytest.param(MANY, marks=pytest.mark.slow)]
 
 
 def crystal(name):
@@ -76,13 +78,13 @@ def four_species_perovskite():
     return shaken(Structure(s.positions, numbers, s.cell, True), 0.06)
 
 
-def compared(structure, settings, seed=0):
-    """Engine and direct evaluation of 300 random boxes: features (n, 2, n_features) and length scales."""
+def compared(structure, settings, count, seed=0):
+    """Engine and direct evaluation of random boxes: features (n, 2, n_features) and length scales."""
     grid = box_grid(structure, settings)
     context = Context.of(grid, SETTINGS)
     fast = describe_boxes(grid, SETTINGS)
     filled = np.flatnonzero(fast.n_atoms >= settings.min_atoms)
-    pick = np.random.default_rng(seed).choice(filled, min(N_BOXES, len(filled)), replace=False)
+    pick = np.random.default_rng(seed).choice(filled, min(count, len(filled)), replace=False)
     pairs = []
     for box in pick:
         direct, n_atoms = describe_box(context, int(box))
@@ -91,11 +93,12 @@ def compared(structure, settings, seed=0):
     return np.array(pairs)
 
 
+@pytest.mark.parametrize("count", SIZES)
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_engine_is_exact(name):
+def test_engine_is_exact(name, count):
     build, box_size, stride, edges = SYSTEMS[name]
-    pairs = compared(build(), MapSettings(box_size=box_size, stride=stride, edges=edges))
-    assert len(pairs) == N_BOXES
+    pairs = compared(build(), MapSettings(box_size=box_size, stride=stride, edges=edges), count)
+    assert len(pairs) == count
     direct, own = pairs[:, 0], pairs[:, 1]
     assert np.isfinite(pairs).all()
     norms = np.linalg.norm(pairs, axis=2)
@@ -105,13 +108,13 @@ def test_engine_is_exact(name):
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_length_scales_of_the_engine(name):
-    """d of each species pair in 300 random boxes, against the pair density of that box alone."""
+    """d of each species pair in random boxes, against the pair density of that box alone."""
     build, box_size, stride, edges = SYSTEMS[name]
     settings = MapSettings(box_size=box_size, stride=stride, edges=edges)
     grid = box_grid(build(), settings)
     context = Context.of(grid, SETTINGS)
     filled = np.flatnonzero(grid.counts().ravel() >= settings.min_atoms)
-    picked = set(np.random.default_rng(1).choice(filled, N_BOXES, replace=False).tolist())
+    picked = set(np.random.default_rng(1).choice(filled, MANY, replace=False).tolist())
     compared = set()
     for tile in make_tiles(grid):
         boxes = tile.boxes(grid)

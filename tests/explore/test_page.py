@@ -227,6 +227,7 @@ def far_from_others(points):
     return int(apart.min(axis=1).argmax())
 
 
+@pytest.mark.slow
 def test_a_click_on_a_point_shows_the_atoms_of_its_box(browser, tmp_path):
     slab = made.exploration(missing=7, stride=2.0)
     page.write_page(slab, tmp_path / "a.html")

@@ -96,6 +96,7 @@ def test_bright_columns_in_noise_stay_bright(dose):
     assert len(find_atoms(image, PIXEL)) > 0.8 * len(flat("graphene", 28.0))
 
 
+@pytest.mark.slow
 def test_contrast_of_fine_pixels_is_that_of_coarse_ones():
     """As many columns tell it: of 240 pixels of 0.03 Å there would be seven across."""
     image, _ = simulate_image(

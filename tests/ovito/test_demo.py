@@ -26,6 +26,7 @@ def result(tmp_path_factory) -> tuple[Path, list[str], list[demo.Frame]]:
     out, lines = tmp_path_factory.mktemp("demo") / "out", []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pictures, "can_render", lambda: False)
+        patch.setattr(demo, "STRIDE", 7.0)
         frames = demo.run(out, overwrite=False, say=lines.append, last_frame=1)
     return out, lines, frames
 

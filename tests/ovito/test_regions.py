@@ -465,6 +465,7 @@ SETTINGS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     sys.version_info >= (3, 13), reason="OVITO 3.17 crashes saving a session with any Python modifier class"
 )

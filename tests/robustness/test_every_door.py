@@ -143,7 +143,7 @@ ANSWERED = {
     "needle": (lambda: needle(), FCC),
     "far periods": (lambda: scaled(1, 1e3), FCC),
     "film of two layers": (lambda: fcc111("Au", (4, 4, 2), vacuum=8, periodic=True), FCC),
-    "ideal gas": (lambda: gas(300, 25.0), ""),
+    "ideal gas": (lambda: gas(150, 20.0), ""),
     "one atom in a thin cell": (lambda: Atoms("Cu", cell=[0.5, 1e4, 1e4], pbc=True), ""),
 }  # fmt: skip
 

@@ -67,7 +67,7 @@ def test_training_in_a_process_forked_after_torch_ran_in_threads(tmp_path):
     assert done.stdout == "True\n"
 
 
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("forkserver", marks=pytest.mark.slow), "spawn"])
 def test_recognition_in_processes_of_the_user(tmp_path, method):
     (tmp_path / "run.py").write_text(SCRIPT)
     done = subprocess.run(

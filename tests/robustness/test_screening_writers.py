@@ -16,17 +16,20 @@ from ase.build import bulk
 from arise_core.errors import FileError
 from arise_core.runtime import files
 from ase_arise import screen
+from ase_arise.screening import sources
 from ase_arise.screening.run import screen_steps
-from ase_arise.screening.sources import BATCH
 from tests import ROOT
 from tests.robustness.test_places import ended_process
 
 FAST = {"passes": 2, "workers": 1}
+#: Entries of a batch: few in this process, as many as there are in another one.
+BATCH, WHOLE = 8, sources.BATCH
 
 
 @pytest.fixture
-def source(tmp_path):
+def source(tmp_path, monkeypatch):
     """Two batches."""
+    monkeypatch.setattr(sources, "BATCH", BATCH)
     images: list[Atoms] = [bulk("Cu"), bulk("Fe")] * BATCH
     ase.io.write(tmp_path / "a.xyz", images)
     return tmp_path / "a.xyz"
@@ -118,7 +121,7 @@ COMMAND = (
 )
 def test_signals_stop_the_command_cleanly(source, tmp_path, how, code, said):
     """With workers, which end too."""
-    ase.io.write(tmp_path / "many.xyz", [bulk("Cu"), bulk("Fe")] * 5 * BATCH)
+    ase.io.write(tmp_path / "many.xyz", [bulk("Cu"), bulk("Fe")] * 3 * WHOLE)
     out = tmp_path / "r.db"
     arguments = ["screen", str(tmp_path / "many.xyz"), "--out", str(out), "--passes", "2", "--workers", "2"]
     with subprocess.Popen(
@@ -136,14 +139,14 @@ def test_signals_stop_the_command_cleanly(source, tmp_path, how, code, said):
     assert rest.endswith(f"{said}\n")
     assert "Traceback" not in rest
     done = entries(out)
-    assert len(done) % BATCH == 0
+    assert len(done) % WHOLE == 0
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.xyz", "many.xyz", "r.db"]
     deadline = time.monotonic() + 60
     while at_work(process.pid) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not at_work(process.pid), "workers outlive the first process"
     assert screen(tmp_path / "many.xyz", out, **FAST).kept == len(done)
-    assert entries(out) == list(range(10 * BATCH))
+    assert entries(out) == list(range(6 * WHOLE))
 
 
 NO_GUARD = """

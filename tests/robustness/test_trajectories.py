@@ -23,11 +23,11 @@ FAST = {"passes": 8, "workers": 1}
 def test_others_read_while_a_run_writes(tmp_path, model, monkeypatch):
     """What xarray and `TrajectoryResults` show is rows that are whole, more and more."""
     monkeypatch.setattr(job, "MOST_FRAMES", 1)
-    ase.io.write(tmp_path / "md.xyz", [frame(k) for k in range(30)])
+    ase.io.write(tmp_path / "md.xyz", [frame(k) for k in range(12)])
     out, ended, seen, wrong = tmp_path / "r.zarr", threading.Event(), [], []
 
     def look():
-        while not ended.is_set():
+        while not ended.wait(0.005):  # it leaves the run time to write
             if not (out / "zarr.json").exists():
                 continue
             try:

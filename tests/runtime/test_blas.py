@@ -47,7 +47,13 @@ def digest(threads, core):
     return found.stdout
 
 
-@pytest.mark.parametrize("core", [{}, {"OPENBLAS_CORETYPE": "Haswell"}], ids=["own kernels", "Haswell"])
+@pytest.mark.parametrize(
+    "core",
+    [
+        pytest.param({}, id="own kernels"),
+        pytest.param({"OPENBLAS_CORETYPE": "Haswell"}, id="Haswell", marks=pytest.mark.slow),
+    ],
+)
 def test_descriptors_do_not_depend_on_the_threads_of_blas(core):
     """On processors with AVX-512 the kernels for two threads sum in another order than those for one."""
     assert len({digest(threads, core) for threads in (1, 2, 3)}) == 1

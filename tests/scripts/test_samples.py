@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -24,9 +26,15 @@ GROUPS = {"fcc": 225, "bcc": 229, "hcp": 194, "diamond": 227, "rock salt": 225, 
           "L1_2": 221, "In": 139, "gamma-Pu": 70, "beta-Sn": 141, "L1_0": 123}  # fmt: skip
 
 
+@cache
+def made(kind: str) -> tuple[Sample, ...]:
+    """Samples of a kind, made once for all tests, which change none."""
+    return tuple(samples_of(kind, 1))
+
+
 def every(kind: str, **wanted: str) -> list[Sample]:
     """Samples of a kind with these values, at least one."""
-    found = [s for s in samples_of(kind, 1) if all(getattr(s, k) == v for k, v in wanted.items())]
+    found = [s for s in made(kind) if all(getattr(s, k) == v for k, v in wanted.items())]
     assert found
     return found
 
@@ -37,7 +45,7 @@ def every(kind: str, **wanted: str) -> list[Sample]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_samples_are_the_same_each_time_and_have_a_class(kind):
     labels = {p.label for p in arise.prototypes()}
-    once, again = list(samples_of(kind, 1)), list(samples_of(kind, 1))
+    once, again = made(kind), list(samples_of(kind, 1))
     assert len(once) == len(again) > 5
     for a, b in zip(once, again, strict=True):
         assert (a.group, a.lattice, a.detail, a.ways) == (b.group, b.lattice, b.detail, b.ways)
@@ -92,7 +100,7 @@ def test_share_of_foreign_atoms(share):
 
 @pytest.mark.parametrize("kind", ["interstitials", "surfaces"])
 def test_added_atoms_keep_their_distance(kind):
-    for sample in samples_of(kind, 1):
+    for sample in made(kind):
         s = sample.structure
         alike = arise.Structure(s.positions, np.ones(len(s)), s.cell, s.pbc)
         assert PairFinder(alike).nearest(1, 1).min() > 0.9
@@ -138,7 +146,7 @@ def test_strain():
     assert not like_indium("L1_2", axial(cubic, 0.05, at))
     assert not like_indium("fcc", axial(slanted, 0.05, at))
     assert not like_indium("fcc", axial(cubic, -0.05, 0.0))
-    for sample in samples_of("sheared", 1):  # shear keeps the volume
+    for sample in made("sheared"):  # shear keeps the volume
         at_rest = supercell(unit(sample.lattice, material_of(sample.lattice, 0)), 17.0)
         assert abs(np.linalg.det(sample.structure.cell)) == pytest.approx(at_rest.get_volume())
 
@@ -178,6 +186,7 @@ def test_shares_are_counted_by_answers():
     assert wrong_answers(answers[answers["model"] == "after"]) == ""
 
 
+@pytest.mark.slow
 def test_document(tmp_path, capsys):
     main(
         [

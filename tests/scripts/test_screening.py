@@ -15,6 +15,7 @@ def test_what_processes_that_share_nothing_bring():
     assert 0.2 < processes_over_one(2, lasting=0.5, repeats=1) < 5
 
 
+@pytest.mark.slow
 def test_figures_and_document(tmp_path, capsys):
     screening.main(
         ["--structures", "6", "--passes", "8", "--workers", "1", "--cells", "4", "--out", str(tmp_path)]

@@ -33,6 +33,7 @@ def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("frames")
 
 
+@pytest.mark.slow
 def test_short_form(folder, tmp_path, capsys):
     arguments = ["--quick", "--frames", str(folder), "--out", str(tmp_path)]
     main([*arguments, "--method", "PTM 0.15", "a-CNA"])

@@ -97,10 +97,12 @@ def test_boxes_at_surfaces_are_recognised():
     assert min(share for name, share in found.items() if "exact" in name) > 0.9
 
 
+@pytest.mark.slow
 def test_balanced_passes_say_more_than_independent_ones(model):
     assert 1.0 < passes.masks_compared(model, 60) < 4.0  # 1.1; a few seeds scatter by as much
 
 
+@pytest.mark.slow
 def test_a_checkout_compared_with_itself(capsys):
     name = "hot fcc, descriptors at 1 Å"
     main(["--compare", str(ROOT), "--quick", "--repeats", "1", "--only", name])

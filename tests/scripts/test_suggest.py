@@ -13,6 +13,9 @@ from benchmarks.suggest import teaching
 from benchmarks.suggest.pool import NEW, SHARES, new_crystals, of_crystal, unlabelled
 from benchmarks.suggest.teaching import SAMPLING, SUGGESTED, WAYS, Asked, Pool
 
+#: A pool has random crystals that are far from every class: the comparison with all of them takes long.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model():

@@ -17,6 +17,7 @@ from benchmarks.unknown.crystals import CRYSTALS, FAMILIES, FIRST, SECOND, famil
 from benchmarks.unknown.figures import honest
 
 
+@pytest.mark.slow
 def test_document(tmp_path, capsys):
     names = ["A15, Cr3Si", "pyrite, FeS2"]
     main(["--passes", "64", "--known", "8", "--out", str(tmp_path), "--only", *names])

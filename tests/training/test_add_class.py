@@ -210,6 +210,7 @@ def test_added_model_works_from_ase_and_ovito(added):
     assert "FLUORITE" in [t.name for t in types.types]
 
 
+@pytest.mark.slow
 def test_one_more_on_top(added, files, tmp_path, monkeypatch):
     """The card carries the first two crystals, so that a third can be added, and an equal one is refused."""
     model = added[0]

@@ -149,6 +149,7 @@ def test_training_closed_at_every_step_gives_the_same_model(tmp_path):
     assert log(out) == log(tmp_path / "whole")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("one_process")
 def test_a_search_closed_twice_finds_the_same(tmp_path):
     """Once while sampling, once within the second trial, which is then made again."""

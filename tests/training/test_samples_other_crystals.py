@@ -42,7 +42,7 @@ def test_special_orbits(group, site, n):
 
 
 @cache
-def drawn(n_elements, count=100, own=OWN):
+def drawn(n_elements, count=50, own=OWN):
     rng = np.random.default_rng(n_elements)
     found = (unknown.random_crystal(n_elements, 2.0, own, rng) for _ in iter(int, 1))
     structures = (structure for structure in found if structure is not None)
@@ -93,16 +93,17 @@ def test_cells_keep_to_their_ranges_and_to_the_group(group, rng):
 
 
 def test_unknown_crystals_are_none_of_the_classes():
+    known = prototype_crystals()[::4]
     stretched = [
         builders.stretched(c.unit, np.array([0, 0, 1.0]), strain)
-        for c in prototype_crystals()
+        for c in known
         if c.dimension == 3
         for strain in (-0.05, 0.025, 0.05)
     ]
-    prints = np.array([*(c.fingerprint for c in prototype_crystals()), *map(fingerprint, stretched)])
+    prints = np.array([*(c.fingerprint for c in known), *map(fingerprint, stretched)])
     rng = np.random.default_rng(1)
     for _ in range(20):
-        structure = unknown.unknown_crystal(prototype_crystals(), OWN, Strains(), rng).unit
+        structure = unknown.unknown_crystal(known, OWN, Strains(), rng).unit
         distance = np.linalg.norm(prints - fingerprint(structure), axis=1).min()
         assert distance >= OWN.distance[len(structure.species) - 1]
 

@@ -148,6 +148,13 @@ def test_winner(search):
         assert all(int(n) in (8, 16) for n in r["hidden"].split("-"))
 
 
+@pytest.fixture
+def no_plots(monkeypatch):
+    """Pictures, which `test_files` looks at, are half of the work of a small search."""
+    monkeypatch.setattr(module, "_plots", lambda *_: None)
+
+
+@pytest.mark.usefixtures("no_plots")
 def test_interrupted_search_goes_on(tmp_path, monkeypatch):
     real, calls = module.fit_steps, []
 
@@ -174,6 +181,7 @@ def test_interrupted_search_goes_on(tmp_path, monkeypatch):
     assert len({first, again, last}) == 3
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_bad_trials_are_stopped_early(tmp_path, monkeypatch):
     """A trial whose validation accuracy stays below the median of those before it does not use its epochs."""
     accuracies = iter([0.9] * 4 + [0.8] * 4 + [0.1] * 4)
@@ -241,6 +249,7 @@ def test_missing_optuna_is_said_before_work(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("no_plots")
 def test_command(search, tmp_path, monkeypatch, capsys):
     recipe = tmp_path / "three.toml"
     recipe.write_text(to_toml(RECIPE))
