@@ -121,7 +121,7 @@ COMMAND = (
 )
 def test_signals_stop_the_command_cleanly(source, tmp_path, how, code, said):
     """With workers, which end too."""
-    ase.io.write(tmp_path / "many.xyz", [bulk("Cu"), bulk("Fe")] * 3 * WHOLE)
+    ase.io.write(tmp_path / "many.xyz", [bulk("Cu"), bulk("Fe")] * 5 * WHOLE)
     out = tmp_path / "r.db"
     arguments = ["screen", str(tmp_path / "many.xyz"), "--out", str(out), "--passes", "2", "--workers", "2"]
     with subprocess.Popen(
@@ -146,7 +146,7 @@ def test_signals_stop_the_command_cleanly(source, tmp_path, how, code, said):
         time.sleep(0.1)
     assert not at_work(process.pid), "workers outlive the first process"
     assert screen(tmp_path / "many.xyz", out, **FAST).kept == len(done)
-    assert entries(out) == list(range(6 * WHOLE))
+    assert entries(out) == list(range(10 * WHOLE))
 
 
 NO_GUARD = """
