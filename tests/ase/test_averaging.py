@@ -1,5 +1,7 @@
 """Positions averaged over neighbouring frames before they are recognised."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import ase.io
 import numpy as np
 import pytest
@@ -178,7 +180,6 @@ def test_a_frame_that_is_missing_is_named_in_the_rows_that_need_it(tmp_path, mod
     assert "a frame beside it has 26 atoms, it has 27" in found.failed[5]
 
 
-@pytest.mark.slow
 def test_whoever_works_and_however_often_a_run_is_ended(tmp_path, model):
     images = hot(9)
     ase.io.write(tmp_path / "md.xyz", images)
@@ -186,7 +187,9 @@ def test_whoever_works_and_however_often_a_run_is_ended(tmp_path, model):
     whole = trajectory(tmp_path / "md.xyz", tmp_path / "r.zarr", model, **options, **FAST)
     assert whole.steps.tolist() == list(range(9))
     assert whole.facts["average"] == 5
-    same(whole, trajectory(tmp_path / "md.xyz", tmp_path / "2.zarr", model, workers=2, passes=8, **options))
+    with ThreadPoolExecutor(2) as pool:
+        two = trajectory(tmp_path / "md.xyz", tmp_path / "2.zarr", model, executor=pool, passes=8, **options)
+    same(whole, two)
     parts = [
         trajectory(tmp_path / "md.xyz", tmp_path / f"{k}.part", model, shard=(k, 2), **options, **FAST).path
         for k in (1, 2)

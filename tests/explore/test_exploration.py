@@ -18,7 +18,7 @@ HALF = 8.0
 FORMS = {"pristine": (0.0, 0.0), "defective": (0.2, 0.01)}
 
 
-@pytest.fixture(scope="module", params=list(FORMS))
+@pytest.fixture(scope="module", params=["pristine", pytest.param("defective", marks=pytest.mark.slow)])
 def slab(request, model):
     """The four grains in 1,100 boxes, an eighth of the paper's, with its box size and its scan."""
     missing, displacement = FORMS[request.param]

@@ -34,7 +34,10 @@ def laves():
     return noisy(other(LAVES), (5, 5, 5), 0.125)
 
 
-@pytest.mark.parametrize("name", chosen())
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if k % 4 == 0 else pytest.mark.slow) for k, name in enumerate(chosen())],
+)
 def test_cells_of_crystals_that_are_no_class(name):
     one = case(name, noise=0.05, atoms=1500)
     before = one.piece.positions.copy()
@@ -53,7 +56,10 @@ def test_cells_of_crystals_that_are_no_class(name):
 
 
 @pytest.mark.parametrize("change", [vacancies, misplaced, molten, hot])
-@pytest.mark.parametrize("name", ["rutile, TiO2", "Laves C14, MgZn2", "CaCu5"])
+@pytest.mark.parametrize(
+    "name",
+    ["CaCu5", *(pytest.param(n, marks=pytest.mark.slow) for n in ("rutile, TiO2", "Laves C14, MgZn2"))],
+)
 def test_cells_of_worse_pieces(name, change):
     noise = 0.0 if change is hot else 0.05
     one = case(name, noise=noise, atoms=2000)
