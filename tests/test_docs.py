@@ -22,8 +22,6 @@ PAGES = [
     if p.name not in ELSEWHERE or p.parent != DOCS
 ]  # fmt: skip
 RUNNING = [page for page in PAGES if BLOCK.search((DOCS / page).read_text(encoding="utf-8"))]
-#: Pages that take long; each shows what shorter pages and tests of its own door do too.
-LONG = {"tutorials/command-line.md", "tutorials/ovito-script.md"}
 SITE = runpy.run_path(str(DOCS / "site.py"))
 
 
@@ -31,9 +29,7 @@ def test_there_are_pages_that_run():
     assert {"tutorials/ovito-script.md", "howto/alloys.md", "trajectories.md"} <= set(RUNNING)
 
 
-@pytest.mark.parametrize(
-    "page", [pytest.param(page, marks=pytest.mark.slow if page in LONG else ()) for page in RUNNING]
-)
+@pytest.mark.parametrize("page", RUNNING)
 def test_what_a_page_shows_runs_from_top_to_bottom(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {"__name__": "page"}

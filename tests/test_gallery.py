@@ -51,18 +51,9 @@ def check(folder: Path, name: str) -> dict:
 
 #: Pages that are made at the same time in one test.
 TOGETHER = ("bain", "tilings")
-#: The page that is made whenever tests run; the others take longer.
-QUICK = "slab"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name == QUICK else pytest.mark.slow)
-        for name in gallery.PAGES
-        if name not in TOGETHER
-    ],
-)
+@pytest.mark.parametrize("name", [name for name in gallery.PAGES if name not in TOGETHER])
 def test_short_form(name, tmp_path, capsys):
     gallery.main([name, "--quick", "--out", str(tmp_path)])
     found = check(tmp_path, name)
@@ -71,7 +62,6 @@ def test_short_form(name, tmp_path, capsys):
     assert f"{name}: {found['seconds']} s" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_short_forms_in_processes_of_their_own(tmp_path):
     words = [*TOGETHER, "--quick", "--out", str(tmp_path), "--workers", "2"]
     subprocess.run([sys.executable, "-m", "examples.gallery", *words], check=True, cwd=ROOT)

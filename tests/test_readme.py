@@ -29,13 +29,7 @@ def test_the_first_two_commands_are_the_main_job_and_the_tests():
         assert part.replace("pip install", "pip install -q") in script, part
 
 
-@pytest.mark.parametrize(
-    "block",
-    [
-        pytest.param(block, id=name, marks=pytest.mark.slow if name == "ovito" else ())
-        for name, block in zip(("ovito", "ase", "core", "modifier"), BLOCKS, strict=True)
-    ],
-)
+@pytest.mark.parametrize("block", BLOCKS, ids=["ovito", "ase", "core", "modifier"])
 def test_examples_run(block, tmp_path):
     script = tmp_path / "example.py"
     script.write_text(block, encoding="utf-8")
