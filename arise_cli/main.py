@@ -36,6 +36,7 @@ from arise_core.version import VERSION
 ENTRY_POINTS = "arise.commands"
 #: Home of users whom the system does not know, as in containers.
 NO_HOME = "/nonexistent"
+
 _as_python_does = warnings.formatwarning
 
 

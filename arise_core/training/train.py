@@ -95,14 +95,16 @@ def train_steps(
     if start is not None:
         check_start(start, recipe, classes)
         extra = extra | {"start": {"name": start.name, "weights_sha256": start.card.weights_sha256}}
-    ledger = Ledger.open(out, facts(recipe=recipe.to_dict(), **extra), WORK)
-    network, began = None if start is None else network_of(start), 0.0
-    if start is None:
-        end = 0.5 if recipe.further else 0.98
-        fitted, data = yield from part(_fit_steps(recipe, ledger, classes, crystals), 0.0, end)
-        network, began = fitted.network, end
+    note = facts(recipe=recipe.to_dict(), **extra)
+    ledger = Ledger.open(out, note, WORK)
+    began = 0.0
+    if start is not None:
+        network = network_of(start)
+    else:
+        began = 0.5 if recipe.further else 0.98
+        fitted, data = yield from part(_fit_steps(recipe, ledger, classes, crystals), 0.0, began)
+        network = fitted.network
     if recipe.further:
-        note = facts(recipe=recipe.to_dict(), **extra)
         second = Ledger.open(out / FURTHER, note, WORK)
         job = _fit_steps(recipe.second(), second, classes, crystals, network)
         fitted, data = yield from part(job, began, 0.98, name="further training")
