@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
+import arise_core as arise
 from benchmarks import overhead
-from benchmarks.structures import fcc
 from tests import ROOT
 
 LITTLE = argparse.Namespace(repeats=1, cells=5, million=8)
@@ -26,13 +26,16 @@ def test_as_a_user_runs_it(tmp_path):
 
 
 def test_memory_is_what_the_work_adds():
-    size = 100 * 2**20
-
-    def work(structure):
-        return None if len(structure) == len(fcc(5)) else np.ones(size, np.uint8)
-
-    rise = overhead.memory(argparse.Namespace(cells=6), work)["rise, MiB"]
+    rise = overhead.memory(LITTLE, lambda structure: np.ones(100 * 2**20, np.uint8))["rise, MiB"]
     assert rise == pytest.approx(100, abs=20)
+
+
+def test_what_is_shown_again_is_computed_once(monkeypatch):
+    maps = []
+    original = arise.map_steps
+    monkeypatch.setattr(arise, "map_steps", lambda *given: maps.append(given) or original(*given))
+    overhead.shown_again(LITTLE)
+    assert len(maps) == 1
 
 
 def test_every_case_and_the_document(tmp_path):
