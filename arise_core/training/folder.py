@@ -108,10 +108,10 @@ def read_folder(
 
 
 def default_recipe(n_classes: int, settings: FolderSettings) -> Recipe:
-    """The default model's recipe for a few classes: no class is favoured, samples to reject in proportion."""
+    """The default model's first training for a few classes: none is favoured, samples to reject in proportion."""
     recipe = read_recipe(zoo_root() / DEFAULT_MODEL / "recipe.toml")
     samples = recipe.samples
     assert isinstance(samples, PerturbedSamples), "the default model is made of perturbed samples"
     least = dict.fromkeys(without_class(), 0) | {"disorder": settings.disorder, "unknown": settings.unknown}
     counts = {k: max(n, samples.counts[k] * n_classes // 108) for k, n in least.items()}
-    return replace(recipe, samples=replace(samples.with_counts(counts), box_factors={}))
+    return replace(recipe, samples=replace(samples.with_counts(counts), box_factors={}), further=None)

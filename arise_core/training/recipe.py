@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import tomllib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,6 @@ from arise_core.runtime.files import file_errors
 from arise_core.settings import DescriptorSettings
 from arise_core.training.fields import (
     Table,
-    at_least,
     check_keys,
     from_plain,
     positive,
@@ -29,7 +28,7 @@ from arise_core.training.fields import (
     to_plain,
     values_of,
 )
-from arise_core.training.samples.mixture import PRISTINE, PerturbedSamples
+from arise_core.training.samples.mixture import PerturbedSamples
 from arise_core.training.samples.paper import PaperSamples
 
 
@@ -126,16 +125,14 @@ class FitSettings(Table):
 
 @dataclass(frozen=True, kw_only=True)
 class Further(Table):
-    """Training that goes on from the trained network, input map included, on samples of other numbers and seed.
+    """Training that goes on from the trained network on other samples; input map and reject threshold stay.
 
     Args:
-        samples: of each kind, at most as many as the recipe has; kinds that are left out have none.
-        largest_factor: that box factors are cut off at; 0: none is.
+        samples: what the model is trained on further.
         fit: optimisation.
     """
 
-    samples: dict[str, int] = field(default_factory=dict)
-    largest_factor: int = at_least(0, 0)
+    samples: PerturbedSamples
     fit: FitSettings = field(default_factory=FitSettings)
 
 
@@ -177,23 +174,19 @@ class Recipe:
         if self.further is not None:
             if not isinstance(self.samples, PerturbedSamples):
                 raise InputError("`further` needs samples of the kind 'perturbed'")
-            if self.network.reject and not self.further.samples.get("disorder"):
+            if self.network.reject and not self.further.samples.counts["disorder"]:
                 raise InputError("`network.reject` needs disordered samples (`further.samples.disorder` > 0)")
-            self.second()
 
     def second(self) -> Recipe:
         """The further training as a recipe of its own, whose fit goes on from the network of this one.
 
         Raises:
-            InputError: there is none, or it names a kind of samples that is not known.
+            InputError: there is none.
         """
-        if self.further is None or not isinstance(self.samples, PerturbedSamples):
+        if self.further is None:
             raise InputError("`further` is missing")
-        check_keys(self.further.samples, {PRISTINE, *self.samples.counts}, "further.samples")
-        most = self.further.largest_factor
-        factors = {label: min(n, most or n) for label, n in self.samples.box_factors.items()}
-        samples = replace(self.samples.at_most(self.further.samples, others=0), box_factors=factors)
-        return replace(self, samples=samples, fit=self.further.fit, seed=self.seed + 1, further=None)
+        more = self.further
+        return replace(self, samples=more.samples, fit=more.fit, seed=self.seed + 1, further=None)
 
     @property
     def settings(self) -> DescriptorSettings:
@@ -215,7 +208,7 @@ class Recipe:
         if isinstance(samples, PerturbedSamples):
             table = samples.to_plain(complete=complete)
         else:
-            table = to_plain(samples, type(samples)())
+            table = to_plain(samples, PaperSamples())
         data: dict[str, Any] = {
             "name": self.name,
             "description": self.description,
@@ -227,8 +220,11 @@ class Recipe:
         }
         if self.classes:
             data["classes"] = self.classes
-        if self.further is not None:
-            data["further"] = to_plain(self.further, Further(), complete=complete)
+        if self.further is not None and isinstance(samples, PerturbedSamples):
+            data["further"] = {
+                "samples": self.further.samples.to_plain(samples, complete=complete),
+                "fit": to_plain(self.further.fit, FitSettings(), complete=complete),
+            }
         plain: dict[str, Any] = json.loads(json.dumps(data))
         return plain
 
@@ -277,10 +273,18 @@ def parse_recipe(data: dict[str, Any]) -> Recipe:
     for name, default in (("network", NetworkSettings()), ("fit", FitSettings())):
         data[name] = from_plain(default, data.get(name, {}), name)
     if "further" in data:
-        data["further"] = from_plain(Further(), data["further"], "further")
+        data["further"] = _further(data["further"], data["samples"])
     if "name" not in data:
         raise InputError("`name` is missing")
     return Recipe(**values_of(Recipe, data, ""))
+
+
+def _further(data: Any, first: PaperSamples | PerturbedSamples) -> Further:
+    """The table `[further]`: samples are like those of the first training but for what it names, counts apart."""
+    check_keys(data, {f.name for f in fields(Further)}, "further")
+    none = first.at_most({}, others=0) if isinstance(first, PerturbedSamples) else None
+    samples = PerturbedSamples.from_plain(data.get("samples", {}), "further.samples", none)
+    return Further(samples=samples, fit=from_plain(FitSettings(), data.get("fit", {}), "further.fit"))
 
 
 def recipe_of(card: Card) -> Recipe:

@@ -99,16 +99,17 @@ def train_steps(
     ledger = Ledger.open(out, note, WORK)
     began = 0.0
     if start is not None:
-        network = network_of(start)
+        network, reject = network_of(start), start.card.reject
     else:
         began = 0.5 if recipe.further else 0.98
         fitted, data = yield from part(_fit_steps(recipe, ledger, classes, crystals), 0.0, began)
-        network = fitted.network
+        network, reject = fitted.network, reject_rule(fitted.network, recipe.network, *data)
     if recipe.further:
         second = Ledger.open(out / FURTHER, note, WORK)
         job = _fit_steps(recipe.second(), second, classes, crystals, network)
         fitted, data = yield from part(job, began, 0.98, name="further training")
-    card = make_card(recipe, fitted, classes, *data)
+        reject = reject_rule(network, recipe.network, *data, threshold=reject.threshold)
+    card = make_card(recipe, fitted, classes, reject, data[1])
     export(fitted.network, replace(card, training=card.training | extra), out)
     model = load_model(out)
     yield Step(1.0, f"model in {out}")
@@ -274,12 +275,8 @@ def _compute_part(plans: Sequence[SamplePlan], chosen: range) -> Labelled:
     return np.concatenate(features), labels
 
 
-def make_card(
-    recipe: Recipe, fitted: Fitted, classes: ClassTable, features: Reals, targets: IntArray
-) -> Card:
+def make_card(recipe: Recipe, fitted: Fitted, classes: ClassTable, reject: Reject, targets: IntArray) -> Card:
     """The card of a trained network, with the figures that training itself gives."""
-    _, validation = split(targets)
-    reject = reject_rule(fitted.network, recipe.network, features[validation], targets[validation])
     return Card(
         name=recipe.name,
         description=recipe.description,
@@ -308,17 +305,31 @@ def make_card(
     )
 
 
-def reject_rule(network: DropoutMLP, settings: NetworkSettings, features: Reals, targets: IntArray) -> Reject:
-    """How the model rejects: from a score, within bounds, that lets about the rate in the settings of disorder pass."""
+def reject_rule(
+    network: DropoutMLP, settings: NetworkSettings, features: Reals, targets: IntArray,
+    *, threshold: float | None = None,
+) -> Reject:  # fmt: skip
+    """How a trained network rejects, with rates on the validation split of its samples.
+
+    Args:
+        network: with an output that rejects, or without.
+        settings: of the recipe.
+        features, targets: all samples, (n, n_features) and (n,).
+        threshold: score that rejects; None: the one, within bounds, that lets about the rate in the settings of
+            disorder pass.
+    """
     if not settings.reject:
         return Reject("entropy", None)
+    _, validation = split(targets)
+    features, targets = features[validation], targets[validation]
     with threads.one_torch_thread(), torch.inference_mode():
         logits = network(torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32)))[:, -1]
         score = torch.sigmoid(logits).numpy().astype(np.float64)
     disordered = targets == TO_REJECT[DISORDERED]
     unknown = targets == TO_REJECT[UNKNOWN]
-    wanted = np.quantile(score[disordered], settings.false_crystal_rate)
-    threshold = round(float(np.clip(wanted, *settings.thresholds)), 3)
+    if threshold is None:
+        wanted = np.quantile(score[disordered], settings.false_crystal_rate)
+        threshold = round(float(np.clip(wanted, *settings.thresholds)), 3)
     return Reject(
         "head",
         threshold,

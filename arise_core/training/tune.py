@@ -40,6 +40,7 @@ from arise_core.training.train import (
     collect_steps,
     gather_steps,
     make_card,
+    reject_rule,
     targets_of,
 )
 
@@ -133,7 +134,7 @@ def tune(
     again.
 
     Args:
-        recipe: samples, descriptor and everything that is not searched.
+        recipe: samples, descriptor and everything that is not searched; a further training in it is left out.
         out: folder for the results.
         settings: search space and effort.
         progress: called with the share of the work done.
@@ -152,6 +153,7 @@ def tune(
 def tune_steps(recipe: Recipe, out: Path, settings: TuneSettings | None = None) -> Job[list[dict[str, Any]]]:
     """`tune` as a job; closed, it leaves what the next one goes on with."""
     settings = settings or TuneSettings()
+    recipe = replace(recipe, further=None)
     optuna = package("optuna", NEEDS)
     ledger = Ledger.open(out, facts(recipe=recipe.to_dict(), space=settings.space()), WORK)
     features, labels = yield from part(gather_steps(recipe, ledger), 0, 0.3)
@@ -311,7 +313,8 @@ class Search:
             job = fit_steps(features, targets, len(classes), plan, after_epoch=after_epoch)
             fitted = yield from part(job, 0, 1, name=f"trial {trial.number}")
             trial.set_user_attr("epoch", fitted.epoch)
-            card = make_card(plan, fitted, classes, features, targets)
+            reject = reject_rule(fitted.network, plan.network, features, targets)
+            card = make_card(plan, fitted, classes, reject, targets)
             export(fitted.network, card, self.model(trial.number))
             self.study.tell(trial, fitted.validation_accuracy)
         except self.optuna.TrialPruned:

@@ -88,7 +88,10 @@ def test_sampling_closed_leaves_no_process_and_no_half_file(tmp_path):
 
 FURTHER = replace(
     RECIPE,
-    further=Further(samples={"whole": 5}, fit=replace(RECIPE.fit, epochs=2, learning_rate=1e-4)),
+    further=Further(
+        samples=RECIPE.samples.at_most({"whole": 5}, others=0),
+        fit=replace(RECIPE.fit, epochs=2, learning_rate=1e-4),
+    ),
 )
 
 
@@ -123,6 +126,19 @@ def test_further_training_goes_on_from_the_first(tmp_path):
     with pytest.raises(ValueError, match="`start` 'three' is for recipes with a further training"):
         train(RECIPE, tmp_path / "third", start=first)
     assert not (tmp_path / "third").exists()
+
+
+@pytest.mark.usefixtures("one_process")
+def test_further_training_keeps_the_threshold_of_the_first(tmp_path):
+    samples = RECIPE.samples.with_counts({"disorder": 30})
+    network = replace(RECIPE.network, reject=True, thresholds=(0.0, 1.0))
+    first = train(replace(RECIPE, samples=samples, network=network), tmp_path / "first")
+    further = replace(FURTHER.further, samples=samples.at_most({"whole": 5, "disorder": 20}, others=0))
+    second = train(replace(FURTHER, samples=samples, network=network, further=further), tmp_path / "second")
+    before, after = first.card.reject, second.card.reject
+    assert 0 < before.threshold < 1
+    assert after.threshold == before.threshold
+    assert after.false_reject_rate != before.false_reject_rate
 
 
 @pytest.mark.usefixtures("one_process")

@@ -88,7 +88,13 @@ def with_samples(**samples):
             {"further": {"samples": {"disorder": 1.5}}},
             "`further.samples.disorder` must be of type int, got 1.5",
         ),
+        (
+            {"further": {"samples": {"disorder": 9, "kind": "paper"}}},
+            "unknown key `further.samples.kind`",
+        ),
+        ({"further": {"passes": 1}}, "unknown key `further.passes`"),
         ({"further": {"fit": {"epochs": 0}}}, "`epochs` and `batch_size` must be >= 1"),
+        ({"samples": {"kind": "paper"}, "network": {}, "further": {}}, "`further` needs samples of the kind"),
         ({"samples": {"kind": "perturbed", "disorder": 0}}, "needs disordered samples"),
         ({"network": {"dropout": 1.5}}, r"`dropout` must be in \[0, 1\)"),
         ({"network": {"inputs": "raw"}}, "`network.inputs` must be one of"),
@@ -153,6 +159,41 @@ def test_recipes_survive_writing(samples, complete, tmp_path):
     again = read_recipe(tmp_path / "recipe.toml")
     assert again == recipe
     assert again.digest() == recipe.digest()
+
+
+#: Samples of a further training beside those of `DETAILS`.
+MORE = {
+    "disorder": 30,
+    "box_factors": {"CsCl": 2},
+    "noise": {"uniform": 0.3},
+    "settings": {"alloys": {"whole": 0.5}, "hot": {"whole": 0.1}},
+}
+
+
+def test_further_samples_are_those_of_the_first_training_but_for_what_is_named():
+    recipe = small(samples={**SMALL["samples"], **DETAILS}, further={"samples": MORE})
+    first, second = recipe.samples, recipe.second()
+    samples = second.samples
+    assert {k: n for k, n in samples.counts.items() if n} == {"disorder": 30}
+    assert (samples.pristine, samples.box_factors) == (0, {"CsCl": 2})
+    assert samples.noise == dataclasses.replace(first.noise, uniform=0.3)
+    assert samples.settings["alloys"] == dataclasses.replace(first.settings["alloys"], whole=0.5)
+    assert samples.settings["hot"] == dataclasses.replace(kinds()["hot"].settings, whole=0.1)
+    assert samples.settings["unknown"] == first.settings["unknown"]
+    assert (samples.cuts, samples.strains) == (first.cuts, first.strains)
+    assert (second.seed, second.fit) == (recipe.seed + 1, type(recipe.fit)())
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_recipes_with_further_training_survive_writing(complete, tmp_path):
+    further = {"samples": MORE, "fit": {"epochs": 2}}
+    recipe = small(samples={**SMALL["samples"], **DETAILS}, further=further)
+    (tmp_path / "recipe.toml").write_text(to_toml(recipe, complete=complete), encoding="utf-8")
+    again = read_recipe(tmp_path / "recipe.toml")
+    assert again == recipe
+    assert again.digest() == recipe.digest() != small(further=further).digest()
+    if not complete:
+        assert again.to_dict()["further"]["samples"]["settings"] == MORE["settings"]
 
 
 @pytest.mark.parametrize("name", ["arise-108", "arise-108-paper", "arise-108-ideal"])

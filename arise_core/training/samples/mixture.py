@@ -126,12 +126,20 @@ class PerturbedSamples(Common):
     # --- recipes ----------------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_plain(cls, data: dict[str, Any], where: str) -> PerturbedSamples:
-        """The samples of a table of a recipe; all that it leaves out is as in `PerturbedSamples()`.
+    def from_plain(
+        cls, data: dict[str, Any], where: str, base: PerturbedSamples | None = None
+    ) -> PerturbedSamples:
+        """The samples of a table of a recipe.
+
+        Args:
+            data: the table.
+            where: its name, for messages.
+            base: what all that it leaves out is like; None: `PerturbedSamples()`.
 
         Raises:
             InputError: an unknown key, or a value of the wrong type or out of range.
         """
+        base = base or cls()
         known = registry.kinds()
         own = {f.name for f in fields(cls)} - {"counts"}
         check_keys(data, {*own, *known}, where)
@@ -141,15 +149,25 @@ class PerturbedSamples(Common):
                 raise InputError(f"`{where}.{name}` must be of type int, got {count!r}")
         tables = data.get("settings", {})
         check_keys(tables, known, f"{where}.settings")
-        settings = {k: from_plain(known[k].settings, v, f"{where}.settings.{k}") for k, v in tables.items()}
+        settings = {k: from_plain(base.settings[k], v, f"{where}.settings.{k}") for k, v in tables.items()}
         rest = {k: v for k, v in data.items() if k not in known and k != "settings"}
-        return cls(**values_of(cls, rest, where, cls()), counts=counts, settings=settings)
+        return replace(
+            base,
+            **values_of(cls, rest, where, base),
+            counts={**base.counts, **counts},
+            settings={**base.settings, **settings},
+        )
 
-    def to_plain(self, *, complete: bool = False) -> dict[str, Any]:
-        """The table of a recipe; `from_plain` is the inverse. `complete`: with all that equals its default."""
-        plain = to_plain(self, PerturbedSamples(), complete=complete)
+    def to_plain(self, base: PerturbedSamples | None = None, *, complete: bool = False) -> dict[str, Any]:
+        """The table of a recipe; `from_plain` on the same `base` is the inverse.
+
+        Args:
+            base: details that equal those of it are left out; None: `PerturbedSamples()`.
+            complete: leave out nothing.
+        """
+        base = base or PerturbedSamples()
+        plain = to_plain(self, base, complete=complete)
         pristine, counts, settings = (plain.pop(k) for k in (PRISTINE, "counts", "settings"))
-        known = registry.kinds()
-        tables = {k: to_plain(own, known[k].settings, complete=complete) for k, own in settings.items()}
+        tables = {k: to_plain(own, base.settings[k], complete=complete) for k, own in settings.items()}
         tables = {k: table for k, table in tables.items() if table}
         return {PRISTINE: pristine, **counts, **plain} | ({"settings": tables} if tables else {})
