@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import IntArray, Reals
 from arise_core.model.network import DropoutMLP
-from arise_core.progress import Job, Progress, Step, run, silent
+from arise_core.progress import Job, Progress, Step, part, run, silent
 from arise_core.runtime import threads
 from arise_core.runtime.ledger import Ledger
 from arise_core.runtime.tables import write_csv
@@ -128,6 +128,31 @@ def fit_steps(
     return work.fitted()
 
 
+def fit_members_steps(
+    features: Reals,
+    targets: IntArray,
+    n_classes: int,
+    recipe: Recipe,
+    ledgers: Sequence[Ledger],
+    start: DropoutMLP | None = None,
+) -> Job[Fitted]:
+    """The mean of the weights of networks trained from the same start, as many as ledgers, as a job.
+
+    Args:
+        features, targets, n_classes, recipe: as `fit`; seeds of the members are one apart.
+        ledgers: a folder for each member.
+        start: network to go on from, which stays as it is; None: a new one, for one member only.
+    """
+    members = []
+    for k, ledger in enumerate(ledgers):
+        own = replace(recipe, seed=recipe.seed + k)
+        job = fit_steps(features, targets, n_classes, own, ledger, start=copy.deepcopy(start))
+        members.append((yield from part(job, k / len(ledgers), (k + 1) / len(ledgers))))
+    if len(members) == 1:
+        return members[0]
+    return _mean(members, features, targets, n_classes)
+
+
 @contextmanager
 def _alone() -> Iterator[None]:
     """One thread, and torch's generator is the caller's again at the end.
@@ -137,6 +162,22 @@ def _alone() -> Iterator[None]:
     """
     with threads.one_torch_thread(), threads.one_blas_thread(), torch.random.fork_rng(devices=[]):
         yield
+
+
+@_alone()
+def _mean(members: Sequence[Fitted], features: Reals, targets: IntArray, n_classes: int) -> Fitted:
+    """The network with the mean of the members' weights, and its figures."""
+    network = copy.deepcopy(members[0].network)
+    with torch.inference_mode():
+        for mean, *own in zip(network.parameters(), *(m.network.parameters() for m in members), strict=True):
+            mean.copy_(torch.stack(own).mean(dim=0))
+
+        def accuracy(rows: IntArray) -> float:
+            outputs = network(torch.from_numpy(np.ascontiguousarray(features[rows], dtype=np.float32)))
+            return float(correct(outputs, torch.from_numpy(targets[rows]), n_classes).float().mean())
+
+        train, validation = split(targets)
+        return Fitted(network, members[0].epoch, accuracy(train), accuracy(validation))
 
 
 class _Fit:
@@ -149,6 +190,9 @@ class _Fit:
         self.settings = recipe.fit
         self.n_classes = n_classes
         train, validation = split(targets)
+        if recipe.fit.share < 1:
+            drawn = np.random.default_rng(recipe.seed).random(len(train)) < recipe.fit.share
+            train = train[drawn]
         x = torch.from_numpy(np.ascontiguousarray(features, dtype=np.float32))
         y = torch.from_numpy(np.asarray(targets, dtype=np.int64))
         self.order = torch.Generator().manual_seed(recipe.seed)

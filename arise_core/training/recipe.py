@@ -20,6 +20,7 @@ from arise_core.runtime.files import file_errors
 from arise_core.settings import DescriptorSettings
 from arise_core.training.fields import (
     Table,
+    at_least,
     check_keys,
     from_plain,
     positive,
@@ -90,6 +91,7 @@ class FitSettings(Table):
         average: share of the epochs, the last ones, in which the mean of the weights after each step is formed; it is
             what is kept and validated. 0: none.
         average_rate: learning rate of these epochs, down to which "cosine" goes before them.
+        share: of the training samples that are used, drawn at random.
     """
 
     epochs: int = 300
@@ -101,6 +103,7 @@ class FitSettings(Table):
     keep: Literal["best", "last"] = "best"
     average: float = share(0.0)
     average_rate: float = positive(3e-4)
+    share: float = share(1.0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -113,6 +116,8 @@ class FitSettings(Table):
         for name in ("weight_decay", "input_noise"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise InputError(f"`{name}` must be a number >= 0, got {getattr(self, name)}")
+        if not self.share:
+            raise InputError("`share` must be above 0, got 0")
         if self.average and self.keep != "last":
             raise InputError(f"`keep` must be 'last' where weights are averaged, got {self.keep!r}")
 
@@ -130,10 +135,14 @@ class Further(Table):
     Args:
         samples: what the model is trained on further.
         fit: optimisation.
+        members: networks that are trained from the same start, each with random numbers and a share of the samples
+            (`fit.share`) of its own; the mean of their weights is kept, since what a single one has of its samples
+            by chance differs from one to the next (Wortsman et al., ICML 2022).
     """
 
     samples: PerturbedSamples
     fit: FitSettings = field(default_factory=FitSettings)
+    members: int = at_least(1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +233,7 @@ class Recipe:
             data["further"] = {
                 "samples": self.further.samples.to_plain(samples, complete=complete),
                 "fit": to_plain(self.further.fit, FitSettings(), complete=complete),
+                "members": self.further.members,
             }
         plain: dict[str, Any] = json.loads(json.dumps(data))
         return plain
@@ -284,7 +294,8 @@ def _further(data: Any, first: PaperSamples | PerturbedSamples) -> Further:
     check_keys(data, {f.name for f in fields(Further)}, "further")
     none = first.at_most({}, others=0) if isinstance(first, PerturbedSamples) else None
     samples = PerturbedSamples.from_plain(data.get("samples", {}), "further.samples", none)
-    return Further(samples=samples, fit=from_plain(FitSettings(), data.get("fit", {}), "further.fit"))
+    fit = from_plain(FitSettings(), data.get("fit", {}), "further.fit")
+    return Further(**values_of(Further, {**data, "samples": samples, "fit": fit}, "further"))
 
 
 def recipe_of(card: Card) -> Recipe:

@@ -29,7 +29,7 @@ from arise_core.runtime.ledger import Ledger, facts, package_version
 from arise_core.runtime.workers import processes
 from arise_core.settings import DescriptorSettings, SamplingSettings
 from arise_core.training.export import FILES, export, network_digest
-from arise_core.training.fit import CHECKPOINT, Fitted, fit_steps, split
+from arise_core.training.fit import CHECKPOINT, Fitted, fit_members_steps, split
 from arise_core.training.own_crystals import CrystalFile
 from arise_core.training.recipe import NetworkSettings, Recipe, recipe_of
 from arise_core.training.samples.job import TO_REJECT, SampleJob
@@ -102,13 +102,17 @@ def train_steps(
         network, reject = network_of(start), start.card.reject
     else:
         began = 0.5 if recipe.further else 0.98
-        fitted, data = yield from part(_fit_steps(recipe, ledger, classes, crystals), 0.0, began)
+        fitted, data = yield from part(_fit_steps(recipe, [ledger], classes, crystals), 0.0, began)
         network, reject = fitted.network, reject_rule(fitted.network, recipe.network, *data)
     if recipe.further:
-        second = Ledger.open(out / FURTHER, note, WORK)
-        job = _fit_steps(recipe.second(), second, classes, crystals, network)
+        folders = [
+            out / FURTHER,
+            *(out / FURTHER / f"member-{k + 1}" for k in range(1, recipe.further.members)),
+        ]
+        ledgers = [Ledger.open(folder, note, WORK) for folder in folders]
+        job = _fit_steps(recipe.second(), ledgers, classes, crystals, network)
         fitted, data = yield from part(job, began, 0.98, name="further training")
-        reject = reject_rule(network, recipe.network, *data, threshold=reject.threshold)
+        reject = reject_rule(fitted.network, recipe.network, *data, threshold=reject.threshold)
     card = make_card(recipe, fitted, classes, reject, data[1])
     export(fitted.network, replace(card, training=card.training | extra), out)
     model = load_model(out)
@@ -117,13 +121,20 @@ def train_steps(
 
 
 def _fit_steps(
-    recipe: Recipe, ledger: Ledger, classes: ClassTable, crystals: Sequence[Crystal] | None,
+    recipe: Recipe, ledgers: Sequence[Ledger], classes: ClassTable, crystals: Sequence[Crystal] | None,
     start: DropoutMLP | None = None,
 ) -> Job[tuple[Fitted, tuple[Float32Array, IntArray]]]:  # fmt: skip
-    """The samples of a recipe, (n, n_features) and (n,) targets, and a network fitted to them."""
-    features, labels = yield from part(gather_steps(recipe, ledger, crystals), 0.0, 0.75)
+    """A network fitted to the samples of a recipe, and those, (n, n_features) and (n,) targets.
+
+    Args:
+        recipe: samples and optimisation.
+        ledgers: folders, the first one for samples too; of more than one, each is of a member whose weights count.
+        classes, crystals: as in `train_steps`.
+        start: network to go on from; None: a new one.
+    """
+    features, labels = yield from part(gather_steps(recipe, ledgers[0], crystals), 0.0, 0.75)
     targets = targets_of(labels, classes)
-    fitting = fit_steps(features, targets, len(classes), recipe, ledger, start=start)
+    fitting = fit_members_steps(features, targets, len(classes), recipe, ledgers, start=start)
     fitted = yield from part(fitting, 0.75, 1.0)
     return fitted, (features, targets)
 

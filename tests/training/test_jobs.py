@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from arise_core.runtime import ledger, threads
 from arise_core.runtime.files import zoo_root
@@ -126,6 +127,29 @@ def test_further_training_goes_on_from_the_first(tmp_path):
     with pytest.raises(ValueError, match="`start` 'three' is for recipes with a further training"):
         train(RECIPE, tmp_path / "third", start=first)
     assert not (tmp_path / "third").exists()
+
+
+@pytest.mark.usefixtures("one_process")
+def test_the_mean_of_the_weights_of_members_is_kept(tmp_path):
+    more = replace(FURTHER.further, members=3, fit=replace(FURTHER.further.fit, share=0.7))
+    recipe = replace(FURTHER, further=more)
+    whole = train(recipe, tmp_path / "whole")
+    folder = tmp_path / "whole" / "further"
+    logs = [log(place) for place in (folder, folder / "member-2", folder / "member-3")]
+    assert [len(rows) for rows in logs] == [2, 2, 2]
+    assert logs[0] != logs[1] != logs[2]
+    kept = [torch.load(place / "checkpoint.pt")["state"]["best"]["weights"] for place in
+            (folder, folder / "member-2", folder / "member-3")]  # fmt: skip
+    weights = whole.weights()
+    for name, value in weights.items():
+        mean = np.mean([members[name].numpy() for members in kept], axis=0, dtype=np.float64)
+        np.testing.assert_allclose(value, mean, rtol=1e-5, atol=1e-6)
+    assert not np.array_equal(weights["layers.0.weight"], kept[0]["layers.0.weight"])
+    out = tmp_path / "cut"
+    while next(job := train_steps(recipe, out)) < 1.0:
+        job.close()
+    job.close()
+    assert train(recipe, out).card.weights_sha256 == whole.card.weights_sha256
 
 
 @pytest.mark.usefixtures("one_process")

@@ -92,6 +92,8 @@ def with_samples(**samples):
             {"further": {"samples": {"disorder": 9, "kind": "paper"}}},
             "unknown key `further.samples.kind`",
         ),
+        ({"further": {"samples": {"disorder": 9}, "members": 0}}, "`members` must be at least 1, got 0"),
+        ({"fit": {"share": 0}}, "`share` must be above 0, got 0"),
         ({"further": {"passes": 1}}, "unknown key `further.passes`"),
         ({"further": {"fit": {"epochs": 0}}}, "`epochs` and `batch_size` must be >= 1"),
         ({"samples": {"kind": "paper"}, "network": {}, "further": {}}, "`further` needs samples of the kind"),
@@ -186,7 +188,7 @@ def test_further_samples_are_those_of_the_first_training_but_for_what_is_named()
 
 @pytest.mark.parametrize("complete", [False, True])
 def test_recipes_with_further_training_survive_writing(complete, tmp_path):
-    further = {"samples": MORE, "fit": {"epochs": 2}}
+    further = {"samples": MORE, "fit": {"epochs": 2, "share": 0.5}, "members": 3}
     recipe = small(samples={**SMALL["samples"], **DETAILS}, further=further)
     (tmp_path / "recipe.toml").write_text(to_toml(recipe, complete=complete), encoding="utf-8")
     again = read_recipe(tmp_path / "recipe.toml")
