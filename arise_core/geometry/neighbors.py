@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ from arise_core.geometry.structure import Structure
 CHUNK = 2_000_000
 #: Periodic images of atoms, at most, where there are fewer atoms than that (some 100 bytes each).
 MAX_IMAGES = 6_000_000
+#: Atoms times shifts that are looked at in one go, where an operation of numpy costs more than what it works on.
+AT_ONCE = 100_000
 #: Bins that points are sorted into, at most.
 MAX_BINS = 20_000_000
 #: Neighbours of an atom, and pairs in all, from which pairs are not looked for.
@@ -112,24 +114,34 @@ def images(
     for k in np.flatnonzero(pbc):
         low, high = lows[k], highs[k]
         n = int(np.ceil(reach[k] + high - low))
+        shifts = np.concatenate([np.arange(-n, 0), np.arange(1, n + 1)])
+        sources: list[tuple[FloatArray, IntArray, IntArray, FloatArray]] = [own, copies]
+        blocks = list(shifts[:, None])
+        if len(shifts) * (len(own[1]) + len(copies[1])) <= AT_ONCE:  # the same images in the same order
+            sources, blocks = [_joined(sources)], [shifts]
         parts = [copies]
-        for s in range(-n, n + 1):
-            if s == 0:
-                continue
-            for points, of, sign, u in (own, copies):
-                moved = u[:, k] + s
-                keep = (moved > low - reach[k]) & (moved < high + reach[k])
-                if keep.any():
-                    f = u[keep]
+        for block in blocks:
+            for points, of, sign, u in sources:
+                moved = u[:, k] + block[:, None]
+                which, atom = np.nonzero((moved > low - reach[k]) & (moved < high + reach[k]))
+                if len(atom):
+                    s, f = block[which], u[atom]
                     f[:, k] += s
                     # The first direction with a shift decides which half of the images this one is in.
-                    half = np.where(sign[keep] == 0, np.sign(s), sign[keep])
-                    parts.append((points[keep] + s * cell[k], of[keep], half, f))
-        first, second, third, fourth = (np.concatenate(p) for p in zip(*parts, strict=True))
-        copies = first, second, third, fourth
+                    half = np.where(sign[atom] == 0, np.sign(s), sign[atom])
+                    parts.append((points[atom] + s[:, None] * cell[k], of[atom], half, f))
+        copies = _joined(parts)
     if not len(copies[1]):
         return Images(positions.copy(), *own[1:3])  # the caller may write to it
     return Images(*(np.concatenate(p) for p in zip(own[:3], copies[:3], strict=True)))
+
+
+def _joined(
+    parts: Sequence[tuple[FloatArray, IntArray, IntArray, FloatArray]],
+) -> tuple[FloatArray, IntArray, IntArray, FloatArray]:
+    """Images of all parts: positions, atoms, halves and fractional coordinates."""
+    first, second, third, fourth = (np.concatenate(p) for p in zip(*parts, strict=True))
+    return first, second, third, fourth
 
 
 def _refuse_images(n_atoms: int, copies: float, margin: float) -> None:
