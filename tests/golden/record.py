@@ -149,10 +149,13 @@ def main() -> int:
         known = json.loads(FILE.read_text()) if FILE.is_file() else {}
         hashes = {name: {k: v["sha256"] for k, v in arrays.items()} for name, arrays in found.items()}
         values = {name: {k: v["values"] for k, v in arrays.items()} for name, arrays in found.items()}
-        same = bool(known) and agrees(known["values"], values)
+        model = arise.load_model("arise-108").card.weights_sha256
+        same = known.get("model") == model and agrees(known["values"], values)
         machines = known["machines"] if same else {}  # those of other numbers hold no more
         values = known["values"] if same else values
-        content = {"masks": masks(), "machines": {**machines, machine(): hashes}, "values": values}
+        content = {
+            "model": model, "masks": masks(), "machines": {**machines, machine(): hashes}, "values": values,
+        }  # fmt: skip
         FILE.write_text(json.dumps(content, indent=None, separators=(",", ":")) + "\n")
         return 0
     known = json.loads(FILE.read_text())
