@@ -30,6 +30,9 @@ PROBE = 64
 #: Stands for all elements where an atomic number is asked for.
 ANY = 0
 
+#: Positions, atoms, halves and fractional coordinates of images.
+_Part = tuple[FloatArray, IntArray, IntArray, FloatArray]
+
 
 @dataclass(frozen=True)
 class Images:
@@ -115,7 +118,7 @@ def images(
         low, high = lows[k], highs[k]
         n = int(np.ceil(reach[k] + high - low))
         shifts = np.concatenate([np.arange(-n, 0), np.arange(1, n + 1)])
-        sources: list[tuple[FloatArray, IntArray, IntArray, FloatArray]] = [own, copies]
+        sources: list[_Part] = [own, copies]
         blocks = list(shifts[:, None])
         if len(shifts) * (len(own[1]) + len(copies[1])) <= AT_ONCE:  # the same images in the same order
             sources, blocks = [_joined(sources)], [shifts]
@@ -136,10 +139,8 @@ def images(
     return Images(*(np.concatenate(p) for p in zip(own[:3], copies[:3], strict=True)))
 
 
-def _joined(
-    parts: Sequence[tuple[FloatArray, IntArray, IntArray, FloatArray]],
-) -> tuple[FloatArray, IntArray, IntArray, FloatArray]:
-    """Images of all parts: positions, atoms, halves and fractional coordinates."""
+def _joined(parts: Sequence[_Part]) -> _Part:
+    """Images of all parts."""
     first, second, third, fourth = (np.concatenate(p) for p in zip(*parts, strict=True))
     return first, second, third, fourth
 

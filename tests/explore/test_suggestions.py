@@ -28,7 +28,7 @@ def slab():
     rng = np.random.default_rng(1)
     whole = builders.superalloy(30.0, 0.0, 0.0, rng=rng)
     left = whole.positions[:, 0] < 15
-    moved = np.where(left[:, None], 0.03, 0.7) * rng.normal(size=whole.positions.shape)
+    moved = np.where(left[:, None], 0.03, 0.35) * rng.normal(size=whole.positions.shape)
     return arise.Structure(whole.positions + moved, whole.numbers)
 
 

@@ -164,12 +164,12 @@ def test_no_color_is_made_when_not_asked_for(two_phases):
 
 
 def test_classes_not_considered_become_other(two_phases, output):
-    data, _ = analysed(two_phases, classes=["CUBIC_DIAMOND", "BCC"])
+    data, _ = analysed(two_phases, classes=["HCP", "BCC"])
     ids = np.asarray(data.particles["Structure Type"])
     assert (ids == 0).all()
     assert len(data.particles["Structure Type"].types) == len(output.particles["Structure Type"].types)
     counted = [k for k in data.attributes if k.startswith("ARISE.counts.")]
-    assert sorted(counted) == ["ARISE.counts.BCC", "ARISE.counts.CUBIC_DIAMOND", "ARISE.counts.OTHER"]
+    assert sorted(counted) == ["ARISE.counts.BCC", "ARISE.counts.HCP", "ARISE.counts.OTHER"]
     confidence = np.asarray(data.particles["ARISE Confidence"])
     assert confidence == pytest.approx(np.asarray(output.particles["ARISE Confidence"]))
 

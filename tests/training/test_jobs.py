@@ -135,11 +135,11 @@ def test_the_mean_of_the_weights_of_members_is_kept(tmp_path):
     recipe = replace(FURTHER, further=more)
     whole = train(recipe, tmp_path / "whole")
     folder = tmp_path / "whole" / "further"
-    logs = [log(place) for place in (folder, folder / "member-2", folder / "member-3")]
+    places = (folder, folder / "member-2", folder / "member-3")
+    logs = [log(place) for place in places]
     assert [len(rows) for rows in logs] == [2, 2, 2]
     assert logs[0] != logs[1] != logs[2]
-    kept = [torch.load(place / "checkpoint.pt")["state"]["best"]["weights"] for place in
-            (folder, folder / "member-2", folder / "member-3")]  # fmt: skip
+    kept = [torch.load(place / "checkpoint.pt")["state"]["best"]["weights"] for place in places]
     weights = whole.weights()
     for name, value in weights.items():
         mean = np.mean([members[name].numpy() for members in kept], axis=0, dtype=np.float64)
