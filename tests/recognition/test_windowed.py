@@ -183,19 +183,19 @@ def test_a_map_of_a_thicker_wire_slides_along_it_if_it_is_thin_enough(resolution
 
 
 def test_several_resolutions_of_a_structure(model):
-    """Boxes of 8 Å find a lamella of bcc of 9 Å in fcc, those of 16 Å do not."""
+    """Boxes of 8 Å find a lamella of bcc of 7 Å in fcc, those of 16 Å do not."""
     x, numbers = [], 29
-    for k, (label, thickness) in enumerate((("fcc", 20.0), ("bcc", 9.0), ("fcc", 20.0))):
+    for k, (label, thickness) in enumerate((("fcc", 20.0), ("bcc", 7.0), ("fcc", 20.0))):
         unit = crystal(label)
         scale = 2.5 / builders.nearest_neighbour_distance(unit)
         unit = Structure(unit.positions * scale, unit.numbers, unit.cell * scale, True)
-        start = (0.0, 20.5, 30.0)[k]
+        start = (0.0, 20.5, 28.0)[k]
         x.append(builders.crystal_in_box(
             unit, np.array([0, 0, start]), np.array([20.0, 20.0, start + thickness - 0.9]), np.eye(3), np.full(3, 0.2)
         )[0])  # fmt: skip
     x = np.concatenate(x)
     structure = Structure(x, np.full(len(x), numbers))
-    inside = np.abs(x[:, 2] - 25.0) < 2
+    inside = np.abs(x[:, 2] - 24.0) < 2
     bcc = model.classes.index(arise.prototype("bcc").label)
     share = {}
     for size in (16.0, 8.0):
