@@ -39,7 +39,7 @@ def spheres(radius: float) -> Atoms:
 @pytest.fixture(scope="module")
 def growth(tmp_path_factory) -> tuple[Path, TrajectoryResults]:
     out = tmp_path_factory.mktemp("growth") / "run.zarr"
-    settings = {"box_size": 12.0, "stride": 6.0, **FAST}
+    settings = {"box_size": 9.0, "stride": 4.5, **FAST}
     return TRAJECTORY, trajectory(TRAJECTORY, out, every=3, types="1=Cu", **settings)
 
 
