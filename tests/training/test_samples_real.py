@@ -1,6 +1,7 @@
 """Samples of what real crystals are like: impure, mixed, cut, strained, hot, small, beside another; and relatives."""
 
 import dataclasses
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -293,10 +294,10 @@ def test_two_grains_of_one_crystal(monkeypatch, rng):
 
 
 def test_relatives_are_no_class():
-    own = relatives.Relatives()
+    own, common = relatives.Relatives(), Common()
     known = prototype_crystals()
     prints = np.array([c.fingerprint for c in known])
-    found = [relatives.relative(known, own, np.random.default_rng(k)) for k in range(12)]
+    found = [relatives.relative(known, own, common, np.random.default_rng(k)) for k in range(12)]
     nearest = [np.linalg.norm(prints - relatives.fingerprint(s), axis=1).min() for s in found]
     assert min(nearest) >= own.unlike[0]
     assert {len(s.species) for s in found} >= {2}
@@ -304,6 +305,35 @@ def test_relatives_are_no_class():
     features, label = relatives.RELATIVES.make(task_of("relatives"), np.random.default_rng(0))
     assert label == UNKNOWN
     assert np.isfinite(features).all()
+
+
+def test_superlattice_of_fcc_that_is_l10_of_another_c_to_a_is_no_relative():
+    """Of two atoms a period: layers of fcc along [001] are L1_0 of c / a = 1, further from CuAu than `unlike`."""
+    own = relatives.Relatives(polytypes=0.0, atoms=4, empty=0.0, species=(2,))
+    known = selected(["fcc", "L1_0"])
+    cubic = builders.stretched(named("L1_0").unit, np.array([0.0, 0.0, 1.0]), 1 / 0.926 - 1)
+    own_print = relatives.fingerprint(cubic)
+    assert np.linalg.norm(named("L1_0").fingerprint - own_print) > own.unlike[1]
+    drawn = [relatives.superlattice(named("fcc").unit, own, np.random.default_rng(k)) for k in range(20)]
+    is_l10 = [np.linalg.norm(own_print - relatives.fingerprint(s)) < 0.01 for s in drawn]
+    assert any(is_l10)
+    found = [relatives.relative(known, own, Common(), np.random.default_rng(k)) for k in range(20)]
+    away = [np.linalg.norm(own_print - relatives.fingerprint(s)) for s in found]
+    assert min(away) > 0.02
+
+
+def test_parents_of_relatives_are_drawn_as_often_as_boxes():
+    known = selected(["bcc", "sc"])
+    own = relatives.Relatives(polytypes=0.0, empty=0.0, species=(2,), atoms=8)
+    sums = Counter()
+    for k in range(20):
+        found = relatives.relative(
+            known, own, Common(box_factors={known[0].label: 1000}), np.random.default_rng(k)
+        )
+        one = Structure(found.positions, np.ones(len(found), dtype=int), found.cell, found.pbc)
+        d = [np.linalg.norm(c.fingerprint - relatives.fingerprint(one)) for c in known]
+        sums[known[int(np.argmin(d))].label] += 1
+    assert sums[known[0].label] == 20
 
 
 def test_polytypes_have_four_neighbours_and_another_stacking(rng):
@@ -318,7 +348,7 @@ def test_polytypes_have_four_neighbours_and_another_stacking(rng):
 
 def test_without_a_class_of_a_small_period_there_are_polytypes():
     known = selected(["graphene", "orthorhombic halide perovskite"])
-    found = relatives.relative(known, relatives.Relatives(polytypes=0.0), np.random.default_rng(0))
+    found = relatives.relative(known, relatives.Relatives(polytypes=0.0), Common(), np.random.default_rng(0))
     d = builders.nearest_neighbour_distance(found)
     assert (PairFinder(found).nearest(*found.species) < 1.1 * d).all()
 

@@ -15,10 +15,11 @@ from arise_core.geometry.slabs import supercell
 from arise_core.geometry.structure import Structure
 from arise_core.training.fields import at_least, several, share, span
 from arise_core.training.samples.alloys import ELEMENTS
+from arise_core.training.samples.common import Common, Strains
 from arise_core.training.samples.cuts import EMPTY
 from arise_core.training.samples.job import Generator
 from arise_core.training.samples.kind import OfNone, Task
-from arise_core.training.samples.other_crystals import INFO, OtherCrystals
+from arise_core.training.samples.other_crystals import INFO, OtherCrystals, stretched_fingerprints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +48,25 @@ class Relatives(OtherCrystals):
     hexagonal: tuple[float, float] = span(0.2, 0.8, least=0)
 
 
-def relative(known: Sequence[Crystal], own: Relatives, rng: Generator) -> Structure:
-    """A random superlattice or polytype that is none of the known crystals."""
-    prints = np.array([c.fingerprint for c in known])
-    parents = [c.unit for c in known if _is_parent(c, own)]
+def relative(known: Sequence[Crystal], own: Relatives, common: Common, rng: Generator) -> Structure:
+    """A random superlattice or polytype that is none of the known crystals, whatever the c / a of these.
+
+    Args:
+        known: the classes. Those that get more boxes are parents as much more often.
+        own: how a relative is drawn.
+        common: box factors and strains of the classes.
+        rng: random numbers.
+    """
+    prints = np.concatenate([_fingerprints(c, own, common.strains) for c in known])
+    parents = [c for c in known if _is_parent(c, own)]
+    weights = np.array([common.box_factors.get(c.label, 1) for c in parents], dtype=float)
     stacked = not parents or rng.random() < own.polytypes
     while True:
-        found = polytype(own, rng) if stacked else superlattice(parents, own, rng)
+        if stacked:
+            found = polytype(own, rng)
+        else:
+            parent = parents[int(rng.choice(len(parents), p=weights / weights.sum()))]
+            found = superlattice(parent.unit, own, rng)
         if np.linalg.norm(prints - fingerprint(found), axis=1).min() >= own.unlike[0 if stacked else 1]:
             return found
 
@@ -63,10 +76,15 @@ def _is_parent(crystal: Crystal, own: Relatives) -> bool:
     return crystal.dimension == 3 and few
 
 
-def superlattice(parents: Sequence[Structure], own: Relatives, rng: Generator) -> Structure:
+def _fingerprints(crystal: Crystal, own: Relatives, strains: Strains) -> FloatArray:
+    """Of a class and, if its c / a differs from material to material, of its stretched copies, (n, 315)."""
+    low, high = strains.along_c.get(crystal.label, (0.0, 0.0))
+    return stretched_fingerprints(crystal, low, high, own.strain_step)
+
+
+def superlattice(parent: Structure, own: Relatives, rng: Generator) -> Structure:
     """Elements, or an element and empty places, in an order that repeats on the sites of one species of a crystal."""
     while True:
-        parent = parents[int(rng.integers(len(parents)))]
         most = own.atoms // (2 if len(parent.species) == 1 else 1) // len(parent)
         size = int(rng.integers(2, most, endpoint=True))
         cell = supercell(parent, _hermite(size, rng))
@@ -111,7 +129,7 @@ def polytype(own: Relatives, rng: Generator) -> Structure:
 
 def _make(task: Task[Relatives], rng: Generator) -> tuple[FloatArray, str]:
     own, common = task.own, task.common
-    crystal = Crystal(info=INFO, unit=relative(task.known, own, rng))
+    crystal = Crystal(info=INFO, unit=relative(task.known, own, common, rng))
     return common.whole_or_box(crystal, own.whole, task.descriptor, rng, own.noise), UNKNOWN
 
 
