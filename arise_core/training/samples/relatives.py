@@ -18,7 +18,7 @@ from arise_core.training.samples.alloys import ELEMENTS
 from arise_core.training.samples.common import Common, Strains
 from arise_core.training.samples.cuts import EMPTY
 from arise_core.training.samples.job import Generator
-from arise_core.training.samples.kind import OfNone, Task
+from arise_core.training.samples.kind import OfNone, Task, is_compound
 from arise_core.training.samples.other_crystals import INFO, OtherCrystals, stretched_fingerprints
 
 
@@ -52,14 +52,17 @@ def relative(known: Sequence[Crystal], own: Relatives, common: Common, rng: Gene
     """A random superlattice or polytype that is none of the known crystals, whatever the c / a of these.
 
     Args:
-        known: the classes. Those that get more boxes are parents as much more often.
+        known: the classes. Those of one element that get more boxes are parents as much more often; order on a
+            sublattice of a compound is harder to tell from a mixture there.
         own: how a relative is drawn.
         common: box factors and strains of the classes.
         rng: random numbers.
     """
     prints = np.concatenate([_fingerprints(c, own, common.strains) for c in known])
     parents = [c for c in known if _is_parent(c, own)]
-    weights = np.array([common.box_factors.get(c.label, 1) for c in parents], dtype=float)
+    weights = np.array(
+        [1.0 if is_compound(c) else common.box_factors.get(c.label, 1) for c in parents], dtype=float
+    )
     stacked = not parents or rng.random() < own.polytypes
     while True:
         if stacked:
