@@ -294,10 +294,10 @@ def test_two_grains_of_one_crystal(monkeypatch, rng):
 
 
 def test_relatives_are_no_class():
-    own, common = relatives.Relatives(), Common()
+    own, strains = relatives.Relatives(), Strains()
     known = prototype_crystals()
     prints = np.array([c.fingerprint for c in known])
-    found = [relatives.relative(known, own, common, np.random.default_rng(k)) for k in range(12)]
+    found = [relatives.relative(known, own, strains, np.random.default_rng(k)) for k in range(12)]
     nearest = [np.linalg.norm(prints - relatives.fingerprint(s), axis=1).min() for s in found]
     assert min(nearest) >= own.unlike[0]
     assert {len(s.species) for s in found} >= {2}
@@ -317,19 +317,17 @@ def test_superlattice_of_fcc_that_is_l10_of_another_c_to_a_is_no_relative():
     drawn = [relatives.superlattice(named("fcc").unit, own, np.random.default_rng(k)) for k in range(20)]
     is_l10 = [np.linalg.norm(own_print - relatives.fingerprint(s)) < 0.01 for s in drawn]
     assert any(is_l10)
-    found = [relatives.relative(known, own, Common(), np.random.default_rng(k)) for k in range(20)]
+    found = [relatives.relative(known, own, Strains(), np.random.default_rng(k)) for k in range(20)]
     away = [np.linalg.norm(own_print - relatives.fingerprint(s)) for s in found]
     assert min(away) > 0.02
 
 
-def test_parents_of_relatives_are_drawn_as_often_as_boxes():
+def test_parents_of_relatives_are_drawn_as_often_as_the_recipe_says():
     known = selected(["bcc", "sc"])
-    own = relatives.Relatives(polytypes=0.0, empty=0.0, species=(2,), atoms=8)
+    own = relatives.Relatives(polytypes=0.0, empty=0.0, species=(2,), atoms=8, parents={known[0].label: 1000})
     sums = Counter()
     for k in range(20):
-        found = relatives.relative(
-            known, own, Common(box_factors={known[0].label: 1000}), np.random.default_rng(k)
-        )
+        found = relatives.relative(known, own, Strains(), np.random.default_rng(k))
         one = Structure(found.positions, np.ones(len(found), dtype=int), found.cell, found.pbc)
         d = [np.linalg.norm(c.fingerprint - relatives.fingerprint(one)) for c in known]
         sums[known[int(np.argmin(d))].label] += 1
@@ -348,7 +346,7 @@ def test_polytypes_have_four_neighbours_and_another_stacking(rng):
 
 def test_without_a_class_of_a_small_period_there_are_polytypes():
     known = selected(["graphene", "orthorhombic halide perovskite"])
-    found = relatives.relative(known, relatives.Relatives(polytypes=0.0), Common(), np.random.default_rng(0))
+    found = relatives.relative(known, relatives.Relatives(polytypes=0.0), Strains(), np.random.default_rng(0))
     d = builders.nearest_neighbour_distance(found)
     assert (PairFinder(found).nearest(*found.species) < 1.1 * d).all()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,12 +13,12 @@ from arise_core.geometry import builders
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.geometry.slabs import supercell
 from arise_core.geometry.structure import Structure
-from arise_core.training.fields import at_least, several, share, span
+from arise_core.training.fields import CHECK, DETAIL, at_least, several, share, span
 from arise_core.training.samples.alloys import ELEMENTS
-from arise_core.training.samples.common import Common, Strains
+from arise_core.training.samples.common import Strains
 from arise_core.training.samples.cuts import EMPTY
 from arise_core.training.samples.job import Generator
-from arise_core.training.samples.kind import OfNone, Task, is_compound
+from arise_core.training.samples.kind import OfNone, Task
 from arise_core.training.samples.other_crystals import INFO, OtherCrystals, stretched_fingerprints
 
 
@@ -28,6 +28,7 @@ class Relatives(OtherCrystals):
 
     Args:
         polytypes: share of polytypes; the others are superlattices.
+        parents: how many times as often a class is the one whose sites a superlattice orders, by label.
         atoms: in the period of a superlattice, at most, and half as many on the sites of an element: in a small box
             nothing tells a larger one from a random alloy.
         species: numbers of elements on the sites of a superlattice, drawn from these.
@@ -39,6 +40,13 @@ class Relatives(OtherCrystals):
     """
 
     polytypes: float = share(0.25)
+    parents: dict[str, int] = field(
+        default_factory=dict,
+        metadata={
+            DETAIL: True,
+            CHECK: lambda v: "" if min(v.values(), default=1) > 0 else "numbers from 1 by label",
+        },
+    )
     atoms: int = at_least(2, 16)
     species: tuple[int, ...] = several(2, 2, 2, 3, low=2)
     empty: float = share(0.2)
@@ -48,21 +56,18 @@ class Relatives(OtherCrystals):
     hexagonal: tuple[float, float] = span(0.2, 0.8, least=0)
 
 
-def relative(known: Sequence[Crystal], own: Relatives, common: Common, rng: Generator) -> Structure:
+def relative(known: Sequence[Crystal], own: Relatives, strains: Strains, rng: Generator) -> Structure:
     """A random superlattice or polytype that is none of the known crystals, whatever the c / a of these.
 
     Args:
-        known: the classes. Those of one element that get more boxes are parents as much more often; order on a
-            sublattice of a compound is harder to tell from a mixture there.
+        known: the classes.
         own: how a relative is drawn.
-        common: box factors and strains of the classes.
+        strains: of the classes.
         rng: random numbers.
     """
-    prints = np.concatenate([_fingerprints(c, own, common.strains) for c in known])
+    prints = np.concatenate([_fingerprints(c, own, strains) for c in known])
     parents = [c for c in known if _is_parent(c, own)]
-    weights = np.array(
-        [1.0 if is_compound(c) else common.box_factors.get(c.label, 1) for c in parents], dtype=float
-    )
+    weights = np.array([own.parents.get(c.label, 1) for c in parents], dtype=float)
     stacked = not parents or rng.random() < own.polytypes
     while True:
         if stacked:
@@ -132,7 +137,7 @@ def polytype(own: Relatives, rng: Generator) -> Structure:
 
 def _make(task: Task[Relatives], rng: Generator) -> tuple[FloatArray, str]:
     own, common = task.own, task.common
-    crystal = Crystal(info=INFO, unit=relative(task.known, own, common, rng))
+    crystal = Crystal(info=INFO, unit=relative(task.known, own, common.strains, rng))
     return common.whole_or_box(crystal, own.whole, task.descriptor, rng, own.noise), UNKNOWN
 
 
