@@ -99,7 +99,7 @@ def test_results_can_be_queried_as_ase_does(source, tmp_path):
 def test_a_row_has_everything(source, tmp_path):
     out = tmp_path / "results.db"
     screen(source, out, top=3, **FAST)
-    prediction = classify(crystals(), passes=10)
+    prediction = classify(ase.io.read(source, index=":"), passes=10)
     for k, row in enumerate(rows(out)):
         assert row.arise_class == prediction.labels[k]
         assert row.arise_confidence == pytest.approx(prediction.confidence[k])
