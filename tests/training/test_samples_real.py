@@ -1,7 +1,6 @@
 """Samples of what real crystals are like: impure, mixed, cut, strained, hot, small, beside another; and relatives."""
 
 import dataclasses
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -325,13 +324,25 @@ def test_superlattice_of_fcc_that_is_l10_of_another_c_to_a_is_no_relative():
 def test_parents_of_relatives_are_drawn_as_often_as_the_recipe_says():
     known = selected(["bcc", "sc"])
     own = relatives.Relatives(polytypes=0.0, empty=0.0, species=(2,), atoms=8, parents={known[0].label: 1000})
-    sums = Counter()
+    found_on = []
     for k in range(20):
         found = relatives.relative(known, own, Strains(), np.random.default_rng(k))
         one = Structure(found.positions, np.ones(len(found), dtype=int), found.cell, found.pbc)
         d = [np.linalg.norm(c.fingerprint - relatives.fingerprint(one)) for c in known]
-        sums[known[int(np.argmin(d))].label] += 1
-    assert sums[known[0].label] == 20
+        found_on.append(known[int(np.argmin(d))].label)
+    assert found_on == 20 * [known[0].label]
+
+
+@pytest.mark.parametrize(
+    ("parents", "message"),
+    [
+        ({"iron": 2}, r"`parents` names unknown classes: \['iron'\]"),
+        ({"bcc_W_A_cI2_229_a": 0}, "`parents` must be numbers from 1 by label"),
+    ],
+)
+def test_parents_of_relatives_are_checked(parents, message):
+    with pytest.raises(InputError, match=message):
+        relatives.Relatives(parents=parents)
 
 
 def test_polytypes_have_four_neighbours_and_another_stacking(rng):

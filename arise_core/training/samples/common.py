@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Self
 
 from arise_core.crystals.crystal import Crystal
+from arise_core.crystals.table import prototypes
 from arise_core.descriptor.soap import describe
+from arise_core.errors import InputError
 from arise_core.geometry.arrays import FloatArray
 from arise_core.geometry.structure import Structure
 from arise_core.settings import DescriptorSettings
@@ -20,6 +23,17 @@ from arise_core.training.samples.pieces import Structures, whole_structure
 def _usual_ranges() -> dict[str, tuple[float, float]]:
     """L1_0 from c / a = 0.86 to 1.05 (CuAu 0.93, FePt 0.96, TiAl 1.02), hcp from 1.54 to 1.9 (Mg 1.62, Cd 1.89)."""
     return {"L10_CuAu": (-0.07, 0.13), "hcp_Mg_A_hP2_194_c": (-0.05, 0.17)}
+
+
+def check_labels(labels: Iterable[str], name: str) -> None:
+    """Refuse labels that are of no class.
+
+    Raises:
+        InputError: there are such; it says in which setting.
+    """
+    unknown = sorted(set(labels) - {p.label for p in prototypes()})
+    if unknown:
+        raise InputError(f"`{name}` names unknown classes: {unknown}")
 
 
 def _ordered(v: dict[str, tuple[float, float]]) -> str:

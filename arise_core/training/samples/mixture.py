@@ -8,12 +8,11 @@ from functools import partial
 from typing import Any
 
 from arise_core.crystals.crystal import Crystal
-from arise_core.crystals.table import prototypes
 from arise_core.errors import InputError
 from arise_core.settings import DescriptorSettings
 from arise_core.training.fields import at_least, check_keys, from_plain, to_plain, values_of
 from arise_core.training.samples import kinds as registry
-from arise_core.training.samples.common import Common
+from arise_core.training.samples.common import Common, check_labels
 from arise_core.training.samples.job import Make, SampleJob, given, jobs_of
 from arise_core.training.samples.kind import OfNone, Task
 from arise_core.training.samples.pristine import pristine_jobs
@@ -40,10 +39,9 @@ class PerturbedSamples(Common):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, labels in (("box_factors", self.box_factors), ("strains.random", self.strains.random)):
-            unknown = sorted(set(labels) - {p.label for p in prototypes()})
-            if unknown:
-                raise InputError(f"`{name}` names unknown classes: {unknown}")
+        check_labels(self.box_factors, "box_factors")
+        check_labels(self.strains.random, "strains.random")
+        check_labels(self.strains.along_c, "strains.along_c")
         known = registry.kinds()
         for name, given_ in (("counts", self.counts), ("settings", self.settings)):
             check_keys(given_, known, name)

@@ -15,7 +15,7 @@ from arise_core.geometry.slabs import supercell
 from arise_core.geometry.structure import Structure
 from arise_core.training.fields import CHECK, DETAIL, at_least, several, share, span
 from arise_core.training.samples.alloys import ELEMENTS
-from arise_core.training.samples.common import Strains
+from arise_core.training.samples.common import Strains, check_labels
 from arise_core.training.samples.cuts import EMPTY
 from arise_core.training.samples.job import Generator
 from arise_core.training.samples.kind import OfNone, Task
@@ -55,6 +55,10 @@ class Relatives(OtherCrystals):
     layers: tuple[int, int] = span(4, 12, least=2)
     hexagonal: tuple[float, float] = span(0.2, 0.8, least=0)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_labels(self.parents, "parents")
+
 
 def relative(known: Sequence[Crystal], own: Relatives, strains: Strains, rng: Generator) -> Structure:
     """A random superlattice or polytype that is none of the known crystals, whatever the c / a of these.
@@ -68,12 +72,13 @@ def relative(known: Sequence[Crystal], own: Relatives, strains: Strains, rng: Ge
     prints = np.concatenate([_fingerprints(c, own, strains) for c in known])
     parents = [c for c in known if _is_parent(c, own)]
     weights = np.array([own.parents.get(c.label, 1) for c in parents], dtype=float)
+    chances = weights / weights.sum()
     stacked = not parents or rng.random() < own.polytypes
     while True:
         if stacked:
             found = polytype(own, rng)
         else:
-            parent = parents[int(rng.choice(len(parents), p=weights / weights.sum()))]
+            parent = parents[int(rng.choice(len(parents), p=chances))]
             found = superlattice(parent.unit, own, rng)
         if np.linalg.norm(prints - fingerprint(found), axis=1).min() >= own.unlike[0 if stacked else 1]:
             return found
