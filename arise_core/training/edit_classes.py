@@ -80,12 +80,12 @@ class AddSettings:
 
     whole: int = 120
     boxes: int = 200
-    replay_whole: int = 14
-    replay_boxes: int = 20
-    replay_alloys: int = 40
-    replay_disorder: int = 300
-    replay_unknown: int = 300
-    near: int = 40
+    replay_whole: int = 10
+    replay_boxes: int = 14
+    replay_alloys: int = 30
+    replay_disorder: int = 200
+    replay_unknown: int = 200
+    near: int = 25
     defects: int = 1
     epochs: int = 12
     batch_size: int = 64

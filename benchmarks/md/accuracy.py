@@ -6,7 +6,8 @@ Reads ``DIR/index.csv`` and writes ``md.md`` and ``md.csv``: for every state of 
 16, 12, 10 and 8 Å that get the right class and are not rejected, the share of boxes of liquids and glasses that pass
 for a crystal, the area under the ROC curve of the reject score (crystals up to 0.9 of the melting point against
 liquids, superheated crystals against melts of the same density),
-and per atom the shares of the default map, PTM (RMSD cut-off 0.15), adaptive CNA and Ackland-Jones. Frames that are
+and per atom the shares of the default map, PTM (RMSD cut-off 0.15), adaptive CNA and Ackland-Jones; and what boxes of 7
+and 8 Å say by the number of atoms that they hold. Frames that are
 not what they should be (``valid`` 0 in the index: a crystal that melted, a liquid that froze) are left out and
 counted. Boxes lie at a stride of half their size.
 """
@@ -14,6 +15,7 @@ counted. Boxes lie at a stride of half their size.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import platform
 from collections.abc import Sequence
@@ -38,6 +40,15 @@ from benchmarks.tables import markdown
 BOXES = (16.0, 12.0, 10.0, 8.0)  # Å
 PASSES = 96
 ROC_UP_TO = 0.9  # of the melting point
+SMALL = (7.0, 8.0)  # Å, boxes that are sorted by the number of their atoms
+ATOMS = (
+    12,
+    16,
+    20,
+    28,
+    40,
+)  # first of each range of numbers of atoms; the default of `min_atoms` is one of them
+ENOUGH = 100  # boxes of a state and range that a share is stated of
 #: Types that both methods below use: 1 fcc, 2 hcp, 3 bcc.
 LOCAL = {"fcc": 1, "l12": 1, "hcp": 2, "bcc": 3, "cesiumchloride": 3}
 SUPERHEATED = """\
@@ -96,6 +107,42 @@ def evaluate(structure: arise.Structure, label: str, model: arise.Model, lattice
             named = np.array([c.label for c in p.classes])[at.index] == label if label else at.index >= 0
             row["ARISE"] = float((named & (at.reject_score < p.reject_threshold)).mean())
     return row | local_methods(structure, lattice, bool(label))
+
+
+def by_atoms(structure: arise.Structure, label: str, model: arise.Model) -> np.ndarray:
+    """Number of small boxes with so many atoms, and of those that are right (or pass for a crystal), (n_ranges, 2)."""
+    out = np.zeros((len(ATOMS), 2))
+    for size in SMALL:
+        field = arise.strided_map(
+            structure,
+            model,
+            box_size=size,
+            stride=size / 2,
+            passes=PASSES,
+            tolerance=None,
+            min_atoms=ATOMS[0],
+        )
+        p = field.prediction
+        answered = np.isfinite(p.reject_score)
+        named = answered & ~p.rejected & ((p.labels == label) if label else True)
+        which = np.searchsorted(ATOMS, field.n_atoms, side="right") - 1
+        for k in range(len(ATOMS)):
+            out[k] += (answered & (which == k)).sum(), (named & (which == k)).sum()
+    return out
+
+
+def atoms_table(rows: list[dict[str, Any]]) -> str:
+    """Shares in % by the number of atoms in the box, a row a state."""
+    states: dict[tuple[str, ...], np.ndarray] = {}
+    for row in rows:
+        key = (row["material"], row["phase"], row["t_fraction"] or "300 K")
+        states[key] = states.get(key, 0) + row["by atoms"]
+    heads = [f"{a} to {b - 1}" for a, b in itertools.pairwise(ATOMS)] + [f"{ATOMS[-1]} or more"]
+    table = [
+        (*key, *(f"{100 * right / n:.1f}" if n >= ENOUGH else "–" for n, right in counts))
+        for key, counts in states.items()
+    ]
+    return markdown(table, ("material", "phase", "T / T_m", *heads))
 
 
 def areas(rows: list[dict[str, Any]], solid_phase: str, melt_phase: str, up_to: float) -> dict[str, float]:
@@ -202,6 +249,11 @@ def document(
         state_table(states[phase.isin(["liquid", "glass"])]),
         *roc_sentence(f"crystals up to {ROC_UP_TO} T_m against liquids", usual),
         *(superheated if hot.any() else []),
+        "## Boxes with few atoms",
+        f"Boxes of {' and '.join(f'{s:g}' for s in SMALL)} Å together, by the number of atoms that they hold, whatever "
+        "`min_atoms` is: share of those with the right class and not rejected, in melts and glasses of those that pass "
+        f"for a crystal, %; none of fewer than {ENOUGH} boxes.",
+        atoms_table(rows),
         "## Melting points of the potentials",
         melting,
     ]
@@ -227,7 +279,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{entry['file']}: left out", flush=True)
             continue
         structure = read_frame(args.frames / entry["file"])
-        rows.append({**entry, **evaluate(structure, entry["label"], model, lattices[entry["material"]])})
+        found = evaluate(structure, entry["label"], model, lattices[entry["material"]])
+        rows.append({**entry, **found, "by atoms": by_atoms(structure, entry["label"], model)})
         print(entry["file"], " ".join(f"{c} {rows[-1][c]:.4f}" for c in COLUMNS), flush=True)
     if not rows:
         raise SystemExit(f"no frame in {args.frames / 'index.csv'} is valid")

@@ -108,6 +108,13 @@ def test_from_table_to_document(without_lammps, tmp_path, capsys):
     assert (frames / "Cu" / "crystal-0.30-0.npz").stat().st_mtime_ns == before
     assert "Cu crystal" not in capsys.readouterr().out
 
+    # Some states alone can be asked for.
+    run.main(["--out", str(tmp_path / "some"), "--published", "--only", "Cu", "--states", "liquid-1.20"])
+    assert set(run.read_index(tmp_path / "some" / "index.csv")["phase"]) == {"liquid"}
+    with pytest.raises(SystemExit):
+        run.main(["--out", str(tmp_path / "none"), "--states", "crystal-0.95"])
+    assert not (tmp_path / "none").exists()
+
     # A frame that is not what it should be is left out and counted.
     index.loc[index["material"] == "a-Si", "valid"] = "0"
     index.to_csv(frames / "index.csv", index=False)
@@ -122,6 +129,12 @@ def test_from_table_to_document(without_lammps, tmp_path, capsys):
     assert "| Cu_mishin1.eam.alloy | 1327 " in text
     assert f"{points['Ag']['temperature']:.0f} ± {points['Ag']['uncertainty']:.0f}" in text
     assert "16 Å 1.00000" in text
+    few = text[text.index("## Boxes with few atoms") :].splitlines()
+    heads, *rows = [[c.strip() for c in line.strip("|").split("|")] for line in few if line.startswith("| ")]
+    assert heads[3:] == ["12 to 15", "16 to 19", "20 to 27", "28 to 39", "40 or more"]
+    full = {row[1]: float(row[7]) for row in rows[:4] if row[0] == "Cu"}
+    assert full["crystal"] > 99
+    assert full["liquid"] < 20
 
 
 def test_superheated_crystals_and_their_melts(without_lammps, tmp_path, monkeypatch):
