@@ -67,8 +67,8 @@ class AddSettings:
             ones of compounds, a sixth of it.
         replay_disorder: disordered samples.
         replay_unknown: crystals that are none of the classes.
-        near: samples of each kind of real samples (impure, hot, small, ...) of each new class at most, and of each old
-            class that is like one of them; boxes of these too.
+        near: samples of each kind of real samples (impure, hot, small, ...) of each new class at most; half of it of
+            each old class that is like one of them, and as many boxes of these.
         defects: defective structures a class and level for the report.
         epochs: passes over the samples.
         batch_size: samples a step.
@@ -80,12 +80,12 @@ class AddSettings:
 
     whole: int = 120
     boxes: int = 200
-    replay_whole: int = 10
-    replay_boxes: int = 14
-    replay_alloys: int = 30
-    replay_disorder: int = 200
-    replay_unknown: int = 200
-    near: int = 25
+    replay_whole: int = 8
+    replay_boxes: int = 12
+    replay_alloys: int = 24
+    replay_disorder: int = 150
+    replay_unknown: int = 150
+    near: int = 40
     defects: int = 1
     epochs: int = 12
     batch_size: int = 64
@@ -347,9 +347,8 @@ def near_only(samples: PaperSamples | PerturbedSamples, settings: AddSettings) -
     """Boxes and real samples of the old classes that are like the new ones, where the recipe makes such."""
     if isinstance(samples, PaperSamples):
         return PerturbedSamples().at_most({}, others=0)
-    return replace(
-        samples.at_most(dict.fromkeys(("boxes", *REAL), settings.near), others=0), box_factors=_few(samples)
-    )
+    again = dict.fromkeys(("boxes", *REAL), -(-settings.near // 2))
+    return replace(samples.at_most(again, others=0), box_factors=_few(samples))
 
 
 def unknown_only(samples: PaperSamples | PerturbedSamples, settings: AddSettings) -> PerturbedSamples:

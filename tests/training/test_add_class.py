@@ -518,7 +518,7 @@ def test_replay_is_small():
     jobs = extend.reduced(recipe.samples, AddSettings()).jobs(recipe.settings, 0)
     assert 3000 < sum(job.n_samples for job in jobs) < 7000
     jobs = extend.unknown_only(recipe.samples, AddSettings()).jobs(recipe.settings, 0)
-    assert sum(job.n_samples for job in jobs) == 300 + 2 * 100  # random crystals, relatives and tubes
+    assert sum(job.n_samples for job in jobs) == 150 + 2 * 50  # random crystals, relatives and tubes
 
 
 def test_old_classes_that_are_like_a_new_one_are_learnt_again_beside_it(tmp_path):
@@ -532,7 +532,7 @@ def test_old_classes_that_are_like_a_new_one_are_learnt_again_beside_it(tmp_path
     assert len(near) < 8
     samples = recipe_of(model.card).samples
     again, few = (extend.near_only(samples, AddSettings(near=n)).counts for n in (30, 0))
-    assert {again[name] for name in ("boxes", "impurities", "solutions", "hot")} == {30}
+    assert {again[name] for name in ("boxes", "impurities", "solutions", "hot")} == {15}
     assert again["disorder"] == 0
     assert not any(few.values())
     assert extend.enough(samples, AddSettings(near=30)).counts["impurities"] == 30
