@@ -22,7 +22,7 @@ from ovito_arise.parameters import CARD, NEVER, ClassNames, RejectThreshold, cla
 
 __all__ = ["AriseModifier"]
 
-COLORS = ("structure", "mutual information", "confidence", "nothing")
+COLORS = ("structure", "mutual information", "rejection uncertainty", "confidence", "nothing")
 
 
 class AriseModifier(MapModifier):
@@ -61,7 +61,7 @@ class AriseModifier(MapModifier):
     )  # fmt: skip
     color_end = Range(
         low=0.0, value=0.3, exclude_low=True, label="Color scale ends at (bit)", ovito_group="Output", **SHOWN,
-        desc="mutual information that gets the last color of the scale",
+        desc="mutual information, or rejection uncertainty, that gets the last color of the scale",
     )  # fmt: skip
     probabilities = ClassNames(
         "", label="Probabilities of", ovito_group="Output", ovito_placeholder="FCC, HCP", **SHOWN,

@@ -49,7 +49,7 @@ Mask = NDArray[np.bool_]
 class Shown:
     """What is put out beside the labels; nothing of it needs new descriptors or network passes."""
 
-    color_by: str  # "structure", "mutual information", "confidence" or "nothing"
+    color_by: str  # "structure", "mutual information", "rejection uncertainty", "confidence" or "nothing"
     color_end: float  # mutual information at the end of the colour scale, bit
     probabilities: tuple[int, ...]  # classes
     voxel_grid: bool
@@ -215,8 +215,8 @@ def colour_particles(data: DataCollection, classes: ClassTable, by: str, end: fl
     Args:
         data: with the properties that the colour follows.
         classes: of the model.
-        by: "structure", "mutual information", "confidence" or "nothing".
-        end: mutual information at the end of the colour scale, bit.
+        by: "structure", "mutual information", "rejection uncertainty", "confidence" or "nothing".
+        end: mutual information or rejection uncertainty at the end of the colour scale, bit.
         names: behind the names of properties, see `of_properties`.
     """
     if by == "nothing":
@@ -228,6 +228,7 @@ def colour_particles(data: DataCollection, classes: ClassTable, by: str, end: fl
         return
     field, end = {
         "mutual information": ("Mutual Information", end),
+        "rejection uncertainty": ("Rejection Uncertainty", end),
         "confidence": ("Confidence", 1.0),
     }[by]
     name = f"ARISE {field}{names}"
@@ -264,6 +265,7 @@ def _attributes(data: DataCollection, view: _View, counts: NDArray[np.int64]) ->
     values = counted(counts, view.classes, view.rule.considered)
     values["mutual_information.mean"] = view.recognition.mutual_information
     values["rejection_uncertainty.mean"] = view.recognition.rejection_uncertainty
+    values["without_answer"] = int(np.count_nonzero(view.recognition.atoms.index == MISSING))
     values["model"] = view.field.model_name
     values["box_size"] = float(view.field.grid.settings.box_size)
     values["stride"] = float(view.field.grid.settings.stride)

@@ -150,6 +150,7 @@ class AriseStoredResults(ModifierInterface):
         said = outputs.counted(counts, classes, considered)
         said |= {"mutual_information.mean": doubt, "stored.row": found.row, **_settings(results, found)}
         if results.has_atoms:
+            said["without_answer"] = int(np.isnan(values).sum())
             said["groups.reach"] = float(results.data["reach"].values[found.row])
         if results.notes:
             said["notes"] = "; ".join(results.notes)

@@ -99,6 +99,7 @@ def test_attributes_count_all_classes_and_add_up(output, model):
     assert attributes["ARISE.mutual_information.mean"] == pytest.approx(mean)
     doubt = np.asarray(output.particles["ARISE Rejection Uncertainty"]).mean()
     assert attributes["ARISE.rejection_uncertainty.mean"] == pytest.approx(doubt)
+    assert attributes["ARISE.without_answer"] == 0
     assert attributes["ARISE.model"] == model.name
     assert (attributes["ARISE.box_size"], attributes["ARISE.stride"]) == (16.0, 8.0)
     assert "ARISE.structure.name" not in attributes
@@ -127,7 +128,11 @@ def test_colours_follow_the_types(output):
 
 @pytest.mark.parametrize(
     ("color_by", "name", "end"),
-    [("mutual information", "ARISE Mutual Information", 0.1), ("confidence", "ARISE Confidence", 1.0)],
+    [
+        ("mutual information", "ARISE Mutual Information", 0.1),
+        ("rejection uncertainty", "ARISE Rejection Uncertainty", 0.1),
+        ("confidence", "ARISE Confidence", 1.0),
+    ],
 )
 def test_colours_follow_a_scale_of_fixed_ends(two_phases, color_by, name, end):
     data, _ = analysed(two_phases, color_by=color_by, color_end=0.1)
@@ -278,6 +283,7 @@ def test_fewer_atoms_than_a_box_needs_give_nan_and_a_warning():
     assert (np.asarray(data.particles["Structure Type"]) == 0).all()
     assert np.isnan(data.attributes["ARISE.mutual_information.mean"])
     assert data.attributes["ARISE.counts.OTHER"] == 3
+    assert data.attributes["ARISE.without_answer"] == 3
     assert data.attributes["ARISE.structure.name"] == "OTHER"
     assert (np.asarray(data.grids["arise"]["Mutual Information"]) == 0).all()
 
