@@ -273,6 +273,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     lattices = {row.name: row.lattice for row in [*materials, *superheated, *glasses]}
     model = arise.load_model(args.model)
     index = read_index(args.frames / "index.csv").to_dict("records")
+    valid = [entry for entry in index if entry["valid"] == "1"]
+    melting = melting_table([*materials, *superheated], valid, args.frames)
     rows = []
     for entry in index:
         if entry["valid"] != "1":
@@ -286,7 +288,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(f"no frame in {args.frames / 'index.csv'} is valid")
     states = means(rows)
     args.out.mkdir(parents=True, exist_ok=True)
-    melting = melting_table([*materials, *superheated], rows, args.frames)
     text = document(states, rows, len(index) - len(rows), model, melting)
     (args.out / "md.md").write_text(text, encoding="utf-8")
     states.to_csv(args.out / "md.csv", index=False)
