@@ -179,7 +179,10 @@ def test_without_values_at_atoms_there_are_attributes_and_the_bar_chart(place):
     assert set(without.particles) == {"Particle Identifier", "Particle Type", "Position"}
     for name in without.attributes:
         assert without.attributes[name] == with_atoms.attributes[name], name
-    assert set(with_atoms.attributes) - set(without.attributes) == {"ARISE.groups.reach", "ARISE.without_answer"}
+    assert set(with_atoms.attributes) - set(without.attributes) == {
+        "ARISE.groups.reach",
+        "ARISE.without_answer",
+    }
     counts = [d.tables["arise-structures"]["Count"][...] for d in (with_atoms, without)]
     assert (counts[0] == counts[1]).all()
     only = shown(place, name="plain", classes="HCP").compute(1)
