@@ -50,7 +50,7 @@ class Shown:
     """What is put out beside the labels; nothing of it needs new descriptors or network passes."""
 
     color_by: str  # "structure", "mutual information", "rejection uncertainty", "confidence" or "nothing"
-    color_end: float  # mutual information at the end of the colour scale, bit
+    color_end: float  # mutual information or rejection uncertainty at the end of the colour scale, bit
     probabilities: tuple[int, ...]  # classes
     voxel_grid: bool
     box_table: bool

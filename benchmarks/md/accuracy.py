@@ -41,13 +41,8 @@ BOXES = (16.0, 12.0, 10.0, 8.0)  # Å
 PASSES = 96
 ROC_UP_TO = 0.9  # of the melting point
 SMALL = (7.0, 8.0)  # Å, boxes that are sorted by the number of their atoms
-ATOMS = (
-    12,
-    16,
-    20,
-    28,
-    40,
-)  # first of each range of numbers of atoms; the default of `min_atoms` is one of them
+#: First of each range of numbers of atoms; the default of `min_atoms` is one of them.
+ATOMS = (12, 16, 20, 28, 40)
 ENOUGH = 100  # boxes of a state and range that a share is stated of
 #: Types that both methods below use: 1 fcc, 2 hcp, 3 bcc.
 LOCAL = {"fcc": 1, "l12": 1, "hcp": 2, "bcc": 3, "cesiumchloride": 3}

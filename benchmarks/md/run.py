@@ -81,10 +81,15 @@ def make_state(state: State, out: Path) -> None:
     )
 
 
+def glass(row: Glass) -> State:
+    """The only state of a glass."""
+    return State(material=row, phase="glass", temperature=300.0)
+
+
 def states(row: Material | Glass, out: Path, published: bool) -> list[State]:
     """All states of a row of the table; finds the melting point first where needed and not taken as published."""
     if isinstance(row, Glass):
-        return [State(material=row, phase="glass", temperature=300.0)]
+        return [glass(row)]
     if isinstance(row, Superheated) or (published and row.melting_source):
         return states_of(row, row.melting_guess)
     return states_of(row, melting_point(row, out))
@@ -92,9 +97,8 @@ def states(row: Material | Glass, out: Path, published: bool) -> list[State]:
 
 def state_names(row: Material | Glass) -> list[str]:
     """Names of all states of a row of the table."""
-    if isinstance(row, Glass):
-        return [State(material=row, phase="glass", temperature=300.0).name]
-    return [state.name for state in states_of(row, row.melting_guess)]
+    known = [glass(row)] if isinstance(row, Glass) else states_of(row, row.melting_guess)
+    return [state.name for state in known]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -119,6 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     failed = []
     for name in args.only or rows:
+        if args.states and not set(args.states).intersection(state_names(rows[name])):
+            continue  # no melting point is searched for nothing
         print(name, flush=True)
         try:
             for state in states(rows[name], args.out, args.published):

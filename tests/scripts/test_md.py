@@ -111,6 +111,8 @@ def test_from_table_to_document(without_lammps, tmp_path, capsys):
     # Some states alone can be asked for.
     run.main(["--out", str(tmp_path / "some"), "--published", "--only", "Cu", "--states", "liquid-1.20"])
     assert set(run.read_index(tmp_path / "some" / "index.csv")["phase"]) == {"liquid"}
+    run.main(["--out", str(tmp_path / "other"), "--only", "Ag", "--states", "glass-300K"])
+    assert not (tmp_path / "other" / "melting_points.json").exists()  # not searched where no state is wanted
     with pytest.raises(SystemExit):
         run.main(["--out", str(tmp_path / "none"), "--states", "crystal-0.95"])
     assert not (tmp_path / "none").exists()
