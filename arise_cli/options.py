@@ -115,7 +115,7 @@ def takes(*settings: type, only: Sequence[str] = (), **defaults: Any) -> Callabl
 def _kind(default: Any, option: Option) -> tuple[type, Any]:
     """Type of an option on the command line, and its default there."""
     if option.choices or option.words:
-        return str, str(default)
+        return str, f"{option.none:g}" if default is None else str(default)
     if default is None:
         return float, option.none
     return type(default), default
@@ -129,7 +129,7 @@ def _value(name: str, given: Any, option: Option) -> Any:
     """
     if option.words and given not in option.words:
         try:
-            return float(given)
+            given = float(given)
         except ValueError as error:
             unit = f" of {option.unit}" if option.unit else ""
             words = " or ".join(repr(w) for w in option.words)

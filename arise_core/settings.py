@@ -17,6 +17,8 @@ Padding = Literal["half", "none", "full"]
 Edges = Literal["exact", "box"]
 Between = Literal["linear", "sure"]
 Resolution = Literal["single", "sharp"]
+#: Of the mutual information, bit; "auto": what `SamplingSettings` says; None: all passes.
+Tolerance = float | Literal["auto"] | None
 #: No setting is larger.
 LARGEST = 1e15
 
@@ -447,7 +449,10 @@ class SamplingSettings:
     Args:
         passes: forward passes, at most.
         tolerance: a box needs no more passes once the standard error of its mutual information is below this
-            (bit) and its label and rejection cannot change (3 standard errors). None or 0: always all passes.
+            (bit) and its label and rejection cannot change (3 standard errors). "auto": once the standard error is
+            below a tenth of the mutual information, or 0.01 bit where that is more, and its label and rejection cannot
+            change or are known to be a tie; a box whose passes all say the same is done after 8. None or 0: always
+            all passes.
         seed: of the dropout masks.
 
     Raises:
@@ -457,9 +462,10 @@ class SamplingSettings:
     passes: int = option(
         1000, label="Passes, at most", low=1, text="forward passes with dropout, in maps at most"
     )
-    tolerance: float | None = option(
-        None, label="Tolerance (bit)", low=0.0, above=True, none=0.0,
-        text="standard error of the mutual information at which a box needs no more passes; 0: all passes",
+    tolerance: Tolerance = option(
+        None, label="Tolerance (bit)", low=0.0, above=True, none=0.0, words=("auto",),
+        text="standard error of the mutual information at which a box needs no more passes; auto: a tenth of it, or 0.01 "
+        "bit where that is more; 0: all passes",
     )  # fmt: skip
     seed: int = option(0, label="Seed", low=0, text="of the dropout masks")
 
@@ -467,8 +473,8 @@ class SamplingSettings:
         check_options(self)
 
 
-#: Tolerance of strided maps, bit.
-MAP_TOLERANCE = 0.01
+#: Tolerance of strided maps.
+MAP_TOLERANCE: Tolerance = "auto"
 #: Score from which something is none of the classes: a number, None for never, or "card" for the model's own.
 Threshold = float | None | Literal["card"]
 

@@ -17,7 +17,7 @@ from arise_core.model.zoo import shared_model
 from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, MapSettings, SamplingSettings, options_of
 from ovito_arise.cache import fingerprint
 from ovito_arise.convert import Analysed, to_atoms
-from ovito_arise.parameters import Device, TypesToElements, refuse_unknown, traits_of
+from ovito_arise.parameters import Device, TypesToElements, plain, refuse_unknown, traits_of
 
 #: What OVITO shows while it waits: texts and shares of the work done.
 Steps = Generator[float | str, None, None]
@@ -51,7 +51,7 @@ class MapModifier(ModifierInterface):
     min_atoms_per_species: int
     memory_limit: float
     passes: int
-    tolerance: float
+    tolerance: str
     seed: int
     locals().update(traits_of(MapSettings, "Boxes"))
     locals().update(traits_of(SamplingSettings, "Uncertainty", tolerance=MAP_TOLERANCE))
@@ -101,4 +101,4 @@ class MapModifier(ModifierInterface):
 
     def _sampling(self) -> SamplingSettings:
         given = {name: getattr(self, name) for name in options_of(SamplingSettings)}
-        return SamplingSettings(**given)
+        return SamplingSettings(**given | {"tolerance": plain(self.tolerance)})

@@ -8,6 +8,7 @@ saved session, and a value that is refused then costs all the others.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Iterable, Mapping
@@ -92,15 +93,17 @@ class NumberOrWord(_Text):
 
     def __init__(self, value: str, name: str, known: Option, **words: Any) -> None:
         self._setting, self._known = name, known
-        low = "" if known.low is None else f" >= {known.low:g}"
-        self.info_text = f"{' or '.join(repr(w) for w in known.words)} or a whole number{low}"
+        low = "" if known.low is None else f" >= {known.low}"
+        kind = "whole number" if isinstance(known.low, int) else "number"
+        self.info_text = f"{' or '.join(repr(w) for w in known.words)} or a {kind}{low}"
         super().__init__(value, **words)
 
     def validate(self, obj: HasTraits, name: str, value: Any) -> str:
         """The number or word as text."""
         try:
             number = plain(value) if isinstance(value, str) else value
-            self._known.check(self._setting, number, 0)
+            if isinstance(number, bool) or self._known.none is None or number != self._known.none:
+                self._known.check(self._setting, number, 0 if isinstance(self._known.low, int) else 0.0)
         except ValueError:
             self.error(obj, name, value)
         return f"{number}"
@@ -163,9 +166,12 @@ def cluster_numbers(text: str) -> list[int]:
     return numbers
 
 
-def plain(text: str) -> int | str:
-    """The whole number that a text is, or the text."""
-    return int(text) if re.fullmatch(r"[+-]?\d+", text) else text
+def plain(text: str) -> int | float | str:
+    """The number that a text is, or the text."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def class_indices(text: str, classes: ClassTable, parameter: str) -> tuple[int, ...]:

@@ -25,8 +25,8 @@ from arise_core.settings import (
         ({"passes": 10**400}, "`passes` must be"),
         ({"seed": 1.5}, "`seed` must be a whole number, got 1.5"),
         ({"seed": -1}, "`seed` must not be negative, got -1"),
-        ({"tolerance": -1}, "`tolerance` must be a positive number of bits or None, got -1"),
-        ({"tolerance": np.nan}, "`tolerance` must be a positive number of bits or None, got nan"),
+        ({"tolerance": -1}, "`tolerance` must be a positive number of bits or 'auto' or None, got -1"),
+        ({"tolerance": np.nan}, "`tolerance` must be a positive number of bits or 'auto' or None, got nan"),
     ],
 )
 def test_sampling_refuses(values, message):

@@ -9,9 +9,19 @@ import numpy as np
 
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.progress import Job, Step
+from arise_core.settings import Tolerance
 
 #: Passes between two looks at which rows are done; within a block every unit is dropped equally often.
 BLOCK = 32
+#: Tolerance "auto": standard error of the mutual information, bit, or share of it where that is more.
+ABSOLUTE, RELATIVE = 0.01, 0.1
+#: The same: passes of the first block after which rows are looked at too; most boxes of a crystal are done then.
+EARLY = (8, 16)
+#: The same: what passes that have not come may add to the mutual information, bit, over the number of passes: where all
+#: agree and no other label is to come, and elsewhere.
+UNSEEN, UNSEEN_ELSEWHERE = 0.02, 0.2
+#: The same: a tie is known closely enough at these standard errors, of the difference of two labels, of the score.
+TIE, TIE_SCORE = 0.02, 0.01
 #: A label or rejection is settled when it is this many standard errors away from changing.
 SETTLED = 3.0
 #: A label that (nearly) all passes agree on is settled when its margin is this many standard deviations over passes
@@ -72,8 +82,7 @@ class Statistics:
 
     def predictive_entropy(self) -> FloatArray:
         """Entropy of the mean probabilities, (n,), bit."""
-        p = self.mean
-        return np.asarray(-(p * np.log2(np.maximum(p, 1e-300))).sum(axis=1))
+        return _entropy(self.mean)
 
     def mutual_information(self) -> FloatArray:
         """Entropy of the mean minus mean entropy, (n,), bit; Gal (2016), p. 53."""
@@ -83,14 +92,21 @@ class Statistics:
         """1 - share of passes that vote for the most frequent label, (n,); Gal (2016), p. 52."""
         return np.asarray(1.0 - self.votes.max(axis=1) / self.passes)
 
-    def standard_error(self) -> FloatArray:
+    def standard_error(self, *, few: bool = False) -> FloatArray:
         """Standard error of the mutual information, (n,), bit.
 
         To first order the mutual information is the mean over passes of the divergence z of p_t from the mean
         probabilities (delta method), so its error is that of a mean over independent passes; since the passes of
         a block are balanced, the error is smaller than stated. inf after one pass.
+
+        Args:
+            few: add what passes that have not come may bring (`UNSEEN`), for rows that were done early.
         """
-        return _mean_error(self.moments[:, 1], self.moments[:, 2], self.passes)
+        error = _mean_error(self.moments[:, 1], self.moments[:, 2], self.passes)
+        if not few:
+            return error
+        unanimous = self._unanimous(np.arange(len(self.passes)))
+        return np.asarray(np.hypot(error, np.where(unanimous, UNSEEN, UNSEEN_ELSEWHERE) / self.passes))
 
     def reject_mean(self) -> FloatArray:
         """Mean probability of "no crystal", (n,)."""
@@ -105,24 +121,55 @@ class Statistics:
         """Whether more passes would not change the answer for these rows, (m,)."""
         t = self.passes[rows]
         error = _mean_error(self.moments[rows, 1], self.moments[rows, 2], t)
-        p = self.p_sum[rows] / t[:, None]
-        spread = np.sqrt(
-            np.maximum(self.p_square[rows] / t[:, None] - p**2, 0.0) / np.maximum(t - 1, 1)[:, None]
-        )
-        done: BoolArray = error < tolerance
-        if p.shape[1] > 1:
-            two = np.argpartition(-p, 1, axis=1)[:, :2]
-            first, second = np.take_along_axis(p, two, 1).T
-            done &= np.abs(first - second) > SETTLED * np.take_along_axis(spread, two, 1).sum(axis=1)
+        gap, spread = self._gap(rows)
+        distance, score_error = self._distance(rows, threshold)
+        done = (error < tolerance) & (gap > SETTLED * spread) & (distance >= SETTLED * score_error)
+        return np.asarray(done & (self._unanimous(rows) | (t - self.votes[rows].max(axis=1) >= SEEN)))
+
+    def settled_enough(self, rows: IntArray, threshold: float | None) -> BoolArray:
+        """The same with tolerance "auto", for rows that all had the same number of passes, (m,)."""
+        t = self.passes[rows]
+        distance, score_error = self._distance(rows, threshold)
+        if t.max(initial=0) < BLOCK:
+            alike = np.sqrt(self.moments[rows, 2]) < ABSOLUTE  # no pass diverges more from the mean
+            return np.asarray(alike & self._unanimous(rows) & (distance >= RARE * score_error))
+        error = _mean_error(self.moments[rows, 1], self.moments[rows, 2], t)
+        doubt = _entropy(self.p_sum[rows] / t[:, None]) - self.moments[rows, 0] / t
+        gap, spread = self._gap(rows)
+        done = error < np.maximum(ABSOLUTE, RELATIVE * doubt)
+        done &= (gap > SETTLED * spread) | (spread < TIE)
+        return np.asarray(done & ((distance >= SETTLED * score_error) | (score_error < TIE_SCORE)))
+
+    def _gap(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
+        """By how much the most probable class of these rows leads, and the standard error of that, (m,) each."""
+        t = self.passes[rows, None]
+        p = self.p_sum[rows] / t
+        if p.shape[1] == 1:
+            return np.ones(len(rows)), np.zeros(len(rows))
+        two = np.argpartition(-p, 1, axis=1)[:, :2]
+        p, square = np.take_along_axis(p, two, 1), np.take_along_axis(self.p_square[rows], two, 1) / t
+        spread = np.sqrt(np.maximum(square - p**2, 0.0) / np.maximum(t - 1, 1))
+        return np.abs(p[:, 0] - p[:, 1]), spread.sum(axis=1)
+
+    def _unanimous(self, rows: IntArray) -> BoolArray:
+        """Whether no pass with another label is to come in these rows; see `RARE`, (m,)."""
+        t = self.passes[rows]
         margin = self.moments[rows, 5] / t
         deviation = np.sqrt(np.maximum(self.moments[rows, 6] / t - margin**2, 0.0))
-        done &= (margin > RARE * deviation) | (t - self.votes[rows].max(axis=1) >= SEEN)
-        if threshold is not None:
-            score = self.moments[rows, 3] / t
-            done &= np.abs(score - threshold) >= SETTLED * _mean_error(
-                self.moments[rows, 3], self.moments[rows, 4], t
-            )
-        return done
+        return np.asarray(margin > RARE * deviation)
+
+    def _distance(self, rows: IntArray, threshold: float | None) -> tuple[FloatArray, FloatArray]:
+        """How far the reject score of these rows is from the threshold, and its standard error, (m,) each."""
+        if threshold is None:
+            return np.full(len(rows), np.inf), np.zeros(len(rows))
+        t = self.passes[rows]
+        error = _mean_error(self.moments[rows, 3], self.moments[rows, 4], t)
+        return np.abs(self.moments[rows, 3] / t - threshold), error
+
+
+def _entropy(p: FloatArray) -> FloatArray:
+    """Entropy of each row of probabilities, (n,), bit."""
+    return np.asarray(-(p * np.log2(np.maximum(p, 1e-300))).sum(axis=1))
 
 
 def _mean_error(total: FloatArray, square: FloatArray, count: IntArray) -> FloatArray:
@@ -142,7 +189,7 @@ def sample(
     first_reference: FloatArray,
     masks: Callable[[int], list[Float32Array]],
     passes: int,
-    tolerance: float | None,
+    tolerance: Tolerance,
     threshold: float | None,
 ) -> Job[Statistics]:
     """Run passes for n rows until all are done; yields the share of the work done, returns the statistics.
@@ -156,20 +203,25 @@ def sample(
         first_reference: (n, n_classes), log2 of probabilities without dropout.
         masks: number of a block -> its masks.
         passes: at most.
-        tolerance: standard error at which a row is done, bit; None: no row is done early.
+        tolerance: standard error at which a row is done, bit; "auto": see `Statistics.settled_enough`; None: no row is
+            done early.
         threshold: of the probability of "no crystal", if rows are rejected by it.
     """
     statistics = Statistics(n, n_classes)
     active = np.arange(n)
     done = spent = 0
     while done < passes and len(active):
-        count = min(BLOCK, passes - done)
+        begin = done % BLOCK
+        early = EARLY if tolerance == "auto" and done < BLOCK else ()
+        count = min(next((n for n in early if n > begin), BLOCK) - begin, passes - done)
         reference = first_reference[active] if done == 0 else statistics.reference(active)
-        block = [mask[:count] for mask in masks(done // BLOCK)]
+        block = [mask[begin : begin + count] for mask in masks(done // BLOCK)]
         statistics.add(active, evaluate(active, block, reference), count)
         done += count
         spent += count * len(active)
-        if tolerance is not None:
+        if tolerance == "auto":
+            active = active[~statistics.settled_enough(active, threshold)]
+        elif tolerance is not None:
             active = active[~statistics.settled(active, tolerance, threshold)]
         yield Step(spent / (spent + len(active) * (passes - done)), "network")
     return statistics

@@ -263,7 +263,7 @@ class Model:
             reject_score=_spread(score, good, n),
             reject_threshold=threshold,
             passes=_spread(statistics.passes, good, n, 0),
-            standard_error=_spread(statistics.standard_error(), good, n),
+            standard_error=_spread(statistics.standard_error(few=sampling.tolerance == "auto"), good, n),
             reject_deviation=_spread(deviation, good, n),
         )
 

@@ -366,7 +366,7 @@ def strided_map(
         reject_threshold: score from which a box is none of the classes; "card": the model's own; None: never.
         progress: called with the share of the work done.
         **settings: those of `MapSettings` (box_size, stride, padding, edges, min_atoms, ...) and of
-            `SamplingSettings` (passes, tolerance, seed); the tolerance is 0.01 bit unless it is given.
+            `SamplingSettings` (passes, tolerance, seed); the tolerance is "auto" unless it is given.
 
     Raises:
         TypeError: an unknown setting.

@@ -146,7 +146,7 @@ def classify_windows(
         min_atoms: pieces with fewer atoms give NaN; layers that repeat in their plane always have enough.
         reject_threshold: score from which a piece is none of the classes; "card": the model's own; None: never.
         progress: called with the share of the work done.
-        **sampling: those of `SamplingSettings` (passes, tolerance, seed); the tolerance is 0.01 bit unless it is given.
+        **sampling: those of `SamplingSettings` (passes, tolerance, seed); the tolerance is "auto" unless it is given.
 
     Raises:
         TypeError: an unknown setting.

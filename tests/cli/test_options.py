@@ -74,6 +74,7 @@ def test_defaults_are_those_of_the_settings_or_of_the_command():
         (["--depth", "half"], "depth", "half"),
         (["--tolerance", "0"], "tolerance", None),
         (["--tolerance", "0.1"], "tolerance", 0.1),
+        (["--tolerance", "auto"], "tolerance", "auto"),
         (["--reach", "0"], "reach", None),
         (["--reach", "7"], "reach", 7.0),
         (["--seed", "3"], "seed", 3),

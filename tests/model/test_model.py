@@ -324,6 +324,41 @@ def test_adaptive_passes_stop_where_the_error_is_small(small, features):
     assert (adaptive.labels[done] == reference.labels[done]).mean() > 0.98
 
 
+def test_automatic_tolerance_stops_where_the_error_is_small_beside_the_doubt(small, features):
+    adaptive = small.predict(features, SamplingSettings(passes=4000, tolerance="auto", seed=1))
+    strict = small.predict(features, SamplingSettings(passes=4000, tolerance=0.01, seed=1))
+    reference = small.predict(features, SamplingSettings(passes=4000, seed=99))
+    assert adaptive.passes.mean() < strict.passes.mean() / 2
+    done = adaptive.passes < 4000
+    assert done.any()
+    error = np.abs(adaptive.mutual_information - reference.mutual_information)
+    stated = np.hypot(adaptive.standard_error, reference.standard_error)
+    assert (error < stated).mean() >= 2 / 3
+    assert (error < 3 * stated).mean() >= 0.95
+    assert (stated[done] < np.maximum(0.011, 0.12 * adaptive.mutual_information[done])).mean() > 0.95
+    gap = np.abs(np.diff(np.sort(reference.probabilities, axis=1)[:, -2:], axis=1)[:, 0])
+    assert (adaptive.labels == reference.labels)[done & (gap > 0.06)].all()  # elsewhere it is a tie
+
+
+def test_passes_of_the_first_block_are_the_same_however_they_are_looked_at(small, features):
+    """Rows that go on after 8 and 16 passes have had the same masks as those that were never looked at."""
+    automatic = small.predict(features, SamplingSettings(passes=32, tolerance="auto"))
+    all_at_once = small.predict(features, SamplingSettings(passes=32))
+    whole = automatic.passes == 32
+    assert whole.any()
+    # sums over the passes of a look are in single precision
+    assert automatic.probabilities[whole] == pytest.approx(all_at_once.probabilities[whole], abs=1e-6)
+    assert automatic.mutual_information[whole] == pytest.approx(
+        all_at_once.mutual_information[whole], abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("passes", [1, 5, 20, 40])
+def test_automatic_tolerance_takes_no_more_passes_than_are_allowed(small, features, passes):
+    found = small.predict(features, SamplingSettings(passes=passes, tolerance="auto"))
+    assert found.passes.max() == passes
+
+
 def test_a_label_that_rare_passes_may_change_is_not_settled():
     """All of 32 passes agree, but their margins scatter so much that others must come: not done; see `RARE`."""
     from arise_core.model.dropout import Statistics
