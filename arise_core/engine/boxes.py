@@ -109,13 +109,14 @@ def gather_boxes(
         wanted: see `iterate_boxes`.
     """
     waiting: list[BoxDescriptors] = []
-    done = 0
+    done = held = 0
     boxes = grid if isinstance(grid, BoxGrid) else grid.grid
     n = len(boxes) if wanted is None else int(wanted.sum())
     for found in iterate_boxes(grid, settings, wanted=wanted):
         waiting.append(found)
         done += len(found.boxes)
-        if sum(len(part.boxes) for part in waiting) < size and done < n:
+        held += len(found.boxes)
+        if held < size and done < n:
             yield done, None
             continue
         batch = BoxDescriptors(
@@ -124,6 +125,7 @@ def gather_boxes(
             np.concatenate([part.n_atoms for part in waiting]),
         )
         waiting.clear()
+        held = 0
         yield done, batch
 
 
@@ -139,7 +141,8 @@ def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
         return BoxDescriptors(boxes, engine.features(full), n_atoms)
     features = np.full((len(boxes), context.settings.n_features), np.nan, dtype=np.float32)
     most = enough & (n_atoms >= MANY) & ~full & context.is_mostly_full(boxes)
-    if most.mean() * np.prod(context.grid.width / context.grid.step) < SHARED:
+    overlap = np.minimum(context.grid.width / context.grid.step, tile.shape)
+    if most.mean() * np.prod(overlap) < SHARED:
         most[:] = False
     for chosen, describe in ((full, TileEngine.features), (most, corrected_features)):
         if chosen.any():

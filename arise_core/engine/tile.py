@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -36,6 +36,11 @@ SEARCH_SPAN = SEARCH_RANGE[1] / SEARCH_RANGE[0]
 TILE_BOXES = 4096
 #: A grid with more boxes than this along an axis is cut there, so that threads and progress have several tiles.
 WHOLE = 12
+
+#: Tiles of which fewer boxes are wanted are cut where that is less work.
+DENSE = 0.3
+#: What a tile costs whatever is in it: as much as so much material, in steps of the grid cubed.
+EVERY_TILE = 20.0
 
 #: Adds the descriptors of one pair of species to those (n, n_channels, channel_size) of n boxes: of which boxes, their
 #: weights (n, n_channels) and what is added to; tells which boxes have one.
@@ -69,21 +74,47 @@ def cuts(n: int) -> list[tuple[int, int]]:
 
 
 def make_tiles(grid: BoxGrid, wanted: BoolArray | None = None) -> Iterator[Tile]:
-    """Cover the grid with tiles, or the boxes of it that are wanted, (n_boxes,)."""
+    """Cover the grid with tiles, or the boxes of it that are wanted, (n_boxes,), with smaller ones."""
+    among = None if wanted is None else wanted.reshape(grid.shape)
+    overlap = grid.width / grid.step
     for x, y, z in itertools.product(*(cuts(n) for n in grid.shape)):
         whole = Tile((x[0], y[0], z[0]), (x[1], y[1], z[1]))
-        tile = whole if wanted is None else _around(whole, wanted.reshape(grid.shape))
-        if tile is not None:
-            yield tile
+        yield from (whole,) if among is None else _around(whole, among, overlap)
 
 
-def _around(tile: Tile, wanted: BoolArray) -> Tile | None:
-    """The part of a tile around the boxes that are wanted, of the grid's shape; None if there are none in it."""
+def _around(tile: Tile, wanted: BoolArray, overlap: FloatArray) -> list[Tile]:
+    """The parts of a tile around the boxes that are wanted, of the grid's shape: cut in two while that is less work.
+
+    Args:
+        tile: any.
+        wanted: of the grid's shape.
+        overlap: (3,), boxes that lie over a point, along each axis.
+    """
     inside = np.argwhere(wanted[tuple(slice(a, b) for a, b in zip(tile.first, tile.stop, strict=True))])
     if not len(inside):
-        return None
+        return []
     low, high = inside.min(axis=0) + tile.first, inside.max(axis=0) + tile.first + 1
-    return Tile((int(low[0]), int(low[1]), int(low[2])), (int(high[0]), int(high[1]), int(high[2])))
+    part = Tile((int(low[0]), int(low[1]), int(low[2])), (int(high[0]), int(high[1]), int(high[2])))
+    if len(inside) > DENSE * math.prod(part.shape):
+        return [part]
+    axis = int(np.argmax(part.shape))
+    middle = part.first[axis] + part.shape[axis] // 2
+    halves = [
+        *_around(replace(part, stop=_with(part.stop, axis, middle)), wanted, overlap),
+        *_around(replace(part, first=_with(part.first, axis, middle)), wanted, overlap),
+    ]
+    return halves if sum(_work(half, overlap) for half in halves) < _work(part, overlap) else [part]
+
+
+def _with(numbers: tuple[int, int, int], axis: int, number: int) -> tuple[int, int, int]:
+    """Three numbers with another one along an axis."""
+    x, y, z = (number if k == axis else numbers[k] for k in range(3))
+    return x, y, z
+
+
+def _work(tile: Tile, overlap: FloatArray) -> float:
+    """About how much work a tile is: material that its boxes span, and what every tile takes."""
+    return float(np.prod(np.array(tile.shape) - 1 + overlap)) + EVERY_TILE
 
 
 def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from arise_core.engine.boxes import BoxDescriptors, gather_boxes
 from arise_core.engine.context import Context
-from arise_core.geometry.arrays import BoolArray, IntArray
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.model import Model
 from arise_core.model.prediction import ROWS, Prediction
 from arise_core.model.sureness import NO_ANSWER, Sureness
@@ -67,7 +67,8 @@ def answers_of_sizes(
     """Answers for all centres, or some of them, in grid order.
 
     The smallest boxes are asked everywhere, larger ones where none was sure yet. A centre of which no size is sure
-    has the answer with the least expected error.
+    has the answer with the least expected error. Where the smallest box says something else than a larger one that
+    answers, the mutual information is that of both, see `doubt_of_both`.
 
     Args:
         contexts: of grids with the same centres, the smallest boxes first (`grids_of_sizes`).
@@ -88,6 +89,7 @@ def answers_of_sizes(
     error = np.full(len(boxes), np.inf)
     size = np.full(len(boxes), -1, dtype=np.int8)
     kept: Answers | None = None
+    smallest: Prediction | None = None
     for k in range(len(contexts)):
         last = k == len(contexts) - 1
         rows = np.flatnonzero(error > rule.error)
@@ -103,11 +105,35 @@ def answers_of_sizes(
         size[rows[better & (new < NO_ANSWER)]] = k
         if kept is None:
             kept = found
+            unsure = np.flatnonzero(error > rule.error)
+            smallest = found.prediction.take(unsure)
         else:
             kept.put(rows[better], found, better)
-    assert kept is not None  # the smallest boxes are wanted everywhere
+    assert kept is not None and smallest is not None  # the smallest boxes are wanted everywhere
+    by_larger = size[unsure] > 0
+    replaced = unsure[by_larger]
+    doubt = doubt_of_both(smallest.take(by_larger), kept.prediction.take(replaced))
+    kept.prediction.mutual_information[replaced] = doubt
     yield Step(1.0)
     return replace(kept, size=size)
+
+
+def doubt_of_both(smaller: Prediction, answers: Prediction) -> FloatArray:
+    """Mutual information of answers that smaller boxes around the same centres may contradict, (n,), bit.
+
+    Where both say the same (one class, rejected or not), or the smaller box has no answer, it is that of the answer.
+    Else the two boxes count as an ensemble, like the passes within each: the entropy of the mean of both minus the mean entropy of single
+    passes. So a twin plane, at which a small box says hcp and a large one fcc, is in doubt.
+    """
+    doubt = answers.mutual_information.copy()
+    differs = (smaller.index != answers.index) | (smaller.rejected != answers.rejected)
+    other = np.flatnonzero(smaller.valid & differs)
+    both = (smaller.take(other), answers.take(other))
+    mean = sum(p.probabilities.astype(np.float64) for p in both) / 2
+    entropy = -(mean * np.log2(np.maximum(mean, 1e-300))).sum(axis=1)
+    of_passes = sum(p.predictive_entropy - p.mutual_information for p in both) / 2
+    doubt[other] = np.maximum(entropy - of_passes, doubt[other])
+    return doubt
 
 
 def _answers(

@@ -122,6 +122,7 @@ class MapWork:
         check_model(model)
         check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
         check_threshold(reject_threshold)
+        settings = settings.resolved(several=model.knows_when_sure)
         largest = checked_grid(structure, settings)
         rule = sureness_for(model, settings)
         model.check_calibrated(reject_threshold, "local", settings, sampling)
@@ -215,7 +216,7 @@ def sureness_for(model: Model, settings: MapSettings) -> Sureness | None:
     Raises:
         InputError: several sizes of a model that was never calibrated.
     """
-    if settings.resolution == "single":
+    if settings.resolution != "sharp":
         return None
     if model.sureness is None:
         raise InputError(

@@ -169,6 +169,26 @@ def test_size_of_tiles_changes_rounding_alone(monkeypatch):
         assert np.abs(all_boxes(structure, MapSettings(stride=3.0)).features - reference).max() < 2e-5
 
 
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.6])
+def test_few_wanted_boxes_are_found_in_small_tiles(share, rng):
+    """Each once, with the descriptors that they have among all; tiles span less where fewer boxes are wanted.
+
+    Knots of the splines go by the length scales in a tile, so descriptors differ by more than rounding.
+    """
+    grid = box_grid(cubic_fcc((9, 9, 9)), MapSettings(box_size=9.0, stride=2.5))
+    wanted = rng.random(len(grid)) < share
+    pieces = list(make_tiles(grid, wanted))
+    covered = np.concatenate([tile.boxes(grid) for tile in pieces])
+    assert len(np.unique(covered)) == len(covered)
+    assert wanted[covered].sum() == wanted.sum()
+    assert (len(covered) < 0.5 * len(grid)) == (share == 0.01)
+    parts = list(iterate_boxes(grid, SETTINGS, wanted=wanted))
+    boxes = np.concatenate([part.boxes for part in parts])
+    assert np.array_equal(np.sort(boxes), np.flatnonzero(wanted))
+    among_all = describe_boxes(grid, SETTINGS).features[boxes]
+    assert np.abs(np.concatenate([part.features for part in parts]) - among_all).max() < 1e-4
+
+
 def test_too_little_memory_is_refused_at_once():
     with pytest.raises(ValueError, match="`memory_limit` 1e-05 GiB is too small: one tile of boxes takes"):
         all_boxes(cubic_fcc((4, 4, 4)), MapSettings(memory_limit=1e-5))
