@@ -475,10 +475,10 @@ class SamplingSettings:
     passes: int = option(
         1000, label="Passes, at most", low=1, text="forward passes with dropout, in maps at most"
     )
-    tolerance: Tolerance = option(
+    tolerance: Tolerance = option(  # noqa: RUF009 - a field
         None, label="Tolerance (bit)", low=0.0, above=True, none=0.0, words=("auto",),
-        text="standard error of the mutual information at which a box needs no more passes; auto: a tenth of it, or 0.01 "
-        "bit where that is more; 0: all passes",
+        text="standard error of the mutual information at which a box needs no more passes; auto: a tenth of it, or "
+        "0.01 bit where that is more; 0: all passes",
     )  # fmt: skip
     seed: int = option(0, label="Seed", low=0, text="of the dropout masks")
 

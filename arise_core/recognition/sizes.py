@@ -109,7 +109,8 @@ def answers_of_sizes(
             smallest = found.prediction.take(unsure)
         else:
             kept.put(rows[better], found, better)
-    assert kept is not None and smallest is not None  # the smallest boxes are wanted everywhere
+    assert kept is not None  # the smallest boxes are wanted everywhere
+    assert smallest is not None
     by_larger = size[unsure] > 0
     replaced = unsure[by_larger]
     doubt = doubt_of_both(smallest.take(by_larger), kept.prediction.take(replaced))
@@ -122,8 +123,8 @@ def doubt_of_both(smaller: Prediction, answers: Prediction) -> FloatArray:
     """Mutual information of answers that smaller boxes around the same centres may contradict, (n,), bit.
 
     Where both say the same (one class, rejected or not), or the smaller box has no answer, it is that of the answer.
-    Else the two boxes count as an ensemble, like the passes within each: the entropy of the mean of both minus the mean entropy of single
-    passes. So a twin plane, at which a small box says hcp and a large one fcc, is in doubt.
+    Else the two boxes count as an ensemble, like the passes within each: the entropy of the mean of both minus the mean
+    entropy of single passes. So a twin plane, at which a small box says hcp and a large one fcc, is in doubt.
     """
     doubt = answers.mutual_information.copy()
     differs = (smaller.index != answers.index) | (smaller.rejected != answers.rejected)
