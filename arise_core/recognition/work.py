@@ -120,6 +120,7 @@ class MapWork:
             InputTypeError, InputError: see `strided_map`.
         """
         check_model(model)
+        check_type("settings", settings, MapSettings, "MapSettings")
         check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
         check_threshold(reject_threshold)
         settings = settings.resolved(several=model.knows_when_sure)

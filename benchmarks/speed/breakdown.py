@@ -24,7 +24,7 @@ PARTS = {
     "sums over boxes": (("engine/loops.py", "accumulate"),),
     "contraction and power spectrum": (("engine/loops.py", "contract"),),
     "network": (("model/runner.py", "log_probabilities"), ("model/runner.py", "evaluate")),
-    "Monte Carlo statistics": (("model/dropout.py", "add"), ("model/dropout.py", "settled")),
+    "Monte Carlo statistics": (("model/dropout.py", "add"), ("model/dropout.py", "settled_enough")),
 }
 
 

@@ -30,7 +30,7 @@ FILE = Path(__file__).with_name("golden.json")
 PROJECTIONS = 4
 #: Between machines: the compiler orders sums of the loops differently, in single precision.
 TOLERANCE = 2e-5
-SAMPLING = {"passes": 64, "tolerance": 0.02, "seed": 7}
+MAP = {"resolution": "single", "passes": 64, "tolerance": 0.02, "seed": 7}
 #: (seed, block, widths, rate) of the masks.
 MASKS = ((0, 0, (300, 256, 512, 256), 0.0317), (7, 3, (300, 256, 512, 256), 0.0317), (1, 2, (64, 32), 0.3))
 
@@ -75,7 +75,7 @@ def features_of(system: System) -> dict[str, np.ndarray]:
         found = arise.describe_boxes(arise.box_grid(structure, arise.MapSettings(**options)), settings)
         return {"features": found.features, "n_atoms": found.n_atoms}
     model = arise.load_model("arise-108")
-    found = arise.strided_map(structure, model, **system.settings, **SAMPLING)
+    found = arise.strided_map(structure, model, **MAP | system.settings)
     p = found.prediction
     return {
         "probabilities": p.probabilities,

@@ -161,6 +161,7 @@ SYSTEMS: dict[str, System] = {
     "map alloy": System("map", lambda: alloy("fcc", (8, 8, 8), (28, 13, 24)), {"stride": 9.0}),
     "map slab": System("map", lambda: slab("hcp", (8, 8, 5)), {"stride": 9.0}),
     "map grains": System("map", grains, {"stride": 8.0}),
+    "map grains, sharp": System("map", grains, {"stride": 8.0, "resolution": "sharp", "tolerance": "auto"}),
     "map sphere": System("map", lambda: sphere("diamond", 12.0), {"stride": 9.0}),
     "map bilayer": System("map", lambda: bilayer(0.0), {"stride": 8.0}),
     "map bilayer across the border": System("map", lambda: bilayer(0.5), {"stride": 8.0}),

@@ -294,7 +294,7 @@ def test_apply_is_a_one_shot_call(fcc):
 # --- sessions and code --------------------------------------------------------------------------------------
 
 SETTINGS = {
-    "stride": 7.5, "passes": 20, "tolerance": 0.05, "classes": "FCC, HCP", "reject_threshold": "0.3",
+    "stride": 7.5, "passes": 20, "tolerance": "0.05", "classes": "FCC, HCP", "reject_threshold": "0.3",
     "color_by": "confidence", "probabilities": "FCC", "types_to_elements": "1: Cu", "only_selected": False,
     "voxel_grid": False, "box_table": True, "min_confidence": 0.1,
 }  # fmt: skip

@@ -104,6 +104,26 @@ def test_the_smallest_box_follows_the_density(name):
         assert len(structure) * np.prod(grid.width) == pytest.approx(SHARP_ATOMS, rel=0.15)
 
 
+def test_several_sizes_unless_something_else_is_said(fcc, sharp_model):
+    """By default; not with a box size, nor a model that does not know when it is sure."""
+
+    def edges(model=sharp_model, **settings):
+        return arise.strided_map(fcc, model, stride=7.0, passes=2, **settings).edges
+
+    assert len(edges()) == len(edges(resolution="sharp")) == 4
+    assert len(edges(box_size=16.0, resolution="auto")) == 4
+    assert (
+        edges(resolution="single")
+        == edges(box_size=16.0)
+        == edges(box_size=12.0)
+        == edges(box_size="auto")
+        == ()
+    )
+    assert edges(box_size=12.0, resolution="auto") == ()
+    assert len(edges(box_size=12.0, resolution="sharp")) == 3
+    assert edges(arise.load_model("arise-108-ideal")) == ()
+
+
 def test_few_sizes_where_there_is_no_room_for_more(fcc):
     def edges(**settings):
         return [g.settings.box_size for g in grids_of_sizes(box_grid(fcc, MapSettings(**settings)))]
@@ -414,7 +434,7 @@ def test_all_doors_agree(sharp_model, tmp_path):
     assert (labelled.arrays["arise_resolution"] == core.atom_resolution).all()
     write(tmp_path / "kept.traj", labelled)
     assert (read(tmp_path / "kept.traj")[0].arrays["arise_resolution"] == core.atom_resolution).all()
-    annotate(labelled, sharp_model, mode="local", passes=8)
+    annotate(labelled, sharp_model, mode="local", resolution="single", passes=8)
     assert "arise_resolution" not in labelled.arrays
 
     ase.io.write(tmp_path / "in.traj", atoms)
