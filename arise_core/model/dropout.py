@@ -59,7 +59,7 @@ class Statistics:
         self.p_sum = np.zeros((n, n_classes))
         self.p_square = np.zeros((n, n_classes))
         self.votes = np.zeros((n, n_classes), dtype=np.int32)
-        self.moments = np.zeros((n, 7))  # entropy, z, z², r, r², m, m² (see DropoutMLP.monte_carlo)
+        self.moments = np.zeros((n, 7))  # entropy, z, z², r, r², m, m² (see DropoutMLP.sums_over_passes)
         self.passes = np.zeros(n, dtype=np.int64)
 
     def add(self, rows: IntArray, sums: Sequence[FloatArray], count: int) -> None:
@@ -199,7 +199,7 @@ def sample(
     Args:
         n: rows.
         n_classes: classes.
-        evaluate: (rows, masks, reference) -> sums over these masks, as `DropoutMLP.monte_carlo` gives them.
+        evaluate: (rows, masks, reference) -> sums over these masks, as `DropoutMLP.sums_over_passes` gives them.
         first_reference: (n, n_classes), log2 of probabilities without dropout.
         masks: number of a block -> its masks.
         passes: at most.

@@ -93,12 +93,16 @@ class DropoutMLP(nn.Module):
 
     @torch.jit.export
     def monte_carlo(self, features: Tensor, masks: list[Tensor], reference: Tensor) -> list[Tensor]:
-        """Sums over forward passes; pass t uses row t of each mask for all rows of `features`.
+        """`sums_over_passes` of features (n, n_features)."""
+        return self.sums_over_passes(self.inputs(features), masks, reference)
+
+    def sums_over_passes(self, inputs: Tensor, masks: list[Tensor], reference: Tensor) -> list[Tensor]:
+        """Sums over forward passes; pass t uses row t of each mask for all rows of `inputs`.
 
         The passes are added one after the other, so that how many are looked at together changes no bit.
 
         Args:
-            features: (n, n_features).
+            inputs: (n, n_inputs), what the map in front gave.
             masks: per layer (n_passes, width of its input), 0 or 1 / (1 - rate).
             reference: (n, n_classes), log2 of probabilities close to the mean.
 
@@ -108,14 +112,13 @@ class DropoutMLP(nn.Module):
             minus that entropy, z², probability r of "none of these", r² (0 without a reject output), margin m = ln p
             of the reference's most probable class minus ln p of the most probable other one, m².
         """
-        n, n_classes = features.shape[0], self.n_classes
-        x0 = self.inputs(features)
-        sums = torch.zeros((n, 2 * n_classes + 7), dtype=features.dtype, device=features.device)
-        votes = torch.zeros((n, n_classes), dtype=features.dtype, device=features.device)
+        n, n_classes = inputs.shape[0], self.n_classes
+        sums = torch.zeros((n, 2 * n_classes + 7), dtype=inputs.dtype, device=inputs.device)
+        votes = torch.zeros((n, n_classes), dtype=inputs.dtype, device=inputs.device)
         top = reference.argmax(dim=1, keepdim=True)
         together = max(1, self.rows_together // max(1, n))
         for first in range(0, masks[0].shape[0], together):
-            outputs = self.passes(x0, [mask[first : first + together] for mask in masks])
+            outputs = self.passes(inputs, [mask[first : first + together] for mask in masks])
             log_p = torch.log_softmax(outputs[:, :, :n_classes], dim=2)
             p = torch.exp(log_p)
             entropy = (p * log_p).sum(dim=2) * -1.4426950408889634
@@ -132,7 +135,7 @@ class DropoutMLP(nn.Module):
 
     @torch.jit.export
     def passes(self, inputs: Tensor, masks: list[Tensor]) -> Tensor:
-        """Outputs of forward passes, (n_passes, n, n_outputs); inputs (n, n_inputs), masks as in `monte_carlo`."""
+        """Outputs of forward passes, (n_passes, n, n_outputs); inputs (n, n_inputs), masks as in `sums_over_passes`."""
         weights: list[Tensor] = [layer.weight for layer in self.layers]  # type: ignore[misc]
         biases: list[Tensor] = [layer.bias for layer in self.layers]  # type: ignore[misc]
         rows = [mask.unbind(0) for mask in masks]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class Runner:
     """Sends rows through a network in blocks of fixed size, several blocks side by side on the CPU.
 
     Args:
-        network: with the methods `forward` and `monte_carlo` of `DropoutMLP`.
+        network: with the methods `inputs`, `outputs` and `sums_over_passes` of `DropoutMLP`.
         device: where it lies.
         n_classes: classes, without the output that rejects.
         features: (n, n_features).
@@ -58,25 +59,37 @@ class Runner:
         """An array on the device, in single precision."""
         return tensor(array, self.device)
 
+    @cached_property
+    def inputs(self) -> Float32Array:
+        """What the map in front makes of the features, once for all passes, (n, n_inputs)."""
+
+        def one(first: int, rows: int) -> list[Any]:
+            x = self.tensor(_filled(self.features[first : first + rows], rows))
+            return [self.network.inputs(x).cpu().numpy()]
+
+        (inputs,) = self._in_blocks(len(self.features), one) or [np.empty((0, 0), dtype=np.float32)]
+        return np.asarray(inputs)
+
     def log_probabilities(self) -> FloatArray:
         """log2 of the class probabilities without dropout, (n, n_classes)."""
+        inputs = self.inputs  # by this thread, not by those of the blocks
 
         def one(first: int, rows: int) -> list[FloatArray]:
-            x = self.tensor(_filled(self.features[first : first + rows], rows))
-            logits = self.network(x)[:, : self.n_classes].double()
+            x = self.tensor(_filled(inputs[first : first + rows], rows))
+            logits = self.network.outputs(x)[:, : self.n_classes].double()
             return [torch.log_softmax(logits, dim=1).cpu().numpy() / np.log(2)]
 
         (log_p,) = self._in_blocks(len(self.features), one) or [np.empty((0, self.n_classes))]
         return np.asarray(np.maximum(log_p, np.log2(1e-12)))
 
     def evaluate(self, rows: IntArray, masks: list[Float32Array], reference: FloatArray) -> list[FloatArray]:
-        """Sums over passes for these rows, as `DropoutMLP.monte_carlo` gives them."""
-        tensors = [self.tensor(m) for m in masks]
+        """Sums over passes for these rows, as `DropoutMLP.sums_over_passes` gives them."""
+        inputs, tensors = self.inputs, [self.tensor(m) for m in masks]
 
         def one(first: int, count: int) -> list[FloatArray]:
-            x = self.tensor(_filled(self.features[rows[first : first + count]], count))
+            x = self.tensor(_filled(inputs[rows[first : first + count]], count))
             log2_p = self.tensor(_filled(reference[first : first + count], count))
-            return [s.double().cpu().numpy() for s in self.network.monte_carlo(x, tensors, log2_p)]
+            return [s.double().cpu().numpy() for s in self.network.sums_over_passes(x, tensors, log2_p)]
 
         return self._in_blocks(len(rows), one)
 
