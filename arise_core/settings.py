@@ -463,7 +463,7 @@ class SamplingSettings:
         passes: forward passes, at most.
         tolerance: a box needs no more passes once the standard error of its mutual information is below this
             (bit) and its label and rejection cannot change (3 standard errors). "auto": once the standard error is
-            below a tenth of the mutual information, or 0.01 bit where that is more, and its label and rejection cannot
+            below a tenth of the mutual information, or 0.02 bit where that is more, and its label and rejection cannot
             change or are known to be a tie; a box whose passes all say the same is done after 8. None or 0: always
             all passes.
         seed: of the dropout masks.
@@ -478,7 +478,7 @@ class SamplingSettings:
     tolerance: Tolerance = option(  # noqa: RUF009 - a field
         None, label="Tolerance (bit)", low=0.0, above=True, none=0.0, words=("auto",),
         text="standard error of the mutual information at which a box needs no more passes; auto: a tenth of it, or "
-        "0.01 bit where that is more; 0: all passes",
+        "0.02 bit where that is more; 0: all passes",
     )  # fmt: skip
     seed: int = option(0, label="Seed", low=0, text="of the dropout masks")
 

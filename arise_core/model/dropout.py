@@ -14,7 +14,7 @@ from arise_core.settings import Tolerance
 #: Passes between two looks at which rows are done; within a block every unit is dropped equally often.
 BLOCK = 32
 #: Tolerance "auto": standard error of the mutual information, bit, or share of it where that is more.
-ABSOLUTE, RELATIVE = 0.01, 0.1
+ABSOLUTE, RELATIVE = 0.02, 0.1
 #: The same: passes of the first block after which rows are looked at too; most boxes of a crystal are done then.
 EARLY = (8, 16)
 #: The same: what passes that have not come may add to the mutual information, bit, over the number of passes: where all

@@ -339,7 +339,7 @@ def test_automatic_tolerance_stops_where_the_error_is_small_beside_the_doubt(sma
     stated = np.hypot(adaptive.standard_error, reference.standard_error)
     assert (error < stated).mean() >= 2 / 3
     assert (error < 3 * stated).mean() >= 0.95
-    assert (stated[done] < np.maximum(0.011, 0.12 * adaptive.mutual_information[done])).mean() > 0.95
+    assert (stated[done] < np.maximum(0.021, 0.12 * adaptive.mutual_information[done])).mean() > 0.95
     gap = np.abs(np.diff(np.sort(reference.probabilities, axis=1)[:, -2:], axis=1)[:, 0])
     assert (adaptive.labels == reference.labels)[done & (gap > 0.06)].all()  # elsewhere it is a tie
 
