@@ -102,6 +102,7 @@ class NumberOrWord(_Text):
         """The number or word as text."""
         try:
             number = plain(value) if isinstance(value, str) else value
+            number = self._known.none if number is None else number
             if isinstance(number, bool) or self._known.none is None or number != self._known.none:
                 self._known.check(self._setting, number, 0 if isinstance(self._known.low, int) else 0.0)
         except ValueError:

@@ -258,7 +258,7 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
 def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
     """Grids of boxes of all sizes around the same centres, the smallest boxes first; the last have `box_size`.
 
-    One grid unless the `resolution` is "sharp": then the edges go from that of `smallest_edge` (or the stride, if
+    One grid with `resolution` "single". With "sharp" the edges go from that of `smallest_edge` (or the stride, if
     that is larger) to `box_size` in even steps that about double the number of atoms. The borders of the structure
     are those that the smallest boxes meet: where a direction is thinner than they are, boxes of all sizes span it.
 
@@ -266,7 +266,7 @@ def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
         largest: from `box_grid`.
     """
     settings, edge = largest.settings, float(largest.settings.box_size)
-    if settings.resolution != "sharp":
+    if settings.resolution == "single":
         return (largest,)
     smallest = max(smallest_edge(largest.material, settings.thin), settings.stride)
     steps = round(np.log2(edge / smallest) * 3) if smallest < edge else 0

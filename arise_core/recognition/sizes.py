@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from arise_core.engine.boxes import BoxDescriptors, gather_boxes
 from arise_core.engine.context import Context
-from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.geometry.arrays import BoolArray, IntArray
 from arise_core.model.model import Model
 from arise_core.model.prediction import ROWS, Prediction
 from arise_core.model.sureness import NO_ANSWER, Sureness
@@ -113,28 +113,34 @@ def answers_of_sizes(
     assert smallest is not None
     by_larger = size[unsure] > 0
     replaced = unsure[by_larger]
-    doubt = doubt_of_both(smallest.take(by_larger), kept.prediction.take(replaced))
-    kept.prediction.mutual_information[replaced] = doubt
+    both = doubt_of_both(smallest.take(by_larger), kept.prediction.take(replaced))
+    for name in ("mutual_information", "predictive_entropy", "standard_error"):
+        getattr(kept.prediction, name)[replaced] = getattr(both, name)
     yield Step(1.0)
     return replace(kept, size=size)
 
 
-def doubt_of_both(smaller: Prediction, answers: Prediction) -> FloatArray:
-    """Mutual information of answers that smaller boxes around the same centres may contradict, (n,), bit.
+def doubt_of_both(smaller: Prediction, answers: Prediction) -> Prediction:
+    """Answers with the doubt that comes from smaller boxes around the same centres.
 
-    Where both say the same (one class, rejected or not), or the smaller box has no answer, it is that of the answer.
-    Else the two boxes count as an ensemble, like the passes within each: the entropy of the mean of both minus the mean
-    entropy of single passes. So a twin plane, at which a small box says hcp and a large one fcc, is in doubt.
+    Where both name a class, neither of them rejected, and it is not the same, the two boxes count as an ensemble, like
+    the passes within each: the predictive entropy is that of the mean of both, and the mutual information what it has
+    more than single passes on average. So a twin plane, at which a small box says hcp and a large one fcc, is in doubt.
     """
-    doubt = answers.mutual_information.copy()
-    differs = (smaller.index != answers.index) | (smaller.rejected != answers.rejected)
-    other = np.flatnonzero(smaller.valid & differs)
-    both = (smaller.take(other), answers.take(other))
-    mean = sum(p.probabilities.astype(np.float64) for p in both) / 2
+    other = smaller.valid & ~smaller.rejected & ~answers.rejected & (smaller.index != answers.index)
+    pair = (smaller.take(other), answers.take(other))
+    mean = sum(p.probabilities.astype(np.float64) for p in pair) / 2
     entropy = -(mean * np.log2(np.maximum(mean, 1e-300))).sum(axis=1)
-    of_passes = sum(p.predictive_entropy - p.mutual_information for p in both) / 2
-    doubt[other] = np.maximum(entropy - of_passes, doubt[other])
-    return doubt
+    of_passes = sum(p.predictive_entropy - p.mutual_information for p in pair) / 2
+    columns = {
+        "mutual_information": np.maximum(entropy - of_passes, 0.0),
+        "predictive_entropy": entropy,
+        "standard_error": np.hypot(*(p.standard_error for p in pair)) / 2,
+    }
+    for name, values in columns.items():
+        columns[name] = getattr(answers, name).copy()
+        columns[name][other] = values
+    return replace(answers, **columns)
 
 
 def _answers(

@@ -123,7 +123,6 @@ class MapWork:
         check_type("settings", settings, MapSettings, "MapSettings")
         check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
         check_threshold(reject_threshold)
-        settings = settings.resolved(several=model.knows_when_sure)
         largest = checked_grid(structure, settings)
         rule = sureness_for(model, settings)
         model.check_calibrated(reject_threshold, "local", settings, sampling)
@@ -217,7 +216,7 @@ def sureness_for(model: Model, settings: MapSettings) -> Sureness | None:
     Raises:
         InputError: several sizes of a model that was never calibrated.
     """
-    if settings.resolution != "sharp":
+    if settings.resolution == "single":
         return None
     if model.sureness is None:
         raise InputError(

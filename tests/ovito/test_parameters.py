@@ -218,3 +218,10 @@ def test_a_device_that_is_missing_falls_back_with_a_warning(model):
 
 def test_every_setting_is_a_parameter():
     assert {*options_of(MapSettings), *options_of(SamplingSettings)} <= {*AriseModifier().editable_traits()}
+
+
+@pytest.mark.parametrize("given", [None, 0, "0"])
+def test_all_passes_are_a_tolerance_that_a_session_can_hold(given):
+    modifier = AriseModifier(tolerance=given)
+    assert modifier._sampling() == SamplingSettings(passes=modifier.passes)
+    assert AriseModifier(tolerance=modifier.tolerance)._sampling().tolerance is None

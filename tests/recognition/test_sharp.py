@@ -104,26 +104,6 @@ def test_the_smallest_box_follows_the_density(name):
         assert len(structure) * np.prod(grid.width) == pytest.approx(SHARP_ATOMS, rel=0.15)
 
 
-def test_several_sizes_unless_something_else_is_said(fcc, sharp_model):
-    """By default; not with a box size, nor a model that does not know when it is sure."""
-
-    def edges(model=sharp_model, **settings):
-        return arise.strided_map(fcc, model, stride=7.0, passes=2, **settings).edges
-
-    assert len(edges()) == len(edges(resolution="sharp")) == 4
-    assert len(edges(box_size=16.0, resolution="auto")) == 4
-    assert (
-        edges(resolution="single")
-        == edges(box_size=16.0)
-        == edges(box_size=12.0)
-        == edges(box_size="auto")
-        == ()
-    )
-    assert edges(box_size=12.0, resolution="auto") == ()
-    assert len(edges(box_size=12.0, resolution="sharp")) == 3
-    assert edges(arise.load_model("arise-108-ideal")) == ()
-
-
 def test_few_sizes_where_there_is_no_room_for_more(fcc):
     def edges(**settings):
         return [g.settings.box_size for g in grids_of_sizes(box_grid(fcc, MapSettings(**settings)))]
@@ -235,15 +215,22 @@ def test_where_sizes_say_different_things_is_doubt(model):
             mutual_information=np.array([entropy - entropy_of_passes]), reject_score=np.array([score]),
         )  # fmt: skip
 
-    sure = said([1.0, 0.0], 0.0)
-    assert doubt_of_both(said([0.0, 1.0], 0.0), sure) == pytest.approx([1.0])
-    assert doubt_of_both(said([0.6, 0.4], 0.0), sure) == pytest.approx([0.0])  # both say the first class
-    mixed = doubt_of_both(said([0.4, 0.6], 0.97095), sure)  # of which no pass is sure
+    def doubt(smaller, answer):
+        return doubt_of_both(smaller, answer).mutual_information
+
+    sure, other = said([1.0, 0.0], 0.0), said([0.0, 1.0], 0.0)
+    both = doubt_of_both(other, sure)
+    assert (both.mutual_information, both.predictive_entropy) == (pytest.approx([1.0]), pytest.approx([1.0]))
+    assert both.standard_error == pytest.approx(np.hypot(other.standard_error, sure.standard_error) / 2)
+    assert both.index == sure.index
+    assert doubt(said([0.6, 0.4], 0.0), sure) == pytest.approx([0.0])  # both name the first class
+    mixed = doubt(said([0.4, 0.6], 0.97095), sure)  # of which no pass is sure
     assert mixed == pytest.approx([0.88129 - 0.97095 / 2], abs=1e-4)
-    melt = said([0.5, 0.5], 0.5, score=1.0)
-    assert doubt_of_both(melt, sure) == pytest.approx([0.81128 - 0.25], abs=1e-4)
+    melt = said([0.2, 0.8], 0.3, score=1.0)
+    assert doubt(melt, sure) == pytest.approx([0.0])  # what is rejected names nothing
+    assert doubt(sure, melt) == pytest.approx(melt.mutual_information)
     nothing = replace(melt, mutual_information=np.array([np.nan]))
-    assert doubt_of_both(nothing, sure) == pytest.approx([0.0])
+    assert doubt(nothing, sure) == pytest.approx([0.0])
 
 
 def test_a_twin_plane_is_in_doubt(sharp_model):
