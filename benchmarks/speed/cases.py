@@ -26,11 +26,13 @@ CASES = {
     "scaling": Case(engine.scaling),
     "where the time goes": Case(breakdown.breakdown, 1),
     "against OVITO": Case(maps.against_ovito),
-    "default maps": Case(
-        maps.default_maps,
-        goals={f"{name}: atoms a second": f"at least {n:,}" for name, n in maps.ATOMS_A_SECOND.items()},
+    "usual maps": Case(
+        maps.usual_maps,
+        goals={
+            f"{name}: atoms a second, sharp": f"at least {n:,}" for name, n in maps.ATOMS_A_SECOND.items()
+        },
     ),
-    "1,000,000 atoms, default map": Case(
+    "1,000,000 atoms, sharp map": Case(
         maps.million_atoms, goals={"seconds": "at most 120", "peak GiB": "at most 4"}
     ),
     "demo": Case(maps.demo, goals={"seconds": "at most 20"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 import arise_core as arise
 from arise_core.geometry import builders
 from benchmarks.md import engine
-from benchmarks.sharp import built, short, simulated
+from benchmarks.sharp import built, prototypes, short, simulated
 from benchmarks.sharp.__main__ import main
 from benchmarks.sharp.frame import GOALS, Frame, places_of_four, surface_distance
 from benchmarks.sharp.frames import hot_crystals, make
@@ -215,3 +216,11 @@ def test_what_is_there_is_not_made_again(folder, monkeypatch):
     first = make(folder, ["bulk"], quick=True)
     monkeypatch.setattr(short, "MAKERS", dict.fromkeys(short.MAKERS))
     assert make(folder, ["bulk"], quick=True) == first
+
+
+def test_every_prototype_in_its_short_form(tmp_path):
+    prototypes.main(["--quick", "--out", str(tmp_path)])
+    page = (tmp_path / "sharp_prototypes.md").read_text(encoding="utf-8")
+    assert "3 periodic prototypes" in page
+    assert re.search(r"\| wurtzite +\| 0 +\| \d+\.\d +\| \d+\.\d +\| 100\.0 +\| 0\.0 +\|", page)
+    assert "| fcc" not in page
