@@ -80,22 +80,18 @@ def document(rows: list[tuple[str, float, dict[str, Share]]], model: arise.Model
     means = [f"{100 * np.mean([row[2][kind].right for row in rows]):.2f}" for kind in KINDS]
     head = ["crystal", "displacement, Å"]
     head += [f"{kind}: {what}, %" for kind in KINDS for what in ("right", "wrong and sure")]
-    return (
-        "\n\n".join(
-            [
-                "# Sharp maps of every prototype",
-                f"Made by `python -m benchmarks.sharp.prototypes`: model `{model.name}` "
-                f"({model.card.weights_sha256[:12]}), {len(rows) // len(DISPLACEMENTS)} periodic prototypes in cells of "
-                f"{HEIGHT:g} Å and more, ideal and with displacements of {DISPLACEMENTS[1]:g} Å a coordinate, boxes every "
-                f"{STRIDE:g} Å, {PASSES} passes. Sharp: boxes of several sizes; single: of 16 Å. Sure: less than {SURE:g} "
-                "bit of mutual information and of rejection uncertainty.",
-                f"Right on average: {means[0]} % sharp, {means[1]} % single. The table has those with less than "
-                f"{LISTED:.0%} right in either.",
-                markdown(table, tuple(head)),
-            ]
-        )
-        + "\n"
+    made = (
+        f"Made by `python -m benchmarks.sharp.prototypes`: model `{model.name}` ({model.card.weights_sha256[:12]}), "
+        f"{len(rows) // len(DISPLACEMENTS)} periodic prototypes in cells of {HEIGHT:g} Å and more, ideal and with "
+        f"displacements of {DISPLACEMENTS[1]:g} Å a coordinate, boxes every {STRIDE:g} Å, {PASSES} passes. Sharp: "
+        f"boxes of several sizes; single: of 16 Å. Sure: less than {SURE:g} bit of mutual information and of rejection "
+        "uncertainty."
     )
+    found = (
+        f"Right on average: {means[0]} % sharp, {means[1]} % single. The table has those with less than {LISTED:.0%} "
+        "right in either."
+    )
+    return "\n\n".join(["# Sharp maps of every prototype", made, found, markdown(table, tuple(head))]) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
