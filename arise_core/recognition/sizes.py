@@ -67,8 +67,8 @@ def answers_of_sizes(
     """Answers for all centres, or some of them, in grid order.
 
     The smallest boxes are asked everywhere, larger ones where none was sure yet. A centre of which no size is sure
-    has the answer with the least expected error. Where the smallest box says something else than a larger one that
-    answers, the mutual information is that of both, see `doubt_of_both`.
+    has the answer with the least expected error. Where the smallest box names another class than a larger one that
+    answers, the doubt is that of both, see `doubt_of_both`.
 
     Args:
         contexts: of grids with the same centres, the smallest boxes first (`grids_of_sizes`).
