@@ -11,12 +11,12 @@ LATTICE = (4 / 0.077) ** (1 / 3)  # Å, fcc of 0.077 atoms/Å³
 THERMAL = 0.1  # Å, displacement of the atoms per coordinate
 
 
-def fcc(n: int, seed: int = 0) -> Structure:
-    """Thermal fcc copper, n³ cubic cells, periodic."""
+def fcc(n: int, seed: int = 0, displacement: float = THERMAL) -> Structure:
+    """Thermal fcc copper, n³ cubic cells, periodic; `displacement` in Å a coordinate."""
     corner = np.array([[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
     unit = Structure((corner + 0.25) * LATTICE, np.full(4, 29), np.eye(3) * LATTICE, True)
     s = builders.repeat(unit, (n, n, n))
-    moved = s.positions + np.random.default_rng(seed).normal(0, THERMAL, s.positions.shape)
+    moved = s.positions + np.random.default_rng(seed).normal(0, displacement, s.positions.shape)
     return Structure(moved, s.numbers, s.cell, s.pbc)
 
 

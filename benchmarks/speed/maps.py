@@ -19,7 +19,7 @@ from benchmarks.sharp.built import growth
 from benchmarks.speed.borders import particle, slab
 from benchmarks.speed.case import Given
 from benchmarks.speed.engine import BOX, superalloy
-from benchmarks.structures import LATTICE, THERMAL, fcc, in_a_ball
+from benchmarks.structures import LATTICE, fcc
 
 MODEL = "arise-108"
 
@@ -67,13 +67,10 @@ HOT = 0.15
 
 def usual_structures(given: Given) -> dict[str, arise.Structure]:
     """Those of `ATOMS_A_SECOND`; half-molten is the first frame of the demo, at its melting point, repeated."""
-    cold = fcc(given.size(29, 6))
-    more = (HOT**2 - THERMAL**2) ** 0.5
-    moved = cold.positions + np.random.default_rng(1).normal(0, more, cold.positions.shape)
     (frame,) = growth([0])
     times = given.size(max(1, round((100_000 / len(frame.structure)) ** (1 / 3))), 1)
     return {
-        "hot solid": arise.Structure(moved, cold.numbers, cold.cell, cold.pbc),
+        "hot solid": fcc(given.size(29, 6), displacement=HOT),
         "half-molten": builders.repeat(frame.structure, (times, times, times)),
         "four-grain slab": slab(given),
         "nanoparticle": particle(given),
@@ -135,9 +132,8 @@ def demo(given: Given) -> dict[str, Any]:
 
 def nanoparticle(given: Given) -> dict[str, Any]:
     """Map of a particle of 23,000 atoms in vacuum, partly filled boxes exactly: box 12 Å, stride 2 Å."""
-    atoms, cells, stride = given.size((23_000, 24, 2.0), (1_000, 9, 6.0))
-    structure = in_a_ball(fcc(cells), (atoms * 3 / (4 * np.pi * 0.077)) ** (1 / 3))
-    seconds, found = timed_map(structure, min(given.repeats, 3), box_size=12.0, stride=stride)
+    structure = particle(given)
+    seconds, found = timed_map(structure, min(given.repeats, 3), box_size=12.0, stride=given.size(2.0, 6.0))
     p = found.prediction
     return {
         "atoms": len(structure), "boxes with enough atoms": int(p.valid.sum()), "seconds": seconds,
