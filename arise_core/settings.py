@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -16,7 +16,7 @@ PRESETS = ("paper", "corrected", "weighted")
 Padding = Literal["half", "none", "full"]
 Edges = Literal["exact", "box"]
 Between = Literal["linear", "sure"]
-Resolution = Literal["single", "sharp"]
+Resolution = Literal["auto", "single", "sharp"]
 #: Of the mutual information, bit; "auto": what `SamplingSettings` says; None: all passes.
 Tolerance = float | Literal["auto"] | None
 #: No setting is larger.
@@ -372,7 +372,8 @@ class MapSettings:
             box. With 1.5, boxes of 16 Å slide along the axis only of a wire of up to 24 Å, and over the plane only of
             a sheet.
         resolution: "single": all boxes have one size. "sharp": each place has the answer of the smallest box around it
-            that is sure, from boxes of about 32 atoms to those of `box_size`.
+            that is sure, from boxes of about 32 atoms to those of `box_size`. "auto": "sharp" with the default
+            `box_size` and a model that knows when it is sure, else "single".
         padding: where boxes lie along open directions. "half": centres run over the structure, boxes stick
             out by up to half their size; "none": boxes stay inside; "full": every box that touches.
         edges: "exact" finds the support of partly filled boxes; "box" takes them as clipped by flat faces.
@@ -402,8 +403,9 @@ class MapSettings:
         text="open directions up to so many boxes thick are spanned by one layer of boxes, as wires and sheets are",
     )  # fmt: skip
     resolution: Resolution = option(  # noqa: RUF009 - a field
-        "single", label="Resolution", choices=get_args(Resolution),
-        text="single: boxes of one size; sharp: at each place the smallest box that is sure, up to the box size",
+        "auto", label="Resolution", choices=get_args(Resolution),
+        text="sharp: at each place the smallest box that is sure, up to the box size; single: boxes of one size; auto: "
+        "sharp unless the box size is another than the default",
     )  # fmt: skip
     padding: Padding = option(  # noqa: RUF009 - a field
         "half", label="At open borders", choices=get_args(Padding),
@@ -440,6 +442,17 @@ class MapSettings:
         check_options(self)
         if not isinstance(self.box_size, str) and self.stride > self.box_size:
             raise InputError(f"`stride` must not exceed `box_size` ({self.box_size} Å), got {self.stride} Å")
+
+    def resolved(self, *, several: bool) -> MapSettings:
+        """The same with a resolution that is not "auto".
+
+        Args:
+            several: whether boxes may have several sizes (`Model.knows_when_sure`).
+        """
+        if self.resolution != "auto":
+            return self
+        sharp = several and self.box_size == MapSettings.box_size
+        return replace(self, resolution="sharp" if sharp else "single")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -549,6 +562,10 @@ class RecognitionSettings:
             "reject_threshold": self.reject_threshold,
         }
 
+    def resolved(self, *, several: bool) -> RecognitionSettings:
+        """The same with boxes as `MapSettings.resolved` has them."""
+        return replace(self, map=self.map.resolved(several=several))
+
     def is_local(self, n_atoms: int) -> bool:
         """Whether a structure of so many atoms is mapped box by box."""
         return self.mode == "local" or (self.mode == "auto" and n_atoms > LOCAL_ATOMS)
@@ -582,6 +599,8 @@ def split_options(
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Keyword arguments: the caller's own, those of `MapSettings` and those of `SamplingSettings`.
 
+    Boxes have one size where that is given and nothing is said of the resolution.
+
     Raises:
         InputTypeError: an unknown one; the message lists the known ones.
     """
@@ -595,6 +614,8 @@ def split_options(
         else:
             known_names = [n for known in names for n in known]
             raise InputTypeError(f"unknown argument {name!r}; known: {', '.join(known_names)}")
+    if "box_size" in groups[1]:
+        groups[1].setdefault("resolution", "single")
     return groups
 
 

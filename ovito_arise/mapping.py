@@ -93,6 +93,7 @@ class MapModifier(ModifierInterface):
     def _map_settings(self, material: Material | None) -> MapSettings:
         given = {name: getattr(self, name) for name in options_of(MapSettings)}
         if self.automatic_box:
+            given["resolution"] = "single" if given["resolution"] == "auto" else given["resolution"]
             del given["box_size"], given["stride"]
             if material is not None:
                 size = arise.automatic_box_size(material, self.thin)

@@ -63,7 +63,7 @@ class AriseRegions(MapModifier):
     reuse = Bool(
         True, label="Map of the ARISE modifier before", ovito_group="Input",
         desc="take model, boxes and input from the modifier 'identify crystal structures' before this one, if there "
-        "is one; those set here are not used then",
+        "is one; those set here are not used then. Its map is taken too, unless boxes have several sizes there",
     )  # fmt: skip
     min_cluster_size: str  # of the traits of all settings of clusters and plane
     locals().update(traits_of(ExploreSettings, "Clusters"))
@@ -97,6 +97,8 @@ class AriseRegions(MapModifier):
             if kept is None:
                 field = None if before is None else before.map_of(atoms)
                 boxes = source._map_settings(atoms.material)
+                if field is not None and field.sharp and boxes.resolution == "auto":
+                    field = None  # boxes are compared with each other: they must have one size
                 job = exploration_steps(field or atoms.material, model, settings, boxes, source._sampling())
             else:
                 job = explored_again(kept.found, settings)

@@ -86,7 +86,7 @@ def test_commands_say_what_they_lack(arise, large, tmp_path, monkeypatch, words,
 
 def test_functions_say_what_they_lack(model, fcc, tmp_path):
     vectors = np.random.default_rng(0).random((60, 8)).astype(np.float32)
-    field = arise_core.strided_map(fcc, model, stride=12.0, passes=4)
+    field = arise_core.strided_map(fcc, model, box_size=16.0, stride=12.0, passes=4)
     calls = {
         "hdbscan": lambda: arise_core.find_clusters(vectors),
         "umap": lambda: arise_core.embed(vectors),

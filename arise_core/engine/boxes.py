@@ -144,9 +144,10 @@ def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
     overlap = np.minimum(context.grid.width / context.grid.step, tile.shape)
     if most.mean() * np.prod(overlap) < SHARED:
         most[:] = False
-    for chosen, describe in ((full, TileEngine.features), (most, corrected_features)):
-        if chosen.any():
-            features[chosen] = describe(engine, chosen)[chosen]
+    at_once = full | most
+    if at_once.any():
+        found = corrected_features(engine, most, full) if most.any() else engine.features(full)
+        features[at_once] = found[at_once]
     for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~full & ~most)):
         features[pieces.rows] = pieces.features()
     if wanted.all():

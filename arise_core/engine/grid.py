@@ -152,6 +152,19 @@ class BoxGrid:
         settings = replace(self.settings, box_size=edge)
         return replace(self, settings=settings, start=self.start + (self.width - width) / 2, width=width)
 
+    def nearest(self, other: BoxGrid) -> tuple[IntArray, ...]:
+        """Along each axis the box of this grid whose centre is nearest to that of each box of another one.
+
+        Args:
+            other: over the same material, with any stride and size.
+        """
+        found = []
+        for k in range(3):
+            centers = other.start[k] + other.width[k] / 2 + other.step[k] * np.arange(other.shape[k])
+            at = np.round((centers - self.start[k] - self.width[k] / 2) / self.step[k]).astype(np.int64)
+            found.append(at % self.shape[k] if self.pbc[k] else np.clip(at, 0, self.shape[k] - 1))
+        return tuple(found)
+
     def span(self, axis: int, u: FloatArray) -> tuple[IntArray, IntArray]:
         """First and last box along an axis that hold coordinates u; not limited to the grid, (n,) each.
 
@@ -258,7 +271,7 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
 def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
     """Grids of boxes of all sizes around the same centres, the smallest boxes first; the last have `box_size`.
 
-    One grid with `resolution` "single". With "sharp" the edges go from that of `smallest_edge` (or the stride, if
+    One grid unless the `resolution` is "sharp": then the edges go from that of `smallest_edge` (or the stride, if
     that is larger) to `box_size` in even steps that about double the number of atoms. The borders of the structure
     are those that the smallest boxes meet: where a direction is thinner than they are, boxes of all sizes span it.
 
@@ -266,7 +279,7 @@ def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
         largest: from `box_grid`.
     """
     settings, edge = largest.settings, float(largest.settings.box_size)
-    if settings.resolution == "single":
+    if settings.resolution != "sharp":
         return (largest,)
     smallest = max(smallest_edge(largest.material, settings.thin), settings.stride)
     steps = round(np.log2(edge / smallest) * 3) if smallest < edge else 0
@@ -275,6 +288,17 @@ def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
     first = box_grid(largest.material, replace(settings, box_size=smallest))
     edges = [*(smallest * (edge / smallest) ** (k / steps) for k in range(steps)), edge]
     return tuple(first.of_size(edge) for edge in edges)
+
+
+def grid_around(largest: BoxGrid) -> BoxGrid:
+    """Boxes of the largest size, `AROUND` of their edge apart or as far as those of a coarser map.
+
+    Args:
+        largest: from `box_grid`.
+    """
+    settings, edge = largest.settings, float(largest.settings.box_size)
+    stride = max(settings.stride, AROUND * edge)
+    return box_grid(largest.material, replace(settings, resolution="single", stride=stride))
 
 
 def _refuse_dense(grid: BoxGrid) -> None:
@@ -331,6 +355,8 @@ AUTOMATIC_ATOMS = 100
 AUTOMATIC_STRIDE = 0.25
 
 
+#: How far apart the boxes are that say what is around, in sharp maps, as a share of their edge.
+AROUND = 0.3
 #: Atoms in the smallest boxes of a sharp map: fewer are too few to tell crystals from each other.
 SHARP_ATOMS = 32
 

@@ -381,19 +381,17 @@ def pick_degrees(product, l_max, l_step, n_radial, coefficients):
 
 @jit
 def contract(
-    sums, knot, scales, chosen, table, step, l_max, l_step, n_max, n_radials, radial_of, weights, out,
+    sums, n_lm, knot, scales, chosen, table, step, l_max, l_step, n_max, n_radials, radial_of, weights, out,
 ):  # fmt: skip
     """Add the weighted descriptor of each chosen box to `out` (n_boxes, n_channels, channel_size), float32.
 
-    `sums` (n_boxes, n_knots * n_lm) from `add_sums` and `accumulate`; `scales` (n_boxes,) length scales in Å;
+    `sums` (n_boxes, n_knots * n_lm) from `add_sums` and `accumulate`, of whose harmonics those beyond `l_max` are left
+    out; `scales` (n_boxes,) length scales in Å;
     `table` (n_nodes, 2, n_l * n_radial) of radial functions as in `descriptor_loops.sum_pairs`, single precision,
     under `n_radials` radial weights, of which channel c has number `radial_of[c]`; `weights` (n_boxes, n_channels).
     """
     n_radial = n_max * n_radials
     n_all = table.shape[2]
-    n_lm = 0
-    for l in range(0, l_max + 1, l_step):
-        n_lm += 2 * l + 1
     n_knots = sums.shape[1] // n_lm
     filtered = np.empty((n_knots, n_lm), dtype=np.float32)
     radial = np.empty((n_knots, n_all), dtype=np.float32)

@@ -81,7 +81,7 @@ class Pieces:
             n_lm, harmonics_norm(settings.l_max), ROOM, sums,
         )  # fmt: skip
         loops.contract(
-            sums, KNOT, np.ones(len(sums)), found, table, settings.reach / (len(table) - 1),
+            sums, n_lm, KNOT, np.ones(len(sums)), found, table, settings.reach / (len(table) - 1),
             settings.l_max, step, settings.n_max, len(settings.radials), np.array(settings.radial_of), weights, total,
         )  # fmt: skip
         return found
@@ -118,29 +118,44 @@ class Pieces:
         )  # fmt: skip
 
 
-def corrected_features(engine: TileEngine, chosen: BoolArray) -> Float32Array:
-    """Descriptors of the chosen boxes (n_boxes,) of a tile from the sums of full boxes, (n_boxes, n_features)."""
-    return engine.over_pairs(chosen, partial(_add_corrected, engine))
+def corrected_features(engine: TileEngine, most: BoolArray, full: BoolArray) -> Float32Array:
+    """Descriptors of boxes of a tile from the sums of full boxes, (n_boxes, n_features).
+
+    Args:
+        engine: of the tile.
+        most: boxes that are filled for the most part, (n_boxes,).
+        full: those that are taken as full, which need no correction, (n_boxes,).
+    """
+    return engine.over_pairs(most | full, partial(_add_corrected, engine, full))
 
 
 def _add_corrected(
-    engine: TileEngine, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array
+    engine: TileEngine,
+    full: BoolArray,
+    pair: SpeciesPair,
+    enough: BoolArray,
+    weights: FloatArray,
+    total: Float32Array,
 ) -> BoolArray:
     """Add the descriptors of one pair of species to `total`; which boxes have one, (n_boxes,)."""
     settings = engine.context.settings
     alpha, beta = (engine.n_species_atoms.get(s, engine.n_atoms) for s in pair)
-    many = enough & (alpha * beta >= MANY**2)
+    many = enough & (full | (alpha * beta >= MANY**2))
     scales = engine.scales(*pair, many) if many.any() else np.full(len(many), np.nan)
     found = np.isfinite(scales)
-    step = parity_step(*pair)
+    step, l_max = parity_step(*pair), settings.l_max + MORE_DEGREES
     table = single_table(settings, step)
+    rest = (
+        table, settings.reach / (len(table) - 1), settings.l_max, step, settings.n_max, len(settings.radials),
+        np.array(settings.radial_of), weights, total,
+    )  # fmt: skip
     for group in groups(scales):
-        knot, sums = engine.sums(pair, scales[group], settings.l_max + MORE_DEGREES)
-        for pieces in Pieces.batches(engine, np.flatnonzero(group), COARSE_VOXEL):
+        knot, sums = engine.sums(pair, scales[group], l_max)
+        loops.contract(sums, n_harmonics(l_max, step), knot, scales, group & full, *rest)
+        for pieces in Pieces.batches(engine, np.flatnonzero(group & ~full), COARSE_VOXEL):
             loops.contract_pieces(
                 sums, knot, pieces.rows, scales, pieces.gamma, pieces.to_lag, pieces.to_width, settings.floor,
-                *sphere(settings.l_max, step), table, settings.reach / (len(table) - 1), settings.l_max, step,
-                settings.n_max, len(settings.radials), np.array(settings.radial_of), weights, total,
+                *sphere(settings.l_max, step), *rest,
             )  # fmt: skip
     for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~many)):
         rows = pieces.rows

@@ -298,7 +298,7 @@ class TileEngine:
         for group in groups(scales):
             knot, sums = self.sums(pair, scales[group], settings.l_max)
             loops.contract(
-                sums, knot, scales, group, table, settings.reach / (len(table) - 1),
+                sums, n_harmonics(settings.l_max, step), knot, scales, group, table, settings.reach / (len(table) - 1),
                 settings.l_max, step, settings.n_max, len(settings.radials), np.array(settings.radial_of),
                 weights, total,
             )  # fmt: skip

@@ -124,7 +124,7 @@ def exploration_rows(
         options: boxes, passes and threshold; the mode follows from the subject.
     """
     (layer,) = chosen_layers(model, layer)
-    boxes, passes, threshold = options.map, options.sampling, options.reject_threshold
+    boxes, passes, threshold = options.map.resolved(several=False), options.sampling, options.reject_threshold
     check_one_size(subject, boxes)
     if isinstance(subject, StridedMap):
         field = _of_this_model(subject, model)

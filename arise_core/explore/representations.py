@@ -167,7 +167,7 @@ def represent_steps(
     if store is not None:
         check_type("store", store, (str, os.PathLike), "the name of a folder")
     memory_limit = check_number("memory_limit", memory_limit, low=0.0, above=True, unit="GiB")
-    settings = map_settings or MapSettings()
+    settings = (map_settings or MapSettings()).resolved(several=False)
     chosen = chosen_layers(model, layers)
     check_one_size(subject, settings)
     if isinstance(subject, Structure | Material):
@@ -209,7 +209,7 @@ def check_one_size(subject: object, settings: MapSettings) -> None:
     """Raise InputError for boxes of several sizes, whose representations would be told apart by their size."""
     if isinstance(subject, StridedMap | BoxGrid):
         settings = (subject.grid if isinstance(subject, StridedMap) else subject).settings
-    if settings.resolution != "single":
+    if settings.resolution == "sharp":
         raise InputError(
             f"`resolution` must be 'single' where boxes are compared with each other, got {settings.resolution!r}"
         )

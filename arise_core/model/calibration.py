@@ -186,6 +186,7 @@ def settings_that_count(mode: str, boxes: MapSettings, sampling: SamplingSetting
     """The settings on which scores depend, in plain types."""
     if mode == "whole":
         return {"passes": sampling.passes, "seed": sampling.seed, "min_atoms": boxes.min_atoms}
+    boxes = boxes.resolved(several=False)  # of which a calibration is
     counted: list[tuple[Any, str]] = [
         (boxes, name) for name, (_, option) in options_of(MapSettings).items() if option.result
     ]

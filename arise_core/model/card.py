@@ -199,6 +199,10 @@ def _sureness(data: Any) -> Sureness:
         number_of(sure.wrong, "sureness.wrong", 0, 1)
     for label, count in object_of(sure.atoms, "sureness.atoms").items():
         whole_of(count, f"sureness.atoms.{text_of(label, 'sureness.atoms')}", 0, MOST_ATOMS)
+    for label, row in object_of(sure.relatives, "sureness.relatives").items():
+        where = f"sureness.relatives.{text_of(label, 'sureness.relatives')}"
+        for relative, count in object_of(row, where).items():
+            whole_of(count, f"{where}.{text_of(relative, where)}", 0, MOST_ATOMS)
     for atoms, share in object_of(sure.answered, "sureness.answered").items():
         number_of(share, f"sureness.answered.{text_of(atoms, 'sureness.answered')}", 0, 1)
     return sure

@@ -99,6 +99,14 @@ class Model:
         return self.card.descriptor
 
     @property
+    def knows_when_sure(self) -> bool:
+        """Whether boxes of several sizes are asked unless something else is said: there is a rule, and no calibration.
+
+        A calibration is of boxes of one size.
+        """
+        return self.sureness is not None and self.calibration is None
+
+    @property
     def sureness(self) -> Sureness | None:
         """When it is sure of a box: as its card says, or this package; None: it was never calibrated."""
         return self.card.sureness or known().get(self.card.weights_sha256)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -12,12 +13,13 @@ import numpy as np
 from arise_core.crystals.naming import REJECTED
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.model.prediction import Prediction, Rule
-from arise_core.model.rejection import share_above
 
 #: Rules of models whose card has none, by the hash of their weights; `arise_core.training.calibration` writes it.
 KNOWN = Path(__file__).with_name("sureness.json")
 #: Error of what has no prediction: more than that of any answer.
 NO_ANSWER = 2.0
+#: Error of an answer that does not count: that of one which is wrong for sure.
+NOT_SURE = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +29,15 @@ class Sureness:
     Args:
         error: largest expected error (see `expected_error`) of a sure answer.
         atoms: by answer, a label or "rejected", how many atoms a box must hold for it; others: any number.
+        relatives: by answer, the classes that small boxes take for it, each with the number of atoms from which on
+            they do not: below that, an answer is not sure where larger boxes around say that class.
         wrong: share of the sure answers that were wrong in calibration.
         answered: by number of atoms, share of the boxes of crystals whose answer was sure.
     """
 
     error: float
     atoms: dict[str, int] = field(default_factory=dict)
+    relatives: dict[str, dict[str, int]] = field(default_factory=dict)
     wrong: float | None = None
     answered: dict[str, float] = field(default_factory=dict)
 
@@ -47,10 +52,17 @@ class Sureness:
         error = expected_error(found)
         if largest or not self.atoms:
             return error
-        rejected = Rule(reject_threshold=found.reject_threshold).rejected(found)
         needed = np.array([*(self.atoms.get(c.label, 0) for c in found.classes), self.atoms.get(REJECTED, 0)])
-        answer = np.where(rejected, len(found.classes), found.index)
-        return np.where((error <= 1) & (n_atoms < needed[answer]), 1.0, error)
+        return np.where((error <= 1) & (n_atoms < needed[answers(found)]), NOT_SURE, error)
+
+    def confused(self, labels: Sequence[str]) -> IntArray:
+        """Atoms from which on boxes of a class are not taken for another one, (n_classes + 1, n_classes).
+
+        Rows are answers, "rejected" behind the classes, columns what the box is of.
+        """
+        names = [*labels, REJECTED]
+        rows = [[self.relatives.get(answer, {}).get(true, 0) for true in names[:-1]] for answer in names]
+        return np.array(rows, dtype=np.int64)
 
 
 @lru_cache(maxsize=1)
@@ -60,17 +72,20 @@ def known() -> dict[str, Sureness]:
     return {weights: Sureness(**row["rule"]) for weights, row in rows.items()}
 
 
-def expected_error(found: Prediction) -> FloatArray:
-    """Expected error of an answer by the passes themselves, (n,); 2 without an answer.
+def answers(found: Prediction) -> IntArray:
+    """Class of each answer, the number of classes for what is rejected, (n,)."""
+    rejected = Rule(reject_threshold=found.reject_threshold).rejected(found)
+    return np.where(rejected, len(found.classes), found.index)
 
-    With p the probability of the class and q the share of the passes that reject (`share_above`) it is 1 - q of what
-    is rejected, and 1 - p (1 - q) of what has the name of its class.
+
+def expected_error(found: Prediction) -> FloatArray:
+    """Expected error of an answer by the network's own probabilities, (n,); 2 without an answer.
+
+    With p the probability of the class and r the reject score, both means over passes, it is 1 - r of what is
+    rejected, and 1 - p (1 - r) of what has the name of its class.
     """
-    threshold = found.reject_threshold
-    share = np.zeros(len(found))
-    if threshold is not None:
-        share = share_above(found.reject_score, found.reject_deviation, threshold)
-    rejected = Rule(reject_threshold=threshold).rejected(found)
+    score = found.reject_score if found.reject_threshold is not None else np.zeros(len(found))
+    rejected = answers(found) == len(found.classes)
     with np.errstate(invalid="ignore"):
-        error = np.where(rejected, 1 - share, 1 - found.confidence * (1 - share))
+        error = np.where(rejected, 1 - score, 1 - found.confidence * (1 - score))
     return np.where(found.valid & np.isfinite(error), error, NO_ANSWER)

@@ -96,7 +96,7 @@ def calibrate(
     materials = _materials(structures)
     known = _labels(labels, len(materials), model)
     belongs: list[Hashable] = list(range(len(materials))) if units is None else _units(units, len(materials))
-    settings = replace(settings, mode=_mode(materials, settings))
+    settings = replace(settings, mode=_mode(materials, settings)).resolved(several=False)
     counted = {u for u, label in zip(belongs, known, strict=True) if (label == NONE) == (NONE in known)}
     fewest = fewest_units(rate, confidence)
     unit: Unit = "frame" if units is None else "file"
@@ -244,7 +244,7 @@ def _mode(materials: list[Material], settings: RecognitionSettings) -> Literal["
         raise InputError(
             "`mode` must be 'whole' or 'local' for structures of which some are large, got 'auto'"
         )
-    if local == {True} and settings.map.resolution != "single":
+    if local == {True} and settings.map.resolution == "sharp":
         raise InputError(
             f"`resolution` must be 'single' to calibrate, got {settings.map.resolution!r}: how boxes of several sizes "
             "are read off depends on the threshold"

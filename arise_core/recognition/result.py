@@ -364,9 +364,8 @@ def settled(settings: RecognitionSettings, material: Material) -> RecognitionSet
         InputError: a stride larger than the automatic box.
     """
     if isinstance(settings.map.box_size, str) and settings.is_local(len(material)):
-        return replace(
-            settings, map=replace(settings.map, box_size=automatic_box_size(material, settings.map.thin))
-        )
+        boxes = settings.map.resolved(several=False)
+        return replace(settings, map=replace(boxes, box_size=automatic_box_size(material, boxes.thin)))
     return settings
 
 

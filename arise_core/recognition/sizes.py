@@ -1,4 +1,8 @@
-"""Boxes of several sizes around the same centres: each centre has the answer of the smallest box that is sure."""
+"""Boxes of several sizes around the same centres: each centre has the answer of the smallest box that is sure.
+
+Small boxes cannot tell some crystals from each other. So what they are sure of is looked up in a coarse map of the
+largest boxes (`Surroundings`), and does not hold where those around say a class that small boxes take for it.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +15,11 @@ from numpy.typing import NDArray
 
 from arise_core.engine.boxes import BoxDescriptors, gather_boxes
 from arise_core.engine.context import Context
-from arise_core.geometry.arrays import BoolArray, IntArray
+from arise_core.engine.grid import BoxGrid
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.model import Model
 from arise_core.model.prediction import ROWS, Prediction
-from arise_core.model.sureness import NO_ANSWER, Sureness
+from arise_core.model.sureness import NO_ANSWER, NOT_SURE, Sureness, answers
 from arise_core.progress import Job, Step, part
 from arise_core.recognition.whole import DESCRIPTOR_SHARE
 from arise_core.settings import SamplingSettings, Threshold
@@ -60,9 +65,55 @@ class Answers:
             self.size[rows] = other.size[chosen]
 
 
+class Surroundings:
+    """What large boxes around the centres of a map say, asked as far as somebody wants to know it."""
+
+    def __init__(
+        self, context: Context, centers: BoxGrid, model: Model, rule: Sureness, sampling: SamplingSettings,
+        reject_threshold: Threshold,
+    ) -> None:  # fmt: skip
+        """
+        Args:
+            context: of the large boxes (`grid_around`).
+            centers: boxes around which they are looked up.
+            model, rule, sampling, reject_threshold: see `answers_of_sizes`.
+        """
+        self._context, self._model, self._sampling = context, model, sampling
+        self._reject_threshold = reject_threshold
+        self._shape, self._nearest = centers.shape, context.grid.nearest(centers)
+        self._confused = rule.confused(model.classes)
+        self._asked = np.zeros(len(context.grid), dtype=bool)
+        self._probabilities = np.zeros((len(context.grid), len(model.classes)), dtype=np.float32)
+
+    def of_relatives(self, boxes: IntArray, found: Prediction, n_atoms: IntArray) -> Job[FloatArray]:
+        """Probability that it is a class which such small boxes take for their answer, as a job, (n,).
+
+        Args:
+            boxes: indices into the flattened grid of the centres, (n,).
+            found: their answers.
+            n_atoms: in them, (n,).
+        """
+        confused = self._confused[answers(found)]
+        rows = np.flatnonzero(found.valid & (confused > n_atoms[:, None]).any(axis=1))
+        index = np.unravel_index(boxes[rows], self._shape)
+        near = np.ravel_multi_index([self._nearest[k][index[k]] for k in range(3)], self._context.grid.shape)
+        wanted = np.zeros(len(self._asked), dtype=bool)
+        wanted[near] = True
+        wanted &= ~self._asked
+        if wanted.any():
+            job = _answers(self._context, wanted, self._model, self._sampling, self._reject_threshold, None)
+            said = yield from job
+            named = np.where(said.prediction.valid, 1 - said.prediction.reject_score, 0.0)
+            self._probabilities[said.boxes] = np.nan_to_num(said.prediction.probabilities) * named[:, None]
+            self._asked |= wanted
+        out = np.zeros(len(boxes))
+        out[rows] = (self._probabilities[near] * (confused[rows] > n_atoms[rows, None])).sum(axis=1)
+        return out
+
+
 def answers_of_sizes(
-    contexts: Sequence[Context], model: Model, rule: Sureness | None, sampling: SamplingSettings,
-    reject_threshold: Threshold, seen: Seen | None = None, among: BoolArray | None = None,
+    contexts: Sequence[Context], around: Context | None, model: Model, rule: Sureness | None,
+    sampling: SamplingSettings, reject_threshold: Threshold, seen: Seen | None = None, among: BoolArray | None = None,
 ) -> Job[Answers]:  # fmt: skip
     """Answers for all centres, or some of them, in grid order.
 
@@ -72,6 +123,7 @@ def answers_of_sizes(
 
     Args:
         contexts: of grids with the same centres, the smallest boxes first (`grids_of_sizes`).
+        around: of large boxes that say what is around (`grid_around`); None: there is one size.
         model: whose answers are wanted.
         rule: when it is sure; None: there is one size, and nothing to decide.
         sampling: of the network; with a tolerance, boxes that a larger one may answer for have `TRIAL_PASSES` at most.
@@ -84,6 +136,8 @@ def answers_of_sizes(
     trial = sampling
     if sampling.tolerance is not None:
         trial = replace(sampling, passes=min(sampling.passes, TRIAL_PASSES))
+    assert around is not None  # there are several sizes
+    surroundings = Surroundings(around, contexts[0].grid, model, rule, sampling, reject_threshold)
     n = len(contexts[0].grid)
     boxes = np.arange(n) if among is None else np.flatnonzero(among)
     error = np.full(len(boxes), np.inf)
@@ -98,8 +152,13 @@ def answers_of_sizes(
         wanted = np.zeros(n, dtype=bool)
         wanted[boxes[rows]] = True
         job = _answers(contexts[k], wanted, model, sampling if last else trial, reject_threshold, seen)
-        found = yield from part(job, 1 - 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1))
+        first, middle, end = 1 - 0.5**k, 1 - 0.6 * 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1)
+        found = yield from part(job, first, end if last else middle)
         new = rule.errors(found.prediction, found.n_atoms, last)
+        if not last:
+            job = surroundings.of_relatives(found.boxes, found.prediction, found.n_atoms)
+            relatives = yield from part(job, middle, end)
+            new[relatives > rule.error] = NOT_SURE
         better = new < error[rows]
         error[rows[better]] = new[better]
         size[rows[better & (new < NO_ANSWER)]] = k

@@ -15,7 +15,7 @@ from typing import overload
 import numpy as np
 
 from arise_core.engine.context import Context
-from arise_core.engine.grid import BoxGrid, box_grid, grids_of_sizes, refuse_empty
+from arise_core.engine.grid import BoxGrid, box_grid, grid_around, grids_of_sizes, refuse_empty
 from arise_core.engine.tile import cuts
 from arise_core.errors import InputError, check_type
 from arise_core.geometry.arrays import BoolArray, IntArray
@@ -99,6 +99,7 @@ class MapWork:
     """All that a map of a structure is made of. Create with `MapWork.of`."""
 
     grids: tuple[BoxGrid, ...]  # of all sizes, the smallest boxes first
+    around: BoxGrid  # of the largest boxes, far apart: what sharp maps look up
     model: Model
     rule: Sureness | None  # when a box is sure; None: there is one size
     sampling: SamplingSettings
@@ -123,11 +124,13 @@ class MapWork:
         check_type("settings", settings, MapSettings, "MapSettings")
         check_type("sampling", sampling, SamplingSettings, "SamplingSettings")
         check_threshold(reject_threshold)
+        settings = settings.resolved(several=model.knows_when_sure)
         largest = checked_grid(structure, settings)
         rule = sureness_for(model, settings)
         model.check_calibrated(reject_threshold, "local", settings, sampling)
         least = SLAB_BOXES if slab_boxes is None else slab_boxes
-        return cls(grids_of_sizes(largest), model, rule, sampling, reject_threshold, least)
+        around = grid_around(largest)
+        return cls(grids_of_sizes(largest), around, model, rule, sampling, reject_threshold, least)
 
     @property
     def grid(self) -> BoxGrid:
@@ -147,6 +150,10 @@ class MapWork:
     @cached_property
     def _contexts(self) -> _Contexts:
         return _Contexts(self.grids, self.model)
+
+    @cached_property
+    def _around(self) -> Context | None:
+        return None if self.rule is None else self._contexts[0].of_size(self.around)
 
     def refuse_empty(self, *, kept: bool) -> None:
         """Refuse boxes that are nearly all empty, or whose results are too much for the memory.
@@ -173,7 +180,14 @@ class MapWork:
             among = np.zeros(len(self.grid), dtype=bool)
             among[slab.boxes(self.grid.shape)] = True
         found = yield from answers_of_sizes(
-            self._contexts, self.model, self.rule, self.sampling, self.reject_threshold, seen, among
+            self._contexts,
+            self._around,
+            self.model,
+            self.rule,
+            self.sampling,
+            self.reject_threshold,
+            seen,
+            among,
         )
         if self.grid.material.flat:
             found = replace(found, prediction=found.prediction.without_bulk(slice(None)))
@@ -216,7 +230,7 @@ def sureness_for(model: Model, settings: MapSettings) -> Sureness | None:
     Raises:
         InputError: several sizes of a model that was never calibrated.
     """
-    if settings.resolution == "single":
+    if settings.resolution != "sharp":
         return None
     if model.sureness is None:
         raise InputError(

@@ -3,9 +3,8 @@
     python -m arise_core.training.calibration MODEL --card
     python -m arise_core.training.calibration MODEL --package
 
-The samples are those of the model's recipe with other seeds: boxes and hot crystals of all classes, as often as the
-recipe wants them (structures that are met often more often), solid solutions, disorder and crystals that are none of
-the classes.
+The samples are those of the model's recipe with other seeds: boxes of all classes alike, half of them ideal, hot
+crystals of those that are met often, solid solutions, disorder and crystals that are none of the classes.
 """
 
 from __future__ import annotations
@@ -25,8 +24,7 @@ from arise_core.crystals.naming import REJECTED
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.model import Model
-from arise_core.model.prediction import Prediction, Rule
-from arise_core.model.sureness import KNOWN, Sureness, expected_error
+from arise_core.model.sureness import KNOWN, Sureness, answers, expected_error
 from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Step, part, run
 from arise_core.runtime.files import write_atomically
@@ -37,15 +35,24 @@ from arise_core.training.recipe import recipe_of
 from arise_core.training.samples.job import TO_REJECT
 from arise_core.training.samples.mixture import PRISTINE, PerturbedSamples
 
-#: Atoms in the boxes of each size, and from which number on a box counts as one of that size.
-SIZES = (32, 64, 128, 256)
-#: Share of the sure answers that may be wrong, of each size and of each answer.
-WRONG = 0.01
+#: Atoms in the boxes of each size, ascending. From the geometric mean with the size below a box counts as one of it.
+SIZES = (20, 24, 32, 45, 64, 91, 128, 256)
+#: Share of the sure answers that may be wrong, of each size. Few: in fronts and boundaries, of which there are no
+#: samples, it is several times that.
+WRONG = 0.001
+#: Share of the sure answers of each class that may be wrong before it needs more atoms, and share of the boxes of each
+#: class that may be taken for a certain other one.
+TAKEN = 0.01
+#: Share of the boxes that have no noise.
+IDEAL = 0.5
 #: Largest expected errors of a sure answer that are tried.
 BOUNDS = (0.3, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03, 0.02, 0.01, 0.005)
+#: Expected error up to which a mistake makes a class a relative of the answer: also what is not sure may be the best
+#: answer that there is.
+MISTAKEN = 0.3
 #: Samples: boxes a class and size, and of each size in all.
-COUNTS = {"boxes": 10, "hot": 4, "solutions": 3, "disorder": 400, "unknown": 200}
-#: An answer needs more atoms if as many wrong ones, or more, are less probable than this were `WRONG` their share.
+COUNTS = {"boxes": 80, "hot": 60, "solutions": 20, "disorder": 300, "unknown": 200}
+#: An answer needs more atoms if as many wrong ones, or more, are less probable than this were `TAKEN` their share.
 CHANCE = 0.05
 SEED = 14_000_000
 
@@ -71,8 +78,12 @@ def samples_of_size(samples: PerturbedSamples, n_atoms: int) -> PerturbedSamples
     own: dict[str, Any] = dict(samples.settings)
     for name in ("disorder", "unknown", "solutions"):
         own[name] = replace(own[name], whole=0.0)
-    own["hot"] = replace(own["hot"], whole=0.0, atoms=(n_atoms, n_atoms))
-    made = replace(samples, cuts=cuts, box_atoms=(n_atoms, n_atoms), settings=own)
+    often = {label: 1 for label, factor in samples.box_factors.items() if factor >= own["hot"].common_from}
+    own["hot"] = replace(own["hot"], whole=0.0, atoms=(n_atoms, n_atoms), common_from=1)
+    noise = replace(samples.noise, ideal=IDEAL)
+    made = replace(
+        samples, cuts=cuts, box_atoms=(n_atoms, n_atoms), box_factors=often, noise=noise, settings=own
+    )
     return made.at_most({PRISTINE: 0}, others=0).with_counts(COUNTS)
 
 
@@ -82,7 +93,7 @@ def calibration_steps(model: Model, passes: int, seed: int = SEED) -> Job[Surene
     Args:
         model: trained on "perturbed" samples, with an output that rejects.
         passes: of the network, a sample.
-        seed: of the samples.
+        seed: of the samples, that of each size is this and its number of atoms.
 
     Raises:
         InputError: a model of another kind.
@@ -92,7 +103,7 @@ def calibration_steps(model: Model, passes: int, seed: int = SEED) -> Job[Surene
         raise InputError(f"model {model.name!r} must be trained on perturbed samples and reject by an output")
     tried = []
     for k, n_atoms in enumerate(SIZES):
-        job = _tried(model, samples_of_size(samples, n_atoms), n_atoms, passes, seed + k)
+        job = _tried(model, samples_of_size(samples, n_atoms), n_atoms, passes, seed + n_atoms)
         tried.append((yield from part(job, k / len(SIZES), (k + 1) / len(SIZES))))
     return fitted(tried, [c.label for c in model.card.classes])
 
@@ -114,18 +125,14 @@ def _tried(model: Model, samples: PerturbedSamples, n_atoms: int, passes: int, s
     return Tried(n_atoms, expected_error(said), answers(said), truth)
 
 
-def answers(said: Prediction) -> IntArray:
-    """Class of each answer, the number of classes for what is rejected, (n,)."""
-    rejected = Rule(reject_threshold=said.reject_threshold).rejected(said)
-    return np.where(rejected, len(said.classes), said.index)
-
-
 def fitted(tried: Sequence[Tried], labels: Sequence[str]) -> Sureness:
     """The sharpest rule with which no more than `WRONG` of the sure answers of each size are wrong.
 
-    For a bound an answer needs as many atoms as the smallest size from which on its sure boxes are not wrong more
-    often than `WRONG`, by a binomial test. The sharpest bound is that with the most sure boxes of the smallest size,
-    where crystals and what is none count half each.
+    A class is a relative of an answer up to the largest size at which `TAKEN` of its boxes, or more, have that answer
+    with an expected error of at most `MISTAKEN`; such mistakes do not count further, since larger boxes around are
+    asked for them. For a bound an answer needs as many atoms as the smallest size from which on its sure boxes are not
+    wrong more often than `TAKEN`, by a binomial test. The sharpest bound is that with the most sure boxes of the
+    smallest size, where crystals and what is none count half each.
 
     Args:
         tried: the sizes, the smallest first.
@@ -144,7 +151,7 @@ def fitted(tried: Sequence[Tried], labels: Sequence[str]) -> Sureness:
 
 
 def sure_of(tried: Tried, rule: Sureness, labels: Sequence[str]) -> BoolArray:
-    """Which boxes of a size a rule is sure of, (n,)."""
+    """Which boxes of a size a rule is sure of, but for what is around, (n,)."""
     needed = np.array([rule.atoms.get(name, 0) for name in (*labels, REJECTED)])
     return np.asarray((tried.error <= rule.error) & (tried.n_atoms >= needed[tried.answer]))
 
@@ -152,16 +159,20 @@ def sure_of(tried: Tried, rule: Sureness, labels: Sequence[str]) -> BoolArray:
 def _rule(tried: Sequence[Tried], bound: float, labels: Sequence[str]) -> Sureness:
     """The rule for a bound, with its figures."""
     names = [*labels, REJECTED]
-    needed = _needed(tried, bound, len(names))
-    # A box counts for a size from the geometric mean of its number of atoms and that of the size below.
-    atoms = {
-        name: math.ceil(n / math.sqrt(2))
-        for name, n in zip(names, needed, strict=True)
-        if n > tried[0].n_atoms
-    }
-    rule = Sureness(error=bound, atoms=atoms)
+    confused = _confused(tried, len(names))
+    counted = [t.wrong & (confused[t.answer, t.truth] <= t.n_atoms) for t in tried]
+    needed = _needed(tried, counted, bound, len(names))
+    rule = Sureness(
+        error=bound,
+        atoms={name: int(n) for name, n in zip(names, needed, strict=True) if n},
+        relatives={
+            name: {labels[k]: int(row[k]) for k in np.flatnonzero(row)}
+            for name, row in zip(names, confused[:, : len(labels)], strict=True)
+            if row[: len(labels)].any()
+        },
+    )
     sure = [sure_of(t, rule, labels) for t in tried]
-    wrong = [float(t.wrong[s].mean()) if s.any() else 0.0 for t, s in zip(tried, sure, strict=True)]
+    wrong = [float(w[s].mean()) if s.any() else 0.0 for w, s in zip(counted, sure, strict=True)]
     answered = {
         str(t.n_atoms): round(float(s[t.truth < len(labels)].mean()), 4)
         for t, s in zip(tried, sure, strict=True)
@@ -169,15 +180,42 @@ def _rule(tried: Sequence[Tried], bound: float, labels: Sequence[str]) -> Surene
     return replace(rule, wrong=round(max(wrong), 5), answered=answered)
 
 
-def _needed(tried: Sequence[Tried], bound: float, n_answers: int) -> IntArray:
-    """Atoms that each answer needs at a bound, (n_answers,)."""
-    needed = np.full(n_answers, tried[0].n_atoms)
-    for smaller, larger in zip(tried, [*tried[1:], tried[-1]], strict=True):
-        sure = smaller.error <= bound
-        all_, bad = (
-            np.bincount(smaller.answer[s], minlength=n_answers) for s in (sure, sure & smaller.wrong)
-        )
-        needed[(bad > 0) & (binom.sf(bad - 1, all_, WRONG) < CHANCE)] = larger.n_atoms
+def _from_the_next(tried: Sequence[Tried], size: int) -> int:
+    """Atoms from which on a box counts for the size after one."""
+    n, larger = tried[size].n_atoms, tried[min(size + 1, len(tried) - 1)].n_atoms
+    return math.ceil(math.sqrt(n * larger)) if larger > n else 2 * n
+
+
+def _confused(tried: Sequence[Tried], n_answers: int) -> IntArray:
+    """Atoms from which on boxes of each class have each wrong answer less often than `TAKEN`.
+
+    Rows are answers, columns the truth, (n_answers, n_answers); of what is no class, nothing is around that says so.
+    """
+    atoms = np.zeros((n_answers, n_answers), dtype=np.int64)
+    for size, one in enumerate(tried):
+        sure = (one.error <= MISTAKEN) & one.wrong
+        counts = np.zeros((n_answers, n_answers))
+        np.add.at(counts, (one.answer[sure], one.truth[sure]), 1)
+        often = (counts > 0) & (counts >= TAKEN * np.bincount(one.truth, minlength=n_answers))
+        often[:, -1] = False
+        atoms[often] = _from_the_next(tried, size)
+    return atoms
+
+
+def _needed(tried: Sequence[Tried], wrong: Sequence[BoolArray], bound: float, n_answers: int) -> IntArray:
+    """Atoms that each answer needs at a bound, (n_answers,), 0 for any number.
+
+    Args:
+        tried: the sizes.
+        wrong: of each, which answers count as wrong.
+        bound: largest expected error.
+        n_answers: classes, and one.
+    """
+    needed = np.zeros(n_answers, dtype=np.int64)
+    for size, (one, counted) in enumerate(zip(tried, wrong, strict=True)):
+        sure = one.error <= bound
+        all_, bad = (np.bincount(one.answer[s], minlength=n_answers) for s in (sure, sure & counted))
+        needed[(bad > 0) & (binom.sf(bad - 1, all_, TAKEN) < CHANCE)] = _from_the_next(tried, size)
     return needed
 
 
@@ -208,7 +246,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def keep(model: Model, sureness: Sureness, passes: int, file: Path = KNOWN) -> None:
     """Write the rule of a model into the file of rules that comes with this package, with what it was found from."""
     rows = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    made = {"passes": passes, "seed": SEED, "sizes": SIZES, "samples": COUNTS, "wrong": WRONG}
+    made = {
+        "passes": passes,
+        "seed": SEED,
+        "sizes": SIZES,
+        "samples": COUNTS,
+        "ideal": IDEAL,
+        "wrong": WRONG,
+        "taken": TAKEN,
+        "mistaken": MISTAKEN,
+    }
     rows[model.card.weights_sha256] = {"model": model.name, "rule": asdict(sureness), "made": made}
     text = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
     write_atomically(file, lambda place: place.write_text(text, encoding="utf-8"))

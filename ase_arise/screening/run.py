@@ -126,6 +126,7 @@ def screen_steps(
     network = as_model(model, device)
     check_out(os.fspath(out), os.fspath(source))
     found = open_source(source, pattern, os.fspath(out), replace(reader or Reader(), seconds=time_limit))
+    settings = settings.resolved(several=network.knows_when_sure)
     work = ScreeningOrder(
         os.path.abspath(network.path), settings, parse_types(types), time_limit, bool(draw), str(network.device),
         float(symprec), int(top),

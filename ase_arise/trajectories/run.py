@@ -150,6 +150,7 @@ def trajectory_steps(
     network = as_model(model, device)
     # workers elsewhere may have what is missing here
     where = str(network.device) if executor is None or device is None else device
+    settings = settings.resolved(several=network.knows_when_sure)
     order = TrajectoryOrder(
         os.path.abspath(network.path), settings, parse_types(types), time_limit, bool(draw), where,
         reader or Reader(), atoms, maps,

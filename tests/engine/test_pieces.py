@@ -108,7 +108,7 @@ def test_corrected_sums_are_those_of_pairs_one_by_one(name):
         if len(rows) == 0:
             continue
         one_by_one = np.concatenate([p.features() for p in Pieces.batches(engine, rows)])
-        corrected = corrected_features(engine, chosen)[rows]
+        corrected = corrected_features(engine, chosen, np.zeros_like(chosen))[rows]
         assert cosines(corrected.astype(float), one_by_one.astype(float)).min() > 0.9999
         compared += len(rows)
     assert compared > 20
@@ -119,9 +119,9 @@ def test_both_ways_are_taken(monkeypatch):
     grid = laid("foam")
     ways = {"corrected": 0, "pieces": 0}
 
-    def corrected(engine, chosen):
-        ways["corrected"] += int(chosen.sum())
-        return corrected_features(engine, chosen)
+    def corrected(engine, most, full):
+        ways["corrected"] += int(most.sum())
+        return corrected_features(engine, most, full)
 
     class Counted(Pieces):
         def features(self):

@@ -158,7 +158,7 @@ def test_nothing_else_is_touched(two_phases):
         assert (np.asarray(out.particles[name]) == values).all(), name
     assert {*out.particles} - {*before} == {
         "Structure Type", "ARISE Confidence", "ARISE Mutual Information", "ARISE Reject Score",
-        "ARISE Rejection Uncertainty",
+        "ARISE Rejection Uncertainty", "ARISE Resolution",
     }  # fmt: skip
     assert "Structure Type" not in data.particles  # the pipeline's input
 

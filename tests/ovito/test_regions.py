@@ -192,7 +192,8 @@ def maps(monkeypatch) -> list[int]:
 
 
 def test_the_map_of_the_modifier_before_is_taken(two_crystals, alone, maps):
-    first, regions = AriseModifier(**FAST | {"stride": 5.0}), AriseRegions(n_neighbors=15, stride=11.0)
+    first = AriseModifier(**FAST | {"stride": 5.0}, resolution="single")
+    regions = AriseRegions(n_neighbors=15, stride=11.0)
     origin = np.array([3.0, -40.0, 7.0])
     data = pipeline_of(collection(two_crystals, origin), first, regions).compute()
     assert maps == []
@@ -209,7 +210,8 @@ def test_the_map_of_the_modifier_before_is_taken(two_crystals, alone, maps):
 
 
 def test_its_own_boxes_if_told_so_or_the_other_is_off_or_particles_are_gone_in_between(fcc, maps):
-    first, regions = AriseModifier(**FAST), AriseRegions(**FAST | {"stride": 11.0}, embed=False)
+    first = AriseModifier(**FAST, resolution="single")
+    regions = AriseRegions(**FAST | {"stride": 11.0}, embed=False)
     pipeline = pipeline_of(fcc, first, regions)
     pipeline.compute()
     assert maps == []
@@ -227,6 +229,18 @@ def test_its_own_boxes_if_told_so_or_the_other_is_off_or_particles_are_gone_in_b
     assert data.attributes["ARISE.clusters.stride"] == 8.0  # the other's boxes, over what is left
     assert len(maps) == 2
     assert len(ids_of(data)) == data.particles.count < len(fcc)
+
+
+def test_boxes_of_one_size_where_the_modifier_before_has_several(fcc, maps):
+    origin = np.array([3.0, -40.0, 7.0])
+    first, regions = AriseModifier(**FAST), AriseRegions(embed=False)
+    pipeline_of(collection(fcc, origin), first, regions).compute()
+    assert first.strided_map.sharp
+    assert len(maps) == 1
+    field = regions.exploration.field
+    assert not field.sharp
+    assert field.grid.settings.box_size == first.box_size
+    assert field.centers == pytest.approx(first.strided_map.centers)
 
 
 def test_an_origin_moves_centres_only(fcc):
@@ -257,7 +271,7 @@ def test_a_second_one_is_numbered(fcc):
 
 
 def test_clusters_found_elsewhere_look_the_same_and_take_the_place(fcc):
-    first = AriseModifier(**FAST, box_table=True)
+    first = AriseModifier(**FAST, box_table=True, resolution="single")
     data = pipeline_of(fcc, first, AriseRegions(embed=False)).compute()
     labels = np.arange(len(first.strided_map)) % 3 - 1
     show_clusters(data, first.strided_map, labels)

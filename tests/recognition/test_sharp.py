@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import arise_core as arise
 from arise_cli.main import app
 from arise_core.engine.boxes import describe_boxes, iterate_boxes
-from arise_core.engine.grid import SHARP_ATOMS, box_grid, grids_of_sizes
+from arise_core.engine.grid import AROUND, SHARP_ATOMS, box_grid, grid_around, grids_of_sizes
 from arise_core.errors import InputError
 from arise_core.geometry import builders
 from arise_core.geometry.structure import Structure
@@ -22,6 +22,7 @@ from arise_core.model.card import Card
 from arise_core.model.contents import SAFE_FILE
 from arise_core.model.prediction import Prediction
 from arise_core.model.sureness import KNOWN, NO_ANSWER, Sureness, expected_error
+from arise_core.recognition import sizes
 from arise_core.recognition.maps import map_steps
 from arise_core.recognition.result import recognise
 from arise_core.recognition.sizes import TRIAL_PASSES, doubt_of_both
@@ -36,7 +37,10 @@ from tests.ovito.helpers import analysed, crystal_and_melt
 
 #: Few passes, all of them.
 FAST = {"resolution": "sharp", "passes": 32, "tolerance": None}
-SURENESS = Sureness(error=0.05, atoms={"dhcp_alphaLa_A_hP4_194_ac": 46})
+SURENESS = Sureness(
+    error=0.05, atoms={"dhcp_alphaLa_A_hP4_194_ac": 46},
+    relatives={"fcc_Cu_A_cF4_225_a": {"bctIn_In_A_tI2_139_a": 200}},
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +108,26 @@ def test_the_smallest_box_follows_the_density(name):
         assert len(structure) * np.prod(grid.width) == pytest.approx(SHARP_ATOMS, rel=0.15)
 
 
+def test_several_sizes_unless_something_else_is_said(fcc, sharp_model):
+    """By default; not with a box size, nor a model that does not know when it is sure."""
+
+    def edges(model=sharp_model, **settings):
+        return arise.strided_map(fcc, model, stride=7.0, passes=2, **settings).edges
+
+    assert len(edges()) == len(edges(resolution="sharp")) == 4
+    assert len(edges(box_size=16.0, resolution="auto")) == 4
+    assert (
+        edges(resolution="single")
+        == edges(box_size=16.0)
+        == edges(box_size=12.0)
+        == edges(box_size="auto")
+        == ()
+    )
+    assert edges(box_size=12.0, resolution="auto") == ()
+    assert len(edges(box_size=12.0, resolution="sharp")) == 3
+    assert edges(arise.load_model("arise-108-ideal")) == ()
+
+
 def test_few_sizes_where_there_is_no_room_for_more(fcc):
     def edges(**settings):
         return [g.settings.box_size for g in grids_of_sizes(box_grid(fcc, MapSettings(**settings)))]
@@ -125,6 +149,33 @@ def test_thin_directions_have_one_layer_of_boxes_of_every_size(fcc):
             assert (grid.counts().sum(axis=axes) == grid.counts().max(axis=axes)).all()
         assert len(grids) > 1
         assert grids[0].counts().mean() == pytest.approx(SHARP_ATOMS, rel=0.3)  # of few layers
+
+
+@pytest.mark.parametrize("kind", ["periodic", "triclinic", "open", "slab"])
+def test_the_nearest_of_the_boxes_that_say_what_is_around(kind, fcc):
+    structure = {
+        "periodic": fcc,
+        "triclinic": sheared(),
+        "open": builders.opened(fcc),
+        "slab": opened_along(fcc, (2,), 20.0),
+    }[kind]
+    largest = box_grid(structure, MapSettings(resolution="sharp"))
+    around, smallest = grid_around(largest), grids_of_sizes(largest)[0]
+    assert around.settings.box_size == 16.0
+    assert (around.stride <= AROUND * 16.0 + 1e-9).all() or kind == "slab"
+    near = np.stack(np.meshgrid(*around.nearest(smallest), indexing="ij"), axis=-1).reshape(-1, 3)
+    apart = around.coordinates(smallest.centers) - near
+    period = np.array(around.shape)
+    apart -= np.where(around.pbc, np.round(apart / period) * period, 0.0)
+    assert (np.abs(apart) <= 0.5 + 1e-9)[:, around.pbc].all()
+    assert np.abs(apart).max() < 1.5  # at open borders the boxes of a size end where they are told to
+    for axis, n in enumerate(around.shape):
+        assert set(around.nearest(smallest)[axis]) == set(range(n))
+
+
+def test_few_large_boxes_where_the_map_is_coarse(fcc):
+    grid = box_grid(fcc, MapSettings(resolution="sharp", stride=8.0))
+    assert grid_around(grid).shape == grid.shape
 
 
 # --- boxes that nobody wants ----------------------------------------------------------------------------------------
@@ -245,6 +296,46 @@ def test_a_twin_plane_is_in_doubt(sharp_model):
     doubt = found.atoms.mutual_information
     assert np.median(doubt[from_twin == 0]) > 0.2
     assert np.median(doubt[from_twin >= 4]) < 0.05
+
+
+@pytest.mark.parametrize("sigma", [0.0, 0.08])
+@pytest.mark.parametrize("name", ["In (bct)", "hexagonal graphite", "wurtzite", "Cu2ZnSnS4 (kesterite)"])
+def test_crystals_that_small_boxes_take_for_a_relative(model, name, sigma):
+    """Large boxes around know better, so small ones do not answer there."""
+    unit = arise.build(arise.prototype(name))
+    structure = builders.repeat(unit, builders.cell_heights_at_least(unit, 17.0))
+    field = arise.strided_map(shaken(structure, sigma), model, stride=4.0, **FAST)
+    assert field.sharp
+    right = (field.prediction.labels == arise.prototype(name).label) & ~field.prediction.rejected
+    assert right.mean() > 0.97
+
+
+def test_small_boxes_answer_where_nothing_around_speaks_against_it(fcc, model):
+    """The same names as those that need a large box in a relative."""
+    field = arise.strided_map(shaken(fcc, 0.1), model, stride=4.0, **FAST)
+    assert (field.size == 0).mean() > 0.9
+    assert (field.prediction.names == "fcc").all()
+
+
+def test_what_is_around_is_looked_up(fcc, sharp_model, monkeypatch):
+    """What if the large boxes around say indium in half of the crystal: there boxes of 200 atoms and more answer."""
+    field = arise.strided_map(fcc, sharp_model, stride=4.0, **FAST)
+    assert set(field.size) <= {0, 1}
+    label = sharp_model.classes.index("bctIn_In_A_tI2_139_a")
+    asked = sizes._answers
+
+    def indium(context, *rest):
+        found = yield from asked(context, *rest)
+        if context.grid.settings.resolution == "single":
+            found.prediction.probabilities[:] = 0
+            found.prediction.probabilities[: len(found.boxes) // 2, label] = 1
+        return found
+
+    monkeypatch.setattr(sizes, "_answers", indium)
+    both = arise.strided_map(fcc, sharp_model, stride=4.0, **FAST)
+    assert set(both.size) <= {0, 1, 3}
+    assert 0.3 < (both.size == 3).mean() < 0.7
+    assert (both.prediction.names == "fcc").all()
 
 
 def test_a_small_crystal_in_a_melt_is_found(sharp_model, front):
@@ -448,65 +539,84 @@ def test_all_doors_agree(sharp_model, tmp_path):
 
 
 def said(model, rows, threshold=0.1) -> Prediction:
-    """A prediction of rows (class, its probability, reject score, its deviation)."""
+    """A prediction of rows (class, its probability, reject score)."""
     n, n_classes = len(rows), len(model.classes)
     p = np.zeros((n, n_classes), dtype=np.float32)
-    for k, (index, confidence, _, _) in enumerate(rows):
+    for k, (index, confidence, _) in enumerate(rows):
         p[k] = (1 - confidence) / (n_classes - 1)
         p[k, index] = confidence
-    score, deviation = (np.array([r[c] for r in rows], dtype=float) for c in (2, 3))
+    score = np.array([row[2] for row in rows], dtype=float)
     same = np.zeros(n)
     return Prediction(
-        model.class_info, p, same, same, same, score, threshold, np.full(n, 32), same, deviation
+        model.class_info, p, same, same, same, score, threshold, np.full(n, 32), same, np.zeros(n)
     )
 
 
 def test_expected_error(model):
-    found = said(
-        model,
-        [
-            (0, 0.98, 0.0, 0.0),
-            (0, 0.6, 0.0, 0.0),
-            (0, 0.3, 0.9, 0.0),
-            (0, 0.99, 0.1, 0.0),
-            (0, 1.0, 0.3, 0.4),
-        ],
-    )
+    found = said(model, [(0, 0.98, 0.0), (0, 0.6, 0.0), (0, 0.3, 0.97), (0, 0.9, 0.05), (0, 0.9, 0.4)])
     error = expected_error(found)
-    assert error[:4] == pytest.approx([0.02, 0.4, 0.0, 0.5])
-    assert 0.2 < error[4] < 0.8  # its passes do not agree whether it is rejected
+    assert error == pytest.approx([0.02, 0.4, 0.03, 1 - 0.9 * 0.95, 0.6])
     assert expected_error(found.with_threshold(None))[2] == pytest.approx(0.7)
     nothing = replace(found, mutual_information=np.full(5, np.nan))
     assert (expected_error(nothing) == NO_ANSWER).all()
 
 
 def test_answers_that_need_more_atoms(model):
-    found = said(model, [(0, 0.99, 0.0, 0.0), (1, 0.99, 0.0, 0.0), (1, 0.5, 0.99, 0.0)])
+    found = said(model, [(0, 0.99, 0.0), (1, 0.99, 0.0), (1, 0.5, 0.99)])
     rule = Sureness(error=0.05, atoms={model.classes[1]: 46, "rejected": 30})
     few, many = np.full(3, 25), np.full(3, 60)
     assert rule.errors(found, few, False) == pytest.approx([0.01, 1, 1])
-    assert rule.errors(found, many, False) == pytest.approx([0.01, 0.01, 0])
-    assert rule.errors(found, few, True) == pytest.approx([0.01, 0.01, 0])  # there is no larger box
+    assert rule.errors(found, many, False) == pytest.approx([0.01, 0.01, 0.01])
+    assert rule.errors(found, few, True) == pytest.approx([0.01, 0.01, 0.01])  # there is no larger box
+
+
+def made_up(change=lambda n_atoms, truth, rng: np.zeros(len(truth), dtype=bool), to=1) -> Sureness:
+    """The rule for classes 0 and 1 and what is none (2), of which some have another answer; doubt tells other errors.
+
+    Args:
+        change: which boxes have another answer, whatever the doubt, of so many atoms and of this truth.
+        to: that answer.
+    """
+    rng = np.random.default_rng(0)
+    tried = []
+    for n_atoms in calibration.SIZES:
+        truth = rng.integers(0, 3, 6000)
+        error = rng.choice([0.01, 0.12, 0.4], 6000)
+        wrong = rng.random(6000) < np.where(error < 0.4, 0.0002, 0.4)
+        answer = np.where(wrong, (truth + 1) % 3, truth)
+        changed = change(n_atoms, truth, rng)
+        error[changed] = np.minimum(error[changed], 0.12)
+        answer[changed] = to
+        tried.append(calibration.Tried(n_atoms, error, answer, truth))
+    return calibration.fitted(tried, ["a", "b"])
 
 
 def test_calibration_on_made_up_answers():
-    """Class 1 is wrong in a tenth of its boxes of 32 atoms, whatever it says; doubt tells the other errors."""
-    rng = np.random.default_rng(0)
+    found = made_up()
+    assert found.error == 0.3  # the largest below 0.4
+    assert (found.atoms, found.relatives) == ({}, {})
+    assert 0 < found.wrong <= calibration.WRONG
+    assert found.answered["64"] == pytest.approx(2 / 3, abs=0.05)
 
-    def of_size(n_atoms):
-        truth = rng.integers(0, 3, 6000)
-        error = rng.choice([0.01, 0.12, 0.4], 6000)
-        wrong = rng.random(6000) < np.where(error < 0.1, 0.0, error)
-        answer = np.where(wrong, (truth + 1) % 3, truth)
-        if n_atoms == 32:
-            answer = np.where((truth == 0) & (rng.random(6000) < 0.1), 1, answer)
-        return calibration.Tried(n_atoms, error, answer, truth)
 
-    found = calibration.fitted([of_size(n) for n in calibration.SIZES], ["a", "b"])
-    assert found.error == 0.1  # the largest bound below 0.12
-    assert found.atoms == {"b": 46}
-    assert found.wrong == 0.0
-    assert found.answered["64"] == pytest.approx(1 / 3, abs=0.05)
+def test_classes_that_small_boxes_take_for_another_one_are_its_relatives():
+    """A tenth of class 0 is called 1 in boxes of up to 32 atoms: as 45 follow, from 38 on none is any more."""
+    found = made_up(
+        lambda n_atoms, truth, rng: (n_atoms <= 32) & (truth == 0) & (rng.random(len(truth)) < 0.1)
+    )
+    assert found.relatives == {"b": {"a": 38}}
+    assert (found.atoms, found.error) == ({}, 0.3)
+    assert found.wrong <= calibration.WRONG  # they do not count
+    assert found.confused(["a", "b"]).tolist() == [[0, 0], [38, 0], [0, 0]]
+
+
+def test_answers_that_are_wrong_for_what_is_no_class_need_more_atoms():
+    """Around which nothing can say so."""
+    found = made_up(
+        lambda n_atoms, truth, rng: (n_atoms <= 32) & (truth == 2) & (rng.random(len(truth)) < 0.1)
+    )
+    assert found.relatives == {}
+    assert found.atoms == {"b": 38}
     assert found.answered["32"] < found.answered["64"]
 
 
@@ -526,6 +636,8 @@ def test_the_card_keeps_the_rule(sharp_model):
     for bad, said_ in (
         (replace(SURENESS, error=2.0), "sureness.error"),
         (replace(SURENESS, atoms={"x": -1}), "sureness.atoms.x"),
+        (replace(SURENESS, relatives={"x": {"y": -1}}), "sureness.relatives.x.y"),
+        (replace(SURENESS, relatives={"x": 3}), "sureness.relatives.x"),
         (replace(SURENESS, answered={"32": 7}), "sureness.answered.32"),
     ):
         with pytest.raises(InputError, match=said_):
@@ -536,7 +648,9 @@ def test_the_rule_of_the_shipped_model_lies_beside_the_code(model, tmp_path):
     assert model.card.sureness is None
     rule = model.sureness
     assert 0 < rule.error < 0.5
-    assert set(rule.atoms) <= {*model.classes, "rejected"}
+    assert {*rule.atoms, *rule.relatives} <= {*model.classes, "rejected"}
+    assert {relative for row in rule.relatives.values() for relative in row} <= {*model.classes}
+    assert rule.relatives["fcc_Cu_A_cF4_225_a"]["bctIn_In_A_tI2_139_a"] > 60
     assert rule.wrong <= calibration.WRONG
     assert list(rule.answered) == [str(n) for n in calibration.SIZES]
     calibration.keep(model, rule, 64, tmp_path / "rules.json")
