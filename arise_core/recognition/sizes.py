@@ -76,12 +76,13 @@ class Surroundings:
         Args:
             context: of the large boxes (`grid_around`).
             centers: boxes around which they are looked up.
-            model, rule, sampling, reject_threshold: see `answers_of_sizes`.
+            model, rule, reject_threshold: see `answers_of_sizes`.
+            sampling: of boxes that are looked up only.
         """
         self._context, self._model, self._sampling = context, model, sampling
         self._reject_threshold = reject_threshold
         self._shape, self._nearest = centers.shape, context.grid.nearest(centers)
-        self._confused = rule.confused(model.classes)
+        self._confused = rule.confused(model.classes).astype(np.int32)
         self._asked = np.zeros(len(context.grid), dtype=bool)
         self._probabilities = np.zeros((len(context.grid), len(model.classes)), dtype=np.float32)
 
@@ -119,7 +120,7 @@ def answers_of_sizes(
 
     The smallest boxes are asked everywhere, larger ones where none was sure yet. A centre of which no size is sure
     has the answer with the least expected error. Where the smallest box names another class than a larger one that
-    answers, the doubt is that of both, see `doubt_of_both`.
+    answers, the doubt is that of both, see `doubt_of_both`; not where such boxes are known to mistake what is around.
 
     Args:
         contexts: of grids with the same centres, the smallest boxes first (`grids_of_sizes`).
@@ -137,7 +138,7 @@ def answers_of_sizes(
     if sampling.tolerance is not None:
         trial = replace(sampling, passes=min(sampling.passes, TRIAL_PASSES))
     assert around is not None  # there are several sizes
-    surroundings = Surroundings(around, contexts[0].grid, model, rule, sampling, reject_threshold)
+    surroundings = Surroundings(around, contexts[0].grid, model, rule, trial, reject_threshold)
     n = len(contexts[0].grid)
     boxes = np.arange(n) if among is None else np.flatnonzero(among)
     error = np.full(len(boxes), np.inf)
@@ -155,16 +156,17 @@ def answers_of_sizes(
         first, middle, end = 1 - 0.5**k, 1 - 0.6 * 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1)
         found = yield from part(job, first, end if last else middle)
         new = rule.errors(found.prediction, found.n_atoms, last)
+        mistaken = np.zeros(len(rows), dtype=bool)
         if not last:
-            job = surroundings.of_relatives(found.boxes, found.prediction, found.n_atoms)
-            relatives = yield from part(job, middle, end)
-            new[relatives > rule.error] = NOT_SURE
+            looking = surroundings.of_relatives(found.boxes, found.prediction, found.n_atoms)
+            mistaken = (yield from part(looking, middle, end)) > rule.error
+            new[mistaken] = NOT_SURE
         better = new < error[rows]
         error[rows[better]] = new[better]
         size[rows[better & (new < NO_ANSWER)]] = k
         if kept is None:
             kept = found
-            unsure = np.flatnonzero(error > rule.error)
+            unsure = np.flatnonzero((error > rule.error) & ~mistaken)
             smallest = found.prediction.take(unsure)
         else:
             kept.put(rows[better], found, better)

@@ -166,7 +166,7 @@ def _rule(tried: Sequence[Tried], bound: float, labels: Sequence[str]) -> Surene
         error=bound,
         atoms={name: int(n) for name, n in zip(names, needed, strict=True) if n},
         relatives={
-            name: {labels[k]: int(row[k]) for k in np.flatnonzero(row)}
+            name: {labels[int(k)]: int(row[k]) for k in np.flatnonzero(row)}
             for name, row in zip(names, confused[:, : len(labels)], strict=True)
             if row[: len(labels)].any()
         },

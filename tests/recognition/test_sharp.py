@@ -308,6 +308,7 @@ def test_crystals_that_small_boxes_take_for_a_relative(model, name, sigma):
     assert field.sharp
     right = (field.prediction.labels == arise.prototype(name).label) & ~field.prediction.rejected
     assert right.mean() > 0.97
+    assert np.median(field.prediction.mutual_information) < 0.05  # what small boxes say there is no doubt
 
 
 def test_small_boxes_answer_where_nothing_around_speaks_against_it(fcc, model):
