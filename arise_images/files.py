@@ -282,8 +282,10 @@ def _signals(path: Path, reader: Any) -> list[dict[str, Any]]:
     Raises:
         FileError: it cannot be read.
     """
+    dask = package("dask", "rosettasciio reads with dask")
     try:
-        with warnings.catch_warnings():
+        # not on a cluster that dask may have been told of, where the file need not be, and which may be gone
+        with warnings.catch_warnings(), dask.config.set(scheduler="synchronous"):
             warnings.simplefilter("ignore")
             return list(reader(str(path)))
     except Exception as error:  # its readers raise whatever their parsers do
