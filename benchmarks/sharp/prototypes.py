@@ -3,8 +3,8 @@
     python -m benchmarks.sharp.prototypes [--out DIR] [--quick]
 
 Writes docs/benchmarks/sharp_prototypes.md: what is right, and what is wrong without doubt, of the boxes in ideal and in
-thermal crystals. Small boxes are sure of a relative where a crystal differs from it by little (indium, dhcp) or far
-away (graphite); such classes stand in the table.
+thermal crystals. Small boxes alone would be sure of a relative where a crystal differs from it by little (indium, dhcp)
+or far away (graphite). Classes of which not all is right stand in the table.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DISPLACEMENTS = (0.0, 0.08)  # Å a coordinate
 SURE = 0.05  # bit, of which there is less of both doubts
 LISTED = 0.99  # share of right boxes below which a class is in the table
 KINDS = ("sharp", "single")
-SHORT = ("fcc", "hcp", "wurtzite")
+SHORT = ("fcc", "hcp", "dhcp")
 
 
 class Share(NamedTuple):

@@ -222,5 +222,5 @@ def test_every_prototype_in_its_short_form(tmp_path):
     prototypes.main(["--quick", "--out", str(tmp_path)])
     page = (tmp_path / "sharp_prototypes.md").read_text(encoding="utf-8")
     assert "3 periodic prototypes" in page
-    assert re.search(r"\| wurtzite +\| 0 +\| \d+\.\d +\| \d+\.\d +\| 100\.0 +\| 0\.0 +\|", page)
+    assert re.search(r"\| dhcp +\| 0 +\| \d+\.\d +\| \d+\.\d +\| \d+\.\d +\| 0\.0 +\|", page)
     assert "| fcc" not in page
