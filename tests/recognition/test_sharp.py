@@ -75,17 +75,23 @@ def sheared() -> Structure:
     return builders.deformed(s, np.eye(3) + [[0, 0.03, 0], [0, 0, 0], [0.02, 0, 0]])
 
 
+def laid_out(kind: str, structure: Structure, thickness: float) -> Structure:
+    """A crystal with borders of a kind; a slab is as thick as that, Å."""
+    made = {
+        "periodic": lambda: structure,
+        "triclinic": sheared,
+        "open": lambda: builders.opened(structure),
+        "slab": lambda: opened_along(structure, (2,), thickness),
+    }
+    return made[kind]()
+
+
 # --- where the boxes lie ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["periodic", "triclinic", "open", "slab"])
 def test_boxes_of_all_sizes_have_the_same_centres(kind, fcc):
-    structure = {
-        "periodic": fcc,
-        "triclinic": sheared(),
-        "open": builders.opened(fcc),
-        "slab": opened_along(fcc, (2,), 15.0),
-    }[kind]
+    structure = laid_out(kind, fcc, 15.0)
     grids = grids_of_sizes(box_grid(structure, MapSettings(resolution="sharp")))
     assert len(grids) == (5 if kind == "triclinic" else 4)  # of a skewed box `box_size` is the height
     assert grids[-1].settings.box_size == 16.0
@@ -153,12 +159,7 @@ def test_thin_directions_have_one_layer_of_boxes_of_every_size(fcc):
 
 @pytest.mark.parametrize("kind", ["periodic", "triclinic", "open", "slab"])
 def test_the_nearest_of_the_boxes_that_say_what_is_around(kind, fcc):
-    structure = {
-        "periodic": fcc,
-        "triclinic": sheared(),
-        "open": builders.opened(fcc),
-        "slab": opened_along(fcc, (2,), 20.0),
-    }[kind]
+    structure = laid_out(kind, fcc, 20.0)
     largest = box_grid(structure, MapSettings(resolution="sharp"))
     around, smallest = grid_around(largest), grids_of_sizes(largest)[0]
     assert around.settings.box_size == 16.0
