@@ -386,9 +386,9 @@ def contract(
     """Add the weighted descriptor of each chosen box to `out` (n_boxes, n_channels, channel_size), float32.
 
     `sums` (n_boxes, n_knots * n_lm) from `add_sums` and `accumulate`, of whose harmonics those beyond `l_max` are left
-    out; `scales` (n_boxes,) length scales in Å;
-    `table` (n_nodes, 2, n_l * n_radial) of radial functions as in `descriptor_loops.sum_pairs`, single precision,
-    under `n_radials` radial weights, of which channel c has number `radial_of[c]`; `weights` (n_boxes, n_channels).
+    out; `scales` (n_boxes,) length scales in Å; `table` (n_nodes, 2, n_l * n_radial) of radial functions as in
+    `descriptor_loops.sum_pairs`, single precision, under `n_radials` radial weights, of which channel c has number
+    `radial_of[c]`; `weights` (n_boxes, n_channels).
     """
     n_radial = n_max * n_radials
     n_all = table.shape[2]

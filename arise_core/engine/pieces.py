@@ -130,13 +130,8 @@ def corrected_features(engine: TileEngine, most: BoolArray, full: BoolArray) -> 
 
 
 def _add_corrected(
-    engine: TileEngine,
-    full: BoolArray,
-    pair: SpeciesPair,
-    enough: BoolArray,
-    weights: FloatArray,
-    total: Float32Array,
-) -> BoolArray:
+    engine: TileEngine, full: BoolArray, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array,
+) -> BoolArray:  # fmt: skip
     """Add the descriptors of one pair of species to `total`; which boxes have one, (n_boxes,)."""
     settings = engine.context.settings
     alpha, beta = (engine.n_species_atoms.get(s, engine.n_atoms) for s in pair)

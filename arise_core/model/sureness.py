@@ -12,7 +12,7 @@ import numpy as np
 
 from arise_core.crystals.naming import REJECTED
 from arise_core.geometry.arrays import FloatArray, IntArray
-from arise_core.model.prediction import Prediction, Rule
+from arise_core.model.prediction import Prediction
 
 #: Rules of models whose card has none, by the hash of their weights; `arise_core.training.calibration` writes it.
 KNOWN = Path(__file__).with_name("sureness.json")
@@ -74,8 +74,7 @@ def known() -> dict[str, Sureness]:
 
 def answers(found: Prediction) -> IntArray:
     """Class of each answer, the number of classes for what is rejected, (n,)."""
-    rejected = Rule(reject_threshold=found.reject_threshold).rejected(found)
-    return np.where(rejected, len(found.classes), found.index)
+    return np.where(found.rejected, len(found.classes), found.index)
 
 
 def expected_error(found: Prediction) -> FloatArray:
@@ -85,7 +84,6 @@ def expected_error(found: Prediction) -> FloatArray:
     rejected, and 1 - p (1 - r) of what has the name of its class.
     """
     score = found.reject_score if found.reject_threshold is not None else np.zeros(len(found))
-    rejected = answers(found) == len(found.classes)
     with np.errstate(invalid="ignore"):
-        error = np.where(rejected, 1 - score, 1 - found.confidence * (1 - score))
+        error = np.where(found.rejected, 1 - score, 1 - found.confidence * (1 - score))
     return np.where(found.valid & np.isfinite(error), error, NO_ANSWER)

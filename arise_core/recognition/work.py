@@ -99,7 +99,6 @@ class MapWork:
     """All that a map of a structure is made of. Create with `MapWork.of`."""
 
     grids: tuple[BoxGrid, ...]  # of all sizes, the smallest boxes first
-    around: BoxGrid  # of the largest boxes, far apart: what sharp maps look up
     model: Model
     rule: Sureness | None  # when a box is sure; None: there is one size
     sampling: SamplingSettings
@@ -129,8 +128,7 @@ class MapWork:
         rule = sureness_for(model, settings)
         model.check_calibrated(reject_threshold, "local", settings, sampling)
         least = SLAB_BOXES if slab_boxes is None else slab_boxes
-        around = grid_around(largest)
-        return cls(grids_of_sizes(largest), around, model, rule, sampling, reject_threshold, least)
+        return cls(grids_of_sizes(largest), model, rule, sampling, reject_threshold, least)
 
     @property
     def grid(self) -> BoxGrid:
@@ -153,7 +151,7 @@ class MapWork:
 
     @cached_property
     def _around(self) -> Context | None:
-        return None if self.rule is None else self._contexts[0].of_size(self.around)
+        return None if self.rule is None else self._contexts[0].of_size(grid_around(self.grid))
 
     def refuse_empty(self, *, kept: bool) -> None:
         """Refuse boxes that are nearly all empty, or whose results are too much for the memory.

@@ -28,7 +28,7 @@ DISPLACEMENTS = (0.0, 0.08)  # Å a coordinate
 SURE = 0.05  # bit, of which there is less of both doubts
 LISTED = 0.99  # share of right boxes below which a class is in the table
 KINDS = ("sharp", "single")
-SHORT = ("fcc", "hcp", "dhcp")
+SHORT = ("fcc", "hcp", "wurtzite", "dhcp")
 
 
 class Share(NamedTuple):
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("--out", type=Path, help="folder of the page; default: docs/benchmarks")
-    parser.add_argument("--quick", action="store_true", help="three of them; writes to out/benchmarks")
+    parser.add_argument("--quick", action="store_true", help="a few of them; writes to out/benchmarks")
     given = parser.parse_args(arguments)
     model = arise.load_model("arise-108")
     folder = given.out or (QUICK if given.quick else DOCS)

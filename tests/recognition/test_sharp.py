@@ -313,7 +313,7 @@ def test_crystals_that_small_boxes_take_for_a_relative(model, name, sigma):
 
 
 def test_small_boxes_answer_where_nothing_around_speaks_against_it(fcc, model):
-    """The same names as those that need a large box in a relative."""
+    """Though fcc is a name that small boxes give to indium."""
     field = arise.strided_map(shaken(fcc, 0.1), model, stride=4.0, **FAST)
     assert (field.size == 0).mean() > 0.9
     assert (field.prediction.names == "fcc").all()
@@ -572,33 +572,35 @@ def test_answers_that_need_more_atoms(model):
     assert rule.errors(found, few, True) == pytest.approx([0.01, 0.01, 0.01])  # there is no larger box
 
 
-def made_up(change=lambda n_atoms, truth, rng: np.zeros(len(truth), dtype=bool), to=1) -> Sureness:
-    """The rule for classes 0 and 1 and what is none (2), of which some have another answer; doubt tells other errors.
+def made_up(change=lambda n_atoms, truth, rng: np.zeros(len(truth), dtype=bool), doubtful=0.0) -> Sureness:
+    """The rule for classes 0 and 1 and what is none (2); expected errors are 0.01, 0.12 and 0.4.
 
     Args:
-        change: which boxes have another answer, whatever the doubt, of so many atoms and of this truth.
-        to: that answer.
+        change: which boxes of so many atoms and of this truth are called 1, and rather surely.
+        doubtful: share of those of 0.12 that are wrong.
     """
     rng = np.random.default_rng(0)
     tried = []
     for n_atoms in calibration.SIZES:
         truth = rng.integers(0, 3, 6000)
         error = rng.choice([0.01, 0.12, 0.4], 6000)
-        wrong = rng.random(6000) < np.where(error < 0.4, 0.0002, 0.4)
+        wrong = rng.random(6000) < np.select([error == 0.4, error == 0.12], [0.4, doubtful], 0.0)
         answer = np.where(wrong, (truth + 1) % 3, truth)
         changed = change(n_atoms, truth, rng)
         error[changed] = np.minimum(error[changed], 0.12)
-        answer[changed] = to
+        answer[changed] = 1
         tried.append(calibration.Tried(n_atoms, error, answer, truth))
     return calibration.fitted(tried, ["a", "b"])
 
 
 def test_calibration_on_made_up_answers():
-    found = made_up()
-    assert found.error == 0.3  # the largest below 0.4
+    """Of those of 0.12 one in a hundred is wrong: too many for the rule, too few for any answer to need more atoms."""
+    found = made_up(doubtful=0.01)
+    assert found.error == 0.1  # the largest bound below 0.12
     assert (found.atoms, found.relatives) == ({}, {})
-    assert 0 < found.wrong <= calibration.WRONG
-    assert found.answered["64"] == pytest.approx(2 / 3, abs=0.05)
+    assert found.wrong == 0.0
+    assert found.answered["64"] == pytest.approx(1 / 3, abs=0.05)
+    assert made_up().error == 0.3  # the largest below 0.4
 
 
 def test_classes_that_small_boxes_take_for_another_one_are_its_relatives():
@@ -608,7 +610,7 @@ def test_classes_that_small_boxes_take_for_another_one_are_its_relatives():
     )
     assert found.relatives == {"b": {"a": 38}}
     assert (found.atoms, found.error) == ({}, 0.3)
-    assert found.wrong <= calibration.WRONG  # they do not count
+    assert found.wrong == 0.0  # they do not count
     assert found.confused(["a", "b"]).tolist() == [[0, 0], [38, 0], [0, 0]]
 
 
