@@ -13,7 +13,7 @@ import numpy as np
 from arise_core.descriptor.soap import describe_piece
 from arise_core.engine.context import Context
 from arise_core.engine.grid import BoxGrid
-from arise_core.engine.pieces import MANY, Pieces, corrected_features
+from arise_core.engine.pieces import MANY, Corrected, Pieces
 from arise_core.engine.tile import Tile, TileEngine, make_tiles, tiles_in_memory
 from arise_core.errors import InputError, check_type
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
@@ -146,7 +146,7 @@ def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
         most[:] = False
     at_once = full | most
     if at_once.any():
-        found = corrected_features(engine, most, full) if most.any() else engine.features(full)
+        found = Corrected(engine, most, full).features() if most.any() else engine.features(full)
         features[at_once] = found[at_once]
     for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~full & ~most)):
         features[pieces.rows] = pieces.features()

@@ -15,6 +15,8 @@ import numpy as np
 
 from arise_core.runtime.compilation import jit, jit_inline
 
+#: Bits that hold the place of a box along an axis of its tile.
+BITS = 5
 #: Multiplications of a matrix product that BLAS does by one thread; OpenBLAS takes more from 262,144 on.
 ONE_THREAD = 200_000
 
@@ -66,35 +68,22 @@ def add_corners(values, n_values, sums, at, shape, row, box):
                         target[k] += values[k]
 
 
-@jit
-def scratch(widths):
-    """Room for what `runs` fills."""
-    most = widths.shape[1] ** 3
-    return np.empty(most), np.empty((most, 6), dtype=np.int64)
+@jit_inline
+def runs(box, ends, part):
+    """Split a range of boxes (6,) into runs of equal width, into `part` (m, 6); their number.
 
-
-@jit
-def runs(offset, box, p, ends, widths, floor, weight, part):
-    """Split the boxes that hold pair p into runs of equal width, in which the pair has one weight; their number.
-
-    A box weighs a pair by 1 / max(γ, floor), γ = Π_k (1 - offset_k / widths_k) its set covariance; `offset`
-    (3, n) is the extent of each pair, `box` (6, n) its first and last box along x, y, z, `ends` (3, n) the last
-    box of the run of equal `widths` (3, n) that each box belongs to. Fills `weight` (m,) and `part` (m, 6).
+    `box` has the first and last box along x, y, z, `ends` (3, n) the last box of the run that each box belongs to.
     """
     found = 0
-    x = box[0, p]
-    while x <= box[1, p]:
-        to_x = min(ends[0, x], box[1, p])
-        share_x = max(1.0 - offset[0, p] / widths[0, x], 0.0)
-        y = box[2, p]
-        while y <= box[3, p]:
-            to_y = min(ends[1, y], box[3, p])
-            share_xy = share_x * max(1.0 - offset[1, p] / widths[1, y], 0.0)
-            z = box[4, p]
-            while z <= box[5, p]:
-                to_z = min(ends[2, z], box[5, p])
-                gamma = share_xy * max(1.0 - offset[2, p] / widths[2, z], 0.0)
-                weight[found] = 1.0 / max(gamma, floor)
+    x = box[0]
+    while x <= box[1]:
+        to_x = min(ends[0, x], box[1])
+        y = box[2]
+        while y <= box[3]:
+            to_y = min(ends[1, y], box[3])
+            z = box[4]
+            while z <= box[5]:
+                to_z = min(ends[2, z], box[5])
                 part[found, 0], part[found, 1], part[found, 2] = x, to_x, y
                 part[found, 3], part[found, 4], part[found, 5] = to_y, z, to_z
                 found += 1
@@ -104,34 +93,53 @@ def runs(offset, box, p, ends, widths, floor, weight, part):
     return found
 
 
+@jit_inline
+def weight_in_run(x, y, z, per_width, part, floor):
+    """Weight of a pair in a run of boxes: 1 / max(γ, floor), γ = Π_k (1 - offset_k / width_k) their set covariance.
+
+    x, y, z are its extent along the cell vectors, fractions, and `per_width` (3, n) is 1 over that of the boxes.
+    """
+    gamma = max(1.0 - x * per_width[0, part[0]], 0.0) * max(1.0 - y * per_width[1, part[2]], 0.0)
+    return 1.0 / max(gamma * max(1.0 - z * per_width[2, part[4]], 0.0), floor)
+
+
+@jit_inline
+def unpacked(key, box):
+    """Write the range of boxes that a key stands for into `box` (6,)."""
+    for k in range(5, -1, -1):
+        box[k] = key & ((1 << BITS) - 1)
+        key >>= BITS
+
+
 @jit
 def neighbours(
-    i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
-    to_fraction, vector, offset, box,
+    i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, found, vector, key
 ):  # fmt: skip
-    """Neighbours of point a[i] that share a box of the tile with it; returns their number.
+    """Add the neighbours of point a[i] that share a box of the tile with it to `found` ones; returns their number.
 
-    Fills `vector` (4, n): unit vector and distance; `offset` (3, n): extent along the cell vectors, fractions;
-    `box` (6, n): first and last of the boxes that hold both, along x, y, z.
+    Points `b` are in the order of their bins, `a` are the same points where `same`: then neighbours behind i are meant.
+    Neither is farther than `limit`, nor along an axis than `reach` (3,), Å. Fills `vector` (n, 4), unit vector and
+    distance, and `key` (n,), which stands for the first and last of the boxes that hold both, along x, y, z.
     """
     square = limit * limit
     ax, ay, az = a[i, 0], a[i, 1], a[i, 2]
-    lo0 = max(math.floor((ax - limit - origin[0]) / size), 0)
-    lo1 = max(math.floor((ay - limit - origin[1]) / size), 0)
-    lo2 = max(math.floor((az - limit - origin[2]) / size), 0)
-    hi0 = min(math.floor((ax + limit - origin[0]) / size), shape[0] - 1)
-    hi1 = min(math.floor((ay + limit - origin[1]) / size), shape[1] - 1)
-    hi2 = min(math.floor((az + limit - origin[2]) / size), shape[2] - 1)
-    found = 0
+    lo0 = max(math.floor((ax - reach[0] - origin[0]) / size), 0)
+    lo1 = max(math.floor((ay - reach[1] - origin[1]) / size), 0)
+    lo2 = max(math.floor((az - reach[2] - origin[2]) / size), 0)
+    hi0 = min(math.floor((ax + reach[0] - origin[0]) / size), shape[0] - 1)
+    hi1 = min(math.floor((ay + reach[1] - origin[1]) / size), shape[1] - 1)
+    hi2 = min(math.floor((az + reach[2] - origin[2]) / size), shape[2] - 1)
     if lo2 > hi2:  # beyond all points: there is no such row to read
         return found
+    least = 0
+    if same:
+        least = i + 1
+        own = min(math.floor((ax - origin[0]) / size), shape[0] - 1)
+        lo0 = max(lo0, own)  # bins before it hold points before this one
     for bx in range(lo0, hi0 + 1):
         for by in range(lo1, hi1 + 1):
             row = (bx * shape[1] + by) * shape[2]
-            for slot in range(start[row + lo2], start[row + hi2 + 1]):
-                j = order[slot]
-                if same and j <= i:
-                    continue
+            for j in range(max(start[row + lo2], least), start[row + hi2 + 1]):
                 dx, dy, dz = b[j, 0] - ax, b[j, 1] - ay, b[j, 2] - az
                 r2 = dx * dx + dy * dy + dz * dz
                 if r2 >= square or r2 == 0.0:
@@ -141,57 +149,77 @@ def neighbours(
                 fz, lz = max(a_first[i, 2], b_first[j, 2]), min(a_last[i, 2], b_last[j, 2])
                 if fx > lx or fy > ly or fz > lz:
                     continue
-                for axis in range(3):
-                    offset[axis, found] = abs(
-                        dx * to_fraction[0, axis] + dy * to_fraction[1, axis] + dz * to_fraction[2, axis]
-                    )
                 r = math.sqrt(r2)
                 inverse = 1.0 / r
-                vector[0, found], vector[1, found], vector[2, found] = (
-                    dx * inverse,
-                    dy * inverse,
-                    dz * inverse,
-                )
-                vector[3, found] = r
-                box[0, found], box[1, found], box[2, found] = fx, lx, fy
-                box[3, found], box[4, found], box[5, found] = ly, fz, lz
+                vector[found, 0], vector[found, 1], vector[found, 2] = dx * inverse, dy * inverse, dz * inverse
+                vector[found, 3] = r
+                low, high = (fx << BITS | lx) << BITS | fy, (ly << BITS | fz) << BITS | lz
+                key[found] = low << 3 * BITS | high
                 found += 1
     return found
 
 
 @jit
+def sort_by_key(key, n, turn, other, count):
+    """Order of the first n keys into `turn` (n,), those of one key in their own order.
+
+    A radix sort by what a key holds of z, of y, of x; `other` (n,) and `count` (2 ** (2 * BITS) + 1,) are room.
+    """
+    mask = count.shape[0] - 2
+    for p in range(n):
+        turn[p] = p
+    for axis in range(3):
+        shift = 2 * BITS * axis
+        other[:n] = turn[:n]
+        count[:] = 0
+        for p in range(n):
+            count[(key[p] >> shift & mask) + 1] += 1
+        for k in range(mask + 1):
+            count[k + 1] += count[k]
+        for q in range(n):
+            p = other[q]
+            k = key[p] >> shift & mask
+            turn[count[k]] = p
+            count[k] += 1
+
+
+@jit
 def add_histograms(
-    a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
-    to_fraction, ends, widths, floor, tile, log_start, log_step, sums,
+    a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start,
+    to_fraction, ends, per_width, floor, tile, log_start, log_step, sums,
 ):  # fmt: skip
     """Add w / r³ of every pair closer than `limit`, in bins of ln r, to the boxes that hold both atoms.
 
-    Points `a` (n, 3) Å see binned points `b`; `*_first`, `*_last` (n, 3) are ranges of boxes within the tile of
-    shape `tile`; `ends` and `widths` are those of `runs`. `sums` (n_boxes, n_bins) takes the corners;
-    `accumulate` makes sums of them.
+    Points `a` (n, 3) Å see points `b`, see `neighbours`; `*_first`, `*_last` (n, 3) are ranges of boxes within the tile
+    of shape `tile`; `ends` and `per_width` are those of `runs` and `weight_in_run`. `sums` (n_boxes, n_bins) takes the
+    corners; `accumulate` makes sums of them.
     """
     most = b.shape[0]
-    vector = np.empty((4, most))
-    offset = np.empty((3, most))
-    box = np.empty((6, most), dtype=np.int64)
-    weight, part = scratch(widths)
+    vector = np.empty((most, 4))
+    key = np.empty(most, dtype=np.int64)
+    box = np.empty(6, dtype=np.int64)
+    part = np.empty((per_width.shape[1] ** 3, 6), dtype=np.int64)
+    offset = np.empty(3)
     values = np.zeros(2)
     flat = sums.ravel()
     n_bins = sums.shape[1]
     for i in range(a.shape[0]):
         n = neighbours(
-            i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
-            to_fraction, vector, offset, box,
+            i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, 0, vector, key
         )  # fmt: skip
         for p in range(n):
-            r = vector[3, p]
+            r = vector[p, 3]
             at = (math.log(r) - log_start) / log_step
             k = math.floor(at)
             if k < 0 or k >= n_bins - 1:
                 continue
             t = at - k
-            for run in range(runs(offset, box, p, ends, widths, floor, weight, part)):
-                w = weight[run] / (r * r * r)
+            for axis in range(3):
+                x = vector[p, 0] * to_fraction[0, axis] + vector[p, 1] * to_fraction[1, axis]
+                offset[axis] = r * abs(x + vector[p, 2] * to_fraction[2, axis])
+            unpacked(key[p], box)
+            for run in range(runs(box, ends, part)):
+                w = weight_in_run(offset[0], offset[1], offset[2], per_width, part[run], floor) / (r * r * r)
                 values[0] = w * (1.0 - t)
                 values[1] = w * t
                 add_corners(values, 2, flat, k, tile, n_bins, part[run])
@@ -240,62 +268,90 @@ def harmonics_of_many(vector, n, l_max, l_step, norm, power, legendre, y_lm):
 
 @jit
 def add_sums(
-    a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
-    to_fraction, ends, widths, floor, tile, knot, l_max, l_step, n_lm, norm, sums,
+    a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start,
+    to_fraction, ends, per_width, floor, tile, knot, l_max, l_step, n_lm, n_row, norm, room, sums,
 ):  # fmt: skip
     """Add radial splines times harmonics of every pair closer than `limit` to the boxes that hold both atoms.
 
-    As `add_histograms`; `sums` (n_boxes, n_knots * n_lm) float32, cubic B-splines centred on k * `knot` Å.
-    The neighbours of an atom are taken in the order of distance, so that what is added to stays in cache.
+    As `add_histograms`; `sums` (n_boxes, n_knots * n_row) float32, cubic B-splines centred on k * `knot` Å, of each
+    n_lm harmonics and nothing behind them. Some `room` pairs are held at once. Those that lie in the same boxes are
+    added up first, so that the corners of these are changed once.
     """
-    most = b.shape[0]
-    vector = np.empty((4, most))
-    offset = np.empty((3, most))
-    box = np.empty((6, most), dtype=np.int64)
-    weight, part = scratch(widths)
-    power = np.empty((2, most))
-    legendre = np.empty((l_max + 1, most))
-    y_lm = np.empty((n_lm, most))
-    turn = np.empty(most, dtype=np.int64)
-    values = np.zeros(4 * n_lm, dtype=np.float32)
+    few = 64
+    most = room + b.shape[0]
+    pairs = np.empty((most, 4))
+    key = np.empty(most, dtype=np.int64)
+    turn, other = np.empty(most, dtype=np.int64), np.empty(most, dtype=np.int64)
+    count = np.empty((1 << 2 * BITS) + 1, dtype=np.int64)
+    vector, power, offset = np.empty((4, few)), np.empty((2, few)), np.empty((3, few))
+    legendre, y_lm = np.empty((l_max + 1, few)), np.empty((n_lm, few))
+    harmonics = np.zeros((few, n_row), dtype=np.float32)
+    box = np.empty(6, dtype=np.int64)
+    part = np.empty((per_width.shape[1] ** 3, 6), dtype=np.int64)
     flat = sums.ravel()
     row = sums.shape[1]
-    n_knots = row // n_lm
-    count = np.empty(n_knots + 1, dtype=np.int64)
-    one = np.empty(n_lm)
-    for i in range(a.shape[0]):
-        n = neighbours(
-            i, a, a_first, a_last, b, b_first, b_last, same, limit, origin, size, shape, order, start,
-            to_fraction, vector, offset, box,
-        )  # fmt: skip
-        harmonics_of_many(vector, n, l_max, l_step, norm, power, legendre, y_lm)
-        count[:] = 0
-        for p in range(n):
-            count[int(vector[3, p] / knot) + 1] += 1
-        for k in range(n_knots):
-            count[k + 1] += count[k]
-        for p in range(n):
-            k = int(vector[3, p] / knot)
-            turn[count[k]] = p
-            count[k] += 1
-        for q in range(n):
-            p = turn[q]
-            t = vector[3, p] / knot
-            k = max(int(t) - 1, 0)  # the first of four knots
-            t -= k + 1
-            s = 1.0 - t
-            for m in range(n_lm):
-                one[m] = y_lm[m, p]
-            for run in range(runs(offset, box, p, ends, widths, floor, weight, part)):
-                w = weight[run] / 6.0
-                w0, w1 = w * s * s * s, w * (4.0 - 6.0 * t * t + 3.0 * t * t * t)
-                w2, w3 = w * (4.0 - 6.0 * s * s + 3.0 * s * s * s), w * t * t * t
+    n_knots = row // n_row
+    local = np.zeros((n_knots, n_row), dtype=np.float32)
+    values = local.ravel()
+    per_knot = 1.0 / knot
+    i = 0
+    while i < a.shape[0]:
+        found = 0
+        while i < a.shape[0] and found < room:
+            found = neighbours(
+                i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, found, pairs,
+                key,
+            )  # fmt: skip
+            i += 1
+        sort_by_key(key, found, turn, other, count)
+        for begin in range(0, found, few):
+            n = min(few, found - begin)
+            for q in range(n):
+                p = turn[begin + q]
+                for axis in range(4):
+                    vector[axis, q] = pairs[p, axis]
+                for axis in range(3):
+                    x = pairs[p, 0] * to_fraction[0, axis] + pairs[p, 1] * to_fraction[1, axis]
+                    offset[axis, q] = pairs[p, 3] * abs(x + pairs[p, 2] * to_fraction[2, axis])
+            harmonics_of_many(vector, n, l_max, l_step, norm, power, legendre, y_lm)
+            for q in range(n):
                 for m in range(n_lm):
-                    values[m] = w0 * one[m]
-                    values[n_lm + m] = w1 * one[m]
-                    values[2 * n_lm + m] = w2 * one[m]
-                    values[3 * n_lm + m] = w3 * one[m]
-                add_corners(values, 4 * n_lm, flat, k * n_lm, tile, row, part[run])
+                    harmonics[q, m] = y_lm[m, q]
+            first = 0
+            while first < n:
+                same_boxes = key[turn[begin + first]]
+                stop = first + 1
+                while stop < n and key[turn[begin + stop]] == same_boxes:
+                    stop += 1
+                unpacked(same_boxes, box)
+                for run in range(runs(box, ends, part)):
+                    low, high = n_knots, 0
+                    for q in range(first, stop):
+                        weight = weight_in_run(offset[0, q], offset[1, q], offset[2, q], per_width, part[run], floor)
+                        t = vector[3, q] * per_knot
+                        k = max(int(t) - 1, 0)  # the first of four knots
+                        low, high = min(low, k), max(high, k + 4)
+                        t -= k + 1
+                        add_spline(harmonics[q], t, weight / 6.0, local[k], local[k + 1], local[k + 2], local[k + 3])
+                    at, n_values = low * n_row, (high - low) * n_row
+                    add_corners(values[at:], n_values, flat, at, tile, row, part[run])
+                    values[at : at + n_values] = 0.0
+                first = stop
+
+
+@jit_inline
+def add_spline(values, t, w, first, second, third, fourth):
+    """Add w times `values` (n,) to four knots, (n,) each, of which a pair is `t` behind the second; float32."""
+    s = 1.0 - t
+    w0, w3 = np.float32(w * s * s * s), np.float32(w * t * t * t)
+    w1 = np.float32(w * (4.0 - 6.0 * t * t + 3.0 * t * t * t))
+    w2 = np.float32(w * (4.0 - 6.0 * s * s + 3.0 * s * s * s))
+    for m in range(values.shape[0]):
+        value = values[m]
+        first[m] += w0 * value
+        second[m] += w1 * value
+        third[m] += w2 * value
+        fourth[m] += w3 * value
 
 
 @jit
@@ -329,8 +385,8 @@ def pivots(pivot):
 
 
 @jit_inline
-def unspline(sums, pivot, filtered):
-    """S^-1 of the sums (n_knots * n_lm,) of a box over knots into `filtered` (n_knots, n_lm)."""
+def unspline(sums, n_row, pivot, filtered):
+    """S^-1 of the sums (n_knots * n_row,) of a box over knots into `filtered` (n_knots, n_lm), n_lm <= n_row."""
     sixth = np.float32(1.0 / 6.0)
     n_knots, n_lm = filtered.shape
     for m in range(n_lm):
@@ -338,7 +394,7 @@ def unspline(sums, pivot, filtered):
     for q in range(1, n_knots):
         ratio = pivot[q - 1] * sixth
         for m in range(n_lm):
-            filtered[q, m] = sums[q * n_lm + m] - ratio * filtered[q - 1, m]
+            filtered[q, m] = sums[q * n_row + m] - ratio * filtered[q - 1, m]
     for m in range(n_lm):
         filtered[n_knots - 1, m] *= pivot[n_knots - 1]
     for q in range(n_knots - 2, -1, -1):
@@ -381,18 +437,21 @@ def pick_degrees(product, l_max, l_step, n_radial, coefficients):
 
 @jit
 def contract(
-    sums, n_lm, knot, scales, chosen, table, step, l_max, l_step, n_max, n_radials, radial_of, weights, out,
+    sums, n_row, knot, scales, chosen, table, step, l_max, l_step, n_max, n_radials, radial_of, weights, out,
 ):  # fmt: skip
     """Add the weighted descriptor of each chosen box to `out` (n_boxes, n_channels, channel_size), float32.
 
-    `sums` (n_boxes, n_knots * n_lm) from `add_sums` and `accumulate`, of whose harmonics those beyond `l_max` are left
+    `sums` (n_boxes, n_knots * n_row) from `add_sums` and `accumulate`, of whose harmonics those beyond `l_max` are left
     out; `scales` (n_boxes,) length scales in Å; `table` (n_nodes, 2, n_l * n_radial) of radial functions as in
     `descriptor_loops.sum_pairs`, single precision, under `n_radials` radial weights, of which channel c has number
     `radial_of[c]`; `weights` (n_boxes, n_channels).
     """
     n_radial = n_max * n_radials
     n_all = table.shape[2]
-    n_knots = sums.shape[1] // n_lm
+    n_knots = sums.shape[1] // n_row
+    n_lm = 0
+    for l in range(0, l_max + 1, l_step):
+        n_lm += 2 * l + 1
     filtered = np.empty((n_knots, n_lm), dtype=np.float32)
     radial = np.empty((n_knots, n_all), dtype=np.float32)
     pivot = np.empty(n_knots, dtype=np.float32)
@@ -401,7 +460,7 @@ def contract(
     for box in range(sums.shape[0]):
         if not chosen[box]:
             continue
-        unspline(sums[box], pivot, filtered)
+        unspline(sums[box], n_row, pivot, filtered)
         radial_at_knots(knot, scales[box], step, table, radial)
         # One product for all (lm, l', n), of which those with l' = l are used: faster than the right ones alone.
         product = np.dot(filtered.T, radial)
@@ -707,21 +766,45 @@ def product_in_parts(a, b, out):
 
 
 @jit
+def add_ratios(gamma, to_lag, to_width, floor, directions, step, ratios):
+    """By how much the sums of full boxes are to be corrected for pieces, into `ratios` (n_boxes, n_nodes, n_directions).
+
+    max(γ of the box, floor) / max(γ of the material in it, floor), for pairs of length k * `step` Å (node k) along
+    `directions` (n_directions, 3). gamma[k] and to_lag[k] are as in `add_piece_histograms`; to_width[k] (3, 3) goes
+    from Å to widths of the box.
+    """
+    for k in range(ratios.shape[0]):
+        lag, part = to_lag[k], to_width[k]
+        for j in range(ratios.shape[2]):
+            x, y, z = directions[j, 0], directions[j, 1], directions[j, 2]
+            lx = x * lag[0, 0] + y * lag[1, 0] + z * lag[2, 0]
+            ly = x * lag[0, 1] + y * lag[1, 1] + z * lag[2, 1]
+            lz = x * lag[0, 2] + y * lag[1, 2] + z * lag[2, 2]
+            px = abs(x * part[0, 0] + y * part[1, 0] + z * part[2, 0])
+            py = abs(x * part[0, 1] + y * part[1, 1] + z * part[2, 1])
+            pz = abs(x * part[0, 2] + y * part[1, 2] + z * part[2, 2])
+            for node in range(ratios.shape[1]):
+                r = node * step
+                whole = max(1.0 - r * px, 0.0) * max(1.0 - r * py, 0.0) * max(1.0 - r * pz, 0.0)
+                weight = covariance_weight(gamma[k], r * lx, r * ly, r * lz, floor)
+                ratios[k, node, j] = max(whole, floor) * weight
+
+
+@jit
 def contract_pieces(
-    sums, knot, rows, scales, gamma, to_lag, to_width, floor, directions, to_directions, back, table, step, l_max,
-    l_step, n_max, n_radials, radial_of, weights, out,
+    sums, n_row, knot, rows, scales, ratios, node_step, to_directions, back, table, step, l_max, l_step, n_max,
+    n_radials, radial_of, weights, out,
 ):  # fmt: skip
     """As `contract`, for the boxes `rows` (n,) that are filled in part: sums of full boxes are corrected.
 
-    At each knot the harmonics are added up in `directions` (n_directions, 3), corrected there by max(γ of the box,
-    floor) / max(γ of the material in it, floor), and turned into harmonics again. `sums` has harmonics of higher degree
+    At each knot the harmonics are added up in some directions, multiplied by the `ratios` (n, n_nodes, n_half) there
+    (see `add_ratios`, linear between the nodes), and turned into harmonics again. `sums` has harmonics of higher degree
     than the descriptor: `to_directions` (n_all_lm, n_directions) has their values, `back` (n_directions, n_lm) brings
-    values back. gamma[k] and to_lag[k] are as in `add_piece_histograms`; to_width[k] (3, 3) goes from Å to widths of
-    the box.
+    values back. The directions are the `n_half` of the ratios or, behind them, their opposites too.
     """
     n_radial = n_max * n_radials
     n_lm, n_directions = back.shape[1], back.shape[0]
-    n_knots = sums.shape[1] // to_directions.shape[0]
+    n_knots, n_half = sums.shape[1] // n_row, ratios.shape[2]
     filtered = np.empty((n_knots, to_directions.shape[0]), dtype=np.float32)
     radial = np.empty((n_knots, table.shape[2]), dtype=np.float32)
     pivot = np.empty(n_knots, dtype=np.float32)
@@ -731,23 +814,21 @@ def contract_pieces(
     pivots(pivot)
     for k in range(rows.shape[0]):
         box = rows[k]
-        unspline(sums[box], pivot, filtered)
+        unspline(sums[box], n_row, pivot, filtered)
         radial_at_knots(knot, scales[box], step, table, radial)
         product_in_parts(filtered, to_directions, density)
-        lag, part = to_lag[k], to_width[k]
-        for j in range(n_directions):
-            x, y, z = directions[j, 0], directions[j, 1], directions[j, 2]
-            lx = x * lag[0, 0] + y * lag[1, 0] + z * lag[2, 0]
-            ly = x * lag[0, 1] + y * lag[1, 1] + z * lag[2, 1]
-            lz = x * lag[0, 2] + y * lag[1, 2] + z * lag[2, 2]
-            px = abs(x * part[0, 0] + y * part[1, 0] + z * part[2, 0])
-            py = abs(x * part[0, 1] + y * part[1, 1] + z * part[2, 1])
-            pz = abs(x * part[0, 2] + y * part[1, 2] + z * part[2, 2])
-            for q in range(1, n_knots):
-                r = q * knot
-                whole = max(1.0 - r * px, 0.0) * max(1.0 - r * py, 0.0) * max(1.0 - r * pz, 0.0)
-                ratio = max(whole, floor) * covariance_weight(gamma[k], r * lx, r * ly, r * lz, floor)
-                density[q, j] *= np.float32(ratio)
+        for q in range(n_knots):
+            at = q * knot / node_step
+            node = int(at)
+            if node + 1 >= ratios.shape[1]:
+                break  # no pair is so long
+            upper = np.float32(at - node)
+            lower = np.float32(1.0) - upper
+            near, far = ratios[k, node], ratios[k, node + 1]
+            for first in range(0, n_directions, n_half):
+                values = density[q, first : first + n_half]
+                for j in range(n_half):
+                    values[j] *= lower * near[j] + upper * far[j]
         product_in_parts(density, back, corrected)
         product = np.dot(corrected.T, radial)
         pick_degrees(product, l_max, l_step, n_radial, coefficients)

@@ -7,8 +7,9 @@ material, which is close to 1. The others hold few atoms: their pairs are weighe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import fft
@@ -19,7 +20,7 @@ from arise_core.descriptor.soap import SpeciesPair
 from arise_core.engine import loops
 from arise_core.engine.context import Context
 from arise_core.engine.fill import BOX_VOXEL, COARSE_VOXEL, batch_size, lags, voxel_counts
-from arise_core.engine.tile import KNOT, MORE_DEGREES, TileEngine, groups, single_table
+from arise_core.engine.tile import KNOT, MORE_DEGREES, TileEngine, groups, row_length, single_table
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.neighbors import ANY
 
@@ -27,6 +28,8 @@ from arise_core.geometry.neighbors import ANY
 MANY = 64
 #: Pairs of a box that are held at once.
 ROOM = 8192
+#: Distance of the lengths of pairs for which corrections are known, atomic spacings; linear between them.
+NODE = 0.2
 
 
 class Pieces:
@@ -118,76 +121,104 @@ class Pieces:
         )  # fmt: skip
 
 
-def corrected_features(engine: TileEngine, most: BoolArray, full: BoolArray) -> Float32Array:
-    """Descriptors of boxes of a tile from the sums of full boxes, (n_boxes, n_features).
+class Corrected:
+    """Boxes of a tile that are described from the sums of full boxes.
 
     Args:
         engine: of the tile.
         most: boxes that are filled for the most part, (n_boxes,).
         full: those that are taken as full, which need no correction, (n_boxes,).
     """
-    return engine.over_pairs(most | full, partial(_add_corrected, engine, full))
 
+    def __init__(self, engine: TileEngine, most: BoolArray, full: BoolArray) -> None:
+        self.engine, self.chosen, self.full = engine, most | full, full
+        self.many, self.scales = {}, {}
+        longest = 0.0
+        for pair in engine.pairs():
+            alpha, beta = (engine.n_species_atoms.get(s, engine.n_atoms) for s in pair)
+            many = self.chosen & engine.enough(pair) & (full | (alpha * beta >= MANY**2))
+            scales = engine.scales(*pair, many) if many.any() else np.full(len(many), np.nan)
+            self.many[pair], self.scales[pair] = many, scales
+            longest = max(longest, float(np.nan_to_num(scales).max(initial=0.0)))
+        self.step = NODE * engine.context.grid.spacing
+        self._ratios(np.flatnonzero(most & ~full), engine.context.settings.reach * longest)
 
-def _add_corrected(
-    engine: TileEngine, full: BoolArray, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array,
-) -> BoolArray:  # fmt: skip
-    """Add the descriptors of one pair of species to `total`; which boxes have one, (n_boxes,)."""
-    settings = engine.context.settings
-    alpha, beta = (engine.n_species_atoms.get(s, engine.n_atoms) for s in pair)
-    many = enough & (full | (alpha * beta >= MANY**2))
-    scales = engine.scales(*pair, many) if many.any() else np.full(len(many), np.nan)
-    found = np.isfinite(scales)
-    step, l_max = parity_step(*pair), settings.l_max + MORE_DEGREES
-    table = single_table(settings, step)
-    rest = (
-        table, settings.reach / (len(table) - 1), settings.l_max, step, settings.n_max, len(settings.radials),
-        np.array(settings.radial_of), weights, total,
-    )  # fmt: skip
-    for group in groups(scales):
-        knot, sums = engine.sums(pair, scales[group], l_max)
-        loops.contract(sums, n_harmonics(l_max, step), knot, scales, group & full, *rest)
-        for pieces in Pieces.batches(engine, np.flatnonzero(group & ~full), COARSE_VOXEL):
-            loops.contract_pieces(
-                sums, knot, pieces.rows, scales, pieces.gamma, pieces.to_lag, pieces.to_width, settings.floor,
-                *sphere(settings.l_max, step), *rest,
+    def _ratios(self, rows: IntArray, limit: float) -> None:
+        """What the sums of some boxes are multiplied by, in all directions, for pairs of up to `limit` Å."""
+        directions = sphere(self.engine.context.settings.l_max, 2)[0]
+        self.row_of = np.full(len(self.full), -1)
+        self.row_of[rows] = np.arange(len(rows))
+        self.ratios = np.ones((len(rows), math.ceil(limit / self.step) + 2, len(directions)), dtype=np.float32)
+        for pieces in Pieces.batches(self.engine, rows, COARSE_VOXEL):
+            loops.add_ratios(
+                pieces.gamma, pieces.to_lag, pieces.to_width, self.engine.context.settings.floor, directions, self.step,
+                self.ratios[self.row_of[pieces.rows[0]] :][: len(pieces.rows)],
             )  # fmt: skip
-    for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~many)):
-        rows = pieces.rows
-        part = np.zeros((len(rows), *total.shape[1:]), dtype=np.float32)
-        found[rows] = pieces.add_pair(pair, enough[rows], weights[rows], part)
-        total[rows] += part
-    return found
+
+    def features(self) -> Float32Array:
+        """Descriptors, (n_boxes, n_features); NaN for others, and where no species pair is left."""
+        return self.engine.over_pairs(self.chosen, self._add_pair)
+
+    def _add_pair(
+        self, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array
+    ) -> BoolArray:
+        """Add the descriptors of one pair of species to `total`; which boxes have one, (n_boxes,)."""
+        engine, settings = self.engine, self.engine.context.settings
+        scales = self.scales[pair]
+        found = np.isfinite(scales)
+        step, l_max = parity_step(*pair), settings.l_max + MORE_DEGREES
+        n_row, table = row_length(l_max, step), single_table(settings, step)
+        rest = (
+            table, settings.reach / (len(table) - 1), settings.l_max, step, settings.n_max, len(settings.radials),
+            np.array(settings.radial_of), weights, total,
+        )  # fmt: skip
+        for group in groups(scales):
+            knot, sums = engine.sums(pair, scales[group], l_max)
+            loops.contract(sums, n_row, knot, scales, group & self.full, *rest)
+            rows = np.flatnonzero(group & ~self.full)
+            loops.contract_pieces(
+                sums, n_row, knot, rows, scales, self.ratios[self.row_of[rows]], self.step,
+                *sphere(settings.l_max, step)[1:], *rest,
+            )  # fmt: skip
+        for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~self.many[pair])):
+            rows = pieces.rows
+            part = np.zeros((len(rows), *total.shape[1:]), dtype=np.float32)
+            found[rows] = pieces.add_pair(pair, enough[rows], weights[rows], part)
+            total[rows] += part
+        return found
 
 
 @lru_cache(maxsize=8)
 def sphere(l_max: int, l_step: int) -> tuple[FloatArray, Float32Array, Float32Array]:
-    """Directions in which boxes are corrected, half of them where odd l vanish.
+    """Directions in which boxes are corrected: half of them where odd l vanish, else their opposites behind them.
 
     Returns:
         The directions, (n, 3), harmonics there up to `MORE_DEGREES` more degrees, (n_all_lm, n), and what brings values
         there back to harmonics up to `l_max`, (n, n_lm).
     """
-    z, weight = np.polynomial.legendre.leggauss(l_max + 6)
-    if l_step == 2:
-        z, weight = z[z > 0], 2.0 * weight[z > 0]
+    z, weight = np.polynomial.legendre.leggauss((l_max + 7) // 2 * 2)
+    z, weight = z[z > 0], weight[z > 0]
     n_angles = 2 * (l_max + 4)
     angle = 2.0 * np.pi * np.arange(n_angles) / n_angles
     across = np.sqrt(1.0 - z**2)[:, None]
     vectors = np.stack(
         [(across * np.cos(angle)).ravel(), (across * np.sin(angle)).ravel(), np.repeat(z, n_angles)]
     )
+    weight = np.repeat(weight * 2.0 * np.pi / n_angles, n_angles)
+    if l_step == 2:
+        weight = 2.0 * weight
+    else:
+        vectors, weight = np.concatenate([vectors, -vectors], axis=1), np.concatenate([weight, weight])
     harmonics = []
     for top in (l_max + MORE_DEGREES, l_max):
         y_lm = np.empty((n_harmonics(top, l_step), vectors.shape[1]))
         room = np.empty((2, vectors.shape[1])), np.empty((top + 1, vectors.shape[1]))
         loops.harmonics_of_many(vectors, vectors.shape[1], top, l_step, harmonics_norm(top), *room, y_lm)
         harmonics.append(y_lm)
-    back = harmonics[1] * np.repeat(weight * 2.0 * np.pi / n_angles, n_angles)
     return (
         np.ascontiguousarray(vectors.T),
         harmonics[0].astype(np.float32),
-        np.ascontiguousarray(back.T, dtype=np.float32),
+        np.ascontiguousarray((harmonics[1] * weight).T, dtype=np.float32),
     )
 
 

@@ -42,6 +42,9 @@ DENSE = 0.3
 #: What a tile costs whatever is in it: as much as so much material, in steps of the grid cubed.
 EVERY_TILE = 20.0
 
+#: Pairs of atoms that are held at once, to add up those in the same boxes first.
+PAIRS = 8192
+
 #: Adds the descriptors of one pair of species to those (n, n_channels, channel_size) of n boxes: of which boxes, their
 #: weights (n, n_channels) and what is added to; tells which boxes have one.
 AddPair = Callable[[SpeciesPair, BoolArray, FloatArray, Float32Array], BoolArray]
@@ -129,8 +132,7 @@ def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
     for (alpha, beta), (low, high) in context.survey.ranges.items():
         # The largest length scale is at the upper end of the search range, the finest knots at the lower.
         n_knots = settings.reach / KNOT * min(high / low / SEARCH_SPAN, SCALE_RATIO) + 3
-        n_lm = n_harmonics(l_max, parity_step(alpha, beta))
-        bytes_per_box = max(bytes_per_box, 4 * n_knots * n_lm)
+        bytes_per_box = max(bytes_per_box, 4 * n_knots * row_length(l_max, parity_step(alpha, beta)))
     bytes_per_box += 16 * settings.n_features
     tile = bytes_per_box * max(math.prod(tile.shape) for tile in tiles)
     if context.support is not None:
@@ -142,6 +144,11 @@ def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
             f"{tile / 2**30:.3f} GiB"
         )
     return int(limit // max(tile, 1.0))
+
+
+def row_length(l_max: int, l_step: int) -> int:
+    """Room for the harmonics up to a degree, a multiple of what processors add at once."""
+    return -(-n_harmonics(l_max, l_step) // 8) * 8
 
 
 @lru_cache(maxsize=8)
@@ -298,7 +305,7 @@ class TileEngine:
         for group in groups(scales):
             knot, sums = self.sums(pair, scales[group], settings.l_max)
             loops.contract(
-                sums, n_harmonics(settings.l_max, step), knot, scales, group, table, settings.reach / (len(table) - 1),
+                sums, row_length(settings.l_max, step), knot, scales, group, table, settings.reach / (len(table) - 1),
                 settings.l_max, step, settings.n_max, len(settings.radials), np.array(settings.radial_of),
                 weights, total,
             )  # fmt: skip
@@ -313,16 +320,16 @@ class TileEngine:
             l_max: highest degree of the harmonics.
 
         Returns:
-            Distance of the knots, Å, and sums (n_boxes, n_knots * n_lm).
+            Distance of the knots, Å, and sums (n_boxes, n_knots * `row_length`).
         """
         step = parity_step(*pair)
-        n_lm = n_harmonics(l_max, step)
+        n_lm, n_row = n_harmonics(l_max, step), row_length(l_max, step)
         limit = self.context.settings.reach * float(scales.max())
         knot = KNOT * float(scales.min())
         n_knots = int(np.ceil(limit / knot)) + 3
-        sums = np.zeros((int(np.prod(self.tile.shape)), n_knots * n_lm), dtype=np.float32)
+        sums = np.zeros((int(np.prod(self.tile.shape)), n_knots * n_row), dtype=np.float32)
         loops.add_sums(
-            *self._pair_arguments(*pair, limit), knot, l_max, step, n_lm, harmonics_norm(l_max), sums
+            *self._pair_arguments(*pair, limit), knot, l_max, step, n_lm, n_row, harmonics_norm(l_max), PAIRS, sums
         )
         loops.accumulate(sums, self.tile.shape)
         return knot, sums
@@ -343,16 +350,21 @@ class TileEngine:
 
     def _pair_arguments(self, alpha: int, beta: int, limit: float) -> tuple[object, ...]:
         """What the loops over pairs of atoms of two species need, up to the shape of the tile."""
+        grid, same = self.context.grid, alpha == beta
         a, b = (np.flatnonzero((self.numbers == s) | (s == ANY)) for s in (alpha, beta))
         points = self.positions[b]
         origin = points.min(axis=0)
-        size = limit / 4
+        # atoms farther apart than a box is long have no box in common
+        reach = np.minimum(limit, np.abs(self.widths.max(axis=1)[:, None] * grid.cell).sum(axis=0) * (1 + 1e-9))
+        size = float(reach.max()) / 4
         shape, size = fewer_bins(np.maximum((np.ptp(points, axis=0) // size).astype(np.int64) + 1, 1), size)
         order = np.empty(len(points), dtype=np.int64)
         start = np.empty(int(np.prod(shape)) + 1, dtype=np.int64)
         geometry_loops.bin_points(points, origin, size, shape, order, start)
+        b = b[order]
+        a = b if same else a
         return (
-            self.positions[a], self.first[a], self.last[a], points, self.first[b], self.last[b], alpha == beta, limit,
-            origin, size, shape, order, start, self.context.grid.to_fraction,
-            self.ends, self.widths, self.context.settings.floor, self.tile.shape,
+            self.positions[a], self.first[a], self.last[a], self.positions[b], self.first[b], self.last[b], same, limit,
+            reach, origin, size, shape, start, grid.to_fraction, self.ends, 1.0 / self.widths, self.context.settings.floor,
+            self.tile.shape,
         )  # fmt: skip

@@ -254,11 +254,13 @@ def test_points_beyond_all_others_have_no_neighbours():
     """Run as Python, where an index out of bounds is an error: compiled it reads whatever is there."""
     far, points, bins = far_and_near()
     boxes = np.zeros((40, 3), dtype=np.int64)
-    vector, offset, box = np.empty((4, 40)), np.empty((3, 40)), np.empty((6, 40), dtype=np.int64)
+    vector, key = np.empty((40, 4)), np.empty(40, dtype=np.int64)
+    limit, origin, size, shape, order, start = bins
     for i in range(2):
         found = engine_loops.neighbours.py_func(
-            i, far, boxes, boxes, points, boxes, boxes, False, *bins, np.eye(3), vector, offset, box
-        )
+            i, far, boxes, boxes, points[order], boxes, boxes, False, limit, np.full(3, limit), origin, size, shape,
+            start, 0, vector, key,
+        )  # fmt: skip
         assert found == 0
     identity, sign = np.arange(40), np.zeros(40, dtype=np.int64)
     pairs = geometry_loops.binned_pairs.py_func(

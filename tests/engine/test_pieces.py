@@ -14,7 +14,7 @@ from arise_core.engine.boxes import describe_box, describe_boxes, iterate_boxes
 from arise_core.engine.context import Context
 from arise_core.engine.fill import FULL, MOST, batch_bytes, material_inside
 from arise_core.engine.grid import box_grid
-from arise_core.engine.pieces import MANY, Pieces, corrected_features, covariances, sphere
+from arise_core.engine.pieces import MANY, Corrected, Pieces, covariances, sphere
 from arise_core.engine.tile import MORE_DEGREES, Tile, TileEngine, make_tiles, tiles_in_memory
 from arise_core.geometry import builders
 from arise_core.geometry.support import Support
@@ -108,7 +108,7 @@ def test_corrected_sums_are_those_of_pairs_one_by_one(name):
         if len(rows) == 0:
             continue
         one_by_one = np.concatenate([p.features() for p in Pieces.batches(engine, rows)])
-        corrected = corrected_features(engine, chosen, np.zeros_like(chosen))[rows]
+        corrected = Corrected(engine, chosen, np.zeros_like(chosen)).features()[rows]
         assert cosines(corrected.astype(float), one_by_one.astype(float)).min() > 0.9999
         compared += len(rows)
     assert compared > 20
@@ -121,14 +121,14 @@ def test_both_ways_are_taken(monkeypatch):
 
     def corrected(engine, most, full):
         ways["corrected"] += int(most.sum())
-        return corrected_features(engine, most, full)
+        return Corrected(engine, most, full)
 
     class Counted(Pieces):
         def features(self):
             ways["pieces"] += len(self.rows)
             return super().features()
 
-    monkeypatch.setattr(box_module, "corrected_features", corrected)
+    monkeypatch.setattr(box_module, "Corrected", corrected)
     monkeypatch.setattr(box_module, "Pieces", Counted)
     monkeypatch.setattr(box_module, "SHARED", 0.0)
     share = Context.of(grid, SETTINGS).filled.ravel()
