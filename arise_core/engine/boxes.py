@@ -22,7 +22,7 @@ from arise_core.runtime import threads
 from arise_core.settings import DescriptorSettings
 
 #: Mostly filled boxes are described all at once if a point of their tile lies in at least so many of them, on average.
-SHARED = 50.0
+SHARED = 10.0
 
 
 @dataclass(frozen=True)
