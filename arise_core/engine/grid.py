@@ -356,7 +356,7 @@ AUTOMATIC_STRIDE = 0.25
 
 
 #: How far apart the boxes are that say what is around, in sharp maps, as a share of their edge.
-AROUND = 0.3
+AROUND = 0.5
 #: Atoms in the smallest boxes of a sharp map: fewer are too few to tell crystals from each other.
 SHARP_ATOMS = 32
 

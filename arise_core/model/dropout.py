@@ -15,6 +15,8 @@ from arise_core.settings import Tolerance
 BLOCK = 32
 #: Tolerance "auto": standard error of the mutual information, bit, or share of it where that is more.
 ABSOLUTE, RELATIVE = 0.02, 0.1
+#: The same for what is rejected beyond doubt: which class it is most like decides nothing.
+REJECTED = 0.04
 #: The same: passes of the first block after which rows are looked at too; most boxes of a crystal are done then.
 EARLY = (8, 16)
 #: The same: what passes that have not come may add to the mutual information, bit, over the number of passes: where all
@@ -130,15 +132,18 @@ class Statistics:
         """The same with tolerance "auto", for rows that all had the same number of passes, (m,)."""
         t = self.passes[rows]
         distance, score_error = self._distance(rows, threshold)
+        error = _mean_error(self.moments[rows, 1], self.moments[rows, 2], t)
+        gap, spread = self._gap(rows)
+        label = (gap > SETTLED * spread) | (spread < TIE)
+        certain = distance >= RARE * score_error
+        above = np.zeros(len(rows), dtype=bool) if threshold is None else self.moments[rows, 3] / t > threshold
+        rejected = above & certain & label & (error < REJECTED)
         if t.max(initial=0) < BLOCK:
             alike = np.sqrt(self.moments[rows, 2]) < ABSOLUTE  # no pass diverges more from the mean
-            return np.asarray(alike & self._unanimous(rows) & (distance >= RARE * score_error))
-        error = _mean_error(self.moments[rows, 1], self.moments[rows, 2], t)
+            return np.asarray(rejected | (alike & self._unanimous(rows) & certain))
         doubt = _entropy(self.p_sum[rows] / t[:, None]) - self.moments[rows, 0] / t
-        gap, spread = self._gap(rows)
-        done = error < np.maximum(ABSOLUTE, RELATIVE * doubt)
-        done &= (gap > SETTLED * spread) | (spread < TIE)
-        return np.asarray(done & ((distance >= SETTLED * score_error) | (score_error < TIE_SCORE)))
+        done = label & (error < np.maximum(ABSOLUTE, RELATIVE * doubt))
+        return np.asarray(rejected | (done & ((distance >= SETTLED * score_error) | (score_error < TIE_SCORE))))
 
     def _gap(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """By how much the most probable class of these rows leads, and the standard error of that, (m,) each."""

@@ -383,6 +383,29 @@ def test_a_label_that_rare_passes_may_change_is_not_settled():
     assert settled(5.0, 15)
 
 
+def test_what_is_rejected_beyond_doubt_needs_no_sharp_mutual_information():
+    """Standard error of 0.03 bit: enough for a melt, not for a crystal, nor near the threshold or in doubt of it."""
+    from arise_core.model.dropout import Statistics
+
+    def settled(score, spread, error=0.03, count=8):
+        statistics = Statistics(1, 2)
+        p = np.array([[0.9, 0.1]])
+        wave = np.resize([-1.0, 1.0], count)
+        z = 0.1 + error * np.sqrt(count - 1) * wave
+        r = score + spread * np.sqrt(count - 1) * wave
+        sums = [[x.sum(), (x**2).sum()] for x in (z, r, np.full(count, 2.0))]
+        moments = np.concatenate([[count * 0.3], *sums])[None]
+        votes = np.array([[count, 0]])
+        statistics.add(np.array([0]), [count * p, count * (p**2 + 1e-6), votes, moments], count)
+        return bool(statistics.settled_enough(np.array([0]), 0.2)[0])
+
+    assert settled(0.95, 0.01)
+    assert not settled(0.95, 0.01, error=0.05)
+    assert not settled(0.05, 0.01)
+    assert not settled(0.25, 0.01)
+    assert not settled(0.95, 0.2)
+
+
 def test_memory_does_not_grow_with_passes():
     import tracemalloc
 
