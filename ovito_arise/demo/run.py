@@ -66,7 +66,7 @@ def run(out: Path, overwrite: bool, say: Say, last_frame: int | None = None) -> 
     assert pipeline.source is not None
     say(
         f"Copper crystal growing into its melt, {pipeline.source.compute(0).particles.count} atoms, {last + 1} frames "
-        f"(boxes of {modifier.box_size:g} Å, stride {modifier.stride:g} Å, model {modifier.model})"
+        f"(boxes of up to {modifier.box_size:g} Å, stride {modifier.stride:g} Å, model {modifier.model})"
     )
     frames = analyse(pipeline, modifier, last, out, say)
     export(pipeline, last, out)
