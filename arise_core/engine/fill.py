@@ -15,7 +15,7 @@ from arise_core.geometry.support import SURFACE, Support
 #: A box is taken as full from this share of its volume (less what is cut off by flat borders).
 FULL = 0.97
 #: From this share on, the sums of a full box are corrected for what is missing; see `pieces`.
-MOST = 0.5
+MOST = 0.6
 #: A layer thinner than a box counts as full inside if at least this share of its thickness is material.
 THIN_LAYER = 0.75
 #: The support dips between the atoms of a flat face: thickness of what it lacks there, atomic spacings.

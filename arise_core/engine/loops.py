@@ -111,15 +111,34 @@ def unpacked(key, box):
         key >>= BITS
 
 
+@jit_inline
+def any_in(below, fx, lx, fy, ly, fz, lz):
+    """Whether a range of boxes holds one that is wanted.
+
+    `below` (nx + 1, ny + 1, nz + 1) counts those that are before each place along all axes; where it is empty all are.
+    """
+    if below.size == 0:
+        return True
+    near = below[lx + 1, ly + 1, fz] - below[fx, ly + 1, fz] - below[lx + 1, fy, fz] + below[fx, fy, fz]
+    far = (
+        below[lx + 1, ly + 1, lz + 1]
+        - below[fx, ly + 1, lz + 1]
+        - below[lx + 1, fy, lz + 1]
+        + below[fx, fy, lz + 1]
+    )
+    return far > near
+
+
 @jit
 def neighbours(
-    i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, found, vector, key
+    i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, below, found, vector, key
 ):  # fmt: skip
-    """Add the neighbours of point a[i] that share a box of the tile with it to `found` ones; returns their number.
+    """Add the neighbours of point a[i] that share a wanted box with it to `found` ones; returns their number.
 
     Points `b` are in the order of their bins, `a` are the same points where `same`: then neighbours behind i are meant.
-    Neither is farther than `limit`, nor along an axis than `reach` (3,), Å. Fills `vector` (n, 4), unit vector and
-    distance, and `key` (n,), which stands for the first and last of the boxes that hold both, along x, y, z.
+    None is farther than `limit`, nor along an axis than `reach` (3,), Å. `below` is that of `any_in`. Fills `vector`
+    (n, 4), unit vector and distance, and `key` (n,), which stands for the first and last of the boxes that hold both,
+    along x, y, z.
     """
     square = limit * limit
     ax, ay, az = a[i, 0], a[i, 1], a[i, 2]
@@ -147,11 +166,15 @@ def neighbours(
                 fx, lx = max(a_first[i, 0], b_first[j, 0]), min(a_last[i, 0], b_last[j, 0])
                 fy, ly = max(a_first[i, 1], b_first[j, 1]), min(a_last[i, 1], b_last[j, 1])
                 fz, lz = max(a_first[i, 2], b_first[j, 2]), min(a_last[i, 2], b_last[j, 2])
-                if fx > lx or fy > ly or fz > lz:
+                if fx > lx or fy > ly or fz > lz or not any_in(below, fx, lx, fy, ly, fz, lz):
                     continue
                 r = math.sqrt(r2)
                 inverse = 1.0 / r
-                vector[found, 0], vector[found, 1], vector[found, 2] = dx * inverse, dy * inverse, dz * inverse
+                vector[found, 0], vector[found, 1], vector[found, 2] = (
+                    dx * inverse,
+                    dy * inverse,
+                    dz * inverse,
+                )
                 vector[found, 3] = r
                 low, high = (fx << BITS | lx) << BITS | fy, (ly << BITS | fz) << BITS | lz
                 key[found] = low << 3 * BITS | high
@@ -185,10 +208,10 @@ def sort_by_key(key, n, turn, other, count):
 
 @jit
 def add_histograms(
-    a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start,
+    a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, below,
     to_fraction, ends, per_width, floor, tile, log_start, log_step, sums,
 ):  # fmt: skip
-    """Add w / r³ of every pair closer than `limit`, in bins of ln r, to the boxes that hold both atoms.
+    """Add w / r³ of every pair closer than `limit`, in bins of ln r, to the wanted boxes that hold both atoms.
 
     Points `a` (n, 3) Å see points `b`, see `neighbours`; `*_first`, `*_last` (n, 3) are ranges of boxes within the tile
     of shape `tile`; `ends` and `per_width` are those of `runs` and `weight_in_run`. `sums` (n_boxes, n_bins) takes the
@@ -205,7 +228,8 @@ def add_histograms(
     n_bins = sums.shape[1]
     for i in range(a.shape[0]):
         n = neighbours(
-            i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, 0, vector, key
+            i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, below, 0,
+            vector, key,
         )  # fmt: skip
         for p in range(n):
             r = vector[p, 3]
@@ -268,10 +292,10 @@ def harmonics_of_many(vector, n, l_max, l_step, norm, power, legendre, y_lm):
 
 @jit
 def add_sums(
-    a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start,
+    a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, below,
     to_fraction, ends, per_width, floor, tile, knot, l_max, l_step, n_lm, n_row, norm, room, sums,
 ):  # fmt: skip
-    """Add radial splines times harmonics of every pair closer than `limit` to the boxes that hold both atoms.
+    """Add radial splines times harmonics of every pair closer than `limit` to the wanted boxes that hold both atoms.
 
     As `add_histograms`; `sums` (n_boxes, n_knots * n_row) float32, cubic B-splines centred on k * `knot` Å, of each
     n_lm harmonics and nothing behind them. Some `room` pairs are held at once. Those that lie in the same boxes are
@@ -299,8 +323,8 @@ def add_sums(
         found = 0
         while i < a.shape[0] and found < room:
             found = neighbours(
-                i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, found, pairs,
-                key,
+                i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, below, found,
+                pairs, key,
             )  # fmt: skip
             i += 1
         sort_by_key(key, found, turn, other, count)
@@ -327,12 +351,16 @@ def add_sums(
                 for run in range(runs(box, ends, part)):
                     low, high = n_knots, 0
                     for q in range(first, stop):
-                        weight = weight_in_run(offset[0, q], offset[1, q], offset[2, q], per_width, part[run], floor)
+                        weight = weight_in_run(
+                            offset[0, q], offset[1, q], offset[2, q], per_width, part[run], floor
+                        )
                         t = vector[3, q] * per_knot
                         k = max(int(t) - 1, 0)  # the first of four knots
                         low, high = min(low, k), max(high, k + 4)
                         t -= k + 1
-                        add_spline(harmonics[q], t, weight / 6.0, local[k], local[k + 1], local[k + 2], local[k + 3])
+                        add_spline(
+                            harmonics[q], t, weight / 6.0, local[k], local[k + 1], local[k + 2], local[k + 3]
+                        )
                     at, n_values = low * n_row, (high - low) * n_row
                     add_corners(values[at:], n_values, flat, at, tile, row, part[run])
                     values[at : at + n_values] = 0.0
@@ -767,7 +795,7 @@ def product_in_parts(a, b, out):
 
 @jit
 def add_ratios(gamma, to_lag, to_width, floor, directions, step, ratios):
-    """By how much the sums of full boxes are to be corrected for pieces, into `ratios` (n_boxes, n_nodes, n_directions).
+    """By how much sums of full boxes are to be corrected for pieces, into `ratios` (n_boxes, n_nodes, n_directions).
 
     max(γ of the box, floor) / max(γ of the material in it, floor), for pairs of length k * `step` Å (node k) along
     `directions` (n_directions, 3). gamma[k] and to_lag[k] are as in `add_piece_histograms`; to_width[k] (3, 3) goes

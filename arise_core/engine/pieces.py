@@ -148,7 +148,9 @@ class Corrected:
         directions = sphere(self.engine.context.settings.l_max, 2)[0]
         self.row_of = np.full(len(self.full), -1)
         self.row_of[rows] = np.arange(len(rows))
-        self.ratios = np.ones((len(rows), math.ceil(limit / self.step) + 2, len(directions)), dtype=np.float32)
+        self.ratios = np.ones(
+            (len(rows), math.ceil(limit / self.step) + 2, len(directions)), dtype=np.float32
+        )
         for pieces in Pieces.batches(self.engine, rows, COARSE_VOXEL):
             loops.add_ratios(
                 pieces.gamma, pieces.to_lag, pieces.to_width, self.engine.context.settings.floor, directions, self.step,
@@ -173,7 +175,7 @@ class Corrected:
             np.array(settings.radial_of), weights, total,
         )  # fmt: skip
         for group in groups(scales):
-            knot, sums = engine.sums(pair, scales[group], l_max)
+            knot, sums = engine.sums(pair, scales, group, l_max)
             loops.contract(sums, n_row, knot, scales, group & self.full, *rest)
             rows = np.flatnonzero(group & ~self.full)
             loops.contract_pieces(

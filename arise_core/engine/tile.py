@@ -303,7 +303,7 @@ class TileEngine:
         step = parity_step(*pair)
         table = single_table(settings, step)
         for group in groups(scales):
-            knot, sums = self.sums(pair, scales[group], settings.l_max)
+            knot, sums = self.sums(pair, scales, group, settings.l_max)
             loops.contract(
                 sums, row_length(settings.l_max, step), knot, scales, group, table, settings.reach / (len(table) - 1),
                 settings.l_max, step, settings.n_max, len(settings.radials), np.array(settings.radial_of),
@@ -311,12 +311,15 @@ class TileEngine:
             )  # fmt: skip
         return found
 
-    def sums(self, pair: SpeciesPair, scales: FloatArray, l_max: int) -> tuple[float, Float32Array]:
-        """Sums over the pairs of two species in all boxes of the tile, taken as full.
+    def sums(
+        self, pair: SpeciesPair, scales: FloatArray, chosen: BoolArray, l_max: int
+    ) -> tuple[float, Float32Array]:
+        """Sums over the pairs of two species in some boxes of the tile, taken as full.
 
         Args:
             pair: the species.
-            scales: of the boxes that are of interest, Å; from the smallest to the largest there are knots for.
+            scales: of the boxes, (n_boxes,), Å; there are knots for those of the chosen ones.
+            chosen: which boxes, (n_boxes,); sums of the others mean nothing.
             l_max: highest degree of the harmonics.
 
         Returns:
@@ -324,12 +327,20 @@ class TileEngine:
         """
         step = parity_step(*pair)
         n_lm, n_row = n_harmonics(l_max, step), row_length(l_max, step)
-        limit = self.context.settings.reach * float(scales.max())
-        knot = KNOT * float(scales.min())
+        limit = self.context.settings.reach * float(scales[chosen].max())
+        knot = KNOT * float(scales[chosen].min())
         n_knots = int(np.ceil(limit / knot)) + 3
         sums = np.zeros((int(np.prod(self.tile.shape)), n_knots * n_row), dtype=np.float32)
         loops.add_sums(
-            *self._pair_arguments(*pair, limit), knot, l_max, step, n_lm, n_row, harmonics_norm(l_max), PAIRS, sums
+            *self._pair_arguments(*pair, limit, chosen),
+            knot,
+            l_max,
+            step,
+            n_lm,
+            n_row,
+            harmonics_norm(l_max),
+            PAIRS,
+            sums,
         )
         loops.accumulate(sums, self.tile.shape)
         return knot, sums
@@ -339,7 +350,7 @@ class TileEngine:
         density = PairDensity(*self.context.survey.ranges[alpha, beta])
         histograms = np.zeros((len(chosen), density.n_bins))
         loops.add_histograms(
-            *self._pair_arguments(alpha, beta, density.limit), density.log_start, LOG_STEP, histograms
+            *self._pair_arguments(alpha, beta, density.limit, chosen), density.log_start, LOG_STEP, histograms
         )
         loops.accumulate(histograms, self.tile.shape)
         scales = np.full(len(chosen), np.nan)
@@ -348,14 +359,16 @@ class TileEngine:
         scales[chosen] = density.scales(histograms[chosen])
         return scales
 
-    def _pair_arguments(self, alpha: int, beta: int, limit: float) -> tuple[object, ...]:
-        """What the loops over pairs of atoms of two species need, up to the shape of the tile."""
+    def _pair_arguments(self, alpha: int, beta: int, limit: float, chosen: BoolArray) -> tuple[object, ...]:
+        """What the loops over pairs of atoms of two species in some boxes need, up to the shape of the tile."""
         grid, same = self.context.grid, alpha == beta
         a, b = (np.flatnonzero((self.numbers == s) | (s == ANY)) for s in (alpha, beta))
         points = self.positions[b]
         origin = points.min(axis=0)
         # atoms farther apart than a box is long have no box in common
-        reach = np.minimum(limit, np.abs(self.widths.max(axis=1)[:, None] * grid.cell).sum(axis=0) * (1 + 1e-9))
+        reach = np.minimum(
+            limit, np.abs(self.widths.max(axis=1)[:, None] * grid.cell).sum(axis=0) * (1 + 1e-9)
+        )
         size = float(reach.max()) / 4
         shape, size = fewer_bins(np.maximum((np.ptp(points, axis=0) // size).astype(np.int64) + 1, 1), size)
         order = np.empty(len(points), dtype=np.int64)
@@ -363,8 +376,12 @@ class TileEngine:
         geometry_loops.bin_points(points, origin, size, shape, order, start)
         b = b[order]
         a = b if same else a
+        below = np.zeros((0, 0, 0), dtype=np.int32)
+        if not chosen.all():
+            below = np.zeros(np.array(self.tile.shape) + 1, dtype=np.int32)
+            below[1:, 1:, 1:] = chosen.reshape(self.tile.shape).cumsum(0).cumsum(1).cumsum(2)
         return (
             self.positions[a], self.first[a], self.last[a], self.positions[b], self.first[b], self.last[b], same, limit,
-            reach, origin, size, shape, start, grid.to_fraction, self.ends, 1.0 / self.widths, self.context.settings.floor,
-            self.tile.shape,
+            reach, origin, size, shape, start, below, grid.to_fraction, self.ends, 1.0 / self.widths,
+            self.context.settings.floor, self.tile.shape,
         )  # fmt: skip

@@ -259,7 +259,7 @@ def test_points_beyond_all_others_have_no_neighbours():
     for i in range(2):
         found = engine_loops.neighbours.py_func(
             i, far, boxes, boxes, points[order], boxes, boxes, False, limit, np.full(3, limit), origin, size, shape,
-            start, 0, vector, key,
+            start, np.zeros((0, 0, 0), dtype=np.int32), 0, vector, key,
         )  # fmt: skip
         assert found == 0
     identity, sign = np.arange(40), np.zeros(40, dtype=np.int64)
