@@ -209,7 +209,7 @@ def time_series(frames: list[Frame], colours: dict[str, Colour], path: Path) -> 
 def atoms(pipeline: Pipeline, last: int, path: Path, rendered: bool) -> None:
     """Some frames, coloured by structure (left) and by mutual information (right)."""
     chosen = sorted({round(k * last / 3) for k in range(4)})
-    view = pictures.View(direction=(-0.25, 1.0, -0.35), up=(1.0, 0.0, 0.0), size=(1100, 480))
+    view = pictures.View(direction=(-0.25, 1.0, -0.35), up=(1.0, 0.0, 0.0), size=(660, 288))
     data = [pipeline.compute(f) for f in chosen]
     end = pictures.scale_end(*data)
     left = [pictures.picture(pipeline, f, view, rendered) for f in chosen]
