@@ -136,14 +136,18 @@ class Statistics:
         gap, spread = self._gap(rows)
         label = (gap > SETTLED * spread) | (spread < TIE)
         certain = distance >= RARE * score_error
-        above = np.zeros(len(rows), dtype=bool) if threshold is None else self.moments[rows, 3] / t > threshold
+        above = (
+            np.zeros(len(rows), dtype=bool) if threshold is None else self.moments[rows, 3] / t > threshold
+        )
         rejected = above & certain & label & (error < REJECTED)
         if t.max(initial=0) < BLOCK:
             alike = np.sqrt(self.moments[rows, 2]) < ABSOLUTE  # no pass diverges more from the mean
             return np.asarray(rejected | (alike & self._unanimous(rows) & certain))
         doubt = _entropy(self.p_sum[rows] / t[:, None]) - self.moments[rows, 0] / t
         done = label & (error < np.maximum(ABSOLUTE, RELATIVE * doubt))
-        return np.asarray(rejected | (done & ((distance >= SETTLED * score_error) | (score_error < TIE_SCORE))))
+        return np.asarray(
+            rejected | (done & ((distance >= SETTLED * score_error) | (score_error < TIE_SCORE)))
+        )
 
     def _gap(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """By how much the most probable class of these rows leads, and the standard error of that, (m,) each."""
