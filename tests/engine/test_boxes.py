@@ -269,6 +269,29 @@ def test_points_beyond_all_others_have_no_neighbours():
     assert pairs == 0
 
 
+def test_pairs_are_sorted_by_their_boxes():
+    bits = engine_loops.BITS
+    key = np.random.default_rng(0).integers(0, 1 << 6 * bits, 500)[
+        np.random.default_rng(1).integers(0, 500, 3000)
+    ]
+    turn, other = np.empty(3500, dtype=np.int64), np.empty(3500, dtype=np.int64)
+    engine_loops.sort_by_key(key, 3000, turn, other, np.empty((1 << 2 * bits) + 1, dtype=np.int64))
+    assert (turn[:3000] == np.argsort(key, kind="stable")).all()
+
+
+def test_a_range_holds_a_wanted_box():
+    wanted = np.random.default_rng(0).random((5, 6, 7)) < 0.05
+    below = np.zeros((6, 7, 8), dtype=np.int32)
+    below[1:, 1:, 1:] = wanted.cumsum(0).cumsum(1).cumsum(2)
+    found = []
+    for box in np.random.default_rng(1).integers(0, 5, (200, 6)):
+        (fx, lx), (fy, ly), (fz, lz) = np.sort(box.reshape(3, 2), axis=1)
+        found.append(bool(engine_loops.any_in.py_func(below, fx, lx, fy, ly, fz, lz)))
+        assert found[-1] == wanted[fx : lx + 1, fy : ly + 1, fz : lz + 1].any()
+    assert 20 < sum(found) < 180
+    assert engine_loops.any_in.py_func(below[:0], 0, 0, 0, 0, 0, 0)
+
+
 def bicrystal(rng):
     """Magnesium (23 Å3 an atom) between two blocks of diamond (6 Å3 an atom), with a few far atoms of copper."""
     metal = crystal("hcp")
