@@ -820,15 +820,16 @@ def add_ratios(gamma, to_lag, to_width, floor, directions, step, ratios):
 
 @jit
 def contract_pieces(
-    sums, n_row, knot, rows, scales, ratios, node_step, to_directions, back, table, step, l_max, l_step, n_max,
+    sums, n_row, knot, rows, scales, ratios, place, node_step, to_directions, back, table, step, l_max, l_step, n_max,
     n_radials, radial_of, weights, out,
 ):  # fmt: skip
     """As `contract`, for the boxes `rows` (n,) that are filled in part: sums of full boxes are corrected.
 
-    At each knot the harmonics are added up in some directions, multiplied by the `ratios` (n, n_nodes, n_half) there
-    (see `add_ratios`, linear between the nodes), and turned into harmonics again. `sums` has harmonics of higher degree
-    than the descriptor: `to_directions` (n_all_lm, n_directions) has their values, `back` (n_directions, n_lm) brings
-    values back. The directions are the `n_half` of the ratios or, behind them, their opposites too.
+    At each knot the harmonics are added up in some directions, multiplied by the ratios there, and turned into
+    harmonics again. Those of rows[k] are ratios[place[k]] (n_nodes, n_half), `node_step` Å apart and linear between, see
+    `add_ratios`. `sums` has harmonics of higher degree than the descriptor: `to_directions` (n_all_lm, n_directions) has
+    their values, `back` (n_directions, n_lm) brings values back. The directions are the `n_half` of the ratios or,
+    behind them, their opposites too.
     """
     n_radial = n_max * n_radials
     n_lm, n_directions = back.shape[1], back.shape[0]
@@ -852,7 +853,7 @@ def contract_pieces(
                 break  # no pair is so long
             upper = np.float32(at - node)
             lower = np.float32(1.0) - upper
-            near, far = ratios[k, node], ratios[k, node + 1]
+            near, far = ratios[place[k], node], ratios[place[k], node + 1]
             for first in range(0, n_directions, n_half):
                 values = density[q, first : first + n_half]
                 for j in range(n_half):

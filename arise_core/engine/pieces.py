@@ -7,7 +7,6 @@ material, which is close to 1. The others hold few atoms: their pairs are weighe
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
@@ -20,7 +19,17 @@ from arise_core.descriptor.soap import SpeciesPair
 from arise_core.engine import loops
 from arise_core.engine.context import Context
 from arise_core.engine.fill import BOX_VOXEL, COARSE_VOXEL, batch_size, lags, voxel_counts
-from arise_core.engine.tile import KNOT, MORE_DEGREES, TileEngine, groups, row_length, single_table
+from arise_core.engine.tile import (
+    KNOT,
+    MORE_DEGREES,
+    NODE,
+    TileEngine,
+    groups,
+    node_count,
+    ring_counts,
+    row_length,
+    single_table,
+)
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.neighbors import ANY
 
@@ -28,8 +37,6 @@ from arise_core.geometry.neighbors import ANY
 MANY = 64
 #: Pairs of a box that are held at once.
 ROOM = 8192
-#: Distance of the lengths of pairs for which corrections are known, atomic spacings; linear between them.
-NODE = 0.2
 
 
 class Pieces:
@@ -149,7 +156,7 @@ class Corrected:
         self.row_of = np.full(len(self.full), -1)
         self.row_of[rows] = np.arange(len(rows))
         self.ratios = np.ones(
-            (len(rows), math.ceil(limit / self.step) + 2, len(directions)), dtype=np.float32
+            (len(rows), node_count(self.engine.context.grid, limit), len(directions)), dtype=np.float32
         )
         for pieces in Pieces.batches(self.engine, rows, COARSE_VOXEL):
             loops.add_ratios(
@@ -179,7 +186,7 @@ class Corrected:
             loops.contract(sums, n_row, knot, scales, group & self.full, *rest)
             rows = np.flatnonzero(group & ~self.full)
             loops.contract_pieces(
-                sums, n_row, knot, rows, scales, self.ratios[self.row_of[rows]], self.step,
+                sums, n_row, knot, rows, scales, self.ratios, self.row_of[rows], self.step,
                 *sphere(settings.l_max, step)[1:], *rest,
             )  # fmt: skip
         for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~self.many[pair])):
@@ -198,9 +205,9 @@ def sphere(l_max: int, l_step: int) -> tuple[FloatArray, Float32Array, Float32Ar
         The directions, (n, 3), harmonics there up to `MORE_DEGREES` more degrees, (n_all_lm, n), and what brings values
         there back to harmonics up to `l_max`, (n, n_lm).
     """
-    z, weight = np.polynomial.legendre.leggauss((l_max + 7) // 2 * 2)
+    n_rings, n_angles = ring_counts(l_max)
+    z, weight = np.polynomial.legendre.leggauss(2 * n_rings)
     z, weight = z[z > 0], weight[z > 0]
-    n_angles = 2 * (l_max + 4)
     angle = 2.0 * np.pi * np.arange(n_angles) / n_angles
     across = np.sqrt(1.0 - z**2)[:, None]
     vectors = np.stack(

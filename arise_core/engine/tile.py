@@ -28,6 +28,8 @@ from arise_core.settings import DescriptorSettings
 KNOT = 0.125
 #: Degrees of harmonics beyond those of the descriptor by which partly filled boxes are corrected; see `pieces`.
 MORE_DEGREES = 2
+#: Distance of the lengths of pairs for which corrections are known, atomic spacings; linear between them.
+NODE = 0.2
 #: Boxes of a tile with length scales within this ratio share one radial histogram.
 SCALE_RATIO = 1.5
 #: Ratio of the ends of the search range where all atoms have neighbours at one distance.
@@ -134,6 +136,10 @@ def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
         n_knots = settings.reach / KNOT * min(high / low / SEARCH_SPAN, SCALE_RATIO) + 3
         bytes_per_box = max(bytes_per_box, 4 * n_knots * row_length(l_max, parity_step(alpha, beta)))
     bytes_per_box += 16 * settings.n_features
+    if context.support is not None:
+        high = max((high for _, high in context.survey.ranges.values()), default=0.0)
+        n_rings, n_angles = ring_counts(settings.l_max)
+        bytes_per_box += 4 * n_rings * n_angles * node_count(context.grid, settings.reach * high)
     tile = bytes_per_box * max(math.prod(tile.shape) for tile in tiles)
     if context.support is not None:
         tile += batch_bytes(context.grid)
@@ -144,6 +150,20 @@ def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
             f"{tile / 2**30:.3f} GiB"
         )
     return int(limit // max(tile, 1.0))
+
+
+def ring_counts(l_max: int) -> tuple[int, int]:
+    """Rings around half a sphere on which corrections are known, and directions on each; see `pieces.sphere`."""
+    return (l_max + 7) // 2, 2 * (l_max + 4)
+
+
+def node_count(grid: BoxGrid, limit: float) -> int:
+    """Lengths of pairs for which corrections are known, `NODE` apart, so that all up to `limit` (Å) lie between two.
+
+    No pair is longer than a box.
+    """
+    longest = float(np.sqrt(((grid.width[:, None] * np.abs(grid.cell)).sum(axis=0) ** 2).sum()))
+    return math.ceil(min(limit, longest) / (NODE * grid.spacing)) + 2
 
 
 def row_length(l_max: int, l_step: int) -> int:
