@@ -826,10 +826,10 @@ def contract_pieces(
     """As `contract`, for the boxes `rows` (n,) that are filled in part: sums of full boxes are corrected.
 
     At each knot the harmonics are added up in some directions, multiplied by the ratios there, and turned into
-    harmonics again. Those of rows[k] are ratios[place[k]] (n_nodes, n_half), `node_step` Å apart and linear between, see
-    `add_ratios`. `sums` has harmonics of higher degree than the descriptor: `to_directions` (n_all_lm, n_directions) has
-    their values, `back` (n_directions, n_lm) brings values back. The directions are the `n_half` of the ratios or,
-    behind them, their opposites too.
+    harmonics again. Those of rows[k] are ratios[place[k]] (n_nodes, n_half), `node_step` Å apart and linear between,
+    see `add_ratios`. `sums` has harmonics of higher degree than the descriptor: `to_directions` (n_all_lm,
+    n_directions) has their values, `back` (n_directions, n_lm) brings values back. The directions are the `n_half` of
+    the ratios or, behind them, their opposites too.
     """
     n_radial = n_max * n_radials
     n_lm, n_directions = back.shape[1], back.shape[0]
