@@ -794,12 +794,12 @@ def product_in_parts(a, b, out):
 
 
 @jit
-def add_ratios(gamma, to_lag, to_width, floor, directions, step, ratios):
+def add_ratios(gamma, to_lag, to_width, floor, directions, step, n_nodes, ratios):
     """By how much sums of full boxes are to be corrected for pieces, into `ratios` (n_boxes, n_nodes, n_directions).
 
-    max(γ of the box, floor) / max(γ of the material in it, floor), for pairs of length k * `step` Å (node k) along
-    `directions` (n_directions, 3). gamma[k] and to_lag[k] are as in `add_piece_histograms`; to_width[k] (3, 3) goes
-    from Å to widths of the box.
+    max(γ of the box, floor) / max(γ of the material in it, floor), for pairs of length k * `step` Å, the first
+    `n_nodes` of them, along `directions` (n_directions, 3). gamma[k] and to_lag[k] are as in `add_piece_histograms`;
+    to_width[k] (3, 3) goes from Å to widths of the box.
     """
     for k in range(ratios.shape[0]):
         lag, part = to_lag[k], to_width[k]
@@ -811,7 +811,7 @@ def add_ratios(gamma, to_lag, to_width, floor, directions, step, ratios):
             px = abs(x * part[0, 0] + y * part[1, 0] + z * part[2, 0])
             py = abs(x * part[0, 1] + y * part[1, 1] + z * part[2, 1])
             pz = abs(x * part[0, 2] + y * part[1, 2] + z * part[2, 2])
-            for node in range(ratios.shape[1]):
+            for node in range(n_nodes):
                 r = node * step
                 whole = max(1.0 - r * px, 0.0) * max(1.0 - r * py, 0.0) * max(1.0 - r * pz, 0.0)
                 weight = covariance_weight(gamma[k], r * lx, r * ly, r * lz, floor)

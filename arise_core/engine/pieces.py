@@ -139,29 +139,36 @@ class Corrected:
 
     def __init__(self, engine: TileEngine, most: BoolArray, full: BoolArray) -> None:
         self.engine, self.chosen, self.full = engine, most | full, full
-        self.many, self.scales = {}, {}
-        longest = 0.0
+        self.many: dict[SpeciesPair, BoolArray] = {}
+        self.scales: dict[SpeciesPair, FloatArray] = {}
         for pair in engine.pairs():
             alpha, beta = (engine.n_species_atoms.get(s, engine.n_atoms) for s in pair)
             many = self.chosen & engine.enough(pair) & (full | (alpha * beta >= MANY**2))
-            scales = engine.scales(*pair, many) if many.any() else np.full(len(many), np.nan)
-            self.many[pair], self.scales[pair] = many, scales
-            longest = max(longest, float(np.nan_to_num(scales).max(initial=0.0)))
+            nothing = np.full(len(many), np.nan)
+            self.many[pair] = many
+            self.scales[pair] = engine.scales(*pair, many & full) if (many & full).any() else nothing
         self.step = NODE * engine.context.grid.spacing
-        self._ratios(np.flatnonzero(most & ~full), engine.context.settings.reach * longest)
+        self._look_at(np.flatnonzero(most & ~full))
 
-    def _ratios(self, rows: IntArray, limit: float) -> None:
-        """What the sums of some boxes are multiplied by, in all directions, for pairs of up to `limit` Å."""
-        directions = sphere(self.engine.context.settings.l_max, 2)[0]
+    def _look_at(self, rows: IntArray) -> None:
+        """Length scales of some boxes, and what their sums are multiplied by, in all directions."""
+        context = self.engine.context
+        high = max((high for _, high in context.survey.ranges.values()), default=0.0)
+        directions = sphere(context.settings.l_max, 2)[0]
+        shape = len(rows), node_count(context.grid, context.settings.reach * high), len(directions)
+        self.ratios = np.ones(shape, dtype=np.float32)
         self.row_of = np.full(len(self.full), -1)
         self.row_of[rows] = np.arange(len(rows))
-        self.ratios = np.ones(
-            (len(rows), node_count(self.engine.context.grid, limit), len(directions)), dtype=np.float32
-        )
         for pieces in Pieces.batches(self.engine, rows, COARSE_VOXEL):
+            here, longest = pieces.rows, 0.0
+            for pair, many in self.many.items():
+                if many[here].any():
+                    scales = self.scales[pair][here] = pieces.scales(*pair, many[here])
+                    longest = max(longest, float(np.nan_to_num(scales).max()))
             loops.add_ratios(
-                pieces.gamma, pieces.to_lag, pieces.to_width, self.engine.context.settings.floor, directions, self.step,
-                self.ratios[self.row_of[pieces.rows[0]] :][: len(pieces.rows)],
+                pieces.gamma, pieces.to_lag, pieces.to_width, context.settings.floor, directions, self.step,
+                node_count(context.grid, context.settings.reach * longest),
+                self.ratios[self.row_of[here[0]] :][: len(here)],
             )  # fmt: skip
 
     def features(self) -> Float32Array:
