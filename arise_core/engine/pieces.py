@@ -144,9 +144,11 @@ class Corrected:
         for pair in engine.pairs():
             alpha, beta = (engine.n_species_atoms.get(s, engine.n_atoms) for s in pair)
             many = self.chosen & engine.enough(pair) & (full | (alpha * beta >= MANY**2))
+            # neighbours of one species are about as far apart in the whole box; unlike ones, beyond a border, are not
+            shared = many if alike(pair) else many & full
             nothing = np.full(len(many), np.nan)
             self.many[pair] = many
-            self.scales[pair] = engine.scales(*pair, many & full) if (many & full).any() else nothing
+            self.scales[pair] = engine.scales(*pair, shared) if shared.any() else nothing
         self.step = NODE * engine.context.grid.spacing
         self._look_at(np.flatnonzero(most & ~full))
 
@@ -162,9 +164,9 @@ class Corrected:
         for pieces in Pieces.batches(self.engine, rows, COARSE_VOXEL):
             here, longest = pieces.rows, 0.0
             for pair, many in self.many.items():
-                if many[here].any():
-                    scales = self.scales[pair][here] = pieces.scales(*pair, many[here])
-                    longest = max(longest, float(np.nan_to_num(scales).max()))
+                if many[here].any() and not alike(pair):
+                    self.scales[pair][here] = pieces.scales(*pair, many[here])
+                longest = max(longest, float(np.nan_to_num(self.scales[pair][here]).max()))
             loops.add_ratios(
                 pieces.gamma, pieces.to_lag, pieces.to_width, context.settings.floor, directions, self.step,
                 node_count(context.grid, context.settings.reach * longest),
@@ -202,6 +204,11 @@ class Corrected:
             found[rows] = pieces.add_pair(pair, enough[rows], weights[rows], part)
             total[rows] += part
         return found
+
+
+def alike(pair: SpeciesPair) -> bool:
+    """Whether a pair is of one species, or of any with any."""
+    return pair[0] == pair[1]
 
 
 @lru_cache(maxsize=8)
