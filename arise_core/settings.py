@@ -464,8 +464,8 @@ class SamplingSettings:
         tolerance: a box needs no more passes once the standard error of its mutual information is below this
             (bit) and its label and rejection cannot change (3 standard errors). "auto": once the standard error is
             below a tenth of the mutual information, or 0.02 bit where that is more, and its label and rejection cannot
-            change or are known to be a tie; a box whose passes all say the same is done after 8. None or 0: always
-            all passes.
+            change or are known to be a tie; a box whose passes all say the same is done after 8, one that is rejected
+            beyond doubt at 0.04 bit. None or 0: always all passes.
         seed: of the dropout masks.
 
     Raises:

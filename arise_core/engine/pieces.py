@@ -169,7 +169,7 @@ class Corrected:
                 longest = max(longest, float(np.nan_to_num(self.scales[pair][here]).max()))
             loops.add_ratios(
                 pieces.gamma, pieces.to_lag, pieces.to_width, context.settings.floor, directions, self.step,
-                node_count(context.grid, context.settings.reach * longest),
+                min(node_count(context.grid, context.settings.reach * longest), shape[1]),
                 self.ratios[self.row_of[here[0]] :][: len(here)],
             )  # fmt: skip
 

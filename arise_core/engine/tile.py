@@ -194,6 +194,7 @@ class TileEngine:
         self.context = context
         self.tile = tile
         grid = context.grid
+        assert max(tile.shape) <= 1 << loops.BITS  # else ranges of its boxes do not fit their keys
         self.ends, self.widths = self._runs()
         self.u, self.numbers, self.first, self.last = self._atoms()
         self.positions = transformed(self.u, grid.cell)
