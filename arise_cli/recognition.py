@@ -47,6 +47,7 @@ from arise_core.settings import (
     LAYER,
     MAP_TOLERANCE,
     TOP,
+    KeptProbabilities,
     MapSettings,
     RecognitionSettings,
     SamplingSettings,
@@ -113,6 +114,10 @@ def map_file(
     out: Annotated[
         Path | None, typer.Option(help="Write the map of one frame here, as NetCDF (.nc) or VTK (.vts).")
     ] = None,
+    probabilities: Annotated[
+        KeptProbabilities,
+        typer.Option(help="In the map: of the five most probable classes of each box, or of all."),
+    ] = "top",
     atoms_out: Annotated[
         Path | None, typer.Option("--atoms", help="Write the annotated atoms here (.xyz, .traj, .db, ...).")
     ] = None,
@@ -146,7 +151,7 @@ def map_file(
     if out is not None and len(found) > 1:
         raise typer.BadParameter(f"takes one frame, {file!r} has {len(found)}", param_hint="--out")
     with bar("map") as progress:
-        results = list(recognise_all([f.material for f in found], network, options, progress))
+        results = list(recognise_all([f.material for f in found], network, options, progress, probabilities))
     if out is not None:
         field = results[0].field
         assert field is not None, "mode local has a map"

@@ -502,6 +502,16 @@ def check_threshold(threshold: Any) -> None:
         raise InputError(f"`reject_threshold` must be in [0, 1] or None, got {threshold}")
 
 
+#: Probabilities that a map keeps of each box: those of its five most probable classes, or all.
+KeptProbabilities = Literal["top", "all"]
+
+
+def check_kept(probabilities: Any) -> None:
+    """Raise InputError unless it tells which probabilities a map keeps."""
+    if not isinstance(probabilities, str) or probabilities not in get_args(KeptProbabilities):
+        raise InputError(f"`probabilities` must be 'top' or 'all', got {shown(probabilities)}")
+
+
 Mode = Literal["auto", "whole", "local"]
 #: Structures with more atoms than this are mapped box by box in mode "auto": "larger systems (e.g., more than
 #: 1000 atoms)" is what strided pattern matching is for (Leitherer et al. 2021). Fewer get one label.

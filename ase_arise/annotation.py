@@ -17,6 +17,7 @@ from arise_core.progress import Progress, part, run, silent
 from arise_core.recognition.result import Recognition, recognise, recognise_steps, settled
 from arise_core.settings import (
     DEFAULT_MODEL,
+    KeptProbabilities,
     MapSettings,
     RecognitionSettings,
     SamplingSettings,
@@ -148,14 +149,23 @@ def _annotated(one: Any, result: Recognition, model_name: str, material: Materia
 
 
 def recognise_all(
-    materials: list[Material], model: arise.Model, settings: RecognitionSettings, progress: Progress = silent
+    materials: list[Material],
+    model: arise.Model,
+    settings: RecognitionSettings,
+    progress: Progress = silent,
+    probabilities: KeptProbabilities = "top",
 ) -> Iterator[Recognition]:
-    """One recognition after the other; the progress is that of all of them."""
+    """One recognition after the other; the progress is that of all of them.
+
+    Args:
+        materials, model, settings, progress, probabilities: see `recognise`.
+    """
     n = len(materials)
     # what does not fit one of them is refused before any work
     each = [settled(settings, material) for material in materials]
     for k, (material, own) in enumerate(zip(materials, each, strict=True)):
-        yield run(part(recognise_steps(material, model, own), k / n, (k + 1) / n), progress)
+        job = recognise_steps(material, model, own, probabilities=probabilities)
+        yield run(part(job, k / n, (k + 1) / n), progress)
 
 
 def write_results(atoms: Atoms, result: Recognition, model_name: str, material: Material) -> Atoms:

@@ -65,7 +65,8 @@ class AriseModifier(MapModifier):
     )  # fmt: skip
     probabilities = ClassNames(
         "", label="Probabilities of", ovito_group="Output", ovito_placeholder="FCC, HCP", **SHOWN,
-        desc="classes whose probabilities are put out, or 'all' (432 bytes a particle)",
+        desc="classes whose probabilities are put out, 0 where a class is none of the five most probable ones; "
+        "or 'all', of each (432 bytes a particle)",
     )  # fmt: skip
     voxel_grid = Bool(
         True, label="Voxel grid", ovito_group="Output", **SHOWN,
@@ -96,9 +97,13 @@ class AriseModifier(MapModifier):
         sampling = self._sampling()
         key = self._key(atoms, model)
         result = self._results.get(key)
-        if result is None:
+        every = len(shown.probabilities) == len(model.classes)
+        if result is None or (every and not result.has_all):
             yield "ARISE: describing and classifying boxes"
-            job = arise.map_steps(atoms.material, model, self._map_settings(atoms.material), sampling)
+            job = arise.map_steps(
+                atoms.material, model, self._map_settings(atoms.material), sampling,
+                probabilities="all" if every else "top",
+            )  # fmt: skip
             found = yield from job  # closed with this generator, and its threads with it
             result = Result(Recognition.of_map(found.moved(atoms.origin), means=False))
             self._results.put(key, result)

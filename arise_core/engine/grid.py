@@ -316,14 +316,14 @@ def _refuse_dense(grid: BoxGrid) -> None:
         )
 
 
-def refuse_empty(grid: BoxGrid, n_classes: int, at_once: int, *, kept: bool) -> None:
+def refuse_empty(grid: BoxGrid, n_classes: int, at_once: int, kept: int) -> None:
     """Refuse results that do not fit the memory there is, or boxes nearly all of which would be empty.
 
     Args:
         grid: of the boxes.
         n_classes: of the model.
         at_once: boxes that are worked on at once.
-        kept: whether the results of all others are held, too.
+        kept: probabilities that are held of each of the others; 0: nothing is.
 
     Raises:
         MemoryLimitError: names the box size and the stride, and how much memory their results need.
@@ -331,7 +331,7 @@ def refuse_empty(grid: BoxGrid, n_classes: int, at_once: int, *, kept: bool) -> 
     n = len(grid)
     needed = at_once * (RESULT_BYTES + COPIES * 4 * n_classes)
     if kept:
-        needed += (n - at_once) * (RESULT_BYTES + 4 * n_classes)
+        needed += (n - at_once) * (RESULT_BYTES + 4 * kept)
     per_atom = float(np.prod([min(grid.width[k] / grid.step[k] + 1, grid.shape[k]) for k in range(3)]))
     occupied = len(grid.structure) * per_atom / grid.settings.min_atoms
     empty = n > FREE_BOXES and n > EMPTY * occupied

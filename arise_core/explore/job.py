@@ -179,7 +179,8 @@ def _mapped(
         order.append(batch.boxes)
         parts.append(model.representations(batch.features, layer))
 
-    field = yield from map_steps(structure, model, boxes, sampling, reject_threshold, seen)
+    job = map_steps(structure, model, boxes, sampling, reject_threshold, seen, probabilities="all")
+    field = yield from job
     vectors = np.empty((len(field), model.card.hidden[layer]), dtype=np.float32)
     vectors[np.concatenate(order)] = np.concatenate(parts)
     return field, vectors

@@ -14,6 +14,7 @@ from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.classes import MISSING, ClassTable
 from arise_core.model.rejection import decision_entropy
+from arise_core.model.top import Probabilities, TopProbabilities, rows_of
 from arise_core.runtime.notebooks import MOST, html_table
 from arise_core.settings import check_number, check_threshold
 
@@ -103,11 +104,12 @@ class Prediction:
     """One row a structure or box; rows without a prediction are NaN (and label None).
 
     Mean over Monte Carlo dropout passes t of the probabilities p_t (Gal & Ghahramani 2016). All entropies
-    are in bits.
+    are in bits. A map keeps the five largest probabilities of each box only, unless all were asked for: then
+    `probabilities` reads as an array in which all others are 0.
     """
 
     classes: ClassTable
-    probabilities: NDArray[np.float32]  # (n, n_classes), mean over passes; each row adds up to 1
+    probabilities: Probabilities  # (n, n_classes), mean over passes; each row adds up to 1 where all are kept
     mutual_information: FloatArray  # (n,), entropy of the mean minus mean entropy: doubt of the model
     predictive_entropy: FloatArray  # (n,), entropy of the mean
     variation_ratio: FloatArray  # (n,), share of passes that do not vote for the most frequent label
@@ -159,6 +161,8 @@ class Prediction:
     @property
     def index(self) -> IntArray:
         """Most probable class, (n,); -1 without a prediction."""
+        if isinstance(self.probabilities, TopProbabilities):
+            return self.probabilities.index[:, 0].astype(np.int64)
         if len(self) == 0:
             return np.empty(0, dtype=np.int64)
         best = [np.nan_to_num(part, nan=-1.0).argmax(axis=1) for part in self._blocks()]
@@ -177,6 +181,8 @@ class Prediction:
     @property
     def confidence(self) -> FloatArray:
         """Probability of the most probable class, (n,)."""
+        if isinstance(self.probabilities, TopProbabilities):
+            return self.probabilities.values[:, 0].astype(np.float64)
         if len(self) == 0:
             return np.empty(0)
         most = [np.nan_to_num(part, nan=-1.0).max(axis=1) for part in self._blocks()]
@@ -237,7 +243,13 @@ class Prediction:
         """The rows picked by an index, slice or mask."""
         picked = np.atleast_1d(np.arange(len(self))[rows])
         notes = tuple(self.notes[k] for k in picked) if self.notes else ()
-        return replace(self, notes=notes, **{name: getattr(self, name)[rows] for name in ROWS})
+        return replace(self, notes=notes, **{name: rows_of(getattr(self, name), rows) for name in ROWS})
+
+    def with_top(self) -> Prediction:
+        """The same with the largest probabilities of each row only, see `TopProbabilities`."""
+        if isinstance(self.probabilities, TopProbabilities):
+            return self
+        return replace(self, probabilities=TopProbabilities.of(self.probabilities))
 
 
 def in_doubt(rejection_uncertainty: float) -> str:

@@ -13,6 +13,7 @@ from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntA
 from arise_core.model.classes import MISSING
 from arise_core.model.prediction import Prediction, Rule
 from arise_core.model.rejection import share_above
+from arise_core.model.top import TopProbabilities
 from arise_core.recognition import loops
 from arise_core.settings import Between
 
@@ -161,7 +162,7 @@ class Nodes:
         for k in range(0, len(at), POINTS):
             rows = slice(k, min(k + POINTS, len(at)))
             here = at[rows]
-            p = np.empty((len(here), probabilities.shape[3]), dtype=np.float32)
+            p = np.empty((len(here), len(self.prediction.classes)), dtype=np.float32)
             self.interpolate(probabilities, here, p)
             self.weigh(probabilities, here, p)
             read = np.empty((len(here), scalars.shape[3]), dtype=np.float32)
@@ -176,8 +177,9 @@ class Nodes:
             yield rows, PointValues.of(index, confidence, out, p[:, :0]), p
 
     @property
-    def _probabilities(self) -> Float32Array:
-        return self.prediction.probabilities.reshape(*self.shape, -1)
+    def _probabilities(self) -> Float32Array | TopProbabilities:
+        p = self.prediction.probabilities
+        return p if isinstance(p, TopProbabilities) else p.reshape(*self.shape, -1)
 
     @property
     def _scalars(self) -> Float32Array:
@@ -203,21 +205,31 @@ class Nodes:
             return decision
         return np.asarray(np.interp(decision, (0.0, 0.5, 1.0), (0.0, threshold, 1.0)))
 
-    def interpolate(self, values: Float32Array, at: FloatArray, out: Float32Array) -> None:
+    def interpolate(self, values: Float32Array | TopProbabilities, at: FloatArray, out: Float32Array) -> None:
         """As `loops.interpolate`; NaN for points whose coordinates are NaN."""
         nowhere = np.asarray(np.isnan(at).any(axis=1))
         here = np.where(nowhere[:, None], 0.0, at)
-        loops.interpolate(values, self.first, self.count, here, self.wrap, out)
+        loops.interpolate(*self._fields(values), self.first, self.count, here, self.wrap, out)
         out[nowhere] = np.nan
 
-    def weigh(self, probabilities: Float32Array, at: FloatArray, out: Float32Array) -> None:
+    def weigh(
+        self, probabilities: Float32Array | TopProbabilities, at: FloatArray, out: Float32Array
+    ) -> None:
         """With `between` "sure", put means over 4 x 4 x 4 boxes in place of the linear ones; NaN stays."""
         if self.between == "linear":
             return
         known = np.isfinite(out).all(axis=1)
         means = np.empty((int(known.sum()), out.shape[1]), dtype=np.float32)
-        loops.smooth(probabilities, self._sureness, self.first, self.count, at[known], self.wrap, means)
+        fields = self._fields(probabilities)
+        loops.smooth(*fields, self._sureness, self.first, self.count, at[known], self.wrap, means)
         out[known] = means
+
+    def _fields(self, values: Float32Array | TopProbabilities) -> tuple[Float32Array, NDArray[np.int16]]:
+        """Values of the nodes, and which fields they are of where that differs from node to node."""
+        if isinstance(values, TopProbabilities):
+            shape = (*self.shape, -1)
+            return values.values.reshape(shape), values.index.reshape(shape)
+        return values, np.empty((0, 0, 0, 0), dtype=np.int16)
 
     @cached_property
     def _sureness(self) -> FloatArray:

@@ -11,6 +11,7 @@ from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, transformed
 from arise_core.model.prediction import Prediction, Rule
+from arise_core.model.top import TopProbabilities
 from arise_core.recognition.between import rejects
 
 #: Classes of a box that are kept, the most probable ones.
@@ -38,10 +39,15 @@ class BoxShares:
             atoms: (n_boxes,).
         """
         p = prediction.probabilities
-        most = min(KEPT, p.shape[1])
-        classes = np.argpartition(np.nan_to_num(p), -most, axis=1)[:, -most:]
+        classes: NDArray[np.integer]
+        if isinstance(p, TopProbabilities):
+            classes, best = p.index[:, :KEPT], p.values[:, :KEPT]
+        else:
+            most = min(KEPT, p.shape[1])
+            classes = np.argpartition(np.nan_to_num(p), -most, axis=1)[:, -most:]
+            best = np.take_along_axis(p, classes, axis=1)
         kept = np.where(prediction.valid, 1.0 - rejects(prediction, rule), np.nan)
-        shares = np.take_along_axis(p, classes, axis=1) * kept[:, None]
+        shares = best * kept[:, None]
         return cls(
             classes.astype(np.int16), shares.astype(np.float32), kept.astype(np.float32),
             np.asarray(edge, dtype=np.float32), atoms.astype(np.int32),

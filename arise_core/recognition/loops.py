@@ -17,11 +17,12 @@ def node(number, first, count, wrap):
 
 
 @jit_inline
-def mean(values, weights, base, share, out):
+def mean(values, fields, weights, base, share, out):
     """Mean of the fields of nodes into `out` (n_fields,), NaN nodes left out; NaN without any other.
 
     Along each axis there are nodes `base` (3, n) with shares `share` (3, n); `weights` (n0, n1, n2) come on top where
-    they are not empty.
+    they are not empty. Where `fields` (n0, n1, n2, n_kept) is not empty it tells which fields the values of each node
+    are; its others are 0.
     """
     for c in range(out.shape[0]):
         out[c] = 0.0
@@ -36,19 +37,23 @@ def mean(values, weights, base, share, out):
                 if w == 0.0 or math.isnan(values[i, j, k, 0]):
                     continue
                 total += w
-                for c in range(out.shape[0]):
-                    out[c] += w * values[i, j, k, c]
+                if fields.size > 0:
+                    for c in range(values.shape[3]):
+                        out[fields[i, j, k, c]] += w * values[i, j, k, c]
+                else:
+                    for c in range(out.shape[0]):
+                        out[c] += w * values[i, j, k, c]
     for c in range(out.shape[0]):
         out[c] = out[c] / total if total > 0.0 else math.nan
 
 
 @jit
-def interpolate(values, first, count, at, wrap, out):
+def interpolate(values, fields, first, count, at, wrap, out):
     """Trilinear values at grid coordinates `at` (m, 3) into `out` (m, n_fields), NaN nodes left out.
 
-    Node (i, j, k) of `count` (3,) has coordinates (i, j, k). `values` (n0, n1, n2, n_fields) are those from node
-    `first` (3,) on, all that are needed. Along axes with `wrap` the grid repeats, along others values beyond the border
-    are those of the border. NaN where all nodes around are.
+    Node (i, j, k) of `count` (3,) has coordinates (i, j, k). `values` (n0, n1, n2, n_fields or n_kept) are those from
+    node `first` (3,) on, all that are needed; for `fields` see `mean`. Along axes with `wrap` the grid repeats, along
+    others values beyond the border are those of the border. NaN where all nodes around are.
     """
     base = np.empty((3, 2), dtype=np.int64)
     share = np.empty((3, 2))
@@ -60,11 +65,11 @@ def interpolate(values, first, count, at, wrap, out):
             share[k, 0], share[k, 1] = 1.0 - t, t
             for j in range(2):
                 base[k, j] = node(int(f) + j, first[k], count[k], wrap[k])
-        mean(values, none, base, share, out[p])
+        mean(values, fields, none, base, share, out[p])
 
 
 @jit
-def smooth(values, weights, first, count, at, wrap, out):
+def smooth(values, fields, weights, first, count, at, wrap, out):
     """Weighted means with cubic B-splines at grid coordinates `at` (m, 3) into `out` (m, n_fields).
 
     As `interpolate`, but over four nodes along each axis, whose `weights` (n0, n1, n2) come on top.
@@ -81,4 +86,4 @@ def smooth(values, weights, first, count, at, wrap, out):
             share[k, 2] = 1.0 - share[k, 0] - share[k, 1] - share[k, 3]
             for j in range(4):
                 base[k, j] = node(int(f) - 1 + j, first[k], count[k], wrap[k])
-        mean(values, weights, base, share, out[p])
+        mean(values, fields, weights, base, share, out[p])

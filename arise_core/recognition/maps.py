@@ -21,8 +21,10 @@ from arise_core.geometry.structure import Structure
 from arise_core.model.classes import MISSING
 from arise_core.model.model import Model
 from arise_core.model.prediction import Prediction, Rule
+from arise_core.model.top import RANKS, TopProbabilities
 from arise_core.progress import Job, Progress, part, run, silent
 from arise_core.recognition.between import Nodes, PointValues, Sums
+from arise_core.recognition.parts import Joined, MapSummary, Reader
 from arise_core.recognition.sizes import Answers
 from arise_core.recognition.vtk_files import StructuredGrid
 from arise_core.recognition.work import MapWork
@@ -31,9 +33,11 @@ from arise_core.runtime.notebooks import html_table
 from arise_core.runtime.packages import check_package
 from arise_core.settings import (
     MAP_TOLERANCE,
+    KeptProbabilities,
     MapSettings,
     SamplingSettings,
     Threshold,
+    check_kept,
     map_sampling,
     split_options,
     with_options,
@@ -53,6 +57,9 @@ class StridedMap:
     model_name: str
     edges: tuple[float, ...] = ()  # of the boxes of a sharp map, Å, the smallest first; (): all have one size
     size: NDArray[np.int8] | None = None  # (n_boxes,), which of them has answered, -1 without a prediction
+    read: tuple[PointValues, MapSummary] | None = (
+        None  # at the atoms, from all classes, where some are kept only
+    )
 
     @property
     def sharp(self) -> bool:
@@ -116,7 +123,7 @@ class StridedMap:
         return self.grid.coordinates(points)
 
     def values_at(self, points: FloatArray, classes: tuple[int, ...] = ()) -> PointValues:
-        """Label and uncertainty at points, without keeping all probabilities.
+        """Label and uncertainty at points; of the classes that the map keeps of each box around them.
 
         Linear between the centres of boxes. With `between="sure"` probabilities are means over the 4 x 4 x 4 boxes
         around, by cubic B-splines times exp(-2 H) for predictive entropies H in bit.
@@ -128,8 +135,14 @@ class StridedMap:
         return self._nodes.read(self.coordinates(points), classes)
 
     def values_at_atoms(self, classes: tuple[int, ...] = ()) -> PointValues:
-        """`values_at` the atoms that the map was made of, in their order."""
-        return self._nodes.read(self.grid.atom_coordinates, classes)
+        """Label and uncertainty at the atoms that the map was made of, in their order, of all classes.
+
+        Args:
+            classes: see `values_at`.
+        """
+        if self.read is None:
+            return self._nodes.read(self.grid.atom_coordinates, classes)
+        return replace(self.read[0], probabilities=self.probabilities_at_atoms(classes))
 
     def values_at_corners(self, classes: tuple[int, ...] = ()) -> PointValues:
         """`values_at` the corners of the cells that are centred on the boxes, one more than boxes along each axis.
@@ -141,10 +154,17 @@ class StridedMap:
 
     def totals_at_atoms(self) -> tuple[PointValues, Sums]:
         """`values_at_atoms`, and sums over the atoms with a prediction."""
+        if self.read is not None:
+            return self.read[0], self.read[1].sums
         return self._nodes.summed(self.grid.atom_coordinates)
 
     def sums_at_atoms(self, rule: Rule) -> Sums:
-        """Sums over the atoms with a prediction, those of shares by a rule among them."""
+        """Sums over the atoms with a prediction, those of shares by a rule among them.
+
+        By another rule than that of the map they are of the classes that the map keeps of each box.
+        """
+        if self.read is not None and rule == self.read[1].rule:
+            return self.read[1].sums
         return self._nodes.sums(self.grid.atom_coordinates, rule)
 
     @cached_property
@@ -162,7 +182,7 @@ class StridedMap:
     def probabilities_at_atoms(self, classes: Sequence[int]) -> NDArray[np.float32]:
         """Probabilities of some classes alone at the atoms, (n_atoms, n_chosen), as `values_at_atoms` gives them."""
         at = self.grid.atom_coordinates
-        chosen = np.ascontiguousarray(self.prediction.probabilities[:, list(classes)])
+        chosen = np.ascontiguousarray(self.prediction.probabilities[:, list(classes)], dtype=np.float32)
         out = np.empty((len(at), len(classes)), dtype=np.float32)
         if len(classes):
             self._nodes.interpolate(chosen.reshape(*self.shape, -1), at, out)
@@ -222,7 +242,11 @@ class StridedMap:
         return np.asarray(np.ravel_multi_index(tuple(at.T), self.shape))
 
     def to_xarray(self) -> xarray.Dataset:
-        """All fields over the axes x, y, z of the grid (numbers of boxes), with centres, units and origin."""
+        """All fields over the axes x, y, z of the grid (numbers of boxes), with centres, units and origin.
+
+        With all probabilities there is `probability` over the classes, else `class_index` and `probability` over the
+        ranks of the most probable ones.
+        """
         import xarray
 
         p = self.prediction
@@ -231,11 +255,19 @@ class StridedMap:
         def field(values: NDArray[np.generic], unit: str, text: str) -> tuple[object, ...]:
             return dims, values.reshape(self.shape), {"units": unit, "long_name": text}
 
+        def fields_of(last: str, values: NDArray[np.generic], text: str) -> tuple[object, ...]:
+            return (*dims, last), values.reshape(*self.shape, -1), {"units": "1", "long_name": text}
+
+        if isinstance(p.probabilities, TopProbabilities):
+            ranked = "most probable classes, best first; -1 without a prediction"
+            probabilities = {
+                "class_index": fields_of("rank", p.probabilities.index, ranked),
+                "probability": fields_of("rank", p.probabilities.values, "their probabilities"),
+            }
+        else:
+            probabilities = {"probability": fields_of("class", p.probabilities, "class probability")}
         fields = {
-            "probability": (
-                (*dims, "class"), p.probabilities.reshape(*self.shape, -1),
-                {"units": "1", "long_name": "class probability"},
-            ),
+            **probabilities,
             "label": field(p.index.astype(np.int16), "1", "index of the most probable class, -1 without a prediction"),
             "confidence": field(p.confidence, "1", "probability of the most probable class"),
             "mutual_information": field(p.mutual_information, "bit", "mutual information"),
@@ -355,6 +387,7 @@ def strided_map(
     model: Model,
     *,
     reject_threshold: Threshold = "card",
+    probabilities: KeptProbabilities = "top",
     progress: Progress = silent,
     **settings: Any,
 ) -> StridedMap:
@@ -364,6 +397,8 @@ def strided_map(
         structure: any size; open, periodic or mixed; any cell.
         model: from `load_model`.
         reject_threshold: score from which a box is none of the classes; "card": the model's own; None: never.
+        probabilities: what is kept of each box. "top": those of the five most probable classes; what is read off at
+            the atoms is made of all of them before. "all": those of all classes, four bytes each.
         progress: called with the share of the work done.
         **settings: those of `MapSettings` (box_size, stride, padding, edges, min_atoms, ...) and of
             `SamplingSettings` (passes, tolerance, seed); the tolerance is "auto" unless it is given.
@@ -373,7 +408,10 @@ def strided_map(
         ValueError: overlapping atoms or an argument out of range; before any work.
     """
     _, boxes, sampling = split_options(settings)
-    job = map_steps(structure, model, MapSettings(**boxes), map_sampling(sampling), reject_threshold)
+    job = map_steps(
+        structure, model, MapSettings(**boxes), map_sampling(sampling), reject_threshold,
+        probabilities=probabilities,
+    )  # fmt: skip
     return run(job, progress)
 
 
@@ -387,26 +425,36 @@ def map_steps(
     sampling: SamplingSettings,
     reject_threshold: Threshold = "card",
     seen: Callable[[BoxDescriptors], object] | None = None,
+    *,
+    probabilities: KeptProbabilities = "top",
 ) -> Job[StridedMap]:
     """`strided_map` as a job: yields the share of the work done, returns the map.
 
     Closing the generator stops the work; no thread is left running.
 
     Args:
-        structure, model, settings, sampling, reject_threshold: see `strided_map`.
+        structure, model, settings, sampling, reject_threshold, probabilities: see `strided_map`.
         seen: called with each batch of descriptors, which the map does not keep.
     """
+    check_kept(probabilities)
     work = MapWork.of(structure, model, settings, sampling, reject_threshold)
-    work.refuse_empty(kept=True)
+    work.refuse_empty(RANKS if probabilities == "top" else len(model.classes))
     found: Answers | None = None
+    reader = Reader(work)
+    joined = Joined(reader) if probabilities == "top" else None
     for slab in work.slabs:
         begin, end = slab.number / len(work.slabs), (slab.number + 1) / len(work.slabs)
         answers = yield from part(work.answers(slab, seen), begin, end)
+        if joined is not None:
+            joined.add(reader.slab(slab, answers))
+            answers = replace(answers, prediction=answers.prediction.with_top())
         if len(work.slabs) == 1:
             found = answers
         else:
             found = Answers.room(len(work.grid), answers) if found is None else found
             found.put(answers.boxes, answers)
     assert found is not None  # there is a slab at least
-    work.warn_if_empty(int(found.prediction.valid.sum()), int(found.n_atoms.max()))
-    return StridedMap(work.grid, found.prediction, found.n_atoms, model.name, work.edges, found.size)
+    read = None if joined is None else joined.result()
+    if read is None:
+        work.warn_if_empty(int(found.prediction.valid.sum()), int(found.n_atoms.max()))
+    return StridedMap(work.grid, found.prediction, found.n_atoms, model.name, work.edges, found.size, read)

@@ -1,4 +1,4 @@
-"""Maps that are not kept: read off at the atoms slab by slab, by one process or in parts by several.
+"""Maps read off at the atoms slab by slab, before their probabilities go, by one process or in parts by several.
 
 Atoms whose boxes all lie in one slab are read off with it. The others lie between two slabs, and are read off when the
 boxes at both borders are there. So no more than the probabilities of a slab are held, and the numbers are bit for bit
@@ -222,7 +222,7 @@ class Joined:
 
 def read_steps(work: MapWork) -> Job[tuple[PointValues, MapSummary]]:
     """Values at the atoms from a map that is not kept, as a job."""
-    work.refuse_empty(kept=False)
+    work.refuse_empty(kept=0)
     reader = Reader(work)
     joined = Joined(reader)
     count = len(work.slabs)

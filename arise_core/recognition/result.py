@@ -28,7 +28,7 @@ from arise_core.recognition.parts import MapSummary, read_steps
 from arise_core.recognition.whole import classify_steps
 from arise_core.recognition.work import MapWork
 from arise_core.runtime.notebooks import html_table
-from arise_core.settings import RecognitionSettings
+from arise_core.settings import KeptProbabilities, RecognitionSettings, check_kept
 
 
 @dataclass(frozen=True, repr=False)
@@ -322,8 +322,11 @@ class Recognition:
         if self.field is not None:
             grid = self.field.grid
             material = grid.material
-            parts += [self.field.prediction, grid, material, material.structure, material.body]
-        owned = [*(vars(owner) for owner in parts if owner is not None), self._kept]
+            prediction = self.field.prediction
+            parts += [prediction, prediction.probabilities, grid, material, material.structure, material.body]
+            if self.field.read is not None:
+                parts.append(self.field.read[1].boxes)
+        owned = [*(vars(owner) for owner in parts if hasattr(owner, "__dict__")), self._kept]
         seen: set[int] = set()
         for values in owned:
             for value in values.values():
@@ -339,6 +342,7 @@ def recognise(
     progress: Progress = silent,
     *,
     keep_map: bool = True,
+    probabilities: KeptProbabilities = "top",
 ) -> Recognition:
     """Recognise a structure, as a whole or box by box.
 
@@ -349,12 +353,15 @@ def recognise(
         progress: called with the share of the work done.
         keep_map: keep the predictions of all boxes in mode "local". Else boxes are read off at the atoms some at a
             time, so that memory is for the atoms only; the values at atoms are the same.
+        probabilities: what a map keeps of each box, see `strided_map`; the values at atoms are the same.
 
     Raises:
         ValueError: overlapping atoms, or a stride larger than the automatic box; before any work.
     """
     given = RecognitionSettings() if settings is None else settings
-    return run(recognise_steps(structure, model, given, keep_map=keep_map), progress)
+    return run(
+        recognise_steps(structure, model, given, keep_map=keep_map, probabilities=probabilities), progress
+    )
 
 
 def settled(settings: RecognitionSettings, material: Material) -> RecognitionSettings:
@@ -370,19 +377,26 @@ def settled(settings: RecognitionSettings, material: Material) -> RecognitionSet
 
 
 def recognise_steps(
-    structure: Structure | Material, model: Model, settings: RecognitionSettings, *, keep_map: bool = True
+    structure: Structure | Material,
+    model: Model,
+    settings: RecognitionSettings,
+    *,
+    keep_map: bool = True,
+    probabilities: KeptProbabilities = "top",
 ) -> Job[Recognition]:
     """`recognise` as a job: yields the share of the work done, returns the recognition."""
     check_type("settings", settings, RecognitionSettings, "RecognitionSettings")
+    check_kept(probabilities)
     material = Material.of(structure)
     threshold = settings.reject_threshold
     if settings.is_local(len(material)) and not keep_map:
         work = MapWork.of(material, model, settings.map, settings.sampling, threshold)
         return Recognition.of_parts(model.class_info, *(yield from read_steps(work)))
     if settings.is_local(len(material)):
-        return Recognition.of_map(
-            (yield from map_steps(material, model, settings.map, settings.sampling, threshold))
+        job = map_steps(
+            material, model, settings.map, settings.sampling, threshold, probabilities=probabilities
         )
+        return Recognition.of_map((yield from job))
     sampling = replace(settings.sampling, tolerance=None)
     prediction = yield from classify_steps(material, model, sampling, settings.map.min_atoms, threshold)
     return Recognition.of_whole(prediction, 0, len(material))

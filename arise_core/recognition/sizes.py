@@ -20,6 +20,7 @@ from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.model import Model
 from arise_core.model.prediction import ROWS, Prediction
 from arise_core.model.sureness import NO_ANSWER, NOT_SURE, Sureness, answers
+from arise_core.model.top import room_for, rows_of
 from arise_core.progress import Job, Step, part
 from arise_core.recognition.whole import DESCRIPTOR_SHARE
 from arise_core.settings import SamplingSettings, Threshold
@@ -51,15 +52,14 @@ class Answers:
         """Room for the answers of n boxes, such as others are, to be put in."""
         columns: dict[str, Any] = {}
         for name in ROWS:
-            column = getattr(like.prediction, name)
-            columns[name] = np.empty((n, *column.shape[1:]), dtype=column.dtype)
+            columns[name] = room_for(n, getattr(like.prediction, name))
         size = None if like.size is None else np.empty(n, dtype=np.int8)
         return cls(np.arange(n), replace(like.prediction, **columns), np.empty(n, dtype=np.int64), size)
 
     def put(self, rows: IntArray, other: Answers, chosen: BoolArray | slice = slice(None)) -> None:
         """Put chosen answers of others into rows of these."""
         for name in ROWS:
-            getattr(self.prediction, name)[rows] = getattr(other.prediction, name)[chosen]
+            getattr(self.prediction, name)[rows] = rows_of(getattr(other.prediction, name), chosen)
         self.n_atoms[rows] = other.n_atoms[chosen]
         if self.size is not None and other.size is not None:
             self.size[rows] = other.size[chosen]
@@ -190,7 +190,7 @@ def doubt_of_both(smaller: Prediction, answers: Prediction) -> Prediction:
     """
     other = smaller.valid & ~smaller.rejected & ~answers.rejected & (smaller.index != answers.index)
     pair = (smaller.take(other), answers.take(other))
-    mean = sum(p.probabilities.astype(np.float64) for p in pair) / 2
+    mean = sum(np.asarray(p.probabilities, dtype=np.float64) for p in pair) / 2
     entropy = -(mean * np.log2(np.maximum(mean, 1e-300))).sum(axis=1)
     of_passes = sum(p.predictive_entropy - p.mutual_information for p in pair) / 2
     columns = {

@@ -153,18 +153,18 @@ class MapWork:
     def _around(self) -> Context | None:
         return None if self.rule is None else self._contexts[0].of_size(grid_around(self.grid))
 
-    def refuse_empty(self, *, kept: bool) -> None:
+    def refuse_empty(self, kept: int) -> None:
         """Refuse boxes that are nearly all empty, or whose results are too much for the memory.
 
         Args:
-            kept: whether the results of all boxes are kept.
+            kept: probabilities that are kept of each box; 0: nothing is.
 
         Raises:
             MemoryLimitError: see `refuse_empty`.
         """
         layer = len(self.grid) // self.grid.shape[self.slabs[0].axis]
         at_once = layer * max(slab.stop - slab.first for slab in self.slabs)
-        refuse_empty(self.grid, len(self.model.classes), at_once, kept=kept)
+        refuse_empty(self.grid, len(self.model.classes), at_once, kept)
 
     def answers(self, slab: Slab, seen: Seen | None = None) -> Job[Answers]:
         """What the model says of the boxes of a slab, as a job.

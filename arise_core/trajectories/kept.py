@@ -11,17 +11,14 @@ from numpy.typing import NDArray
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, transformed
 from arise_core.model.classes import MISSING, ClassTable
+from arise_core.model.top import RANKS, TopProbabilities
 from arise_core.recognition.maps import StridedMap
 
 if TYPE_CHECKING:
     import xarray
 
-#: Most probable classes that are kept of each box.
-RANKS = 5
 #: What a probability of 1 is in the store.
 UNITS = 65534
-#: Boxes whose classes are sorted at once.
-BOXES = 50_000
 #: Fields of a kept map that have a row a box.
 OF_BOXES = (
     "index", "probability", "mutual_information", "reject_score", "rejected", "n_atoms", "resolution",
@@ -47,11 +44,16 @@ class KeptMap:
     @classmethod
     def of(cls, field: StridedMap) -> KeptMap:
         """What is kept of a map."""
-        p, grid = field.prediction, field.grid
-        index, probability = _ranked(p.probabilities)
+        p, grid = field.prediction.with_top(), field.grid
+        assert isinstance(p.probabilities, TopProbabilities)
+        index = np.full((len(p), RANKS), MISSING, dtype=np.int16)
+        probability = np.zeros((len(p), RANKS), dtype=np.uint16)
+        ranks = p.probabilities.index.shape[1]  # fewer for models of fewer classes
+        index[:, :ranks] = p.probabilities.index
+        probability[:, :ranks] = np.rint(UNITS * np.nan_to_num(p.probabilities.values))
         return cls(
             np.array(field.shape, dtype=np.int32), grid.origin, grid.domain, grid.pbc.astype(np.uint8),
-            np.where(p.valid[:, None], index, np.int16(MISSING)), probability,
+            index, probability,
             p.mutual_information.astype(np.float16), p.reject_score.astype(np.float16), p.rejected.astype(np.uint8),
             field.n_atoms.astype(np.uint32), field.resolution.astype(np.float16),
         )  # fmt: skip
@@ -152,17 +154,3 @@ class KeptMap:
             "periodic": self.periodic.astype(np.int8),
         }
         return xarray.Dataset(fields, coordinates, attributes)
-
-
-def _ranked(probabilities: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.uint16]]:
-    """Most probable classes of each box, best first, and their probabilities in 1 / UNITS, (n_boxes, RANKS) each."""
-    n, n_classes = probabilities.shape
-    index = np.full((n, RANKS), MISSING, dtype=np.int16)
-    probability = np.zeros((n, RANKS), dtype=np.uint16)
-    ranks = min(RANKS, n_classes)
-    for k in range(0, n, BOXES):  # what is sorted takes more memory than the probabilities
-        some = np.nan_to_num(probabilities[k : k + BOXES])
-        order = np.argsort(-some, axis=1, kind="stable")[:, :ranks]
-        index[k : k + BOXES, :ranks] = order
-        probability[k : k + BOXES, :ranks] = np.rint(UNITS * np.take_along_axis(some, order, axis=1))
-    return index, probability

@@ -24,6 +24,7 @@ from arise_core.errors import ExistingFileError, FileError, InputError, MissingF
 from arise_core.geometry.arrays import IntArray
 from arise_core.model.card import class_of
 from arise_core.model.classes import ClassTable
+from arise_core.model.top import RANKS
 from arise_core.runtime.files import check_folder, file_errors, linked, remove_leftovers, temporary_place
 from arise_core.runtime.ledger import Facts, require_same
 from arise_core.runtime.locks import Claim
@@ -50,7 +51,7 @@ from arise_core.trajectories.columns import (
     OPEN,
     REASON,
 )
-from arise_core.trajectories.kept import RANKS, KeptMap
+from arise_core.trajectories.kept import KeptMap
 from arise_core.trajectories.rows import PROBES, QUANTILES, Row
 
 if TYPE_CHECKING:

@@ -172,5 +172,5 @@ def _begun(atoms: Atoms, part: FramePart, order: TrajectoryOrder) -> _Frame:
     whole = MapWork.of(
         material, as_model(order.model), s.map, s.sampling, s.reject_threshold, part.slab_boxes
     )
-    whole.refuse_empty(kept=False)
+    whole.refuse_empty(kept=0)
     return _Frame(atoms, material, Reader(whole))

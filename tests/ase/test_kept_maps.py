@@ -12,9 +12,10 @@ from ase.build import bulk
 
 import arise_core as arise
 from arise_core.errors import FileError, InputError, MemoryLimitError
+from arise_core.model.top import RANKS
 from arise_core.runtime.stores import StoredArray
 from arise_core.trajectories.columns import AT_BOXES
-from arise_core.trajectories.kept import RANKS, UNITS, KeptMap
+from arise_core.trajectories.kept import UNITS, KeptMap
 from arise_core.trajectories.store import Store
 from ase_arise import TrajectoryResults, merge, trajectory
 from ase_arise.convert import from_atoms

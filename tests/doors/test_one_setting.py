@@ -28,9 +28,9 @@ from arise_core.settings import RecognitionSettings
 
 seen = []
 real = maps.map_steps
-def watched(structure, model, boxes, sampling, *rest):
+def watched(structure, model, boxes, sampling, *rest, **options):
     seen.append(boxes.overlap)
-    return real(structure, model, boxes, sampling, *rest)
+    return real(structure, model, boxes, sampling, *rest, **options)
 maps.map_steps = watched
 
 from arise_core.recognition import result

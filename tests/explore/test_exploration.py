@@ -100,7 +100,9 @@ def test_boxes_without_a_prediction(small):
 
 
 def test_the_map_is_the_same_as_without(small, model):
-    field = arise.strided_map(small.field.grid.material, model, resolution="single", stride=5.0, passes=10)
+    field = arise.strided_map(
+        small.field.grid.material, model, resolution="single", stride=5.0, passes=10, probabilities="all"
+    )
     assert np.array_equal(field.prediction.probabilities, small.prediction.probabilities, equal_nan=True)
     again = arise.exploration(field, model, min_cluster_size=5, embed=False)
     assert np.array_equal(again.vectors, small.vectors, equal_nan=True)

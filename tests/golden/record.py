@@ -75,7 +75,7 @@ def features_of(system: System) -> dict[str, np.ndarray]:
         found = arise.describe_boxes(arise.box_grid(structure, arise.MapSettings(**options)), settings)
         return {"features": found.features, "n_atoms": found.n_atoms}
     model = arise.load_model("arise-108")
-    found = arise.strided_map(structure, model, **MAP | system.settings)
+    found = arise.strided_map(structure, model, probabilities="all", **MAP | system.settings)
     p = found.prediction
     return {
         "probabilities": p.probabilities,

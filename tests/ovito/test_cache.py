@@ -24,9 +24,9 @@ def evaluations(monkeypatch) -> list[MapSettings]:
     done: list[MapSettings] = []
     original = arise.map_steps
 
-    def counted(structure, model, settings, sampling, *rest):
+    def counted(structure, model, settings, sampling, **rest):
         done.append(settings)
-        return original(structure, model, settings, sampling, *rest)
+        return original(structure, model, settings, sampling, **rest)
 
     monkeypatch.setattr(arise, "map_steps", counted)
     return done
@@ -140,8 +140,15 @@ def test_a_result_knows_its_size(fcc):
     pipeline_of(fcc, modifier).compute()
     result = modifier._results.last()
     field = result.local.field
-    least = field.prediction.probabilities.nbytes + field.grid.structure.positions.nbytes
-    assert least < result.nbytes < 4 * least  # with what was found of the atoms' neighbours
+    kept = field.prediction.probabilities.nbytes
+    least = kept + field.grid.structure.positions.nbytes
+    assert least < result.nbytes < 6 * least  # with values at atoms and what was found of their neighbours
+    modifier.probabilities = "all"
+    pipeline_of(fcc, modifier).compute()
+    every = modifier._results.last()
+    assert every.local.field.prediction.probabilities.nbytes == 4 * 108 * len(field)
+    more = 4 * 108 * (len(field) + len(every.local)) - kept  # of the atoms, too, where they are shown
+    assert every.nbytes - result.nbytes == pytest.approx(more, rel=0.01)
     assert results.BUDGET > 1e6
 
 
@@ -164,8 +171,8 @@ def interrupted(structure, interrupt, patch):
     running: list[bool] = []
     original = arise.map_steps
 
-    def slow(*arguments):
-        steps = original(*arguments)
+    def slow(*arguments, **options):
+        steps = original(*arguments, **options)
         try:
             while True:
                 running.append(True)

@@ -101,4 +101,4 @@ def test_the_demo_s_netcdf_route_keeps_the_map(pipeline, tmp_path):
     field.to_netcdf(tmp_path / "map.nc")
     with xarray.open_dataset(tmp_path / "map.nc") as read:
         assert read["mutual_information"].values.ravel() == pytest.approx(field.prediction.mutual_information)
-        assert read["probability"].shape == (*field.shape, 108)
+        assert read["probability"].shape == (*field.shape, 5)

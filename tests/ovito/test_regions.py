@@ -182,8 +182,8 @@ def maps(monkeypatch) -> list[int]:
     made: list[int] = []
     real = job.map_steps
 
-    def counted(*arguments):
-        field = yield from real(*arguments)
+    def counted(*arguments, **options):
+        field = yield from real(*arguments, **options)
         made.append(len(field))
         return field
 
@@ -321,8 +321,8 @@ def test_an_interrupt_leaves_nothing_and_the_next_one_is_complete(fcc, monkeypat
     pipeline = pipeline_of(fcc, modifier)
     real, closed = job.map_steps, []
 
-    def interrupted(*arguments):
-        steps = real(*arguments)
+    def interrupted(*arguments, **options):
+        steps = real(*arguments, **options)
         try:
             yield next(steps)
             raise KeyboardInterrupt

@@ -29,6 +29,8 @@ def crystal():
 
 #: Where a block of nodes begins that is all of them.
 ALL = np.zeros(3, dtype=np.int64)
+#: Which fields nodes have that have all of them.
+ALL_FIELDS = np.empty((0, 0, 0, 0), dtype=np.int16)
 
 
 @pytest.mark.parametrize("wrap", [True, False])
@@ -38,7 +40,7 @@ def test_means_are_those_of_splines(wrap):
     weights = rng.random((5, 6, 7))
     at = rng.uniform(-8, 8, (50, 3)) if wrap else rng.uniform(2, 3, (50, 3))
     found = np.empty((50, 3), dtype=np.float32)
-    loops.smooth(values, weights, ALL, np.array(values.shape[:3]), at, np.full(3, wrap), found)
+    loops.smooth(values, ALL_FIELDS, weights, ALL, np.array(values.shape[:3]), at, np.full(3, wrap), found)
 
     def spline(field):
         return map_coordinates(field, at.T, order=3, mode="grid-wrap" if wrap else "nearest", prefilter=False)
@@ -52,15 +54,16 @@ def test_nodes_without_values_are_left_out():
     values[2, 2, 2] = np.nan
     found = np.empty((1, 1), dtype=np.float32)
     grid = ALL, np.full(3, 5), np.full((1, 3), 2.0), np.zeros(3, dtype=bool)
-    loops.smooth(values, np.ones((5, 5, 5)), *grid, found)
+    loops.smooth(values, ALL_FIELDS, np.ones((5, 5, 5)), *grid, found)
     assert found == pytest.approx(1.0)
-    loops.smooth(np.full_like(values, np.nan), np.ones((5, 5, 5)), *grid, found)
+    loops.smooth(np.full_like(values, np.nan), ALL_FIELDS, np.ones((5, 5, 5)), *grid, found)
     assert np.isnan(found).all()
 
 
 def test_only_classes_change(model, crystal):
     linear, sure = (
-        arise.strided_map(crystal, model, between=between, **FAST) for between in ("linear", "sure")
+        arise.strided_map(crystal, model, between=between, probabilities="all", **FAST)
+        for between in ("linear", "sure")
     )
     assert np.array_equal(linear.prediction.probabilities, sure.prediction.probabilities)
     a, b = linear.values_at_atoms((0, 2)), sure.values_at_atoms((0, 2))

@@ -145,5 +145,9 @@ def test_memory_is_asked_for_the_boxes_that_are_held(model, monkeypatch):
     boxes = len(box_grid(structure, settings.map))
     monkeypatch.setattr(memory, "available", lambda: 1000.0 * boxes)
     with pytest.raises(MemoryLimitError):
+        recognise(structure, model, settings, probabilities="all")
+    assert recognise(structure, model, settings).valid
+    monkeypatch.setattr(memory, "available", lambda: 750.0 * boxes)
+    with pytest.raises(MemoryLimitError):
         recognise(structure, model, settings)
     assert recognise(structure, model, settings, keep_map=False).valid

@@ -254,9 +254,16 @@ def test_progress_of_a_map_rises_evenly(model, fcc):
 def test_map_as_xarray_and_netcdf(model, fcc, tmp_path):
     import xarray
 
-    field = arise.strided_map(fcc, model, box_size=12.0, stride=6.0, passes=20)
+    settings = {"box_size": 12.0, "stride": 6.0, "passes": 20}
+    field = arise.strided_map(fcc, model, probabilities="all", **settings)
     data = field.to_xarray()
     assert dict(data.sizes) == {"x": 4, "y": 4, "z": 4, "class": 108, "axis": 3}
+    few = arise.strided_map(fcc, model, **settings).to_xarray()
+    assert dict(few.sizes) == {"x": 4, "y": 4, "z": 4, "class": 108, "rank": 5, "axis": 3}
+    assert few["class_index"].attrs["long_name"].startswith("most probable classes")
+    largest = np.take_along_axis(data["probability"].values, few["class_index"].values.astype(int), axis=-1)
+    assert np.array_equal(largest, few["probability"])
+    assert set(data) - {"probability"} == set(few) - {"probability", "class_index"}
     assert data.mutual_information.attrs["units"] == "bit"
     assert np.array_equal(data.probability.values.reshape(len(field), -1), field.prediction.probabilities)
     field.to_netcdf(tmp_path / "map.nc")

@@ -205,9 +205,10 @@ def test_only_what_is_wanted_is_described(model, fcc, rng, pbc):
 @pytest.fixture(scope="module")
 def mapped_front(front, sharp_model):
     structure, _ = front
-    found = recognise(structure, sharp_model, RecognitionSettings.of({"mode": "local", **FAST}))
-    coarse = {"mode": "local", **FAST, "resolution": "single"}
-    return found, recognise(structure, sharp_model, RecognitionSettings.of(coarse))
+    sharp, coarse = (
+        RecognitionSettings.of({"mode": "local", **FAST, **more}) for more in ({}, {"resolution": "single"})
+    )
+    return tuple(recognise(structure, sharp_model, one, probabilities="all") for one in (sharp, coarse))
 
 
 def test_a_front_is_sharp(front, mapped_front):

@@ -33,7 +33,12 @@ def test_memory_is_what_the_work_adds():
 def test_what_is_shown_again_is_computed_once(monkeypatch):
     maps = []
     original = arise.map_steps
-    monkeypatch.setattr(arise, "map_steps", lambda *given: maps.append(given) or original(*given))
+
+    def counted(*given, **options):
+        maps.append(given)
+        return original(*given, **options)
+
+    monkeypatch.setattr(arise, "map_steps", counted)
     overhead.shown_again(LITTLE)
     assert len(maps) == 1
 
