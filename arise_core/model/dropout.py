@@ -11,6 +11,8 @@ from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntA
 from arise_core.progress import Job, Step
 from arise_core.settings import Tolerance
 
+#: Moments of a row that are summed over passes: entropy, z, z², r, r², m, m² (see `DropoutMLP.sums_over_passes`).
+N_MOMENTS = 7
 #: Passes between two looks at which rows are done; within a block every unit is dropped equally often.
 BLOCK = 32
 #: Tolerance "auto": standard error of the mutual information, bit, or share of it where that is more.
@@ -61,7 +63,7 @@ class Statistics:
         self.p_sum = np.zeros((n, n_classes))
         self.p_square = np.zeros((n, n_classes))
         self.votes = np.zeros((n, n_classes), dtype=np.int32)
-        self.moments = np.zeros((n, 7))  # entropy, z, z², r, r², m, m² (see DropoutMLP.sums_over_passes)
+        self.moments = np.zeros((n, N_MOMENTS))
         self.passes = np.zeros(n, dtype=np.int64)
 
     def add(self, rows: IntArray, sums: Sequence[FloatArray], count: int) -> None:

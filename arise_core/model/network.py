@@ -147,6 +147,46 @@ class DropoutMLP(nn.Module):
             out.append(x)
         return torch.stack(out)
 
+    def left_out(self, mask: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """What each pass leaves out of the first layer: which inputs, and minus what the layer makes of them.
+
+        Args:
+            mask: of the inputs, (n_passes, n_inputs).
+
+        Returns:
+            Indices (n_missing,) and weights (n_missing, width) of each pass.
+        """
+        weight = self._weights[0].t() / (self.dropout - 1.0)
+        missing = [(row == 0).nonzero()[:, 0] for row in mask]
+        return [(index, weight.index_select(0, index)) for index in missing]
+
+    def by_difference(
+        self, inputs: Tensor, masks: list[Tensor], left_out: list[tuple[Tensor, Tensor]]
+    ) -> Tensor:
+        """As `passes`, up to rounding: the first layer is that of all inputs, less the few that a pass leaves out.
+
+        Args:
+            inputs, masks: see `passes`.
+            left_out: by these masks.
+        """
+        weights, biases = self._weights, self._biases
+        whole = nn.functional.linear(inputs, weights[0] / (1.0 - self.dropout), biases[0])
+        out: list[Tensor] = []
+        for t, (index, weight) in enumerate(left_out):
+            x = torch.addmm(whole, inputs.index_select(1, index), weight)
+            for i in range(1, len(weights)):
+                x = nn.functional.linear(x.relu_().mul_(masks[i][t]), weights[i], biases[i])
+            out.append(x)
+        return torch.stack(out)
+
+    @property
+    def _weights(self) -> list[Tensor]:
+        return [layer.weight for layer in self.layers]  # type: ignore[misc]
+
+    @property
+    def _biases(self) -> list[Tensor]:
+        return [layer.bias for layer in self.layers]  # type: ignore[misc]
+
 
 def build_network(
     card: Card, weights: Mapping[str, Float32Array], n_classes: int | None = None

@@ -12,6 +12,8 @@ import torch
 
 from arise_core.errors import MemoryLimitError
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
+from arise_core.model import loops
+from arise_core.model.dropout import N_MOMENTS
 from arise_core.runtime import threads
 
 #: Rows that go through the network together. Fixed, and filled up with zeros, so that the floating-point
@@ -30,7 +32,7 @@ class Runner:
     """Sends rows through a network in blocks of fixed size, several blocks side by side on the CPU.
 
     Args:
-        network: with the methods `inputs`, `outputs` and `sums_over_passes` of `DropoutMLP`.
+        network: with the methods of `DropoutMLP`.
         device: where it lies.
         n_classes: classes, without the output that rejects.
         features: (n, n_features).
@@ -85,13 +87,24 @@ class Runner:
     def evaluate(self, rows: IntArray, masks: list[Float32Array], reference: FloatArray) -> list[FloatArray]:
         """Sums over passes for these rows, as `DropoutMLP.sums_over_passes` gives them."""
         inputs, tensors = self.inputs, [self.tensor(m) for m in masks]
+        with torch.inference_mode():
+            left_out = self.network.left_out(tensors[0]) if self.device.type == "cpu" else None
 
         def one(first: int, count: int) -> list[FloatArray]:
             x = self.tensor(_filled(inputs[rows[first : first + count]], count))
             log2_p = self.tensor(_filled(reference[first : first + count], count))
+            if left_out is not None:
+                outputs = self.network.by_difference(x, tensors, left_out)
+                return self._sums(outputs.numpy(), log2_p.numpy())
             return [s.double().cpu().numpy() for s in self.network.sums_over_passes(x, tensors, log2_p)]
 
         return self._in_blocks(len(rows), one)
+
+    def _sums(self, outputs: Float32Array, reference: Float32Array) -> list[FloatArray]:
+        """`DropoutMLP.sums_over_passes` of the outputs of passes, by a compiled loop."""
+        sums = [np.zeros((len(reference), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
+        loops.add_passes(outputs, reference, outputs.shape[2] > self.n_classes, *sums)
+        return sums
 
     def _in_blocks(self, n: int, one: Callable[[int, int], list[FloatArray]]) -> list[FloatArray]:
         """Arrays of n rows from `one(first, rows)`, block after block; smaller blocks if memory is not enough.

@@ -75,9 +75,12 @@ class Cramped:
         self._checked(x)
         return self.module.outputs(x)
 
-    def sums_over_passes(self, x, masks, reference):
+    def left_out(self, mask):
+        return self.module.left_out(mask)
+
+    def by_difference(self, x, masks, left_out):
         self._checked(x)
-        return self.module.sums_over_passes(x, masks, reference)
+        return self.module.by_difference(x, masks, left_out)
 
 
 @pytest.mark.parametrize(

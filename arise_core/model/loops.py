@@ -1,0 +1,63 @@
+"""Compiled loop that adds up what passes say of rows. No policy lives here."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from arise_core.runtime.compilation import jit
+
+#: One bit, nat.
+BIT = np.float32(1.0 / math.log(2.0))
+
+
+@jit
+def add_passes(outputs, reference, reject, p_sum, p_square, votes, moments):
+    """Add passes to sums, which are those of `DropoutMLP.sums_over_passes`.
+
+    `outputs` (n_passes, n, n_classes [+ 1]) and `reference` (n, n_classes) float32; `reject` tells whether there is an
+    output that rejects. `p_sum`, `p_square`, `votes` (n, n_classes) and `moments` (n, 7) float64.
+    """
+    n_classes = reference.shape[1]
+    e = np.empty(n_classes, dtype=np.float32)
+    for i in range(reference.shape[0]):
+        top = 0
+        for c in range(1, n_classes):
+            if reference[i, c] > reference[i, top]:
+                top = c
+        for t in range(outputs.shape[0]):
+            row = outputs[t, i]
+            best, other = 0, np.float32(-1e9)
+            for c in range(n_classes):
+                if row[c] > row[best]:
+                    best = c
+                if row[c] > other and c != top:
+                    other = row[c]
+            highest = row[best]
+            total = mean = cross = np.float32(0.0)
+            for c in range(n_classes):
+                e[c] = math.exp(row[c] - highest)
+            for c in range(n_classes):
+                total += e[c]
+                mean += e[c] * (row[c] - highest)
+                cross += e[c] * reference[i, c]
+            share = np.float32(1.0) / total
+            for c in range(n_classes):
+                p = e[c] * share
+                p_sum[i, c] += p
+                p_square[i, c] += p * p
+            votes[i, best] += 1.0
+            entropy = (np.float32(math.log(total)) - mean * share) * BIT
+            z = -cross * share - entropy
+            r = np.float32(0.0)
+            if reject:
+                r = np.float32(1.0) / (np.float32(1.0) + np.float32(math.exp(-row[n_classes])))
+            m = row[top] - other
+            moments[i, 0] += entropy
+            moments[i, 1] += z
+            moments[i, 2] += z * z
+            moments[i, 3] += r
+            moments[i, 4] += r * r
+            moments[i, 5] += m
+            moments[i, 6] += m * m
