@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event
 
 import numpy as np
@@ -76,25 +75,14 @@ def iterate_boxes(
         return
     engine = method == "auto" and is_smooth(settings)
     work = describe_tile if engine else describe_one_by_one
-    count = min(threads.count(), len(tiles), tiles_in_memory(context, tiles) if engine else len(tiles))
-    if count <= 1:
-        for tile in tiles:
-            yield work(context, tile)
-        return
-    pool = ThreadPoolExecutor(count, thread_name_prefix="arise-boxes")
+    most = min(threads.count(), tiles_in_memory(context, tiles)) if engine else threads.count()
+    described = threads.in_order(partial(work, context), tiles, most, "arise-boxes")
     try:
-        pending: list[Future[BoxDescriptors]] = []
-        upcoming = iter(tiles)
-        for tile in itertools.islice(upcoming, count + 1):
-            pending.append(pool.submit(work, context, tile))
-        while pending:
-            done = pending.pop(0).result()
-            for tile in itertools.islice(upcoming, 1):
-                pending.append(pool.submit(work, context, tile))
-            yield done
+        for found in described:  # noqa: UP028 - closing this one must not close that one first
+            yield found
     finally:
-        context.stopped.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        context.stopped.set()  # before the threads are waited for
+        described.close()
 
 
 def gather_boxes(
@@ -110,13 +98,18 @@ def gather_boxes(
     """
     waiting: list[BoxDescriptors] = []
     done = held = 0
+    flushed = False
     boxes = grid if isinstance(grid, BoxGrid) else grid.grid
     n = len(boxes) if wanted is None else int(wanted.sum())
     for found in iterate_boxes(grid, settings, wanted=wanted):
         waiting.append(found)
         done += len(found.boxes)
         held += len(found.boxes)
-        if held < size and done < n:
+        # the threads that have no tile any more get what is waiting
+        rest = n - done
+        last = 0 < rest <= (threads.count() - 1) * len(found.boxes) and not flushed
+        flushed |= last
+        if held < size and rest and not last:
             yield done, None
             continue
         batch = BoxDescriptors(

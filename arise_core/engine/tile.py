@@ -36,8 +36,9 @@ SCALE_RATIO = 1.5
 SEARCH_SPAN = SEARCH_RANGE[1] / SEARCH_RANGE[0]
 #: Boxes in a tile, at most (a cube of 16). Fixed, so that results do not depend on threads or memory.
 TILE_BOXES = 4096
-#: A grid with more boxes than this along an axis is cut there, so that threads and progress have several tiles.
-WHOLE = 12
+#: A grid with more boxes than this along an axis is cut there, so that threads and progress have several tiles; one of
+#: half of them where that adds less than this share of the work (tiles share the material that boxes of both reach).
+WHOLE, CHEAP = 12, 0.15
 
 #: Tiles of which fewer boxes are wanted are cut where that is less work.
 DENSE = 0.3
@@ -71,10 +72,11 @@ class Tile:
         return np.asarray(np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), grid.shape).ravel())
 
 
-def cuts(n: int) -> list[tuple[int, int]]:
-    """First box and the one behind the last of the tiles along an axis of n boxes."""
+def cuts(n: int, overlap: float) -> list[tuple[int, int]]:
+    """First box and the one behind the last of the tiles along an axis of n boxes, `overlap` of them over a point."""
     edge = max(1, round(TILE_BOXES ** (1 / 3)))
-    ends = np.linspace(0, n, max(-(-n // edge), 1 + (n > WHOLE)) + 1).round().astype(int)
+    cut = n > WHOLE or (2 * n > WHOLE and overlap - 1.0 < CHEAP * n)
+    ends = np.linspace(0, n, max(-(-n // edge), 1 + cut) + 1).round().astype(int)
     return [(int(x), int(y)) for x, y in itertools.pairwise(ends)]
 
 
@@ -82,7 +84,7 @@ def make_tiles(grid: BoxGrid, wanted: BoolArray | None = None) -> Iterator[Tile]
     """Cover the grid with tiles, or the boxes of it that are wanted, (n_boxes,), with smaller ones."""
     among = None if wanted is None else wanted.reshape(grid.shape)
     overlap = grid.width / grid.step
-    for x, y, z in itertools.product(*(cuts(n) for n in grid.shape)):
+    for x, y, z in itertools.product(*map(cuts, grid.shape, overlap)):
         whole = Tile((x[0], y[0], z[0]), (x[1], y[1], z[1]))
         yield from (whole,) if among is None else _around(whole, among, overlap)
 

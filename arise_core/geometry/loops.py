@@ -96,11 +96,11 @@ def binned_pairs(
 
 
 @jit
-def nearest_on_grid(points, step, radius, low, field):
+def nearest_on_grid(points, step, radius, low, begin, end, field):
     """Lower `field` (n0, n1, n2) to the distance of each node from the nearest point, within `radius`.
 
-    Node (i, j, k) stands at i step[0] + j step[1] + k step[2] (rows of `step`, Å) and `low[k]` is the number
-    of nodes that a distance of one Å spans along direction k at most.
+    Of nodes [begin, end) along the first axis. Node (i, j, k) stands at i step[0] + j step[1] + k step[2] (rows of
+    `step`, Å) and `low[k]` is the number of nodes that a distance of one Å spans along direction k at most.
     """
     inverse = np.linalg.inv(step)
     for p in range(points.shape[0]):
@@ -110,7 +110,7 @@ def nearest_on_grid(points, step, radius, low, field):
             q = points[p, 0] * inverse[0, k] + points[p, 1] * inverse[1, k] + points[p, 2] * inverse[2, k]
             lo[k] = max(math.ceil(q - radius * low[k]), 0)
             hi[k] = min(math.floor(q + radius * low[k]), field.shape[k] - 1)
-        for i in range(lo[0], hi[0] + 1):
+        for i in range(max(lo[0], begin), min(hi[0] + 1, end)):
             for j in range(lo[1], hi[1] + 1):
                 x = i * step[0, 0] + j * step[1, 0] - points[p, 0]
                 y = i * step[0, 1] + j * step[1, 1] - points[p, 1]

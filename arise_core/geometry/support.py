@@ -6,6 +6,8 @@ beyond the outermost atoms.
 
 from __future__ import annotations
 
+import itertools
+from collections import deque
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,6 +20,7 @@ from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntA
 from arise_core.geometry.cell import inverse, perpendicular_heights, transformed, volume
 from arise_core.geometry.material import Material
 from arise_core.geometry.neighbors import images, wrapped_points
+from arise_core.runtime import threads
 
 #: Radius of the balls and distance of the support's surface from the outermost atoms, in atomic spacings.
 BALL_RADIUS = 1.1
@@ -132,5 +135,11 @@ def _distance_field(
     """Distance of each grid node from the nearest point or image, Å; inf beyond `radius`."""
     field = np.full(tuple(shape), np.inf, dtype=np.float32)
     near = images(wrapped_points(points, cell, pbc), cell, pbc, radius, whole_cell=True).positions
-    loops.nearest_on_grid(near - origin, step, radius, 1.0 / perpendicular_heights(step), field)
+    at, low = near - origin, 1.0 / perpendicular_heights(step)
+    ends = np.linspace(0, len(field), threads.count() + 1).astype(int)
+
+    def lower(part: tuple[int, int]) -> None:
+        loops.nearest_on_grid(at, step, radius, low, *part, field)
+
+    deque(threads.in_order(lower, itertools.pairwise(ends.tolist())), maxlen=0)
     return field

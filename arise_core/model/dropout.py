@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from arise_core.model.top import largest
 from arise_core.progress import Job, Step
 from arise_core.settings import Tolerance
 
@@ -157,8 +158,8 @@ class Statistics:
         p = self.p_sum[rows] / t
         if p.shape[1] == 1:
             return np.ones(len(rows)), np.zeros(len(rows))
-        two = np.argpartition(-p, 1, axis=1)[:, :2]
-        p, square = np.take_along_axis(p, two, 1), np.take_along_axis(self.p_square[rows], two, 1) / t
+        two, p = largest(p, 2)
+        square = self.p_square[rows[:, None], two] / t
         spread = np.sqrt(np.maximum(square - p**2, 0.0) / np.maximum(t - 1, 1))
         return np.abs(p[:, 0] - p[:, 1]), spread.sum(axis=1)
 

@@ -1,4 +1,4 @@
-"""Compiled loop that adds up what passes say of rows. No policy lives here."""
+"""Compiled loops over what passes say of rows. No policy lives here."""
 
 from __future__ import annotations
 
@@ -61,3 +61,29 @@ def add_passes(outputs, reference, reject, p_sum, p_square, votes, moments):
             moments[i, 4] += r * r
             moments[i, 5] += m
             moments[i, 6] += m * m
+
+
+@jit
+def find_largest(values, index, found):
+    """The largest values (n, n_values) of each row, best first, those that come first where some are equal.
+
+    Fills their places `index` (n, k) and themselves `found` (n, k), of the type of `values`; -1 and NaN in rows that
+    begin with NaN.
+    """
+    k = index.shape[1]
+    for i in range(values.shape[0]):
+        if math.isnan(values[i, 0]):
+            index[i, :] = -1
+            found[i, :] = math.nan
+            continue
+        index[i, :] = -1
+        found[i, :] = -math.inf
+        for c in range(values.shape[1]):
+            v = values[i, c]
+            if v <= found[i, k - 1]:
+                continue
+            at = k - 1
+            while at > 0 and v > found[i, at - 1]:
+                found[i, at], index[i, at] = found[i, at - 1], index[i, at - 1]
+                at -= 1
+            found[i, at], index[i, at] = v, c

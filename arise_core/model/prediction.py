@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -14,7 +13,7 @@ from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.classes import MISSING, ClassTable
 from arise_core.model.rejection import decision_entropy
-from arise_core.model.top import Probabilities, TopProbabilities, rows_of
+from arise_core.model.top import Probabilities, TopProbabilities, largest, rows_of
 from arise_core.runtime.notebooks import MOST, html_table
 from arise_core.settings import check_number, check_threshold
 
@@ -23,8 +22,6 @@ ROWS = (
     "probabilities", "mutual_information", "predictive_entropy", "variation_ratio", "reject_score", "passes",
     "standard_error", "reject_deviation",
 )  # fmt: skip
-#: Rows whose most probable classes are found at once.
-BLOCK = 65_536
 #: Doubt of the rejection from which printed summaries speak of it, bit.
 WORTH_SAYING = 0.05
 
@@ -161,12 +158,7 @@ class Prediction:
     @property
     def index(self) -> IntArray:
         """Most probable class, (n,); -1 without a prediction."""
-        if isinstance(self.probabilities, TopProbabilities):
-            return self.probabilities.index[:, 0].astype(np.int64)
-        if len(self) == 0:
-            return np.empty(0, dtype=np.int64)
-        best = [np.nan_to_num(part, nan=-1.0).argmax(axis=1) for part in self._blocks()]
-        return np.where(self.valid, np.concatenate(best), MISSING)
+        return np.where(self.valid, self._best[0].astype(np.int64), MISSING)
 
     @property
     def labels(self) -> NDArray[np.object_]:
@@ -181,17 +173,14 @@ class Prediction:
     @property
     def confidence(self) -> FloatArray:
         """Probability of the most probable class, (n,)."""
-        if isinstance(self.probabilities, TopProbabilities):
-            return self.probabilities.values[:, 0].astype(np.float64)
-        if len(self) == 0:
-            return np.empty(0)
-        most = [np.nan_to_num(part, nan=-1.0).max(axis=1) for part in self._blocks()]
-        return np.where(self.valid, np.concatenate(most), np.nan)
+        return np.where(self.valid, self._best[1].astype(np.float64), np.nan)
 
-    def _blocks(self) -> Iterator[NDArray[np.float32]]:
-        """Probabilities of some rows after the others, so that copies are small."""
-        for k in range(0, len(self), BLOCK):
-            yield self.probabilities[k : k + BLOCK]
+    @property
+    def _best(self) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+        """Most probable class and its probability, (n,) each."""
+        p = self.probabilities
+        index, values = (p.index, p.values) if isinstance(p, TopProbabilities) else largest(p, 1)
+        return index[:, 0], values[:, 0]
 
     @property
     def rejected(self) -> BoolArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -19,7 +20,9 @@ from arise_core.runtime import threads
 #: Rows that go through the network together. Fixed, and filled up with zeros, so that the floating-point
 #: result of a row does not depend on how many others there are.
 ROWS = 64
-#: The same on a GPU, to begin with: halved, down to `ROWS`, where its memory is not enough.
+#: Passes of a block of rows that are one piece of work on the CPU; fixed, for the same reason.
+PASSES = 16
+#: Rows that go through together on a GPU, to begin with: halved, down to `ROWS`, where its memory is not enough.
 GPU_ROWS = 65536
 
 
@@ -48,7 +51,7 @@ class Runner:
 
     def __enter__(self) -> Runner:
         count = threads.count()
-        if self.device.type == "cpu" and count > 1 and len(self.features) > ROWS:
+        if self.device.type == "cpu" and count > 1:
             # its threads begin within `one_torch_thread`
             self.pool = ThreadPoolExecutor(count, "arise-network", initializer=threads.alone)
         return self
@@ -87,24 +90,44 @@ class Runner:
     def evaluate(self, rows: IntArray, masks: list[Float32Array], reference: FloatArray) -> list[FloatArray]:
         """Sums over passes for these rows, as `DropoutMLP.sums_over_passes` gives them."""
         inputs, tensors = self.inputs, [self.tensor(m) for m in masks]
-        with torch.inference_mode():
-            left_out = self.network.left_out(tensors[0]) if self.device.type == "cpu" else None
+        if self.device.type == "cpu":
+            return self._evaluate_on_cpu(rows, tensors, reference)
 
         def one(first: int, count: int) -> list[FloatArray]:
             x = self.tensor(_filled(inputs[rows[first : first + count]], count))
             log2_p = self.tensor(_filled(reference[first : first + count], count))
-            if left_out is not None:
-                outputs = self.network.by_difference(x, tensors, left_out)
-                return self._sums(outputs.numpy(), log2_p.numpy())
             return [s.double().cpu().numpy() for s in self.network.sums_over_passes(x, tensors, log2_p)]
 
         return self._in_blocks(len(rows), one)
 
-    def _sums(self, outputs: Float32Array, reference: Float32Array) -> list[FloatArray]:
-        """`DropoutMLP.sums_over_passes` of the outputs of passes, by a compiled loop."""
-        sums = [np.zeros((len(reference), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
-        loops.add_passes(outputs, reference, outputs.shape[2] > self.n_classes, *sums)
-        return sums
+    def _evaluate_on_cpu(
+        self, rows: IntArray, masks: list[torch.Tensor], reference: FloatArray
+    ) -> list[FloatArray]:
+        """`evaluate` by a compiled loop, some passes of a block at once: threads share them where few rows are left."""
+        inputs = self.inputs
+        with torch.inference_mode():
+            left_out = self.network.left_out(masks[0])
+
+        def one(first: int, begin: int) -> list[FloatArray]:
+            some = slice(begin, begin + PASSES)
+            sums = [np.zeros((self.rows, n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
+            log2_p = _filled(reference[first : first + self.rows].astype(np.float32), self.rows)
+            with torch.inference_mode():
+                x = self.tensor(_filled(inputs[rows[first : first + self.rows]], self.rows))
+                outputs = self.network.by_difference(x, [m[some] for m in masks], left_out[some]).numpy()
+            loops.add_passes(outputs, log2_p, outputs.shape[2] > self.n_classes, *sums)
+            return sums
+
+        work = itertools.product(range(0, len(rows), self.rows), range(0, len(masks[0]), PASSES))
+        firsts, begins = zip(*work, strict=True) if len(rows) else ((), ())
+        total = [np.zeros((len(rows), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
+        with threads.one_torch_thread():
+            run = self.pool.map if self.pool else map
+            for first, sums in zip(firsts, run(one, firsts, begins), strict=True):
+                for out, part in zip(total, sums, strict=True):
+                    here = out[first : first + self.rows]
+                    here += part[: len(here)]
+        return total
 
     def _in_blocks(self, n: int, one: Callable[[int, int], list[FloatArray]]) -> list[FloatArray]:
         """Arrays of n rows from `one(first, rows)`, block after block; smaller blocks if memory is not enough.

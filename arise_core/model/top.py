@@ -10,12 +10,11 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from arise_core.geometry.arrays import Float32Array, IntArray
+from arise_core.model import loops
 from arise_core.model.classes import MISSING
 
 #: Most probable classes that are kept of each row.
 RANKS = 5
-#: Rows whose classes are sorted at once: what is sorted takes more memory than the probabilities.
-ROWS = 50_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,16 +32,7 @@ class TopProbabilities(NDArrayOperatorsMixin):
     @classmethod
     def of(cls, probabilities: Float32Array) -> TopProbabilities:
         """Those of an array (n, n_classes), NaN in rows without a prediction."""
-        n, n_classes = probabilities.shape
-        ranks = min(RANKS, n_classes)
-        index = np.empty((n, ranks), dtype=np.int16)
-        values = np.empty((n, ranks), dtype=np.float32)
-        for k in range(0, n, ROWS):
-            some = probabilities[k : k + ROWS]
-            order = np.argsort(-np.nan_to_num(some), axis=1, kind="stable")[:, :ranks]
-            values[k : k + ROWS] = np.take_along_axis(some, order, axis=1)
-            index[k : k + ROWS] = np.where(np.isnan(some[:, :1]), MISSING, order)
-        return cls(index, values, n_classes)
+        return cls(*largest(probabilities, min(RANKS, probabilities.shape[1])), probabilities.shape[1])
 
     @classmethod
     def room(cls, n: int, like: TopProbabilities) -> TopProbabilities:
@@ -139,6 +129,17 @@ class TopProbabilities(NDArrayOperatorsMixin):
 
 #: Probabilities of classes in rows, all of them or the largest ones.
 Probabilities = Float32Array | TopProbabilities
+
+
+def largest(values: NDArray[Any], k: int) -> tuple[NDArray[np.int16], NDArray[Any]]:
+    """Places and values of the k largest of each row of values (n, n_classes), best first, (n, k) each.
+
+    Of equal ones that come first; -1 and NaN in rows that begin with NaN.
+    """
+    index = np.empty((len(values), k), dtype=np.int16)
+    found = np.empty((len(values), k), dtype=values.dtype)
+    loops.find_largest(values, index, found)
+    return index, found
 
 
 def rows_of(column: Any, rows: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -13,8 +13,9 @@ from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntA
 from arise_core.model.classes import MISSING
 from arise_core.model.prediction import Prediction, Rule
 from arise_core.model.rejection import share_above
-from arise_core.model.top import TopProbabilities
+from arise_core.model.top import TopProbabilities, largest
 from arise_core.recognition import loops
+from arise_core.runtime import threads
 from arise_core.settings import Between
 
 #: Columns of what is read off beside probabilities, and where the reject score stands among them.
@@ -144,23 +145,27 @@ class Nodes:
         """
         found = PointValues.nowhere(len(at), len(classes))
         sums = Sums.nothing(len(self.prediction.classes), named=rule is not None)
-        for rows, values, probabilities in self.chunks(at):
-            found.put(rows, replace(values, probabilities=probabilities[:, list(classes)]))
-            sums += _sums(values, probabilities, rule)
+        for rows, values, some in self._chunks(at, classes, rule):
+            found.put(rows, values)
+            sums += some
         return found, sums
 
     def sums(self, at: FloatArray, rule: Rule) -> Sums:
         """The sums alone."""
         sums = Sums.nothing(len(self.prediction.classes), named=True)
-        for _, values, probabilities in self.chunks(at):
-            sums += _sums(values, probabilities, rule)
+        for _, _, some in self._chunks(at, (), rule):
+            sums += some
         return sums
 
-    def chunks(self, at: FloatArray) -> Iterator[tuple[slice, PointValues, Float32Array]]:
-        """Some points after the other: their rows, values and all probabilities, (m, n_classes)."""
+    def _chunks(
+        self, at: FloatArray, classes: tuple[int, ...], rule: Rule | None
+    ) -> Iterator[tuple[slice, PointValues, Sums]]:
+        """Some points after the other: their rows, values, and sums over them."""
         probabilities, scalars = self._probabilities, self._scalars
-        for k in range(0, len(at), POINTS):
-            rows = slice(k, min(k + POINTS, len(at)))
+        _ = self._sureness  # made once, not by each thread
+
+        def one(first: int) -> tuple[slice, PointValues, Sums]:
+            rows = slice(first, min(first + POINTS, len(at)))
             here = at[rows]
             p = np.empty((len(here), len(self.prediction.classes)), dtype=np.float32)
             self.interpolate(probabilities, here, p)
@@ -169,12 +174,13 @@ class Nodes:
             self.interpolate(scalars, here, read)
             out = read.astype(np.float64)
             out[:, SCORE] = self._score(out[:, SCORE])
-            good = np.isfinite(p[:, 0])
-            index = np.full(len(here), MISSING, dtype=np.int64)
-            index[good] = p[good].argmax(axis=1)
-            confidence = np.full(len(here), np.nan)
-            confidence[good] = p[good].max(axis=1)
-            yield rows, PointValues.of(index, confidence, out, p[:, :0]), p
+            index, confidence = (column[:, 0] for column in largest(p, 1))
+            values = PointValues.of(
+                index.astype(np.int64), confidence.astype(np.float64), out, p[:, list(classes)]
+            )
+            return rows, values, _sums(values, p, rule)
+
+        return threads.in_order(one, range(0, len(at), POINTS))
 
     @property
     def _probabilities(self) -> Float32Array | TopProbabilities:

@@ -11,7 +11,7 @@ from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from arise_core.geometry.cell import inverse, transformed
 from arise_core.model.prediction import Prediction, Rule
-from arise_core.model.top import TopProbabilities
+from arise_core.model.top import TopProbabilities, largest
 from arise_core.recognition.between import rejects
 
 #: Classes of a box that are kept, the most probable ones.
@@ -39,13 +39,10 @@ class BoxShares:
             atoms: (n_boxes,).
         """
         p = prediction.probabilities
-        classes: NDArray[np.integer]
         if isinstance(p, TopProbabilities):
             classes, best = p.index[:, :KEPT], p.values[:, :KEPT]
         else:
-            most = min(KEPT, p.shape[1])
-            classes = np.argpartition(np.nan_to_num(p), -most, axis=1)[:, -most:]
-            best = np.take_along_axis(p, classes, axis=1)
+            classes, best = largest(p, min(KEPT, p.shape[1]))
         kept = np.where(prediction.valid, 1.0 - rejects(prediction, rule), np.nan)
         shares = best * kept[:, None]
         return cls(

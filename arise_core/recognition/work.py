@@ -59,7 +59,7 @@ def slabs_of(grid: BoxGrid, least: int) -> tuple[Slab, ...]:
     axis = int(np.argmax(grid.shape))
     layer = len(grid) // grid.shape[axis]
     ends = [0]
-    for _, stop in cuts(grid.shape[axis]):
+    for _, stop in cuts(grid.shape[axis], float(grid.width[axis] / grid.step[axis])):
         if (stop - ends[-1]) * layer >= least:
             ends.append(stop)
     # what is left at the end is too little for a slab of its own

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from arise_core.errors import InputError
 
 if TYPE_CHECKING:
     from threadpoolctl import threadpool_limits
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 _chosen: int | None = None
 ENVIRONMENT = ("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -41,6 +46,35 @@ def set_count(n: int | None) -> None:
     if n is not None and n < 1:
         raise InputError(f"`n` threads must be at least 1, got {n}")
     _chosen = n
+
+
+def in_order(
+    function: Callable[[T], R], items: Iterable[T], most: int | None = None, name: str = "arise"
+) -> Generator[R]:
+    """Results of a call for each item, in their order, by several threads, which are a few items ahead.
+
+    Args:
+        function: releases the interpreter lock for the most part.
+        items: one call each.
+        most: threads, at most; default: `count()`.
+        name: that theirs begin with.
+    """
+    several = list(items)
+    n = min(count() if most is None else most, len(several))
+    if n <= 1:
+        yield from map(function, several)
+        return
+    pool = ThreadPoolExecutor(n, thread_name_prefix=name)
+    pending: deque[Future[R]] = deque()
+    try:
+        for item in several:
+            pending.append(pool.submit(function, item))
+            if len(pending) == 3 * n:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 #: Threads that are inside `one_torch_thread`, and the number of threads an operation before the first came.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmarks.speed import borders, breakdown, engine, maps, passes
+from benchmarks.speed import borders, breakdown, engine, maps, passes, scaling
 from benchmarks.speed.case import Case
 
 WITHIN = "share within 3 standard errors (or the tolerance) of 10,000 passes"
@@ -23,7 +23,7 @@ CASES = {
     "nanoparticle": Case(maps.nanoparticle, goals={"seconds": "at most 120"}),
     "surfaces": Case(maps.surfaces),
     "borders": Case(borders.borders, 1, {f"{name}: ratio": "at most 3" for name in borders.SHAPES}),
-    "scaling": Case(engine.scaling),
+    "scaling": Case(scaling.scaling),
     "where the time goes": Case(breakdown.breakdown, 1),
     "against OVITO": Case(maps.against_ovito),
     "usual maps": Case(

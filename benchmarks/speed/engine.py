@@ -152,21 +152,3 @@ def atoms_132_000(given: Given) -> dict[str, Any]:
 def atoms_1_000_000(given: Given) -> dict[str, Any]:
     """The same; what an atom costs must not rise with their number."""
     return many_atoms(given, 63)
-
-
-def scaling(given: Given) -> dict[str, Any]:
-    """Cost against number of atoms, stride and box size."""
-    small_engine()
-    atoms = {}
-    for n in given.size((6, 10, 16, 24), (5, 6)):
-        structure = fcc(n)
-        atoms[len(structure)] = median_seconds(engine(structure, 3.0), given.repeats)
-    structure = fcc(given.size(14, 6))
-    strides = given.size((1.0, 1.5, 2.0, 3.0, 4.0, 6.0), (3.0, 6.0))
-    boxes = given.size((8.0, 10.0, 12.0, 16.0, 20.0, 24.0), (8.0, 16.0))
-    return {
-        "atoms": list(atoms.items()),
-        "stride": [(s, per_box(structure, s, given.repeats)) for s in strides],
-        "box size": [(b, per_box(structure, 3.0, given.repeats, b)) for b in boxes],
-        "boxes at 16 Å and 3 Å": len(grid(structure, 3.0)),
-    }

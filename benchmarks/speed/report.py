@@ -13,6 +13,8 @@ from benchmarks.speed.case import Case
 from benchmarks.tables import facts, markdown, number
 
 Results = Mapping[str, Mapping[str, Any]]
+#: By what the limits of the scaling were drawn.
+UNITS = ("ns a pair", "µs a pass")
 #: Results with a form of their own.
 SPECIAL = ("machine", "scaling", "where the time goes")
 
@@ -47,7 +49,14 @@ def write(results: Results, cases: Mapping[str, Case], folder: Path) -> None:
         parts += [f"## {name}", cases[name].about, shares(results[name])]
     if "scaling" in results:
         plot(results["scaling"], folder / "scaling.png")
-        parts += ["## scaling", "![cost against atoms, stride and box size](scaling.png)"]
+        parts += [
+            "## scaling",
+            cases["scaling"].about,
+            "![cost against atoms, stride and box size](scaling.png)",
+        ]
+        parts += [
+            f"Limits: {results['scaling'][name]:.3g} {name}." for name in UNITS if name in results["scaling"]
+        ]
     (folder / "speed.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
@@ -61,22 +70,34 @@ def shares(found: Mapping[str, Any]) -> str:
     return markdown(rows, ("part", *columns))
 
 
+#: What is drawn of each row behind x, and how.
+DRAWN = (
+    ("descriptors", "o-", "C0"),
+    ("whole map", "s-", "C1"),
+    ("limit: each pair once", "--", "C0"),
+    ("limit: and one pass of the network", "--", "C1"),
+)
+
+
 def plot(figures: Mapping[str, Any], path: Path) -> None:
-    """Cost against number of atoms, stride and box size."""
+    """Cost against number of atoms, stride and box size, and its limits."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 3.3), layout="constrained")
+    figure = Figure(figsize=(11, 3.8), layout="constrained")
     panels = (
         ("atoms", "number of atoms", "time (s), 16 Å boxes every 3 Å"),
         ("stride", "stride (Å)", "time a box (ms), 16 Å boxes"),
         ("box size", "box size (Å)", "time a box (ms), every 3 Å"),
     )
     for axes, (key, label, unit) in zip(figure.subplots(1, 3), panels, strict=True):
-        x, y = np.array(figures[key], dtype=float).T
-        axes.loglog(x, y if key == "atoms" else 1e3 * y, "o-")
+        x, *columns = np.array(figures[key], dtype=float).T
+        for y, (name, style, colour) in zip(columns, DRAWN, strict=False):  # 0.1.0 had no limits
+            axes.loglog(x, y if key == "atoms" else 1e3 * y, style, color=colour, label=name)
         axes.set(xlabel=label, ylabel=unit)
         if key != "atoms":
             axes.set_xticks(x, [f"{value:g}" for value in x])
             axes.minorticks_off()
+            axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(path, dpi=130)

@@ -142,3 +142,38 @@ def test_threads_of_the_network_use_one_thread_an_operation(model, monkeypatch):
     finally:
         threads.set_count(None)
     assert seen == {1}
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_results_come_in_order(count):
+    threads.set_count(count)
+    try:
+        assert list(threads.in_order(lambda k: k * k, range(40))) == [k * k for k in range(40)]
+        assert list(threads.in_order(lambda k: k, [])) == []
+        assert list(threads.in_order(lambda k: k, range(9), most=1)) == list(range(9))
+    finally:
+        threads.set_count(None)
+
+
+def test_an_error_or_an_end_leaves_no_thread_and_begins_nothing_more():
+    begun = []
+
+    def one(k):
+        begun.append(k)
+        if k == 3:
+            raise ValueError("three")
+        return k
+
+    threads.set_count(2)
+    try:
+        before = threading.active_count()
+        with pytest.raises(ValueError, match="three"):
+            list(threads.in_order(one, range(1000)))
+        assert len(begun) < 20
+        results = threads.in_order(one, range(4, 1000))
+        assert next(results) == 4
+        results.close()
+        assert len(begun) < 40
+        assert threading.active_count() == before
+    finally:
+        threads.set_count(None)
