@@ -82,6 +82,7 @@ DRAWN = (
 def plot(figures: Mapping[str, Any], path: Path) -> None:
     """Cost against number of atoms, stride and box size, and its limits."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(11, 3.8), layout="constrained")
     panels = (
@@ -97,6 +98,7 @@ def plot(figures: Mapping[str, Any], path: Path) -> None:
         if key != "atoms":
             axes.set_xticks(x, [f"{value:g}" for value in x])
             axes.minorticks_off()
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter("{x:g}")
         axes.grid(alpha=0.3)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)

@@ -89,7 +89,7 @@ CONTENTS = (
     ("trajectory.xyz", "atoms with structure type, confidence and mutual information (extended XYZ)"),
     ("trajectory.dump", "the same as LAMMPS dump"),
     ("attributes.txt", "numbers of each frame: counts, fractions, mean mutual information"),
-    ("maps/frame-*.nc", "the map of each frame with the probabilities of all classes (NetCDF)"),
+    ("maps/frame-*.nc", "the map of each frame, with the five most probable classes of each box (NetCDF)"),
     ("maps/map.dump", "the map for OVITO: voxel grid of all frames (LAMMPS grid dump)"),
 )
 

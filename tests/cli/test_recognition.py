@@ -101,6 +101,15 @@ def test_map_prints_shares_and_writes_files(arise, large, tmp_path):
     with xarray.open_dataset(field) as dataset:
         assert dataset.sizes["x"] == 2
         assert dataset.attrs["model"] == "arise-108"
+        assert dataset["probability"].shape == (*dataset["label"].shape, 5)
+    code, _, _ = arise(
+        "map", large, "--out", field, "--overwrite", "--probabilities", "all", "--json", *COARSE
+    )
+    assert code == 0
+    with xarray.open_dataset(field) as dataset:
+        assert dataset["probability"].shape == (*dataset["label"].shape, 108)
+    code, _, err = arise("map", large, "--probabilities", "some", *COARSE)
+    assert (code, "'top', 'all'" in err) == (2, True)
     assert list(read(atoms)[0].arrays["arise_label"]) == ["fcc"] * 108
 
 
