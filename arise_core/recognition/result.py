@@ -291,7 +291,7 @@ class Recognition:
         return dict(sorted(((k, v) for k, v in shares.items() if v > 0), key=lambda item: -item[1]))
 
     def probabilities_at_atoms(self, classes: Sequence[int]) -> NDArray[np.float32]:
-        """Probabilities of some classes at the atoms, (n_atoms, n_chosen), as far as the map keeps them (`strided_map`).
+        """Probabilities of some classes at the atoms, (n_atoms, n_chosen), as far as the map keeps them.
 
         Raises:
             InputError: the map is not kept.
