@@ -61,7 +61,10 @@ class Limits:
 
 
 def scaling(given: Given) -> dict[str, Any]:
-    """Cost of descriptors and of maps against number of atoms, stride and box size; rows of x, both, both limits."""
+    """Cost of descriptors and of maps of thermal fcc, and what it cannot be less than: each pair once, one pass a box.
+
+    Rows of x, seconds of descriptors, of a map, and both limits; by stride and box size a box.
+    """
     model = arise.load_model(MODEL)
     small_engine()
     small_map()
