@@ -54,9 +54,9 @@ def write(results: Results, cases: Mapping[str, Case], folder: Path) -> None:
             cases["scaling"].about,
             "![cost against atoms, stride and box size](scaling.png)",
         ]
-        parts += [
-            f"Limits: {results['scaling'][name]:.3g} {name}." for name in UNITS if name in results["scaling"]
-        ]
+        limits = [f"{results['scaling'][name]:.3g} {name}" for name in UNITS if name in results["scaling"]]
+        if limits:
+            parts.append(f"Limits are drawn with {' and '.join(limits)}, by all threads.")
     (folder / "speed.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
