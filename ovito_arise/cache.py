@@ -36,11 +36,6 @@ class Result:
     whole: Recognition | None = None  # of the structure as a whole, once asked for
 
     @property
-    def has_all(self) -> bool:
-        """Whether the map has the probabilities of all classes."""
-        return self.local.field is not None and self.local.field.read is None
-
-    @property
     def nbytes(self) -> int:
         """Memory of the arrays."""
         found = (self.local, self.whole) if self.whole is not None else (self.local,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from ovito.data import DataCollection
@@ -13,7 +14,7 @@ import arise_core as arise
 from arise_core.errors import WorkError
 from arise_core.model.prediction import Rule
 from arise_core.recognition.result import Recognition, recognise_steps
-from arise_core.settings import MapSettings, RecognitionSettings
+from arise_core.settings import KeptProbabilities, MapSettings, RecognitionSettings
 from ovito_arise import outputs
 from ovito_arise.cache import Result, ResultStore
 from ovito_arise.convert import Analysed
@@ -97,12 +98,11 @@ class AriseModifier(MapModifier):
         sampling = self._sampling()
         key = self._key(atoms, model)
         result = self._results.get(key)
-        every = len(shown.probabilities) == len(model.classes)
-        if result is None or (every and not result.has_all):
+        if result is None:
             yield "ARISE: describing and classifying boxes"
             job = arise.map_steps(
                 atoms.material, model, self._map_settings(atoms.material), sampling,
-                probabilities="all" if every else "top",
+                probabilities=self._kept(model),
             )  # fmt: skip
             found = yield from job  # closed with this generator, and its threads with it
             result = Result(Recognition.of_map(found.moved(atoms.origin), means=False))
@@ -128,6 +128,13 @@ class AriseModifier(MapModifier):
             return "rejects nothing"
         said = ", ".join(outputs.said_rates(model.error_rates(threshold)))
         return f"rejects from {threshold:.3g}: {said or 'rate of errors not known'}"
+
+    def _kept(self, model: arise.Model) -> KeptProbabilities:
+        """What is kept of each box: all probabilities where all are shown."""
+        return "all" if len(self._shown(model).probabilities) == len(model.classes) else "top"
+
+    def _key(self, atoms: Analysed, model: arise.Model) -> Hashable:
+        return super()._key(atoms, model), self._kept(model)
 
     def map_of(self, atoms: Analysed) -> arise.StridedMap | None:
         """The map of these particles with the parameters as they are, if it is kept."""

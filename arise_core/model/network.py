@@ -12,6 +12,9 @@ from torch import Tensor, nn
 from arise_core.geometry.arrays import Float32Array
 from arise_core.model.card import Card
 
+#: Dropout rate up to which the first layer is made by difference.
+MUCH = 0.2
+
 
 class DropoutMLP(nn.Module):
     """A linear map of the descriptor, then dropout + linear layers with ReLU between them.
@@ -154,8 +157,11 @@ class DropoutMLP(nn.Module):
             mask: of the inputs, (n_passes, n_inputs).
 
         Returns:
-            Indices (n_missing,) and weights (n_missing, width) of each pass.
+            Indices (n_missing,) and weights (n_missing, width) of each pass; empty where passes leave out much: then
+            `by_difference` is no faster, and loses digits.
         """
+        if self.dropout > MUCH:
+            return []
         weight = self._weights[0].t() / (self.dropout - 1.0)
         missing = [(row == 0).nonzero()[:, 0] for row in mask]
         return [(index, weight.index_select(0, index)) for index in missing]
@@ -169,6 +175,8 @@ class DropoutMLP(nn.Module):
             inputs, masks: see `passes`.
             left_out: by these masks.
         """
+        if not left_out:
+            return self.passes(inputs, masks)
         weights, biases = self._weights, self._biases
         whole = nn.functional.linear(inputs, weights[0] / (1.0 - self.dropout), biases[0])
         out: list[Tensor] = []

@@ -179,7 +179,7 @@ class Prediction:
     def _best(self) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
         """Most probable class and its probability, (n,) each."""
         p = self.probabilities
-        index, values = (p.index, p.values) if isinstance(p, TopProbabilities) else largest(p, 1)
+        index, values = (p.index, p.kept) if isinstance(p, TopProbabilities) else largest(p, 1)
         return index[:, 0], values[:, 0]
 
     @property

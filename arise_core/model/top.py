@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,11 +23,12 @@ class TopProbabilities(NDArrayOperatorsMixin):
     """Probabilities of which each row keeps those of its most probable classes only.
 
     Reads as the array (n, n_classes) that it stands for, with 0 for classes that are not kept: rows, columns and
-    `numpy.asarray` of it are arrays, made when they are asked for, as is all else that arrays can do.
+    `numpy.asarray` of it are arrays, made when they are asked for, as is all else that arrays can do. It cannot be
+    changed.
     """
 
     index: NDArray[np.int16]  # (n, RANKS), most probable classes, best first; -1 without a prediction
-    values: Float32Array  # (n, RANKS), their probabilities; NaN without a prediction
+    kept: Float32Array  # (n, RANKS), their probabilities; NaN without a prediction
     n_classes: int
 
     @classmethod
@@ -34,19 +36,21 @@ class TopProbabilities(NDArrayOperatorsMixin):
         """Those of an array (n, n_classes), NaN in rows without a prediction."""
         return cls(*largest(probabilities, min(RANKS, probabilities.shape[1])), probabilities.shape[1])
 
-    @classmethod
-    def room(cls, n: int, like: TopProbabilities) -> TopProbabilities:
-        """Room for those of n rows, to be put in."""
-        ranks = like.index.shape[1]
-        return cls(np.empty((n, ranks), np.int16), np.empty((n, ranks), np.float32), like.n_classes)
-
-    def __setitem__(self, rows: Any, other: TopProbabilities) -> None:
-        """Put others into rows of these."""
-        self.index[rows], self.values[rows] = other.index, other.values
-
-    def take(self, rows: Any) -> TopProbabilities:
+    def of_rows(self, rows: Any) -> TopProbabilities:
         """The rows picked by an index, slice or mask."""
-        return TopProbabilities(self.index[rows], self.values[rows], self.n_classes)
+        return TopProbabilities(self.index[rows], self.kept[rows], self.n_classes)
+
+    def of_classes(self, classes: IntArray) -> Float32Array:
+        """Of some classes, (n, n_chosen); 0 where a class is none of those that are kept."""
+        different, again = np.unique(classes, return_inverse=True)
+        column = np.full(self.n_classes + 1, -1)  # where a class goes; the last for rows without a prediction
+        column[different] = np.arange(len(different))
+        out = np.zeros((len(self), len(different)), dtype=np.float32)
+        at = column[self.index]
+        rows, ranks = np.nonzero(at >= 0)
+        out[rows, at[rows, ranks]] = self.kept[rows, ranks]
+        out[self.index[:, 0] == MISSING] = np.nan
+        return out[:, again.ravel()]
 
     # --- as an array --------------------------------------------------------------------------------------------
 
@@ -68,63 +72,75 @@ class TopProbabilities(NDArrayOperatorsMixin):
     @property
     def nbytes(self) -> int:
         """What it takes itself."""
-        return self.index.nbytes + self.values.nbytes
+        return self.index.nbytes + self.kept.nbytes
 
     def __len__(self) -> int:
         return len(self.index)
 
+    def __iter__(self) -> Iterator[Float32Array]:
+        return iter(np.asarray(self))
+
+    def __contains__(self, value: object) -> bool:
+        return value in np.asarray(self)
+
+    def __bool__(self) -> bool:
+        return bool(np.asarray(self))
+
     def __repr__(self) -> str:
         rows, n_classes = self.shape
-        return (
-            f"<Probabilities of {rows} x {n_classes} classes, the {self.index.shape[1]} largest of each row>"
-        )
+        ranks = self.index.shape[1]
+        return f"<Probabilities of {rows} x {n_classes} classes, the {ranks} largest of each row>"
 
     def __getitem__(self, key: Any) -> Any:
-        """Rows, columns or elements, as of the array that it stands for."""
-        if not isinstance(key, tuple) or len(key) == 1:
-            return self._dense(key[0] if isinstance(key, tuple) else key)
-        rows, columns = (*key, slice(None))[:2]
-        if len(key) > 2 or columns is None or not isinstance(rows, (slice, int, np.integer)):
-            return np.asarray(self)[key]
-        some = self.take(rows)
-        if isinstance(columns, slice) or not isinstance(rows, slice):
-            return some._dense(slice(None))[..., columns]
-        classes = np.arange(self.n_classes)[columns]
-        found = some.of_classes(np.atleast_1d(classes))
-        return found if np.ndim(classes) else found[:, 0]
+        """Rows, columns or elements, as of the array that it stands for; some without making all of it."""
+        if _is_plain(key):
+            return self._dense(key)
+        if isinstance(key, tuple) and len(key) == 2 and isinstance(key[0], slice) and _is_plain(key[1]):
+            classes = np.arange(self.n_classes)[key[1]]
+            found = self.of_rows(key[0]).of_classes(np.atleast_1d(classes))
+            return found if np.ndim(classes) else found[:, 0]
+        if isinstance(key, tuple) and len(key) == 2 and _is_number(key[0]) and _is_plain(key[1]):
+            return self._dense(key[0])[key[1]]
+        return np.asarray(self)[key]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        if copy is False:
+            raise ValueError("probabilities of which the largest are kept are no array without making one")
         found = self._dense(slice(None))
         return found if dtype is None else found.astype(dtype, copy=False)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not hasattr(np.ndarray, name):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(np.asarray(self), name)
+        array = np.asarray(self)
+        array.flags.writeable = False  # what would change it in place must not seem to
+        return getattr(array, name)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if method == "at" or any(isinstance(x, TopProbabilities) for x in options.get("out", ())):
+            raise TypeError("probabilities of which the largest are kept cannot be changed")
         plain = [np.asarray(x) if isinstance(x, TopProbabilities) else x for x in inputs]
         return getattr(ufunc, method)(*plain, **options)
 
-    def of_classes(self, classes: IntArray) -> Float32Array:
-        """Of some classes, (n, n_chosen); 0 where a class is none of those that are kept."""
-        different, again = np.unique(classes, return_inverse=True)
-        column = np.full(self.n_classes + 1, -1)  # where a class goes; the last for rows without a prediction
-        column[different] = np.arange(len(different))
-        out = np.zeros((len(self), len(different)), dtype=np.float32)
-        at = column[self.index]
-        rows, ranks = np.nonzero(at >= 0)
-        out[rows, at[rows, ranks]] = self.values[rows, ranks]
-        out[self.index[:, 0] == MISSING] = np.nan
-        return out[:, again.ravel()]
-
     def _dense(self, rows: Any) -> Float32Array:
         """Rows as they are without those that are left out."""
-        index, values = self.index[rows], self.values[rows]
+        index, kept = self.index[rows], self.kept[rows]
         out = np.zeros((*index.shape[:-1], self.n_classes), dtype=np.float32)
-        np.put_along_axis(out, np.maximum(index, 0).astype(np.int64), values, axis=-1)
+        np.put_along_axis(out, np.maximum(index, 0).astype(np.int64), kept, axis=-1)
         out[index[..., 0] == MISSING] = np.nan
         return out
+
+
+def _is_number(key: Any) -> bool:
+    """Whether a key is the number of a row or column."""
+    return isinstance(key, (int, np.integer)) and not isinstance(key, bool)
+
+
+def _is_plain(key: Any) -> bool:
+    """Whether a key picks along one axis alone: a number, a slice, a list or array of numbers, a mask."""
+    if _is_number(key) or isinstance(key, slice):
+        return True
+    return isinstance(key, (list, np.ndarray)) and np.ndim(key) == 1 and np.asarray(key).dtype.kind in "iub"
 
 
 #: Probabilities of classes in rows, all of them or the largest ones.
@@ -144,11 +160,19 @@ def largest(values: NDArray[Any], k: int) -> tuple[NDArray[np.int16], NDArray[An
 
 def rows_of(column: Any, rows: Any) -> Any:
     """Rows of a column of a prediction picked by an index, slice or mask; what keeps the largest only still does."""
-    return column.take(rows) if isinstance(column, TopProbabilities) else column[rows]
+    return column.of_rows(rows) if isinstance(column, TopProbabilities) else column[rows]
 
 
 def room_for(n: int, like: Any) -> Any:
-    """Room for n rows such as those of a column of a prediction, to be put in."""
+    """Room for n rows such as those of a column of a prediction, for `put_rows`."""
     if isinstance(like, TopProbabilities):
-        return TopProbabilities.room(n, like)
+        return TopProbabilities(room_for(n, like.index), room_for(n, like.kept), like.n_classes)
     return np.empty((n, *like.shape[1:]), dtype=like.dtype)
+
+
+def put_rows(column: Any, rows: Any, other: Any) -> None:
+    """Put a column of a prediction into rows of another one."""
+    if isinstance(column, TopProbabilities):
+        column.index[rows], column.kept[rows] = other.index, other.kept
+    else:
+        column[rows] = other

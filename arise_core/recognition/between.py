@@ -234,7 +234,7 @@ class Nodes:
         """Values of the nodes, and which fields they are of where that differs from node to node."""
         if isinstance(values, TopProbabilities):
             shape = (*self.shape, -1)
-            return values.values.reshape(shape), values.index.reshape(shape)
+            return values.kept.reshape(shape), values.index.reshape(shape)
         return values, np.empty((0, 0, 0, 0), dtype=np.int16)
 
     @cached_property

@@ -40,7 +40,7 @@ class BoxShares:
         """
         p = prediction.probabilities
         if isinstance(p, TopProbabilities):
-            classes, best = p.index[:, :KEPT], p.values[:, :KEPT]
+            classes, best = p.index[:, :KEPT], p.kept[:, :KEPT]
         else:
             classes, best = largest(p, min(KEPT, p.shape[1]))
         kept = np.where(prediction.valid, 1.0 - rejects(prediction, rule), np.nan)

@@ -262,7 +262,7 @@ class StridedMap:
             ranked = "most probable classes, best first; -1 without a prediction"
             probabilities = {
                 "class_index": fields_of("rank", p.probabilities.index, ranked),
-                "probability": fields_of("rank", p.probabilities.values, "their probabilities"),
+                "probability": fields_of("rank", p.probabilities.kept, "their probabilities"),
             }
         else:
             probabilities = {"probability": fields_of("class", p.probabilities, "class probability")}

@@ -20,7 +20,7 @@ from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.model import Model
 from arise_core.model.prediction import ROWS, Prediction
 from arise_core.model.sureness import NO_ANSWER, NOT_SURE, Sureness, answers
-from arise_core.model.top import room_for, rows_of
+from arise_core.model.top import put_rows, room_for, rows_of
 from arise_core.progress import Job, Step, part
 from arise_core.recognition.whole import DESCRIPTOR_SHARE
 from arise_core.settings import SamplingSettings, Threshold
@@ -59,7 +59,7 @@ class Answers:
     def put(self, rows: IntArray, other: Answers, chosen: BoolArray | slice = slice(None)) -> None:
         """Put chosen answers of others into rows of these."""
         for name in ROWS:
-            getattr(self.prediction, name)[rows] = rows_of(getattr(other.prediction, name), chosen)
+            put_rows(getattr(self.prediction, name), rows, rows_of(getattr(other.prediction, name), chosen))
         self.n_atoms[rows] = other.n_atoms[chosen]
         if self.size is not None and other.size is not None:
             self.size[rows] = other.size[chosen]

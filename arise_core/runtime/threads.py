@@ -62,7 +62,8 @@ def in_order(
     several = list(items)
     n = min(count() if most is None else most, len(several))
     if n <= 1:
-        yield from map(function, several)
+        for item in several:
+            yield function(item)
         return
     pool = ThreadPoolExecutor(n, thread_name_prefix=name)
     pending: deque[Future[R]] = deque()

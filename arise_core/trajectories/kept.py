@@ -50,7 +50,7 @@ class KeptMap:
         probability = np.zeros((len(p), RANKS), dtype=np.uint16)
         ranks = p.probabilities.index.shape[1]  # fewer for models of fewer classes
         index[:, :ranks] = p.probabilities.index
-        probability[:, :ranks] = np.rint(UNITS * np.nan_to_num(p.probabilities.values))
+        probability[:, :ranks] = np.rint(UNITS * np.nan_to_num(p.probabilities.kept))
         return cls(
             np.array(field.shape, dtype=np.int32), grid.origin, grid.domain, grid.pbc.astype(np.uint8),
             index, probability,

@@ -32,7 +32,7 @@ def asked(net, n=ROWS, block=0, dropout=None):
     return features, inputs, masks, reference.clamp(min=-40)
 
 
-@pytest.mark.parametrize("dropout", [0.0317, 0.1, 0.5])
+@pytest.mark.parametrize("dropout", [0.0317, 0.1, 0.5, 0.99])
 def test_the_first_layer_is_that_of_all_inputs_less_those_left_out(dropout):
     net = made(dropout=dropout)
     _, inputs, masks, _ = asked(net)
@@ -45,10 +45,10 @@ def test_the_first_layer_is_that_of_all_inputs_less_those_left_out(dropout):
 
 
 def test_a_pass_may_leave_out_nothing_or_all():
-    net = made(dropout=0.5)
+    net = made(dropout=0.2)
     _, inputs, masks, _ = asked(net)
     tensors = [torch.from_numpy(m) for m in masks]
-    tensors[0][0] = 2.0
+    tensors[0][0] = 1.25
     tensors[0][1] = 0.0
     with torch.inference_mode():
         found = net.by_difference(inputs, tensors, net.left_out(tensors[0]))

@@ -216,3 +216,18 @@ print("fine")
     root = ROOT
     done = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, text=True)
     assert done.stdout.endswith("fine\n"), done.stderr
+
+
+def test_what_is_shown_does_not_depend_on_what_was_shown_before(fcc):
+    """Probabilities of a few classes are those of a map that keeps five a box, also behind one that kept all."""
+    outputs = []
+    for before in ("", "all", "FCC"):
+        modifier = AriseModifier(**FAST, probabilities=before)
+        pipeline = pipeline_of(fcc, modifier)
+        pipeline.compute()
+        modifier.probabilities = "HCP, BCC"
+        data = pipeline.compute()
+        outputs.append((np.asarray(data.particles["ARISE Probability"]), data.grids["arise"]["Probability"]))
+    for particles, voxels in outputs[1:]:
+        assert np.array_equal(particles, outputs[0][0])
+        assert np.array_equal(voxels, outputs[0][1])

@@ -151,6 +151,8 @@ def test_results_come_in_order(count):
         assert list(threads.in_order(lambda k: k * k, range(40))) == [k * k for k in range(40)]
         assert list(threads.in_order(lambda k: k, [])) == []
         assert list(threads.in_order(lambda k: k, range(9), most=1)) == list(range(9))
+        with pytest.raises(RuntimeError, match="StopIteration"):
+            list(threads.in_order(lambda k: next(iter(())), range(9)))
     finally:
         threads.set_count(None)
 
