@@ -105,7 +105,8 @@ class Runner:
     ) -> list[FloatArray]:
         """`evaluate` by a compiled loop, some passes of a block at once: threads share them where few rows are left."""
         inputs = self.inputs
-        with torch.inference_mode(), threads.one_torch_thread():  # in a forked process several would wait for ever
+        # in a forked process several threads of torch would wait for ever
+        with torch.inference_mode(), threads.one_torch_thread():
             left_out = self.network.left_out(masks[0])
 
         def one(first: int, begin: int) -> list[FloatArray]:
