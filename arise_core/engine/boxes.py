@@ -93,7 +93,7 @@ def gather_boxes(
     Args:
         grid: see `iterate_boxes`.
         settings: of the descriptor.
-        size: boxes of a batch, at least; only the last one may have fewer.
+        size: boxes of a batch, at least; only the last one, and one near the end, may have fewer.
         wanted: see `iterate_boxes`.
     """
     waiting: list[BoxDescriptors] = []

@@ -139,8 +139,7 @@ class DropoutMLP(nn.Module):
     @torch.jit.export
     def passes(self, inputs: Tensor, masks: list[Tensor]) -> Tensor:
         """Outputs of forward passes, (n_passes, n, n_outputs); inputs (n, n_inputs), masks as in `sums_over_passes`."""
-        weights: list[Tensor] = [layer.weight for layer in self.layers]  # type: ignore[misc]
-        biases: list[Tensor] = [layer.bias for layer in self.layers]  # type: ignore[misc]
+        weights, biases = self._weights, self._biases
         rows = [mask.unbind(0) for mask in masks]
         out: list[Tensor] = []
         for t in range(len(rows[0])):

@@ -105,9 +105,6 @@ class Runner:
     ) -> list[FloatArray]:
         """`evaluate` by a compiled loop, some passes of a block at once: threads share them where few rows are left."""
         inputs = self.inputs
-        # in a forked process several threads of torch would wait for ever
-        with torch.inference_mode(), threads.one_torch_thread():
-            left_out = self.network.left_out(masks[0])
 
         def one(first: int, begin: int) -> list[FloatArray]:
             some = slice(begin, begin + PASSES)
@@ -122,7 +119,9 @@ class Runner:
         work = itertools.product(range(0, len(rows), self.rows), range(0, len(masks[0]), PASSES))
         firsts, begins = zip(*work, strict=True) if len(rows) else ((), ())
         total = [np.zeros((len(rows), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
-        with threads.one_torch_thread():
+        with threads.one_torch_thread():  # in a forked process several would wait for ever
+            with torch.inference_mode():
+                left_out = self.network.left_out(masks[0])
             run = self.pool.map if self.pool else map
             for first, sums in zip(firsts, run(one, firsts, begins), strict=True):
                 for out, part in zip(total, sums, strict=True):

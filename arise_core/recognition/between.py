@@ -162,7 +162,8 @@ class Nodes:
     ) -> Iterator[tuple[slice, PointValues, Sums]]:
         """Some points after the other: their rows, values, and sums over them."""
         probabilities, scalars = self._probabilities, self._scalars
-        _ = self._sureness  # made once, not by each thread
+        if self.between == "sure":
+            _ = self._sureness  # made once, not by each thread
 
         def one(first: int) -> tuple[slice, PointValues, Sums]:
             rows = slice(first, min(first + POINTS, len(at)))

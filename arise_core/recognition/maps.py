@@ -440,13 +440,12 @@ def map_steps(
     work = MapWork.of(structure, model, settings, sampling, reject_threshold)
     work.refuse_empty(RANKS if probabilities == "top" else len(model.classes))
     found: Answers | None = None
-    reader = Reader(work)
-    joined = Joined(reader) if probabilities == "top" else None
+    joined = Joined(Reader(work)) if probabilities == "top" else None
     for slab in work.slabs:
         begin, end = slab.number / len(work.slabs), (slab.number + 1) / len(work.slabs)
         answers = yield from part(work.answers(slab, seen), begin, end)
         if joined is not None:
-            joined.add(reader.slab(slab, answers))
+            joined.add(joined.reader.slab(slab, answers))
             answers = replace(answers, prediction=answers.prediction.with_top())
         if len(work.slabs) == 1:
             found = answers

@@ -174,7 +174,7 @@ class Joined:
     """The parts of a map put together, in any order."""
 
     def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+        self.reader = reader
         self._values = PointValues.nowhere(len(reader.work.grid.material))
         self._sums: dict[int, Sums] = {}
         self._lower: dict[int, Border] = {}
@@ -185,7 +185,7 @@ class Joined:
         """One more part; each slab must come once."""
         for piece in part.pieces:
             self._put(piece)
-        grid, slabs = self._reader.work.grid, self._reader.work.slabs
+        grid, slabs = self.reader.work.grid, self.reader.work.slabs
         for number, shares in part.shares:
             if self._boxes is None:
                 self._boxes = BoxShares.room(len(grid), shares)
@@ -197,27 +197,27 @@ class Joined:
 
     def _close(self, number: int) -> None:
         """Read off the atoms behind a slab, if there are such and the borders at both of their sides are known."""
-        work = self._reader.work
+        work = self.reader.work
         count = len(work.slabs)
         if count == 1 or (not 0 <= number < count - 1 and not work.grid.pbc[work.slabs[0].axis]):
             return
         number, behind = number % count, (number + 1) % count
         if number in self._upper and behind in self._lower:
-            self._put(self._reader.seam(number, self._upper.pop(number), self._lower.pop(behind)))
+            self._put(self.reader.seam(number, self._upper.pop(number), self._lower.pop(behind)))
 
     def _put(self, piece: Piece) -> None:
-        self._values.put(np.flatnonzero(self._reader.places == piece.place), piece.values)
+        self._values.put(np.flatnonzero(self.reader.places == piece.place), piece.values)
         self._sums[piece.place] = piece.sums
 
     def result(self) -> tuple[PointValues, MapSummary]:
         """Values at all atoms, and what is left of the map."""
-        work = self._reader.work
+        work = self.reader.work
         assert self._boxes is not None
         work.warn_if_empty(int(self._boxes.known.sum()), int(self._boxes.atoms.max()))
         total = Sums.nothing(len(work.model.classes), named=True)
         for place in sorted(self._sums):
             total += self._sums[place]
-        return self._values, MapSummary(total, self._reader.rule, work.grid, self._boxes)
+        return self._values, MapSummary(total, self.reader.rule, work.grid, self._boxes)
 
 
 def read_steps(work: MapWork) -> Job[tuple[PointValues, MapSummary]]:
