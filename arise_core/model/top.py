@@ -11,7 +11,6 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from arise_core.geometry.arrays import Float32Array, IntArray
-from arise_core.model import loops
 from arise_core.model.classes import MISSING
 
 #: Most probable classes that are kept of each row.
@@ -152,6 +151,8 @@ def largest(values: NDArray[Any], k: int) -> tuple[NDArray[np.int16], NDArray[An
 
     Of equal ones that come first; -1 and NaN in rows that begin with NaN.
     """
+    from arise_core.model import loops  # waits for numba, which completion in a shell has no time for
+
     index = np.empty((len(values), k), dtype=np.int16)
     found = np.empty((len(values), k), dtype=values.dtype)
     loops.find_largest(values, index, found)
