@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event
@@ -31,6 +31,19 @@ class BoxDescriptors:
     boxes: IntArray  # (n,), index into the flattened grid
     features: Float32Array  # (n, n_features), NaN for boxes with too few atoms
     n_atoms: IntArray  # (n,)
+
+    @classmethod
+    def joined(cls, parts: Sequence[BoxDescriptors]) -> BoxDescriptors:
+        """Those of several parts, one after the other."""
+        return cls(
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.features for part in parts]),
+            np.concatenate([part.n_atoms for part in parts]),
+        )
+
+    def take(self, rows: IntArray | BoolArray) -> BoxDescriptors:
+        """Those of some boxes."""
+        return BoxDescriptors(self.boxes[rows], self.features[rows], self.n_atoms[rows])
 
 
 def describe_boxes(grid: BoxGrid, settings: DescriptorSettings, *, method: str = "auto") -> BoxDescriptors:
@@ -112,11 +125,7 @@ def gather_boxes(
         if held < size and rest and not last:
             yield done, None
             continue
-        batch = BoxDescriptors(
-            np.concatenate([part.boxes for part in waiting]),
-            np.concatenate([part.features for part in waiting]),
-            np.concatenate([part.n_atoms for part in waiting]),
-        )
+        batch = BoxDescriptors.joined(waiting)
         waiting.clear()
         held = 0
         yield done, batch

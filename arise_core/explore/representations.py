@@ -26,9 +26,9 @@ from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.model.model import Model, check_model
 from arise_core.progress import Job, Progress, Step, part, run, silent
+from arise_core.recognition.asking import BATCH
 from arise_core.recognition.comparison import check_layer
 from arise_core.recognition.maps import StridedMap
-from arise_core.recognition.sizes import BATCH
 from arise_core.recognition.whole import describe_wholes
 from arise_core.recognition.work import checked_grid
 from arise_core.runtime.files import check_place, file_errors, temporary_place

@@ -152,6 +152,24 @@ class Statistics:
             rejected | (done & ((distance >= SETTLED * score_error) | (score_error < TIE_SCORE)))
         )
 
+    def hopeless(self, rows: IntArray, error: float, threshold: float | None) -> BoolArray:
+        """Whether the expected error of these rows is above one by `SETTLED` standard errors, named or rejected, (m,).
+
+        See `sureness.expected_error`. Never before the last look within the first block.
+        """
+        t = self.passes[rows]
+        index, values = largest(self.p_sum[rows] / t[:, None], 1)
+        best, p = index[:, 0], np.asarray(values[:, 0])
+        spread = _mean_error(p * t, self.p_square[rows, best], t)
+        named = np.minimum(p + SETTLED * spread, 1.0)
+        if threshold is None:
+            return np.asarray((t >= EARLY[-1]) & (1 - named > error))
+        r = self.moments[rows, 3] / t
+        score_error = _mean_error(self.moments[rows, 3], self.moments[rows, 4], t)
+        named *= np.minimum(1 - r + SETTLED * score_error, 1.0)
+        rejected = np.minimum(r + SETTLED * score_error, 1.0)
+        return np.asarray((t >= EARLY[-1]) & (1 - np.maximum(named, rejected) > error))
+
     def _gap(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """By how much the most probable class of these rows leads, and the standard error of that, (m,) each."""
         t = self.passes[rows, None]
@@ -203,6 +221,7 @@ def sample(
     passes: int,
     tolerance: Tolerance,
     threshold: float | None,
+    hopeless: float | None = None,
 ) -> Job[Statistics]:
     """Run passes for n rows until all are done; yields the share of the work done, returns the statistics.
 
@@ -218,6 +237,7 @@ def sample(
         tolerance: standard error at which a row is done, bit; "auto": see `Statistics.settled_enough`; None: no row is
             done early.
         threshold: of the probability of "no crystal", if rows are rejected by it.
+        hopeless: with the tolerance "auto", expected error beyond which no more is wanted of a row; None: it always is.
     """
     statistics = Statistics(n, n_classes)
     active = np.arange(n)
@@ -233,6 +253,8 @@ def sample(
         spent += count * len(active)
         if tolerance == "auto":
             active = active[~statistics.settled_enough(active, threshold)]
+            if hopeless is not None:
+                active = active[~statistics.hopeless(active, hopeless, threshold)]
         elif tolerance is not None:
             active = active[~statistics.settled(active, tolerance, threshold)]
         yield Step(spent / (spent + len(active) * (passes - done)), "network")

@@ -75,17 +75,22 @@ class Runner:
         (inputs,) = self._in_blocks(len(self.features), one) or [np.empty((0, 0), dtype=np.float32)]
         return np.asarray(inputs)
 
-    def log_probabilities(self) -> FloatArray:
-        """log2 of the class probabilities without dropout, (n, n_classes)."""
+    def without_dropout(self) -> tuple[FloatArray, FloatArray]:
+        """log2 of the class probabilities without dropout, (n, n_classes), and the reject output, 0 to 1, (n,).
+
+        The reject output is NaN where the network has none.
+        """
         inputs = self.inputs  # by this thread, not by those of the blocks
 
         def one(first: int, rows: int) -> list[FloatArray]:
             x = self.tensor(_filled(inputs[first : first + rows], rows))
-            logits = self.network.outputs(x)[:, : self.n_classes].double()
-            return [torch.log_softmax(logits, dim=1).cpu().numpy() / np.log(2)]
+            outputs = self.network.outputs(x).double()
+            log_p = torch.log_softmax(outputs[:, : self.n_classes], dim=1).cpu().numpy() / np.log(2)
+            rejecting = torch.sigmoid(outputs[:, self.n_classes :]).cpu().numpy()
+            return [log_p, rejecting[:, 0] if rejecting.shape[1] else np.full(rows, np.nan)]
 
-        (log_p,) = self._in_blocks(len(self.features), one) or [np.empty((0, self.n_classes))]
-        return np.asarray(np.maximum(log_p, np.log2(1e-12)))
+        found = self._in_blocks(len(self.features), one) or [np.empty((0, self.n_classes)), np.empty(0)]
+        return np.asarray(np.maximum(found[0], np.log2(1e-12))), np.asarray(found[1])
 
     def evaluate(self, rows: IntArray, masks: list[Float32Array], reference: FloatArray) -> list[FloatArray]:
         """Sums over passes for these rows, as `DropoutMLP.sums_over_passes` gives them."""

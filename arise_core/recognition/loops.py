@@ -87,3 +87,50 @@ def smooth(values, fields, weights, first, count, at, wrap, out):
             for j in range(4):
                 base[k, j] = node(int(f) - 1 + j, first[k], count[k], wrap[k])
         mean(values, fields, weights, base, share, out[p])
+
+
+@jit_inline
+def beside(number, step, count, wrap):
+    """The node a step of -1, 0 or 1 away, each once; -1 where there is none."""
+    at = number + step
+    if wrap:
+        if (count == 1 and step != 0) or (count == 2 and step > 0):
+            return -1
+        return at % count
+    return at if 0 <= at < count else -1
+
+
+@jit
+def find_alike(boxes, known, sure, level, shape, wrap, axis, blocks, least, share, near, said):
+    """What the neighbours of lower levels say of nodes if all say the same, and which they are; see `Neighbours.alike`.
+
+    `boxes` (n,) are nodes of the flattened grid, over all of which `known`, `sure` and `level` run. Into `said` (n,)
+    and `near` (n, 26), which is filled with -1.
+    """
+    here = np.empty(3, dtype=np.int64)
+    at = np.empty(3, dtype=np.int64)
+    for r in range(boxes.shape[0]):
+        b = boxes[r]
+        here[2] = b % shape[2]
+        here[1] = b // shape[2] % shape[1]
+        here[0] = b // (shape[2] * shape[1])
+        count, certain = 0, 0
+        said[r] = -1
+        for step in range(27):
+            at[0] = beside(here[0], step // 9 - 1, shape[0], wrap[0])
+            at[1] = beside(here[1], step // 3 % 3 - 1, shape[1], wrap[1])
+            at[2] = beside(here[2], step % 3 - 1, shape[2], wrap[2])
+            if min(at[0], at[1], at[2]) < 0 or blocks[at[axis]] != blocks[here[axis]]:
+                continue
+            other = (at[0] * shape[1] + at[1]) * shape[2] + at[2]
+            if level[other] >= level[b] or known[other] < 0:
+                continue
+            if count > 0 and known[other] != said[r]:
+                count = 0
+                break
+            said[r] = known[other]
+            near[r, count] = other
+            count += 1
+            certain += sure[other]
+        if count < least or certain < share * count:
+            said[r] = -1

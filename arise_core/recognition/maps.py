@@ -23,9 +23,9 @@ from arise_core.model.model import Model
 from arise_core.model.prediction import Prediction, Rule
 from arise_core.model.top import RANKS, TopProbabilities
 from arise_core.progress import Job, Progress, part, run, silent
+from arise_core.recognition.asking import Answers
 from arise_core.recognition.between import Nodes, PointValues, Sums
 from arise_core.recognition.parts import Joined, MapSummary, Reader
-from arise_core.recognition.sizes import Answers
 from arise_core.recognition.vtk_files import StructuredGrid
 from arise_core.recognition.work import MapWork
 from arise_core.runtime.files import write_atomically

@@ -17,9 +17,9 @@ from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import IntArray
 from arise_core.model.prediction import Prediction, Rule
 from arise_core.progress import Job, part
+from arise_core.recognition.asking import Answers
 from arise_core.recognition.between import Nodes, PointValues, Sums
 from arise_core.recognition.fronts import BoxShares
-from arise_core.recognition.sizes import Answers
 from arise_core.recognition.work import MapWork, Slab, layers
 
 #: Boxes before and behind that of an atom, along an axis, that its values need.

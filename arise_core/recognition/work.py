@@ -24,7 +24,8 @@ from arise_core.geometry.structure import Structure
 from arise_core.model.model import Model, check_model
 from arise_core.model.sureness import Sureness
 from arise_core.progress import Job
-from arise_core.recognition.sizes import Answers, Seen, answers_of_sizes
+from arise_core.recognition.asking import Answers, Seen
+from arise_core.recognition.sizes import answers_of_sizes
 from arise_core.settings import MapSettings, SamplingSettings, Threshold, check_threshold
 
 #: Species in a map, at most.
@@ -54,12 +55,22 @@ def layers(shape: tuple[int, int, int], axis: int, chosen: IntArray) -> IntArray
     return np.asarray(np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), shape).ravel())
 
 
+def long_axis(grid: BoxGrid) -> int:
+    """The axis along which a grid is cut into slabs."""
+    return int(np.argmax(grid.shape))
+
+
+def cuts_along(grid: BoxGrid, axis: int) -> list[tuple[int, int]]:
+    """First layer of boxes and the one behind the last between places where a grid can be cut along an axis."""
+    return cuts(grid.shape[axis], float(grid.width[axis] / grid.step[axis]))
+
+
 def slabs_of(grid: BoxGrid, least: int) -> tuple[Slab, ...]:
     """The slabs of a grid, of so many boxes at least."""
-    axis = int(np.argmax(grid.shape))
+    axis = long_axis(grid)
     layer = len(grid) // grid.shape[axis]
     ends = [0]
-    for _, stop in cuts(grid.shape[axis], float(grid.width[axis] / grid.step[axis])):
+    for _, stop in cuts_along(grid, axis):
         if (stop - ends[-1]) * layer >= least:
             ends.append(stop)
     # what is left at the end is too little for a slab of its own
@@ -153,6 +164,13 @@ class MapWork:
     def _around(self) -> Context | None:
         return None if self.rule is None else self._contexts[0].of_size(grid_around(self.grid))
 
+    @cached_property
+    def _layers(self) -> tuple[int, IntArray]:
+        """The axis along which slabs are cut, and for each layer along it between which possible cuts it lies."""
+        axis = long_axis(self.grid)
+        ends = np.array([stop for _, stop in cuts_along(self.grid, axis)])
+        return axis, np.searchsorted(ends, np.arange(self.grid.shape[axis]), side="right")
+
     def refuse_empty(self, kept: int) -> None:
         """Refuse boxes that are nearly all empty, or whose results are too much for the memory.
 
@@ -184,6 +202,7 @@ class MapWork:
             self.rule,
             self.sampling,
             self.reject_threshold,
+            self._layers,
             seen,
             among,
         )

@@ -23,7 +23,7 @@ PARTS = {
     "pairs: search, harmonics, corners": (("engine/loops.py", "add_sums"),),
     "sums over boxes": (("engine/loops.py", "accumulate"),),
     "contraction and power spectrum": (("engine/loops.py", "contract"),),
-    "network": (("model/runner.py", "log_probabilities"), ("model/runner.py", "evaluate")),
+    "network": (("model/runner.py", "without_dropout"), ("model/runner.py", "evaluate")),
     "Monte Carlo statistics": (("model/dropout.py", "add"), ("model/dropout.py", "settled_enough")),
 }
 

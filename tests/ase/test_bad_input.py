@@ -45,7 +45,7 @@ def no_work(monkeypatch):
         raise AssertionError("work was done before the input was refused")
 
     for place in (
-        "arise_core.recognition.whole.describe", "arise_core.recognition.sizes.gather_boxes",
+        "arise_core.recognition.whole.describe", "arise_core.recognition.asking.gather_boxes",
         "arise_core.model.model.Model.predict_steps", "ase_arise.batches.describe",
     ):  # fmt: skip
         monkeypatch.setattr(place, fail)

@@ -50,7 +50,7 @@ def no_work(monkeypatch):
         raise AssertionError("work was done before the input was refused")
 
     for place in (
-        "arise_core.recognition.whole.describe", "arise_core.recognition.sizes.gather_boxes",
+        "arise_core.recognition.whole.describe", "arise_core.recognition.asking.gather_boxes",
         "ase_arise.batches.describe",
     ):  # fmt: skip
         monkeypatch.setattr(place, fail)

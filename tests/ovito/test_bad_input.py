@@ -18,12 +18,12 @@ from tests.ovito.helpers import FAST, analysed, collection, pipeline_of
 @pytest.fixture(autouse=True)
 def no_work(monkeypatch) -> None:
     """Fail if descriptors are computed: errors come before that."""
-    from arise_core.recognition import sizes, whole
+    from arise_core.recognition import asking, whole
 
     def forbidden(*_, **__):
         raise AssertionError("work was begun")
 
-    monkeypatch.setattr(sizes, "gather_boxes", forbidden)
+    monkeypatch.setattr(asking, "gather_boxes", forbidden)
     monkeypatch.setattr(whole, "describe", forbidden)
 
 

@@ -192,9 +192,9 @@ def test_every_atom_twice(model, fcc):
     ],
 )
 def test_bad_arguments_before_any_work(model, fcc, arguments, message, monkeypatch):
-    from arise_core.recognition import sizes
+    from arise_core.recognition import asking
 
-    monkeypatch.setattr(sizes, "gather_boxes", lambda *a, **k: pytest.fail("work began"))
+    monkeypatch.setattr(asking, "gather_boxes", lambda *a, **k: pytest.fail("work began"))
     with pytest.raises(ValueError, match=message):
         arise.strided_map(fcc, model, **arguments)
 

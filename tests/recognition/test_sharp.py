@@ -22,7 +22,7 @@ from arise_core.model.card import Card
 from arise_core.model.contents import SAFE_FILE
 from arise_core.model.prediction import Prediction
 from arise_core.model.sureness import KNOWN, NO_ANSWER, Sureness, expected_error
-from arise_core.recognition import sizes
+from arise_core.recognition.asking import Asker
 from arise_core.recognition.maps import map_steps
 from arise_core.recognition.result import recognise
 from arise_core.recognition.sizes import TRIAL_PASSES, doubt_of_both
@@ -325,16 +325,16 @@ def test_what_is_around_is_looked_up(fcc, sharp_model, monkeypatch):
     field = arise.strided_map(fcc, sharp_model, stride=4.0, **FAST)
     assert set(field.size) <= {0, 1}
     label = sharp_model.classes.index("bctIn_In_A_tI2_139_a")
-    asked = sizes._answers
+    asked = Asker.every
 
-    def indium(context, *rest):
-        found = yield from asked(context, *rest)
+    def indium(self, context, wanted):
+        found = yield from asked(self, context, wanted)
         if context.grid.settings.resolution == "single":
             found.prediction.probabilities[:] = 0
             found.prediction.probabilities[: len(found.boxes) // 2, label] = 1
         return found
 
-    monkeypatch.setattr(sizes, "_answers", indium)
+    monkeypatch.setattr(Asker, "every", indium)
     both = arise.strided_map(fcc, sharp_model, stride=4.0, **FAST)
     assert set(both.size) <= {0, 1, 3}
     assert 0.3 < (both.size == 3).mean() < 0.7

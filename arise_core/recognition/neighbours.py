@@ -1,0 +1,84 @@
+"""Centres of a map that need no passes of their own, since those around them say for sure what is there.
+
+Centres are asked level after level: those with even numbers along all axes, those with odd ones, the others. In space
+these are an eighth, another one (each in the middle of eight of the first), and the rest (with six around, at one to
+1.4 strides). So what is larger than about a stride, planes among them, is met by centres that are asked in any case.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.model.classes import MISSING
+from arise_core.model.dropout import ABSOLUTE, REJECTED
+from arise_core.recognition import loops
+
+#: Neighbours that must have an answer, at least, in space and over a plane; along an axis both.
+LEAST = 4
+#: Of them so many must be sure, as a share.
+SURE = 0.5
+#: Levels of centres.
+LEVELS = 3
+
+
+class Neighbours:
+    """What is known of the centres of a grid so far."""
+
+    def __init__(self, shape: tuple[int, int, int], pbc: BoolArray, axis: int, blocks: IntArray) -> None:
+        """
+        Args:
+            shape: centres along each axis.
+            pbc: axes along which the grid repeats.
+            axis: along which it may be worked on in parts.
+            blocks: (shape[axis],), numbers of its layers; only layers with the same number know of each other, so
+                that nothing depends on the parts.
+        """
+        long = np.array(shape) > 1
+        odd = [np.arange(n) % 2 for n in shape]
+        count = sum(odd[k].reshape([-1 if i == k else 1 for i in range(3)]) for k in np.flatnonzero(long))
+        level = np.full(shape, LEVELS - 1, dtype=np.int8)
+        level[np.broadcast_to(count == long.sum(), shape)] = 1
+        level[np.broadcast_to(count == 0, shape)] = 0
+        self._level = level.ravel()
+        self._shape, self._wrap = np.array(shape), np.asarray(pbc, dtype=bool)
+        self._axis, self._blocks = axis, blocks
+        self._least = min(LEAST, 2 ** int(long.sum()))
+        self._answer = np.full(len(self._level), MISSING, dtype=np.int16)
+        self._sure = np.zeros(len(self._level), dtype=bool)
+
+    def levels(self, boxes: IntArray) -> IntArray:
+        """Levels of centres, 0, 1 or 2, (n,)."""
+        return self._level[boxes].astype(np.int64)
+
+    def note(self, boxes: IntArray, answers: IntArray, sure: BoolArray) -> None:
+        """Answers of centres, -1 without one, and whether they are sure, (n,) each."""
+        self._answer[boxes], self._sure[boxes] = answers, sure
+
+    def alike(self, boxes: IntArray) -> tuple[IntArray, IntArray]:
+        """What neighbours of lower levels say of centres if all say the same, and which they are.
+
+        Args:
+            boxes: the centres, (n,).
+
+        Returns:
+            (n,), the answer that all neighbours with an answer have if they are enough and at least half of them sure,
+            else -1; and the numbers of these, (n, n_near), -1 behind the last.
+        """
+        near = np.full((len(boxes), 26), -1, dtype=np.int64)
+        said = np.empty(len(boxes), dtype=np.int64)
+        loops.find_alike(
+            boxes, self._answer, self._sure, self._level, self._shape, self._wrap, self._axis, self._blocks,
+            self._least, SURE, near, said,
+        )  # fmt: skip
+        return said, near[:, : int((near >= 0).sum(axis=1).max(initial=1))]
+
+
+def tolerated(answers: IntArray, n_classes: int) -> FloatArray:
+    """How much the mutual information may scatter around centres that are not asked: what passes have to reach, bit.
+
+    Args:
+        answers: (n,), `n_classes` for what is rejected.
+        n_classes: of the model.
+    """
+    return np.where(answers == n_classes, REJECTED, ABSOLUTE)
