@@ -102,10 +102,10 @@ def beside(number, step, count, wrap):
 
 @jit
 def find_alike(boxes, known, sure, level, shape, wrap, axis, blocks, least, share, near, said):
-    """What the neighbours of lower levels say of nodes if all say the same, and which they are; see `Neighbours.alike`.
+    """What the neighbours of nodes say of them if all say the same, and which they are; see `Neighbours.alike`.
 
-    `boxes` (n,) are nodes of the flattened grid, over all of which `known`, `sure` and `level` run. Into `said` (n,)
-    and `near` (n, 26), which is filled with -1.
+    `boxes` (n,) are nodes of the flattened grid, over all of which `known`, `sure` and `level` run; where `level` is
+    empty those of all levels count, else lower ones. Into `said` (n,) and `near` (n, 26), which is filled with -1.
     """
     here = np.empty(3, dtype=np.int64)
     at = np.empty(3, dtype=np.int64)
@@ -123,7 +123,7 @@ def find_alike(boxes, known, sure, level, shape, wrap, axis, blocks, least, shar
             if min(at[0], at[1], at[2]) < 0 or blocks[at[axis]] != blocks[here[axis]]:
                 continue
             other = (at[0] * shape[1] + at[1]) * shape[2] + at[2]
-            if level[other] >= level[b] or known[other] < 0:
+            if known[other] < 0 or (level.size > 0 and level[other] >= level[b]):
                 continue
             if count > 0 and known[other] != said[r]:
                 count = 0

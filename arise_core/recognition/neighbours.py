@@ -14,7 +14,8 @@ from arise_core.model.classes import MISSING
 from arise_core.model.dropout import ABSOLUTE, REJECTED
 from arise_core.recognition import loops
 
-#: Neighbours that must have an answer, at least, in space and over a plane; along an axis both.
+#: Neighbours of lower levels that must have an answer, at least, in space and over a plane; along an axis both. Of all
+#: neighbours it is a third.
 LEAST = 4
 #: Of them so many must be sure, as a share.
 SURE = 0.5
@@ -43,7 +44,9 @@ class Neighbours:
         self._level = level.ravel()
         self._shape, self._wrap = np.array(shape), np.asarray(pbc, dtype=bool)
         self._axis, self._blocks = axis, blocks
-        self._least = min(LEAST, 2 ** int(long.sum()))
+        axes = int(long.sum())
+        self._least = min(LEAST, 2**axes)
+        self._least_of_all = max(self._least, 3**axes // 3)
         self._answer = np.full(len(self._level), MISSING, dtype=np.int16)
         self._sure = np.zeros(len(self._level), dtype=bool)
 
@@ -55,11 +58,16 @@ class Neighbours:
         """Answers of centres, -1 without one, and whether they are sure, (n,) each."""
         self._answer[boxes], self._sure[boxes] = answers, sure
 
-    def alike(self, boxes: IntArray) -> tuple[IntArray, IntArray]:
-        """What neighbours of lower levels say of centres if all say the same, and which they are.
+    def answers(self, boxes: IntArray) -> IntArray:
+        """What has been noted of centres, (n,)."""
+        return self._answer[boxes].astype(np.int64)
+
+    def alike(self, boxes: IntArray, *, lower: bool = True) -> tuple[IntArray, IntArray]:
+        """What neighbours say of centres if all say the same, and which they are.
 
         Args:
             boxes: the centres, (n,).
+            lower: whether only those of lower levels are asked, else all.
 
         Returns:
             (n,), the answer that all neighbours with an answer have if they are enough and at least half of them sure,
@@ -67,9 +75,10 @@ class Neighbours:
         """
         near = np.full((len(boxes), 26), -1, dtype=np.int64)
         said = np.empty(len(boxes), dtype=np.int64)
+        level, least = (self._level, self._least) if lower else (self._level[:0], self._least_of_all)
         loops.find_alike(
-            boxes, self._answer, self._sure, self._level, self._shape, self._wrap, self._axis, self._blocks,
-            self._least, SURE, near, said,
+            boxes, self._answer, self._sure, level, self._shape, self._wrap, self._axis, self._blocks, least, SURE,
+            near, said,
         )  # fmt: skip
         return said, near[:, : int((near >= 0).sum(axis=1).max(initial=1))]
 

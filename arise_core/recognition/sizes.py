@@ -215,6 +215,26 @@ class _Found:
         said = Answers(boxes, replace(self._kept.prediction, **columns), n_atoms)
         self._put(self._row[boxes].astype(np.int64), said, error, k)
 
+    def settle_amid(self, neighbours: Neighbours, k: int) -> None:
+        """Let centres that are not sure stay what they say if all around say the same, at least half of them for sure.
+
+        A larger box would say so too, since it holds much of theirs. Not where small boxes are mistaken.
+        """
+        assert self._kept is not None
+        rows = np.flatnonzero((self.error > self._rule.error) & (self.error < NOT_SURE))
+        boxes = self._boxes[rows]
+        around, near = neighbours.alike(boxes, lower=False)
+        near[
+            (near < 0) | (self.error[self._row[near]] > self._rule.error)
+        ] = -1  # it has the mean of sure ones
+        chosen = np.flatnonzero((around != MISSING) & (around == neighbours.answers(boxes)))
+        n_classes = len(self._kept.prediction.classes)
+        chosen = chosen[self.scatter(near[chosen]) <= tolerated(around[chosen], n_classes)]
+        rows, boxes, near = rows[chosen], boxes[chosen], near[chosen]
+        error = np.mean(self.error[self._row[near]], axis=1, where=near >= 0)
+        self.settle(boxes, self._kept.n_atoms[rows], np.minimum(error, self._rule.error), near, k)
+        neighbours.note(boxes, around[chosen], np.ones(len(boxes), dtype=bool))
+
     def result(self) -> Answers:
         """The best answers, where small boxes say something else with the doubt of both."""
         assert self._kept is not None  # the smallest boxes are wanted everywhere
@@ -279,6 +299,8 @@ def answers_of_sizes(
         else:
             job = _level_by_level(contexts[k], wanted, by, rule, found, neighbours, k, last)
         yield from part(job, 1 - 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1))
+        if neighbours is not None and not last:
+            found.settle_amid(neighbours, k)
     yield Step(1.0)
     return found.result()
 

@@ -57,7 +57,7 @@ Method = Callable[[Structure], Answer]
 
 def mapped(model: arise.Model, **settings: Any) -> Method:
     """Our maps with some settings, as every door gives them at the atoms."""
-    chosen = RecognitionSettings.of({"mode": "local", "passes": PASSES, "tolerance": None, **settings})
+    chosen = RecognitionSettings.of({"mode": "local", **settings})
     labels = np.array([*model.classes, NOTHING])
 
     def method(structure: Structure) -> Answer:
@@ -113,5 +113,10 @@ OTHERS: dict[str, Method] = {
 
 def methods(model: arise.Model) -> dict[str, Method]:
     """All methods by name."""
-    sizes = {f"{size:g} Å": mapped(model, box_size=size, stride=STRIDE) for size in SIZES}
-    return {"sharp": mapped(model, resolution="sharp", stride=STRIDE), **sizes, **OTHERS}
+    every: dict[str, Any] = {"stride": STRIDE, "passes": PASSES, "tolerance": None}
+    sizes = {f"{size:g} Å": mapped(model, box_size=size, **every) for size in SIZES}
+    sharp = {
+        "sharp": mapped(model, resolution="sharp", stride=STRIDE),
+        f"sharp, {PASSES} passes": mapped(model, resolution="sharp", **every),
+    }
+    return {**sharp, **sizes, **OTHERS}

@@ -106,8 +106,8 @@ COMMON = (
 
 COMMON_TEXT = f"""\
 Atoms well inside a crystal, melt or matrix that a method gives another class, with less than {DOUBT:g} bit of doubt,
-though the map of {COARSE} boxes has them right. CPU time: of all threads, without compilation, all {PASSES}
-passes in every size that is asked; other work on the machine makes it longer, the ratio of two methods less so."""
+though the map of {COARSE} boxes has them right. CPU time: of all threads, without compilation; other work on the
+machine makes it longer, the ratio of two methods less so."""
 
 TITLES = {
     "fronts": "Solid and liquid side by side",
@@ -223,12 +223,12 @@ def document(table: pd.DataFrame, model: arise.Model, quick: bool) -> str:
     parts = [
         "# How sharp maps are",
         f"Made by `python -m benchmarks.sharp{' --quick' if quick else ''}`: model `{model.name}` "
-        f'({model.card.weights_sha256[:12]}), sharp maps (`resolution="sharp"`, boxes up to 16 Å) and maps of one box '
-        f"size with a stride of {STRIDE:g} Å and {PASSES} passes, beside OVITO's PTM (RMSD cut-off 0.1, 0.15, none; "
-        "fcc, hcp, bcc, cubic and hexagonal diamond, with chemical order), adaptive CNA and Ackland-Jones on the same "
-        "atoms. a-CNA and Ackland-Jones know neither diamond nor order. Every figure is also in "
-        "[sharp.csv](sharp.csv), one row a frame (or radius) and method. ✓ and ✗: whether the goal is reached; * a "
-        "bound that the goal does not state and that we chose; –: not asked.",
+        f'({model.card.weights_sha256[:12]}), sharp maps (`resolution="sharp"`, boxes up to 16 Å, as by default), the '
+        f"same and maps of one box size with {PASSES} passes of every box that is asked, all with a stride of "
+        f"{STRIDE:g} Å, beside OVITO's PTM (RMSD cut-off 0.1, 0.15, none; fcc, hcp, bcc, cubic and hexagonal diamond, "
+        "with chemical order), adaptive CNA and Ackland-Jones on the same atoms. a-CNA and Ackland-Jones know neither "
+        "diamond nor order. Every figure is also in [sharp.csv](sharp.csv), one row a frame (or radius) and method. ✓ "
+        "and ✗: whether the goal is reached; * a bound that the goal does not state and that we chose; –: not asked.",
         "## Goals reached",
         summary(verdicts),
     ]

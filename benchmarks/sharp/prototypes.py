@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,10 @@ PASSES = 64
 DISPLACEMENTS = (0.0, 0.08)  # Å a coordinate
 SURE = 0.05  # bit, of which there is less of both doubts
 LISTED = 0.99  # share of right boxes below which a class is in the table
-KINDS = ("sharp", "single")
+KINDS: dict[str, dict[str, Any]] = {
+    "sharp": {"resolution": "sharp"},
+    "single": {"resolution": "single", "passes": PASSES, "tolerance": None},
+}
 SHORT = ("fcc", "hcp", "wurtzite", "dhcp")
 
 
@@ -48,7 +51,7 @@ def crystal(prototype: arise.Prototype, displacement: float) -> arise.Structure:
 
 def share_of(structure: arise.Structure, label: str, model: arise.Model, kind: str) -> Share:
     """How a map does."""
-    field = arise.strided_map(structure, model, resolution=kind, stride=STRIDE, passes=PASSES, tolerance=None)
+    field = arise.strided_map(structure, model, stride=STRIDE, **KINDS[kind])
     p = field.prediction
     right = (p.labels == label) & ~p.rejected & p.valid
     sure = (p.mutual_information < SURE) & (p.rejection_uncertainty < SURE)
@@ -83,9 +86,9 @@ def document(rows: list[tuple[str, float, dict[str, Share]]], model: arise.Model
     made = (
         f"Made by `python -m benchmarks.sharp.prototypes`: model `{model.name}` ({model.card.weights_sha256[:12]}), "
         f"{len(rows) // len(DISPLACEMENTS)} periodic prototypes in cells of {HEIGHT:g} Å and more, ideal and with "
-        f"displacements of {DISPLACEMENTS[1]:g} Å a coordinate, boxes every {STRIDE:g} Å, {PASSES} passes. Sharp: "
-        f"boxes of several sizes; single: of 16 Å. Sure: less than {SURE:g} bit of mutual information and of rejection "
-        "uncertainty."
+        f"displacements of {DISPLACEMENTS[1]:g} Å a coordinate, boxes every {STRIDE:g} Å. Sharp: boxes of several "
+        f"sizes, as by default; single: of 16 Å, {PASSES} passes each. Sure: less than {SURE:g} bit of mutual "
+        "information and of rejection uncertainty."
     )
     found = (
         f"Right on average: {means[0]} % sharp, {means[1]} % single. The table has those with less than {LISTED:.0%} "
