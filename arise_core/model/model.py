@@ -190,10 +190,8 @@ class Model:
         if not -self.n_layers <= layer < self.n_layers:
             raise InputError(f"`layer` must be in [{-self.n_layers}, {self.n_layers - 1}], got {layer}")
         layer %= self.n_layers
-        checked = self._checked(features)
-        good = np.isfinite(checked).all(axis=1)
-        out = np.full((len(checked), self.card.hidden[layer]), np.nan, dtype=np.float32)
-        x = checked[good]
+        x, good, n = self._finite(features)
+        out = np.full((n, self.card.hidden[layer]), np.nan, dtype=np.float32)
         with threads.one_torch_thread(), torch.inference_mode():
             parts = [
                 self._module.activations(tensor(x[k : k + 4096], self.device), layer).cpu().numpy()
@@ -248,10 +246,8 @@ class Model:
         threshold = self.threshold(reject_threshold)
         # Passes are enough for the decision at the card's threshold, so scores are the same however it is calibrated.
         sampled = self.card.reject.threshold if isinstance(reject_threshold, str) else threshold
-        checked = self._checked(features)
-        good = np.flatnonzero(np.isfinite(checked).all(axis=1))
-        n, n_classes = len(checked), len(self.card.classes)
-        x = checked[good]
+        x, good, n = self._finite(features)
+        n_classes = len(self.card.classes)
         by_head = self.card.reject.kind == "head"
         with Runner(self._module, self.device, n_classes, x) as runner:
             statistics = yield from sample(
@@ -293,10 +289,8 @@ class Model:
             features, reject_threshold: see `predict`.
         """
         check_threshold(reject_threshold)
-        checked = self._checked(features)
-        good = np.flatnonzero(np.isfinite(checked).all(axis=1))
-        n = len(checked)
-        with Runner(self._module, self.device, len(self.card.classes), checked[good]) as runner:
+        x, good, n = self._finite(features)
+        with Runner(self._module, self.device, len(self.card.classes), x) as runner:
             log2_p, score = runner.without_dropout()
         p = np.exp2(log2_p)
         entropy = -(p * log2_p).sum(axis=1)
@@ -319,6 +313,12 @@ class Model:
     def _score_of(self, entropy: FloatArray) -> FloatArray:
         """Reject score of a model that rejects by predictive entropy (bit): its share of the largest one."""
         return np.asarray(entropy / np.log2(len(self.card.classes)))
+
+    def _finite(self, given: Reals) -> tuple[Float32Array, IntArray, int]:
+        """Rows without NaN, which those are, and how many there are in all."""
+        checked = self._checked(given)
+        good = np.flatnonzero(np.isfinite(checked).all(axis=1))
+        return checked if len(good) == len(checked) else checked[good], good, len(checked)
 
     def _checked(self, given: Reals) -> Float32Array:
         try:

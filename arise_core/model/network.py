@@ -166,25 +166,48 @@ class DropoutMLP(nn.Module):
         return [(index, weight.index_select(0, index)) for index in missing]
 
     def by_difference(
-        self, inputs: Tensor, masks: list[Tensor], left_out: list[tuple[Tensor, Tensor]]
+        self, inputs: Tensor, masks: list[Tensor], left_out: list[tuple[Tensor, Tensor]], count: int
     ) -> Tensor:
         """As `passes`, up to rounding: the first layer is that of all inputs, less the few that a pass leaves out.
+
+        Where few rows count, several passes of them fill a block of as many rows as there are inputs, so that the
+        layers behind the first cost no more than these rows do.
 
         Args:
             inputs, masks: see `passes`.
             left_out: by these masks.
+            count: rows of the inputs that count; the others fill up.
+
+        Returns:
+            (n_passes, count or more, n_outputs).
         """
         if not left_out:
             return self.passes(inputs, masks)
         weights, biases = self._weights, self._biases
         whole = nn.functional.linear(inputs, weights[0] / (1.0 - self.dropout), biases[0])
+        together = min(max(1, len(inputs) // max(1, count)), len(left_out))
+        rows = len(inputs) // together
         out: list[Tensor] = []
-        for t, (index, weight) in enumerate(left_out):
-            x = torch.addmm(whole, inputs.index_select(1, index), weight)
+        for begin in range(0, len(left_out), together):
+            of_passes = slice(begin, begin + together)
+            first = [
+                torch.addmm(whole, inputs.index_select(1, index), weight)[:rows]
+                for index, weight in left_out[of_passes]
+            ]
+            n_passes = len(first)
+            if n_passes * rows < len(inputs):
+                first.append(whole[: len(inputs) - n_passes * rows])
+            x = first[0] if together == 1 else torch.cat(first)
             for i in range(1, len(weights)):
-                x = nn.functional.linear(x.relu_().mul_(masks[i][t]), weights[i], biases[i])
-            out.append(x)
-        return torch.stack(out)
+                mask = masks[i][of_passes]
+                if together > 1:
+                    mask = mask.repeat_interleave(rows, dim=0)
+                    x[: len(mask)].relu_().mul_(mask)
+                else:
+                    x.relu_().mul_(mask[0])
+                x = nn.functional.linear(x, weights[i], biases[i])
+            out.append(x[: n_passes * rows].view(n_passes, rows, -1))
+        return torch.cat(out)
 
     @property
     def _weights(self) -> list[Tensor]:

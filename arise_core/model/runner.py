@@ -113,12 +113,13 @@ class Runner:
 
         def one(first: int, begin: int) -> list[FloatArray]:
             some = slice(begin, begin + PASSES)
-            sums = [np.zeros((self.rows, n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
-            log2_p = _filled(reference[first : first + self.rows].astype(np.float32), self.rows)
+            here = rows[first : first + self.rows]
             with torch.inference_mode():
-                x = self.tensor(_filled(inputs[rows[first : first + self.rows]], self.rows))
-                outputs = self.network.by_difference(x, [m[some] for m in masks], left_out[some]).numpy()
-            loops.add_passes(outputs, log2_p, outputs.shape[2] > self.n_classes, *sums)
+                x = self.tensor(_filled(inputs[here], self.rows))
+                outputs = self.network.by_difference(x, [m[some] for m in masks], left_out[some], len(here))
+            sums = [np.zeros((len(here), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
+            log2_p = reference[first : first + self.rows].astype(np.float32)
+            loops.add_passes(outputs.numpy(), log2_p, outputs.shape[2] > self.n_classes, *sums)
             return sums
 
         work = itertools.product(range(0, len(rows), self.rows), range(0, len(masks[0]), PASSES))
@@ -130,8 +131,7 @@ class Runner:
             run = self.pool.map if self.pool else map
             for first, sums in zip(firsts, run(one, firsts, begins), strict=True):
                 for out, part in zip(total, sums, strict=True):
-                    here = out[first : first + self.rows]
-                    here += part[: len(here)]
+                    out[first : first + len(part)] += part
         return total
 
     def _in_blocks(self, n: int, one: Callable[[int, int], list[FloatArray]]) -> list[FloatArray]:

@@ -332,10 +332,10 @@ def _level_by_level(
         share = DESCRIBED * described / n
         yield Step(before, "descriptors of boxes")
         if batch is not None:
-            lowest = neighbours.levels(batch.boxes) == 0
+            lowest = np.flatnonzero(neighbours.levels(batch.boxes) == 0)
             first.append(batch.take(lowest))
-            waiting.append(batch.take(~lowest))
-            held += int(lowest.sum())
+            waiting.append(batch)
+            held += len(lowest)
         if held >= BATCH or described == n:
             said.append((yield from part(asker.ask(BoxDescriptors.joined(first)), before, share)))
             first.clear()

@@ -78,9 +78,9 @@ class Cramped:
     def left_out(self, mask):
         return self.module.left_out(mask)
 
-    def by_difference(self, x, masks, left_out):
+    def by_difference(self, x, masks, left_out, count):
         self._checked(x)
-        return self.module.by_difference(x, masks, left_out)
+        return self.module.by_difference(x, masks, left_out, count)
 
 
 @pytest.mark.parametrize(
