@@ -16,6 +16,7 @@ from arise_core.model.model import Model
 from arise_core.model.prediction import ROWS, Prediction
 from arise_core.model.top import put_rows, room_for, rows_of
 from arise_core.progress import Job, Step, part
+from arise_core.recognition.audit import Audit
 from arise_core.recognition.whole import DESCRIPTOR_SHARE
 from arise_core.settings import SamplingSettings, Threshold
 
@@ -36,6 +37,7 @@ class Answers:
     size: NDArray[np.int8] | None = (
         None  # (n,), which size each is from, -1 without an answer; None: there is one
     )
+    audit: Audit | None = None  # of those that others answer for; None: there can be none
 
     @classmethod
     def joined(cls, parts: Sequence[Answers]) -> Answers:

@@ -24,6 +24,7 @@ from arise_core.model.prediction import Prediction, Rule
 from arise_core.model.top import RANKS, TopProbabilities
 from arise_core.progress import Job, Progress, part, run, silent
 from arise_core.recognition.asking import Answers
+from arise_core.recognition.audit import Audit, total
 from arise_core.recognition.between import Nodes, PointValues, Sums
 from arise_core.recognition.parts import Joined, MapSummary, Reader
 from arise_core.recognition.vtk_files import StructuredGrid
@@ -59,6 +60,9 @@ class StridedMap:
     size: NDArray[np.int8] | None = None  # (n_boxes,), which of them has answered, -1 without a prediction
     read: tuple[PointValues, MapSummary] | None = (
         None  # at the atoms, from all classes, where some are kept only
+    )
+    audit: Audit | None = (
+        None  # of boxes that others answer for (0 passes), see `Audit`; None: there can be none
     )
 
     @property
@@ -279,7 +283,7 @@ class StridedMap:
             "rejected": field(p.rejected.astype(np.int8), "1", "1 where the score is above the threshold"),
             "n_atoms": field(self.n_atoms, "1", "atoms in the box"),
             "resolution": field(self.resolution, "angstrom", "edge of the box that has answered"),
-            "passes": field(p.passes, "1", "forward passes used"),
+            "passes": field(p.passes, "1", "forward passes used, 0 where those around answer"),
             "standard_error": field(p.standard_error, "bit", "standard error of the mutual information"),
         }  # fmt: skip
         centres = self.centers.reshape(*self.shape, 3)
@@ -301,6 +305,13 @@ class StridedMap:
             "grid_domain_angstrom": self.grid.domain.ravel(),
             "reject_threshold": np.nan if p.reject_threshold is None else p.reject_threshold,
         }
+        if self.audit is not None:
+            attributes |= {
+                "settled_boxes": self.audit.settled,
+                "audited_boxes": self.audit.asked,
+                "audited_boxes_different": self.audit.different,
+                "audited_mutual_information_off_bit": self.audit.off,
+            }
         return xarray.Dataset(fields, coordinates, attributes)
 
     def to_netcdf(self, path: str | Path) -> None:
@@ -440,10 +451,12 @@ def map_steps(
     work = MapWork.of(structure, model, settings, sampling, reject_threshold)
     work.refuse_empty(RANKS if probabilities == "top" else len(model.classes))
     found: Answers | None = None
+    audit: Audit | None = None
     joined = Joined(Reader(work)) if probabilities == "top" else None
     for slab in work.slabs:
         begin, end = slab.number / len(work.slabs), (slab.number + 1) / len(work.slabs)
         answers = yield from part(work.answers(slab, seen), begin, end)
+        audit = total((audit, answers.audit))
         if joined is not None:
             joined.add(joined.reader.slab(slab, answers))
             answers = replace(answers, prediction=answers.prediction.with_top())
@@ -456,4 +469,6 @@ def map_steps(
     read = None if joined is None else joined.result()
     if read is None:
         work.warn_if_empty(int(found.prediction.valid.sum()), int(found.n_atoms.max()))
-    return StridedMap(work.grid, found.prediction, found.n_atoms, model.name, work.edges, found.size, read)
+    return StridedMap(
+        work.grid, found.prediction, found.n_atoms, model.name, work.edges, found.size, read, audit
+    )

@@ -18,6 +18,7 @@ from arise_core.geometry.arrays import IntArray
 from arise_core.model.prediction import Prediction, Rule
 from arise_core.progress import Job, part
 from arise_core.recognition.asking import Answers
+from arise_core.recognition.audit import Audit, total
 from arise_core.recognition.between import Nodes, PointValues, Sums
 from arise_core.recognition.fronts import BoxShares
 from arise_core.recognition.work import MapWork, Slab, layers
@@ -54,6 +55,7 @@ class MapPart:
     lower: Border  # of the first slab
     upper: Border  # of the last one
     shares: tuple[tuple[int, BoxShares], ...]  # of the boxes of each slab, by its number
+    audit: Audit | None = None  # of these boxes, see `Audit`
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class MapSummary:
     rule: Rule  # by which sums are named
     grid: BoxGrid
     boxes: BoxShares  # by the same rule
+    audit: Audit | None = None  # of those that others answer for
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ class Reader:
             self._border(answers, np.arange(slab.first, slab.first + width)),
             self._border(answers, np.arange(slab.stop - width, slab.stop)),
             ((slab.number, self._shares(answers)),),
+            answers.audit,
         )  # fmt: skip
 
     def _shares(self, answers: Answers) -> BoxShares:
@@ -167,6 +171,7 @@ def part_steps(reader: Reader, slabs: range) -> Job[MapPart]:
             pieces.append(reader.seam(number - 1, parts[-2].upper, parts[-1].lower))
     return MapPart(
         slabs, tuple(pieces), parts[0].lower, parts[-1].upper, tuple(one for p in parts for one in p.shares),
+        total(p.audit for p in parts),
     )  # fmt: skip
 
 
@@ -180,6 +185,7 @@ class Joined:
         self._lower: dict[int, Border] = {}
         self._upper: dict[int, Border] = {}
         self._boxes: BoxShares | None = None
+        self._audit: Audit | None = None
 
     def add(self, part: MapPart) -> None:
         """One more part; each slab must come once."""
@@ -190,6 +196,7 @@ class Joined:
             if self._boxes is None:
                 self._boxes = BoxShares.room(len(grid), shares)
             self._boxes.put(slabs[number].boxes(grid.shape), shares)
+        self._audit = total((self._audit, part.audit))
         first, last = part.slabs[0], part.slabs[-1]
         self._lower[first], self._upper[last] = part.lower, part.upper
         for number in (first - 1, last):
@@ -214,10 +221,10 @@ class Joined:
         work = self.reader.work
         assert self._boxes is not None
         work.warn_if_empty(int(self._boxes.known.sum()), int(self._boxes.atoms.max()))
-        total = Sums.nothing(len(work.model.classes), named=True)
+        sums = Sums.nothing(len(work.model.classes), named=True)
         for place in sorted(self._sums):
-            total += self._sums[place]
-        return self._values, MapSummary(total, self.reader.rule, work.grid, self._boxes)
+            sums += self._sums[place]
+        return self._values, MapSummary(sums, self.reader.rule, work.grid, self._boxes, self._audit)
 
 
 def read_steps(work: MapWork) -> Job[tuple[PointValues, MapSummary]]:

@@ -21,6 +21,7 @@ from arise_core.model.classes import MISSING, ClassTable
 from arise_core.model.model import Model
 from arise_core.model.prediction import Prediction, Rule, in_doubt
 from arise_core.progress import Job, Progress, run, silent
+from arise_core.recognition.audit import Audit
 from arise_core.recognition.between import PointValues, Sums
 from arise_core.recognition.fronts import BoxShares
 from arise_core.recognition.maps import StridedMap, map_steps
@@ -204,6 +205,12 @@ class Recognition:
         if self.summary is not None:
             return self.summary.grid.material.notes
         return self.whole.notes[0] if self.whole is not None and self.whole.notes else ()
+
+    @property
+    def audit(self) -> Audit | None:
+        """How boxes that others answer for compare with passes of their own; None where there can be no such boxes."""
+        kept = self.field if self.field is not None else self.summary
+        return None if kept is None else kept.audit
 
     @property
     def valid(self) -> bool:

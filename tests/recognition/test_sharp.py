@@ -23,9 +23,10 @@ from arise_core.model.contents import SAFE_FILE
 from arise_core.model.prediction import Prediction
 from arise_core.model.sureness import KNOWN, NO_ANSWER, Sureness, expected_error
 from arise_core.recognition.asking import Asker
+from arise_core.recognition.found import doubt_of_both
 from arise_core.recognition.maps import map_steps
 from arise_core.recognition.result import recognise
-from arise_core.recognition.sizes import TRIAL_PASSES, doubt_of_both
+from arise_core.recognition.sizes import TRIAL_PASSES
 from arise_core.runtime import threads
 from arise_core.settings import MapSettings, RecognitionSettings, SamplingSettings
 from arise_core.training import calibration

@@ -1,0 +1,174 @@
+"""What is known of the centres of a map while boxes of several sizes are asked: the best answer of each so far."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.model.classes import MISSING
+from arise_core.model.prediction import ROWS, Prediction
+from arise_core.model.sureness import NO_ANSWER, NOT_SURE, Sureness, answers
+from arise_core.progress import Job
+from arise_core.recognition.asking import Answers
+from arise_core.recognition.neighbours import Neighbours, tolerated
+from arise_core.recognition.surroundings import Surroundings
+
+
+class Found:
+    """What is known of the centres so far: the best answer of each, its expected error, and who gave it."""
+
+    def __init__(self, boxes: IntArray, n: int, rule: Sureness, surroundings: Surroundings) -> None:
+        """
+        Args:
+            boxes: indices of the centres that are asked, ascending, (n_boxes,).
+            n: centres of the grid.
+            rule, surroundings: see `answers_of_sizes`.
+        """
+        self._boxes, self._rule, self._surroundings = boxes, rule, surroundings
+        self._row = np.full(n, -1, dtype=np.int32)
+        self._row[boxes] = np.arange(len(boxes))
+        self.error = np.full(len(boxes), np.inf)
+        self._size = np.full(len(boxes), -1, dtype=np.int8)
+        self._kept: Answers | None = None
+        self._smallest: list[
+            tuple[IntArray, Prediction]
+        ] = []  # rows, answers of smallest boxes that are not sure
+
+    def take(self, said: Answers, k: int, last: bool) -> Job[tuple[IntArray, IntArray, BoolArray]]:
+        """Take answers of boxes of size k where they are better than what there is, as a job.
+
+        Args:
+            said: the answers.
+            k: number of the size.
+            last: whether there is no larger one.
+
+        Returns:
+            What holds now and came from these: boxes, answers, and which are sure, (n,) each.
+        """
+        rows = self._row[said.boxes].astype(np.int64)
+        new = self._rule.errors(said.prediction, said.n_atoms, last)
+        mistaken = np.zeros(len(rows), dtype=bool)
+        if not last:
+            looking = self._surroundings.of_relatives(said.boxes, said.prediction, said.n_atoms)
+            mistaken = (yield from looking) > self._rule.error
+            new[mistaken] = NOT_SURE
+        better = self._put(rows, said, new, k)
+        if k == 0:
+            unsure = (self.error[rows] > self._rule.error) & ~mistaken
+            self._smallest.append((rows[unsure], said.prediction.take(unsure)))
+        index = answers(said.prediction)[better]
+        return said.boxes[better], index, self.error[rows[better]] <= self._rule.error
+
+    def _put(self, rows: IntArray, said: Answers, error: FloatArray, k: int) -> BoolArray:
+        """Keep what is better than what there is; which that was, (n,)."""
+        if self._kept is None:
+            self._kept = replace(Answers.room(len(self._boxes), said), boxes=self._boxes)
+        better = error < self.error[rows]
+        self.error[rows[better]] = error[better]
+        self._size[rows[better & (error < NO_ANSWER)]] = k
+        self._kept.put(rows[better], said, better)
+        return np.asarray(better)
+
+    def information(self, near: IntArray) -> FloatArray:
+        """Mean mutual information of neighbours (n, n_near), -1 for none, (n,), bit."""
+        assert self._kept is not None
+        values = self._kept.prediction.mutual_information[self._row[near]]
+        return np.asarray(np.mean(values, axis=1, where=near >= 0))
+
+    def scatter(self, near: IntArray) -> FloatArray:
+        """Standard deviation of the mutual information among neighbours (n, n_near), -1 for none, (n,), bit."""
+        assert self._kept is not None
+        values = self._kept.prediction.mutual_information[self._row[near]]
+        return np.asarray(np.std(values, axis=1, where=near >= 0))
+
+    def settle(self, boxes: IntArray, n_atoms: IntArray, error: FloatArray, near: IntArray, k: int) -> None:
+        """Give centres the mean of what their neighbours have.
+
+        The standard error of the mutual information has that among the neighbours on top.
+
+        Args:
+            boxes: of the centres, (n,).
+            n_atoms: in their boxes of size k, (n,).
+            error: expected, of what these say themselves, (n,).
+            near: (n, n_near), the neighbours, -1 for none.
+            k: number of the size.
+        """
+        assert self._kept is not None
+        known = near >= 0
+        weight = (known / known.sum(axis=1, keepdims=True)).astype(np.float32)
+        rows = self._row[near]
+        columns: dict[str, Any] = {}
+        for name in ROWS:
+            column = getattr(self._kept.prediction, name)
+            columns[name] = np.zeros((len(boxes), *column.shape[1:]), dtype=column.dtype)
+            if name == "passes":
+                continue
+            for j in range(near.shape[1]):
+                share = weight[:, j].reshape(-1, *(1,) * (column.ndim - 1))
+                columns[name] += share * np.where(share > 0, column[rows[:, j]], 0)
+        columns["standard_error"] = np.hypot(columns["standard_error"], self.scatter(near))
+        said = Answers(boxes, replace(self._kept.prediction, **columns), n_atoms)
+        self._put(self._row[boxes].astype(np.int64), said, error, k)
+
+    def settle_amid(self, neighbours: Neighbours, k: int) -> int:
+        """Let centres that are not sure stay what they say if all around say the same, at least half of them for sure.
+
+        Returns how many.
+
+        A larger box would say so too, since it holds much of theirs. Not where small boxes are mistaken.
+        """
+        assert self._kept is not None
+        rows = np.flatnonzero((self.error > self._rule.error) & (self.error < NOT_SURE))
+        boxes = self._boxes[rows]
+        around, near = neighbours.alike(boxes, lower=False)
+        near[self.error[self._row[near]] > self._rule.error] = -1  # it has the mean of sure ones
+        amid = np.flatnonzero((around != MISSING) & (around == neighbours.answers(boxes)))
+        n_classes = len(self._kept.prediction.classes)
+        amid = amid[self.scatter(near[amid]) <= tolerated(around[amid], n_classes)]
+        rows, boxes, near = rows[amid], boxes[amid], near[amid]
+        error = np.mean(self.error[self._row[near]], axis=1, where=near >= 0)
+        self.settle(boxes, self._kept.n_atoms[rows], np.minimum(error, self._rule.error), near, k)
+        neighbours.note(boxes, around[amid], np.ones(len(boxes), dtype=bool))
+        return len(boxes)
+
+    def forget(self, boxes: IntArray) -> None:
+        """Take the answers of centres for none."""
+        rows = self._row[boxes]
+        self.error[rows], self._size[rows] = np.inf, -1
+
+    def result(self) -> Answers:
+        """The best answers, where small boxes say something else with the doubt of both."""
+        assert self._kept is not None  # the smallest boxes are wanted everywhere
+        for rows, smallest in self._smallest:
+            larger = self._size[rows] > 0
+            replaced = rows[larger]
+            both = doubt_of_both(smallest.take(larger), self._kept.prediction.take(replaced))
+            for name in ("mutual_information", "predictive_entropy", "standard_error"):
+                getattr(self._kept.prediction, name)[replaced] = getattr(both, name)
+        return replace(self._kept, size=self._size)
+
+
+def doubt_of_both(smaller: Prediction, answers: Prediction) -> Prediction:
+    """Answers with the doubt that comes from smaller boxes around the same centres.
+
+    Where both name a class, neither of them rejected, and it is not the same, the two boxes count as an ensemble, like
+    the passes within each: the predictive entropy is that of the mean of both, and the mutual information what it has
+    more than single passes on average. So a twin plane, at which a small box says hcp and a large one fcc, is in doubt.
+    """
+    other = smaller.valid & ~smaller.rejected & ~answers.rejected & (smaller.index != answers.index)
+    pair = (smaller.take(other), answers.take(other))
+    mean = sum(np.asarray(p.probabilities, dtype=np.float64) for p in pair) / 2
+    entropy = -(mean * np.log2(np.maximum(mean, 1e-300))).sum(axis=1)
+    of_passes = sum(p.predictive_entropy - p.mutual_information for p in pair) / 2
+    columns = {
+        "mutual_information": np.maximum(entropy - of_passes, 0.0),
+        "predictive_entropy": entropy,
+        "standard_error": np.hypot(*(p.standard_error for p in pair)) / 2,
+    }
+    for name, values in columns.items():
+        columns[name] = getattr(answers, name).copy()
+        columns[name][other] = values
+    return replace(answers, **columns)

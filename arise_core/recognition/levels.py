@@ -1,0 +1,153 @@
+"""Boxes of one size asked, all of them or level by level: then those that others answer for need no passes.
+
+A centre is settled if the network, nothing dropped, is sure of its own box, its neighbours of lower levels say the same
+(`Neighbours.alike`), and their mutual information scatters less than passes have to reach. Then it has the mean of what
+these have. Some are asked all the same (`audit`); where too many of them say something else, all are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from arise_core.engine.boxes import BoxDescriptors
+from arise_core.engine.context import Context
+from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.model.classes import MISSING
+from arise_core.model.sureness import Sureness, answers
+from arise_core.progress import Job, Step, part
+from arise_core.recognition.asking import BATCH, Answers, Asker
+from arise_core.recognition.audit import Audit, chosen
+from arise_core.recognition.found import Found
+from arise_core.recognition.neighbours import LEVELS, Neighbours, tolerated
+
+#: Share of the work on boxes of a size that is done when all are described, and when the lowest level is asked.
+DESCRIBED, LOWEST = 0.7, 0.8
+
+
+def all_at_once(
+    context: Context, wanted: BoolArray, asker: Asker, found: Found, k: int, last: bool
+) -> Job[None]:
+    """Boxes of a size, all of them asked.
+
+    Args:
+        context: of their grid.
+        wanted: (n_boxes,), which of them are.
+        asker: by whom.
+        found: takes the answers.
+        k: number of the size.
+        last: whether there is no larger one.
+    """
+    said = yield from part(asker.every(context, wanted), 0.0, LOWEST)
+    yield from part(found.take(said, k, last), LOWEST, 1.0)
+
+
+@dataclass
+class _Level:
+    """Boxes of a level, by what is done with them."""
+
+    rest: list[BoxDescriptors] = field(default_factory=list)  # are asked
+    boxes: list[IntArray] = field(default_factory=list)  # are settled
+    answers: list[IntArray] = field(default_factory=list)  # of these
+    #: Are asked all the same: boxes, answers of others, their mutual information.
+    tried: list[tuple[IntArray, IntArray, FloatArray]] = field(default_factory=list)
+
+    def audited(self, said: Answers) -> Audit:
+        """How those compare that are asked all the same."""
+        boxes, theirs, doubt = (np.concatenate(column) for column in zip(*self.tried, strict=True))
+        order = np.argsort(said.boxes)
+        own = said.prediction.take(order[np.searchsorted(said.boxes, boxes, sorter=order)])
+        return Audit.of((theirs, answers(own)), (doubt, own.mutual_information))
+
+
+def level_by_level(
+    context: Context,
+    wanted: BoolArray,
+    asker: Asker,
+    rule: Sureness,
+    found: Found,
+    neighbours: Neighbours,
+    k: int,
+) -> Job[Audit]:
+    """Boxes of a size, those of higher levels asked only where it is not settled what they are.
+
+    Args:
+        context, wanted, asker, k: see `all_at_once`; there is a larger size.
+        rule: when an answer is sure.
+        found: takes the answers.
+        neighbours: knows them.
+    """
+    batches = yield from part(_lowest_level(context, wanted, asker, found, neighbours, k), 0.0, LOWEST)
+    audit = Audit()
+    settled = np.empty(0, dtype=np.int64)
+    for number in range(1, LEVELS):
+        end = LOWEST + (1 - LOWEST) * number / (LEVELS - 1)
+        level = _Level()
+        for batch in batches:
+            rows = np.flatnonzero(neighbours.levels(batch.boxes) == number)
+            _settle(batch, rows, level, asker, rule, found, neighbours, k)
+        rest = BoxDescriptors.joined(level.rest)
+        if len(rest.boxes):
+            said = yield from part(asker.ask(rest), end - (1 - LOWEST) / (LEVELS - 1), end)
+            audit += level.audited(said)
+            neighbours.note(*(yield from part(found.take(said, k, last=False), end, end)))
+        boxes = np.concatenate(level.boxes)
+        neighbours.note(boxes, np.concatenate(level.answers), np.ones(len(boxes), dtype=bool))
+        settled = np.append(settled, boxes)
+    if not audit.fails:
+        return audit + Audit(settled=len(settled))
+    found.forget(settled)
+    for batch in batches:
+        said = yield from part(asker.ask(batch.take(np.isin(batch.boxes, settled))), 1.0, 1.0)
+        neighbours.note(*(yield from part(found.take(said, k, last=False), 1.0, 1.0)))
+    return audit + Audit(failed=len(settled))
+
+
+def _lowest_level(
+    context: Context, wanted: BoolArray, asker: Asker, found: Found, neighbours: Neighbours, k: int
+) -> Job[list[BoxDescriptors]]:
+    """Describe all boxes that are wanted and ask those of the lowest level; returns the descriptors."""
+    n = int(wanted.sum())
+    batches: list[BoxDescriptors] = []
+    waiting: list[BoxDescriptors] = []
+    said: list[Answers] = []
+    held, before = 0, 0.0
+    for described, batch in asker.batches(context, wanted):
+        yield Step(before, "descriptors of boxes")
+        if batch is not None:
+            lowest = np.flatnonzero(neighbours.levels(batch.boxes) == 0)
+            waiting.append(batch.take(lowest))
+            batches.append(batch)
+            held += len(lowest)
+        if held >= BATCH or described == n:
+            now = DESCRIBED / LOWEST * described / n
+            said.append((yield from part(asker.ask(BoxDescriptors.joined(waiting)), before, now)))
+            waiting.clear()
+            held, before = 0, now
+    job = found.take(Answers.joined(said), k, last=False)
+    neighbours.note(*(yield from part(job, before, 1.0)))
+    return batches
+
+
+def _settle(
+    batch: BoxDescriptors, rows: IntArray, level: _Level, asker: Asker, rule: Sureness, found: Found,
+    neighbours: Neighbours, k: int,
+) -> None:  # fmt: skip
+    """Settle those of some rows of a batch for which others can answer; the rest is asked with those of its level."""
+    around, near = neighbours.alike(batch.boxes[rows])
+    able = np.flatnonzero(around != MISSING)
+    able = able[found.scatter(near[able]) <= tolerated(around[able], len(asker.model.classes))]
+    some = batch.take(rows[able])
+    look = asker.look(some)
+    error = rule.errors(look, some.n_atoms, largest=False)
+    agreed = (answers(look) == around[able]) & (error <= rule.error)
+    tried = agreed & chosen(some.boxes)
+    here = able[tried]
+    level.tried.append((some.boxes[tried], around[here], found.information(near[here])))
+    agreed &= ~tried
+    done, some = able[agreed], some.take(agreed)
+    found.settle(some.boxes, some.n_atoms, error[agreed], near[done], k)
+    level.boxes.append(some.boxes)
+    level.answers.append(around[done])
+    level.rest.append(batch.take(np.delete(rows, done)))
