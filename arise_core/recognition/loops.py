@@ -123,7 +123,7 @@ def find_alike(boxes, known, sure, level, shape, wrap, axis, blocks, least, shar
             if min(at[0], at[1], at[2]) < 0 or blocks[at[axis]] != blocks[here[axis]]:
                 continue
             other = (at[0] * shape[1] + at[1]) * shape[2] + at[2]
-            if known[other] < 0 or (level.size > 0 and level[other] >= level[b]):
+            if other == b or known[other] < 0 or (level.size > 0 and level[other] >= level[b]):
                 continue
             if count > 0 and known[other] != said[r]:
                 count = 0

@@ -10,8 +10,10 @@ from arise_core.errors import InputError
 from arise_core.model import runner
 from arise_core.model.card import Reject
 from arise_core.model.devices import usable_device
-from arise_core.model.dropout import BLOCK, dropout_masks
+from arise_core.model.dropout import BLOCK, EARLY, dropout_masks
+from arise_core.model.sureness import expected_error
 from arise_core.model.zoo import load_model, shared_model
+from arise_core.progress import run
 from arise_core.runtime import threads
 from arise_core.settings import SamplingSettings
 from arise_core.training.export import export
@@ -469,6 +471,53 @@ def test_model_without_reject_output_scores_by_entropy(tmp_path, features):
     export(net, make_card(net, reject=Reject("entropy", 0.6)), tmp_path)
     prediction = load_model(tmp_path).predict(features, SamplingSettings(passes=20))
     assert prediction.reject_score == pytest.approx(prediction.predictive_entropy / np.log2(N_CLASSES))
+
+
+@pytest.mark.parametrize("kind", ["head", "entropy"])
+def test_without_dropout(kind, tmp_path, features):
+    """What the network says when nothing is dropped, of rows that have no NaN."""
+    net = make_network(reject=kind == "head")
+    export(net, make_card(net, reject=Reject(kind, 0.6)), tmp_path)
+    model = load_model(tmp_path)
+    x = features.copy()
+    x[3, 0] = np.nan
+    p = model.predict_without_dropout(x)
+    assert np.flatnonzero(~p.valid).tolist() == [3]
+    with torch.no_grad():
+        outputs = net(torch.from_numpy(features)).double()
+    expected = torch.softmax(outputs[:, :N_CLASSES], dim=1).numpy()
+    good = p.valid
+    assert p.probabilities[good] == pytest.approx(expected[good], abs=1e-6)
+    entropy = -(expected * np.log2(expected)).sum(axis=1)
+    assert p.predictive_entropy[good] == pytest.approx(entropy[good], abs=1e-4)
+    score = torch.sigmoid(outputs[:, -1]).numpy() if kind == "head" else entropy / np.log2(N_CLASSES)
+    assert p.reject_score[good] == pytest.approx(score[good], abs=1e-5)
+    assert p.reject_threshold == 0.6
+    assert model.predict_without_dropout(x, reject_threshold=None).reject_threshold is None
+    assert (p.passes == 0).all()
+    assert (p.mutual_information[good] == 0).all()
+    assert np.isinf(p.standard_error[good]).all()
+    assert len(model.predict_without_dropout(x[:0])) == 0
+    with pytest.raises(ValueError, match=r"`features` must have shape \(n, "):
+        model.predict_without_dropout(x[:, :4])
+
+
+def test_passes_end_where_an_answer_is_beyond_hope(small, features):
+    """Rows that more passes would not make sure; those that are sure, or may become so, have as many as without."""
+    given = SamplingSettings(passes=200, tolerance="auto")
+    every = run(small.predict_steps(features, given))
+    for limit in (0.0, 0.05, 0.3, 1.0):
+        some = run(small.predict_steps(features, given, hopeless=limit))
+        fewer = some.passes < every.passes
+        assert (some.passes <= every.passes).all()
+        assert (some.passes[fewer] >= EARLY[-1]).all()
+        assert (expected_error(some)[fewer] > limit).all()
+        assert (expected_error(every)[fewer] > limit).all()
+        same = ~fewer
+        assert np.array_equal(some.probabilities[same], every.probabilities[same])
+        assert fewer.any() == (limit < 1)
+    exact = SamplingSettings(passes=64, tolerance=None)
+    assert (run(small.predict_steps(features, exact, hopeless=0.0)).passes == 64).all()
 
 
 def test_representations_are_before_the_relu(small, features):

@@ -75,13 +75,32 @@ def test_sums_are_those_of_the_network(n_classes, reject, scale):
     assert sums[3][:, moments] == pytest.approx(expected[3][:, moments], rel=1e-3, abs=1e-3)
 
 
-def test_every_row_has_the_numbers_that_it_has_alone():
-    """Whatever else is asked, in blocks that are filled up."""
+@pytest.mark.parametrize("passes", [32, 8, 5])
+@pytest.mark.parametrize(
+    "rows", [[7], [149, 3], [3, 149, 70], [*range(10, 30)], [*range(31)], [*range(33)], [*range(20, 90)]]
+)
+def test_every_row_has_the_numbers_that_it_has_alone(rows, passes):
+    """Whatever else is asked, in blocks that are filled up with zeros, or with other passes of few rows."""
     net = made()
     features, _, masks, reference = asked(net, 150)
+    masks = [m[:passes] for m in masks]
     found = []
-    for rows in (np.arange(150), np.array([3, 149, 70])):
+    for some in (np.arange(150), np.array(rows)):
         with Runner(net, torch.device("cpu"), net.n_classes, features) as runner:
-            found.append(runner.evaluate(rows, masks, reference.numpy()[rows].astype(np.float64)))
+            found.append(runner.evaluate(some, masks, reference.numpy()[some].astype(np.float64)))
     for every, some in zip(*found, strict=True):
-        assert np.array_equal(every[[3, 149, 70]], some)
+        assert np.array_equal(every[rows], some)
+
+
+@pytest.mark.parametrize("count", [1, 5, 20, 40, ROWS])
+def test_passes_of_few_rows_fill_a_block(count):
+    net = made()
+    _, inputs, masks, _ = asked(net)
+    tensors = [torch.from_numpy(m) for m in masks]
+    with torch.inference_mode():
+        inputs[count:] = 0
+        found = net.by_difference(inputs, tensors, net.left_out(tensors[0]), count)
+        expected = net.passes(inputs, tensors)
+    assert found.shape[0] == 32
+    assert count <= found.shape[1] <= ROWS
+    assert (found[:, :count] - expected[:, :count]).abs().max() < 1e-5 * expected.abs().max()
