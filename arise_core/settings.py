@@ -465,7 +465,8 @@ class SamplingSettings:
             (bit) and its label and rejection cannot change (3 standard errors). "auto": once the standard error is
             below a tenth of the mutual information, or 0.02 bit where that is more, and its label and rejection cannot
             change or are known to be a tie; a box whose passes all say the same is done after 8, one that is rejected
-            beyond doubt at 0.04 bit. None or 0: always all passes.
+            beyond doubt at 0.04 bit. In maps of several sizes a box then needs no passes where those around it have
+            settled what it is (`StridedMap.audit` says how well). None or 0: always all passes of every box.
         seed: of the dropout masks.
 
     Raises:

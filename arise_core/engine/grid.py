@@ -316,7 +316,7 @@ def _refuse_dense(grid: BoxGrid) -> None:
         )
 
 
-def refuse_empty(grid: BoxGrid, n_classes: int, at_once: int, kept: int) -> None:
+def refuse_empty(grid: BoxGrid, n_classes: int, at_once: int, kept: int, held: int = 0) -> None:
     """Refuse results that do not fit the memory there is, or boxes nearly all of which would be empty.
 
     Args:
@@ -324,12 +324,13 @@ def refuse_empty(grid: BoxGrid, n_classes: int, at_once: int, kept: int) -> None
         n_classes: of the model.
         at_once: boxes that are worked on at once.
         kept: probabilities that are held of each of the others; 0: nothing is.
+        held: bytes that are held of each of those that are worked on, beside results.
 
     Raises:
         MemoryLimitError: names the box size and the stride, and how much memory their results need.
     """
     n = len(grid)
-    needed = at_once * (RESULT_BYTES + COPIES * 4 * n_classes)
+    needed = at_once * (RESULT_BYTES + COPIES * 4 * n_classes + held)
     if kept:
         needed += (n - at_once) * (RESULT_BYTES + 4 * kept)
     per_atom = float(np.prod([min(grid.width[k] / grid.step[k] + 1, grid.shape[k]) for k in range(3)]))

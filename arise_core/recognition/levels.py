@@ -116,15 +116,16 @@ def _lowest_level(
     for described, batch in asker.batches(context, wanted):
         yield Step(before, "descriptors of boxes")
         if batch is not None:
-            lowest = np.flatnonzero(neighbours.levels(batch.boxes) == 0)
-            waiting.append(batch.take(lowest))
-            batches.append(batch)
-            held += len(lowest)
+            described_at_all = np.isfinite(batch.features[:, 0])
+            now = (neighbours.levels(batch.boxes) == 0) | ~described_at_all
+            waiting.append(batch.take(now))
+            batches.append(batch if described_at_all.all() else batch.take(described_at_all))
+            held += int((now & described_at_all).sum())
         if held >= BATCH or described == n:
-            now = DESCRIBED / LOWEST * described / n
-            said.append((yield from part(asker.ask(BoxDescriptors.joined(waiting)), before, now)))
+            share = DESCRIBED / LOWEST * described / n
+            said.append((yield from part(asker.ask(BoxDescriptors.joined(waiting)), before, share)))
             waiting.clear()
-            held, before = 0, now
+            held, before = 0, share
     job = found.take(Answers.joined(said), k, last=False)
     neighbours.note(*(yield from part(job, before, 1.0)))
     return batches

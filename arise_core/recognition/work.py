@@ -182,7 +182,9 @@ class MapWork:
         """
         layer = len(self.grid) // self.grid.shape[self.slabs[0].axis]
         at_once = layer * max(slab.stop - slab.first for slab in self.slabs)
-        refuse_empty(self.grid, len(self.model.classes), at_once, kept)
+        waiting = self.rule is not None and self.sampling.tolerance == "auto"  # for what their neighbours say
+        held = 4 * self.model.descriptor.n_features if waiting else 0
+        refuse_empty(self.grid, len(self.model.classes), at_once, kept, held)
 
     def answers(self, slab: Slab, seen: Seen | None = None) -> Job[Answers]:
         """What the model says of the boxes of a slab, as a job.
