@@ -155,7 +155,7 @@ class Statistics:
     def hopeless(self, rows: IntArray, error: float, threshold: float | None) -> BoolArray:
         """Whether the expected error of these rows is above one by `SETTLED` standard errors, named or rejected, (m,).
 
-        See `sureness.expected_error`. Never before the last look within the first block.
+        See `sureness.expected_error`. Never within the first block.
         """
         t = self.passes[rows]
         index, values = largest(self.p_sum[rows] / t[:, None], 1)
@@ -163,12 +163,12 @@ class Statistics:
         spread = _mean_error(p * t, self.p_square[rows, best], t)
         named = np.minimum(p + SETTLED * spread, 1.0)
         if threshold is None:
-            return np.asarray((t >= EARLY[-1]) & (1 - named > error))
+            return np.asarray((t >= BLOCK) & (1 - named > error))
         r = self.moments[rows, 3] / t
         score_error = _mean_error(self.moments[rows, 3], self.moments[rows, 4], t)
         named *= np.minimum(1 - r + SETTLED * score_error, 1.0)
         rejected = np.minimum(r + SETTLED * score_error, 1.0)
-        return np.asarray((t >= EARLY[-1]) & (1 - np.maximum(named, rejected) > error))
+        return np.asarray((t >= BLOCK) & (1 - np.maximum(named, rejected) > error))
 
     def _gap(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:
         """By how much the most probable class of these rows leads, and the standard error of that, (m,) each."""

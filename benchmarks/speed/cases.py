@@ -37,6 +37,7 @@ CASES = {
     ),
     "demo": Case(maps.demo, goals={"seconds": "at most 20"}),
     "uncertainty": Case(passes.uncertainty, goals=passes.GOALS),
+    "sharp uncertainty": Case(passes.sharp_uncertainty, goals=passes.SHARP_GOALS),
     "Monte Carlo": Case(passes.monte_carlo, goals={WITHIN: "at least 0.99"}),
     "import": Case(maps.importing, goals={"import arise_core, s": "at most 2"}),
 }

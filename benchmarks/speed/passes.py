@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 import arise_core as arise
+from arise_core.engine.boxes import BoxDescriptors
 from arise_core.geometry import builders
 from arise_core.geometry.particles import tomography_particle
+from arise_core.progress import Job
+from arise_core.recognition.asking import Answers, Asker
 from benchmarks.measure import median_seconds
 from benchmarks.sharp.built import growth
 from benchmarks.speed.borders import slab
@@ -112,6 +117,75 @@ def uncertainty(given: Given) -> dict[str, Any]:
         )
         out |= {f"{name}: {figure}": value for figure, value in zip(AIMS, figures, strict=True)}
         out[f"{name}: mean passes with 0.01 bit"] = float(strict.passes.mean())
+    return out
+
+
+#: Figures of `sharp_uncertainty`, and what is aimed at in each structure.
+SHARP_AIMS = {
+    "passes a box, of all sizes": "at most 8",
+    "share of the boxes that others answer for": "",
+    "share with the label of all passes": "at least 0.995",
+    "share rejected or not as by all passes": "at least 0.995",
+    "others answer for, label or rejection of all passes": "at least 0.995",
+    "the same, mutual information, rms off, bit": "at most 0.02",
+    "the same, share within the standard error": "at least 0.67",
+    "audited": "",
+    "audited, with another answer": "",
+    "audited, mutual information, rms off, bit": "",
+}
+SHARP_GOALS = {f"{name}: {figure}": aim for name in DOUBTFUL for figure, aim in SHARP_AIMS.items() if aim}
+
+
+@contextmanager
+def passes_counted() -> Iterator[list[int]]:
+    """Passes of all boxes that are asked meanwhile, of whatever size."""
+    counted: list[int] = []
+    ask = Asker.ask
+
+    def counting(self: Asker, batch: BoxDescriptors) -> Job[Answers]:
+        said = yield from ask(self, batch)
+        counted.append(int(said.prediction.passes.sum()))
+        return said
+
+    Asker.ask = counting  # type: ignore[method-assign]
+    try:
+        yield counted
+    finally:
+        Asker.ask = ask  # type: ignore[method-assign]
+
+
+def sharp_uncertainty(given: Given) -> dict[str, Any]:
+    """Passes of sharp maps every 3 Å, and how close these are to 256 passes, with other masks, of every box."""
+    model = arise.load_model(MODEL)
+    out: dict[str, Any] = {}
+    for name, structure in doubtful_structures(given).items():
+        sharp = {"resolution": "sharp", "stride": given.size(3.0, 6.0)}
+        with passes_counted() as counted:
+            field = arise.strided_map(structure, model, **sharp)
+        every = arise.strided_map(
+            structure, model, passes=given.size(256, 32), tolerance=None, seed=1, **sharp
+        ).prediction
+        found, valid = field.prediction, field.prediction.valid
+        label, rejected = found.index == every.index, found.rejected == every.rejected
+        settled = valid & (found.passes == 0)
+        off = np.abs(found.mutual_information - every.mutual_information)[settled]
+        stated = np.hypot(found.standard_error, every.standard_error)[settled]
+        audit = field.audit
+        assert audit is not None  # maps of several sizes have one
+        same = rejected & (label | found.rejected)
+        figures = (
+            sum(counted) / int(valid.sum()),
+            float(settled.sum() / valid.sum()),
+            float(label[valid].mean()),
+            float(rejected[valid].mean()),
+            float(same[settled].mean()),
+            float(np.sqrt((off**2).mean())),
+            float((off <= stated).mean()),
+            audit.asked,
+            audit.different,
+            audit.off,
+        )
+        out |= {f"{name}: {figure}": value for figure, value in zip(SHARP_AIMS, figures, strict=True)}
     return out
 
 
