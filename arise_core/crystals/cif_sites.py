@@ -11,13 +11,16 @@ import io
 import warnings
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ase import Atoms
-from ase.io.cif import CIFBlock, parse_cif
 from scipy.spatial import cKDTree
 
 from arise_core.crystals.symmetric_cif import whole_text
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.io.cif import CIFBlock
 
 #: Sites from which a list counts as long; ASE takes a second then.
 LONG = 700
@@ -44,6 +47,8 @@ def read_cif(source: str | io.StringIO) -> list[Atoms]:
         ValueError: in a long list, sites by the thousand where others are.
         Exception: whatever ASE raises.
     """
+    from ase.io.cif import parse_cif  # takes half a second, which those without CIF files need not wait for
+
     blocks = list(parse_cif(source))
     for block in blocks:
         _check_sites(block)
@@ -65,6 +70,8 @@ def senseless(path: str) -> str:
 @lru_cache(maxsize=16)
 def _senseless(path: str, changed: int, size: int) -> str:
     """As `senseless`; read once as long as the file stays as it is."""
+    from ase.io.cif import parse_cif
+
     text = whole_text(path)
     if text is None:
         return ""
@@ -117,6 +124,8 @@ def _listed(block: CIFBlock) -> Atoms | None:
 
     So it is with symmetry, shared or partly filled sites, isotopes, and whatever ASE does not like.
     """
+    from ase import Atoms
+
     if len(block.get_symbols()) < LONG or block.get_cell().rank != 3 or not _all_filled(block):
         return None
     group = block.get_spacegroup(True)

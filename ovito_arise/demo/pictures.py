@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Image = NDArray[np.uint8]
 #: Samples of ambient light and of the pixels: half of what OVITO takes, in a third of the time.
-SAMPLES = 6
+SAMPLES = 4
 INFORMATION = "ARISE Mutual Information"
 
 WITHOUT_VULKAN = (
