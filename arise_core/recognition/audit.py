@@ -10,8 +10,8 @@ import numpy as np
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.dropout import REJECTED
 
-#: One of so many boxes is asked all the same.
-ONE_OF = 100
+#: One of so many boxes is asked all the same, in a large map and in a small one; so many times that makes a large one.
+ONE_OF, ONE_OF_FEW, LARGE = 100, 10, 64
 #: Share of the answers that may be others, and how improbable more must be by chance for an audit to fail.
 OTHER, CHANCE = 0.005, 0.05
 #: Root mean square of what the mutual information may be off, bit, where at least so many boxes tell.
@@ -27,7 +27,9 @@ class Audit:
     different: int = 0  # of these, by their passes of another class, or rejected or not
     squares: float = 0.0  # sum over these of the squared difference of the mutual information, bit²
     largest: float = 0.0  # the largest difference, bit
-    failed: int = 0  # boxes that were asked after all, since too many others were different
+    failed: int = (
+        0  # boxes that others would have answered for, but all were asked, since too many were different
+    )
 
     @classmethod
     def of(cls, answers: tuple[IntArray, IntArray], information: tuple[FloatArray, FloatArray]) -> Audit:
@@ -66,8 +68,9 @@ def total(audits: Iterable[Audit | None]) -> Audit | None:
     return sum(known, Audit()) if known else None
 
 
-def chosen(boxes: IntArray) -> BoolArray:
-    """Which boxes of a grid are asked all the same, (n,): as good as random, the same ones however it is worked on."""
+def chosen(boxes: IntArray, n: int) -> BoolArray:
+    """Which boxes of a grid of n are asked all the same, (n_boxes,): as good as random, and always the same ones."""
+    one_of = min(ONE_OF, max(ONE_OF_FEW, n // LARGE))
     mixed = boxes.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-    return np.asarray((mixed >> np.uint64(32)) % np.uint64(ONE_OF) == 0)
+    return np.asarray((mixed >> np.uint64(32)) % np.uint64(one_of) == 0)

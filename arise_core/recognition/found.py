@@ -13,8 +13,12 @@ from arise_core.model.prediction import ROWS, Prediction
 from arise_core.model.sureness import NO_ANSWER, NOT_SURE, Sureness, answers
 from arise_core.progress import Job
 from arise_core.recognition.asking import Answers
+from arise_core.recognition.audit import Audit, chosen
 from arise_core.recognition.neighbours import Neighbours, tolerated
 from arise_core.recognition.surroundings import Surroundings
+
+#: Expected error from which on a centre asks larger boxes, whatever is around.
+DOUBTFUL = 0.3
 
 
 class Found:
@@ -27,6 +31,7 @@ class Found:
             n: centres of the grid.
             rule, surroundings: see `answers_of_sizes`.
         """
+        self.n = n
         self._boxes, self._rule, self._surroundings = boxes, rule, surroundings
         self._row = np.full(n, -1, dtype=np.int32)
         self._row[boxes] = np.arange(len(boxes))
@@ -35,7 +40,9 @@ class Found:
         self._kept: Answers | None = None
         self._smallest: list[
             tuple[IntArray, Prediction]
-        ] = []  # rows, answers of smallest boxes that are not sure
+        ] = []  # rows, what smallest boxes say that are not sure
+        #: Rows that are not settled although they could be, what they would be, and their mutual information.
+        self._tried: list[tuple[IntArray, IntArray, FloatArray]] = []
 
     def take(self, said: Answers, k: int, last: bool) -> Job[tuple[IntArray, IntArray, BoolArray]]:
         """Take answers of boxes of size k where they are better than what there is, as a job.
@@ -113,34 +120,32 @@ class Found:
         said = Answers(boxes, replace(self._kept.prediction, **columns), n_atoms)
         self._put(self._row[boxes].astype(np.int64), said, error, k)
 
-    def settle_amid(self, neighbours: Neighbours, k: int) -> int:
+    def settle_amid(self, neighbours: Neighbours) -> int:
         """Let centres that are not sure stay what they say if all around say the same, at least half of them for sure.
 
-        Returns how many.
-
-        A larger box would say so too, since it holds much of theirs. Not where small boxes are mistaken.
+        A larger box would say so too, since it holds much of theirs. They have the mean of the sure ones. Not where
+        small boxes are mistaken, or more in doubt than `DOUBTFUL`. Returns how many these are.
         """
         assert self._kept is not None
-        rows = np.flatnonzero((self.error > self._rule.error) & (self.error < NOT_SURE))
-        boxes = self._boxes[rows]
-        around, near = neighbours.alike(boxes, lower=False)
-        near[self.error[self._row[near]] > self._rule.error] = -1  # it has the mean of sure ones
-        amid = np.flatnonzero((around != MISSING) & (around == neighbours.answers(boxes)))
+        rows = np.flatnonzero((self.error > self._rule.error) & (self.error < DOUBTFUL))
+        around, near = neighbours.alike(self._boxes[rows], lower=False)
+        near[self.error[self._row[near]] > self._rule.error] = -1
         n_classes = len(self._kept.prediction.classes)
+        amid = np.flatnonzero((around != MISSING) & (around == neighbours.answers(self._boxes[rows])))
         amid = amid[self.scatter(near[amid]) <= tolerated(around[amid], n_classes)]
-        rows, boxes, near = rows[amid], boxes[amid], near[amid]
-        error = np.mean(self.error[self._row[near]], axis=1, where=near >= 0)
-        self.settle(boxes, self._kept.n_atoms[rows], np.minimum(error, self._rule.error), near, k)
+        tried = chosen(self._boxes[rows[amid]], self.n)
+        self._tried.append((rows[amid[tried]], around[amid[tried]], self.information(near[amid[tried]])))
+        amid = amid[~tried]
+        rows, near, boxes = rows[amid], near[amid], self._boxes[rows[amid]]
+        error = np.minimum(np.mean(self.error[self._row[near]], axis=1, where=near >= 0), self._rule.error)
+        for k in np.unique(self._size[rows]):
+            own = self._size[rows] == k
+            self.settle(boxes[own], self._kept.n_atoms[rows[own]], error[own], near[own], int(k))
         neighbours.note(boxes, around[amid], np.ones(len(boxes), dtype=bool))
         return len(boxes)
 
-    def forget(self, boxes: IntArray) -> None:
-        """Take the answers of centres for none."""
-        rows = self._row[boxes]
-        self.error[rows], self._size[rows] = np.inf, -1
-
     def result(self) -> Answers:
-        """The best answers, where small boxes say something else with the doubt of both."""
+        """The best answers, where small boxes say something else with the doubt of both; audited by `settle_amid`."""
         assert self._kept is not None  # the smallest boxes are wanted everywhere
         for rows, smallest in self._smallest:
             larger = self._size[rows] > 0
@@ -148,7 +153,11 @@ class Found:
             both = doubt_of_both(smallest.take(larger), self._kept.prediction.take(replaced))
             for name in ("mutual_information", "predictive_entropy", "standard_error"):
                 getattr(self._kept.prediction, name)[replaced] = getattr(both, name)
-        return replace(self._kept, size=self._size)
+        audit = Audit()
+        for rows, theirs, doubt in self._tried:
+            own = self._kept.prediction.take(rows)
+            audit += Audit.of((theirs, answers(own)), (doubt, own.mutual_information))
+        return replace(self._kept, size=self._size, audit=audit)
 
 
 def doubt_of_both(smaller: Prediction, answers: Prediction) -> Prediction:

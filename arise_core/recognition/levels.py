@@ -2,7 +2,7 @@
 
 A centre is settled if the network, nothing dropped, is sure of its own box, its neighbours of lower levels say the same
 (`Neighbours.alike`), and their mutual information scatters less than passes have to reach. Then it has the mean of what
-these have. Some are asked all the same (`audit`); where too many of them say something else, all are.
+these have. Some are asked all the same, see `audit`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,6 @@ def level_by_level(
     """
     batches = yield from part(_lowest_level(context, wanted, asker, found, neighbours, k), 0.0, LOWEST)
     audit = Audit()
-    settled = np.empty(0, dtype=np.int64)
     for number in range(1, LEVELS):
         end = LOWEST + (1 - LOWEST) * number / (LEVELS - 1)
         level = _Level()
@@ -94,14 +93,8 @@ def level_by_level(
             neighbours.note(*(yield from part(found.take(said, k, last=False), end, end)))
         boxes = np.concatenate(level.boxes)
         neighbours.note(boxes, np.concatenate(level.answers), np.ones(len(boxes), dtype=bool))
-        settled = np.append(settled, boxes)
-    if not audit.fails:
-        return audit + Audit(settled=len(settled))
-    found.forget(settled)
-    for batch in batches:
-        said = yield from part(asker.ask(batch.take(np.isin(batch.boxes, settled))), 1.0, 1.0)
-        neighbours.note(*(yield from part(found.take(said, k, last=False), 1.0, 1.0)))
-    return audit + Audit(failed=len(settled))
+        audit += Audit(settled=len(boxes))
+    return audit
 
 
 def _lowest_level(
@@ -143,7 +136,7 @@ def _settle(
     look = asker.look(some)
     error = rule.errors(look, some.n_atoms, largest=False)
     agreed = (answers(look) == around[able]) & (error <= rule.error)
-    tried = agreed & chosen(some.boxes)
+    tried = agreed & chosen(some.boxes, found.n)
     here = able[tried]
     level.tried.append((some.boxes[tried], around[here], found.information(near[here])))
     agreed &= ~tried

@@ -40,7 +40,8 @@ def answers_of_sizes(
     has the answer with the least expected error. Where the smallest box names another class than a larger one that
     answers, the doubt is that of both, see `doubt_of_both`; not where such boxes are known to mistake what is around.
 
-    With the tolerance "auto" boxes whose neighbours have settled what they are need no passes: see `levels`.
+    With the tolerance "auto" boxes whose neighbours have settled what they are need no passes: see `levels`. If an
+    `Audit` of these fails, all are asked.
 
     Args:
         contexts: of grids with the same centres, the smallest boxes first (`grids_of_sizes`).
@@ -56,34 +57,52 @@ def answers_of_sizes(
     asker = Asker(model, sampling, reject_threshold, seen)
     if rule is None:
         return (yield from asker.every(contexts[0], among))
+    assert around is not None  # there are several sizes
+    n = len(contexts[0].grid)
+    boxes = np.arange(n) if among is None else np.flatnonzero(among)
+    by_others = sampling.tolerance == "auto"  # else each box is worth its own passes
+    job = _search(contexts, around, asker, rule, boxes, layers if by_others else None)
+    found = yield from part(job, 0.0, 1.0)
+    audit = found.audit
+    if audit is not None and audit.fails:
+        again = _search(contexts, around, replace(asker, seen=None), rule, boxes, None)
+        found = yield from part(again, 1.0, 1.0)
+        audit = replace(audit, settled=0, failed=audit.settled)
+    return replace(found, audit=audit)
+
+
+def _search(
+    contexts: Sequence[Context], around: Context, asker: Asker, rule: Sureness, boxes: IntArray,
+    layers: tuple[int, IntArray] | None,
+) -> Job[Answers]:  # fmt: skip
+    """`answers_of_sizes` of some boxes, audited but whatever the audit says; without `layers` each is asked."""
+    sampling = asker.sampling
     trial = asker
     if sampling.tolerance is not None:
         few = replace(sampling, passes=min(sampling.passes, TRIAL_PASSES))
         trial = replace(asker, sampling=few, hopeless=rule.error)
-    assert around is not None  # there are several sizes
     grid = contexts[0].grid
-    by_others = sampling.tolerance == "auto"  # else each box is worth its own passes
-    surroundings = Surroundings(around, grid, rule, replace(trial, seen=None, hopeless=None), by_others)
-    n = len(grid)
-    boxes = np.arange(n) if among is None else np.flatnonzero(among)
-    found = Found(boxes, n, rule, surroundings)
-    neighbours = Neighbours(grid.shape, grid.pbc, *layers) if by_others else None
+    surrounding = replace(trial, seen=None, hopeless=None)
+    surroundings = Surroundings(around, grid, rule, surrounding, by_tiles=layers is not None)
+    found = Found(boxes, len(grid), rule, surroundings)
+    neighbours = None if layers is None else Neighbours(grid.shape, grid.pbc, *layers)
     audit = Audit()
     for k in range(len(contexts)):
         last = k == len(contexts) - 1
         rows = np.flatnonzero(found.error > rule.error)
         if not len(rows):
             break
-        wanted = np.zeros(n, dtype=bool)
+        wanted = np.zeros(len(grid), dtype=bool)
         wanted[boxes[rows]] = True
-        by = asker if last else trial
         begin, end = 1 - 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1)
-        if neighbours is None or audit.failed or last:  # few are settled in the last ones
+        by = asker if last else trial
+        if neighbours is None or last:  # few are settled in the last ones
             yield from part(all_at_once(contexts[k], wanted, by, found, k, last), begin, end)
-            continue
-        job = level_by_level(contexts[k], wanted, by, rule, found, neighbours, k)
-        audit += yield from part(job, begin, end)
-        if not audit.failed:
-            audit += Audit(settled=found.settle_amid(neighbours, k))
+        else:
+            job = level_by_level(contexts[k], wanted, by, rule, found, neighbours, k)
+            audit += yield from part(job, begin, end)
+            audit += Audit(settled=found.settle_amid(neighbours))
     yield Step(1.0)
-    return replace(found.result(), audit=audit)
+    said = found.result()
+    assert said.audit is not None
+    return replace(said, audit=audit + said.audit)
