@@ -38,9 +38,8 @@ class Found:
         self.error = np.full(len(boxes), np.inf)
         self._size = np.full(len(boxes), -1, dtype=np.int8)
         self._kept: Answers | None = None
-        self._smallest: list[
-            tuple[IntArray, Prediction]
-        ] = []  # rows, what smallest boxes say that are not sure
+        #: Rows, and what smallest boxes say there that are not sure.
+        self._smallest: list[tuple[IntArray, Prediction]] = []
         #: Rows that are not settled although they could be, what they would be, and their mutual information.
         self._tried: list[tuple[IntArray, IntArray, FloatArray]] = []
 
@@ -145,7 +144,7 @@ class Found:
         return len(boxes)
 
     def result(self) -> Answers:
-        """The best answers, where small boxes say something else with the doubt of both; audited by `settle_amid`."""
+        """The best answers, where small boxes say something else with the doubt of both, and how `settle_amid` did."""
         assert self._kept is not None  # the smallest boxes are wanted everywhere
         for rows, smallest in self._smallest:
             larger = self._size[rows] > 0
