@@ -34,7 +34,9 @@ class BoxDescriptors:
 
     @classmethod
     def joined(cls, parts: Sequence[BoxDescriptors]) -> BoxDescriptors:
-        """Those of several parts, one after the other."""
+        """Those of several parts, one after the other; of one part themselves."""
+        if len(parts) == 1:
+            return parts[0]
         return cls(
             np.concatenate([part.boxes for part in parts]),
             np.concatenate([part.features for part in parts]),

@@ -80,10 +80,10 @@ class Asker:
     )
 
     def batches(
-        self, context: Context, wanted: BoolArray | None
+        self, context: Context, wanted: BoolArray | None, size: int = BATCH
     ) -> Iterator[tuple[int, BoxDescriptors | None]]:
-        """`gather_boxes` of the boxes that are wanted (None: all), each batch seen."""
-        for described, batch in gather_boxes(context, self.model.descriptor, BATCH, wanted):
+        """`gather_boxes` of the boxes that are wanted (None: all), so many at least, each batch seen."""
+        for described, batch in gather_boxes(context, self.model.descriptor, size, wanted):
             if batch is not None and self.seen is not None:
                 self.seen(batch)
             yield described, batch

@@ -22,6 +22,8 @@ from arise_core.recognition.audit import Audit, chosen
 from arise_core.recognition.found import Found
 from arise_core.recognition.neighbours import LEVELS, Neighbours, tolerated
 
+#: Boxes that wait together, at least: large tiles are not copied, looks at small ones fill blocks of the network.
+TOGETHER = 512
 #: Share of the work on boxes of a size that is done when all are described, and when the lowest level is asked.
 DESCRIBED, LOWEST = 0.7, 0.8
 
@@ -106,7 +108,7 @@ def _lowest_level(
     waiting: list[BoxDescriptors] = []
     said: list[Answers] = []
     held, before = 0, 0.0
-    for described, batch in asker.batches(context, wanted):
+    for described, batch in asker.batches(context, wanted, TOGETHER):
         yield Step(before, "descriptors of boxes")
         if batch is not None:
             described_at_all = np.isfinite(batch.features[:, 0])
