@@ -262,7 +262,8 @@ def cell_of(value: float) -> str:
 
 def style(method: str, number: int) -> dict[str, Any]:
     """How a method is drawn: ours as full lines."""
-    return {"ls": "--" if method in OTHERS else "-", "color": f"C{number}", "label": method}
+    colour = f"C{number}" if number < 10 else "black"  # there are ten colours
+    return {"ls": "--" if method in OTHERS else "-", "color": colour, "label": method}
 
 
 def draw_spheres(table: pd.DataFrame, path: Path) -> None:
