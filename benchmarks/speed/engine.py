@@ -81,9 +81,7 @@ def open_cube_against_dscribe(given: Given) -> dict[str, Any]:
     """The same in an open cube, whose partly filled boxes are described exactly."""
     whole = fcc(given.size(16, 5))
     few = Given(min(given.repeats, 3), given.quick)
-    return compared_with_dscribe(
-        arise.Structure(whole.positions, whole.numbers), few, (3.0, given.size(1.0, 2.0))
-    )
+    return compared_with_dscribe(arise.Structure(whole.positions, whole.numbers), few, (3.0, 1.0))
 
 
 def against_quippy(given: Given) -> dict[str, Any]:
