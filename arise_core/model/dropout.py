@@ -161,13 +161,12 @@ class Statistics:
         index, values = largest(self.p_sum[rows] / t[:, None], 1)
         best, p = index[:, 0], np.asarray(values[:, 0])
         spread = _mean_error(p * t, self.p_square[rows, best], t)
-        named = np.minimum(p + SETTLED * spread, 1.0)
-        if threshold is None:
-            return np.asarray((t >= BLOCK) & (1 - named > error))
-        r = self.moments[rows, 3] / t
-        score_error = _mean_error(self.moments[rows, 3], self.moments[rows, 4], t)
-        named *= np.minimum(1 - r + SETTLED * score_error, 1.0)
-        rejected = np.minimum(r + SETTLED * score_error, 1.0)
+        score, score_error = np.zeros(len(rows)), np.zeros(len(rows))
+        if threshold is not None:
+            score = self.moments[rows, 3] / t
+            score_error = _mean_error(self.moments[rows, 3], self.moments[rows, 4], t)
+        named = np.minimum(p + SETTLED * spread, 1.0) * np.minimum(1 - score + SETTLED * score_error, 1.0)
+        rejected = np.minimum(score + SETTLED * score_error, 1.0)
         return np.asarray((t >= BLOCK) & (1 - np.maximum(named, rejected) > error))
 
     def _gap(self, rows: IntArray) -> tuple[FloatArray, FloatArray]:

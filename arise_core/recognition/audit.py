@@ -56,10 +56,15 @@ class Audit:
     @property
     def fails(self) -> bool:
         """Whether answers of others cannot be trusted: too many were different, or the doubt is far off."""
-        from scipy.stats import binom
+        if self.asked >= ENOUGH and self.off > OFF:
+            return True
+        if not self.different:
+            return False
+        from scipy.stats import (
+            binom,
+        )  # takes most of a second, which maps without different answers need not wait for
 
-        by_chance = float(binom.sf(self.different - 1, self.asked, OTHER))
-        return (self.different > 0 and by_chance < CHANCE) or (self.asked >= ENOUGH and self.off > OFF)
+        return bool(binom.sf(self.different - 1, self.asked, OTHER) < CHANCE)
 
 
 def total(audits: Iterable[Audit | None]) -> Audit | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.classes import MISSING
@@ -68,13 +69,14 @@ class Found:
         index = answers(said.prediction)[better]
         return said.boxes[better], index, self.error[rows[better]] <= self._rule.error
 
-    def _put(self, rows: IntArray, said: Answers, error: FloatArray, k: int) -> BoolArray:
+    def _put(self, rows: IntArray, said: Answers, error: FloatArray, k: int | NDArray[np.int8]) -> BoolArray:
         """Keep what is better than what there is; which that was, (n,)."""
         if self._kept is None:
             self._kept = replace(Answers.room(len(self._boxes), said), boxes=self._boxes)
         better = error < self.error[rows]
         self.error[rows[better]] = error[better]
-        self._size[rows[better & (error < NO_ANSWER)]] = k
+        answered = better & (error < NO_ANSWER)
+        self._size[rows[answered]] = np.broadcast_to(k, len(rows))[answered]
         self._kept.put(rows[better], said, better)
         return np.asarray(better)
 
@@ -90,7 +92,14 @@ class Found:
         values = self._kept.prediction.mutual_information[self._row[near]]
         return np.asarray(np.std(values, axis=1, where=near >= 0))
 
-    def settle(self, boxes: IntArray, n_atoms: IntArray, error: FloatArray, near: IntArray, k: int) -> None:
+    def settle(
+        self,
+        boxes: IntArray,
+        n_atoms: IntArray,
+        error: FloatArray,
+        near: IntArray,
+        k: int | NDArray[np.int8],
+    ) -> None:
         """Give centres the mean of what their neighbours have.
 
         The standard error of the mutual information has that among the neighbours on top.
@@ -100,7 +109,7 @@ class Found:
             n_atoms: in their boxes of size k, (n,).
             error: expected, of what these say themselves, (n,).
             near: (n, n_near), the neighbours, -1 for none.
-            k: number of the size.
+            k: number of the size, of all or of each, (n,).
         """
         assert self._kept is not None
         known = near >= 0
@@ -137,9 +146,7 @@ class Found:
         amid = amid[~tried]
         rows, near, boxes = rows[amid], near[amid], self._boxes[rows[amid]]
         error = np.minimum(np.mean(self.error[self._row[near]], axis=1, where=near >= 0), self._rule.error)
-        for k in np.unique(self._size[rows]):
-            own = self._size[rows] == k
-            self.settle(boxes[own], self._kept.n_atoms[rows[own]], error[own], near[own], int(k))
+        self.settle(boxes, self._kept.n_atoms[rows], error, near, self._size[rows])
         neighbours.note(boxes, around[amid], np.ones(len(boxes), dtype=bool))
         return len(boxes)
 
