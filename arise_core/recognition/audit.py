@@ -60,9 +60,8 @@ class Audit:
             return True
         if not self.different:
             return False
-        from scipy.stats import (
-            binom,
-        )  # takes most of a second, which maps without different answers need not wait for
+        # takes most of a second, which maps without different answers need not wait for
+        from scipy.stats import binom
 
         return bool(binom.sf(self.different - 1, self.asked, OTHER) < CHANCE)
 
