@@ -141,16 +141,17 @@ def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
     wanted = context.is_wanted(boxes)
     enough = wanted & (n_atoms >= context.grid.settings.min_atoms)
     full = enough & context.is_full(boxes)
-    if full.all():
+    flat = full & engine.is_cut if context.support is not None else np.zeros_like(full)
+    if full.all() and not flat.any():
         return BoxDescriptors(boxes, engine.features(full), n_atoms)
     features = np.full((len(boxes), context.settings.n_features), np.nan, dtype=np.float32)
     most = enough & (n_atoms >= MANY) & ~full & context.is_mostly_full(boxes)
     overlap = np.minimum(context.grid.width / context.grid.step, tile.shape)
-    if most.mean() * np.prod(overlap) < SHARED:
-        most[:] = False
+    corrected = (most | flat).mean() * np.prod(overlap) >= SHARED
+    most &= corrected
     at_once = full | most
     if at_once.any():
-        found = Corrected(engine, most, full).features() if most.any() else engine.features(full)
+        found = Corrected(engine, most, full).features() if corrected else engine.features(full)
         features[at_once] = found[at_once]
     for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~full & ~most)):
         features[pieces.rows] = pieces.features()

@@ -610,27 +610,30 @@ def members(points, first, last, index, inside):
 
 
 @jit_inline
-def covariance_weight(gamma, x, y, z, floor):
-    """1 / max(γ / γ(0), floor) at the lag (x, y, z), voxels; `gamma` (n0 + 1, p1, p2) has the lags 0 ... n0 along x,
-    those along y and z go round.
+def covariance_at(gamma, x, y, z):
+    """The set covariance at the lag (x, y, z), voxels; linear between those of `gamma`, and 0 beyond them.
+
+    `gamma` (n0 + 1, 2 n1 + 1, 2 n2 + 1) has the lags 0 ... n0 along x and -n ... n along y and z.
     """
     if x < 0.0:
         x, y, z = -x, -y, -z
-    i, j, k = int(x), math.floor(y), math.floor(z)
-    if i >= gamma.shape[0] - 1 or abs(y) >= gamma.shape[1] // 2 or abs(z) >= gamma.shape[2] // 2:
-        return 1.0 / floor
+    y, z = y + gamma.shape[1] // 2, z + gamma.shape[2] // 2
+    if x >= gamma.shape[0] - 1 or y < 0.0 or y >= gamma.shape[1] - 1 or z < 0.0 or z >= gamma.shape[2] - 1:
+        return 0.0
+    i, j, k = int(x), int(y), int(z)
     x, y, z = x - i, y - j, z - k
-    if j < 0:
-        j += gamma.shape[1]
-    if k < 0:
-        k += gamma.shape[2]
-    j1 = j + 1 if j + 1 < gamma.shape[1] else 0
-    k1 = k + 1 if k + 1 < gamma.shape[2] else 0
-    low = (1.0 - y) * ((1.0 - z) * gamma[i, j, k] + z * gamma[i, j, k1])
-    low += y * ((1.0 - z) * gamma[i, j1, k] + z * gamma[i, j1, k1])
-    high = (1.0 - y) * ((1.0 - z) * gamma[i + 1, j, k] + z * gamma[i + 1, j, k1])
-    high += y * ((1.0 - z) * gamma[i + 1, j1, k] + z * gamma[i + 1, j1, k1])
-    return 1.0 / max(((1.0 - x) * low + x * high) / gamma[0, 0, 0], floor)
+    low = (1.0 - y) * ((1.0 - z) * gamma[i, j, k] + z * gamma[i, j, k + 1])
+    low += y * ((1.0 - z) * gamma[i, j + 1, k] + z * gamma[i, j + 1, k + 1])
+    high = (1.0 - y) * ((1.0 - z) * gamma[i + 1, j, k] + z * gamma[i + 1, j, k + 1])
+    high += y * ((1.0 - z) * gamma[i + 1, j + 1, k] + z * gamma[i + 1, j + 1, k + 1])
+    return (1.0 - x) * low + x * high
+
+
+@jit_inline
+def covariance_weight(gamma, x, y, z, floor):
+    """1 / max(γ / γ(0), floor) at the lag (x, y, z), voxels; see `covariance_at`."""
+    whole = gamma[0, gamma.shape[1] // 2, gamma.shape[2] // 2]
+    return whole / max(covariance_at(gamma, x, y, z), floor * whole)
 
 
 @jit
@@ -782,6 +785,26 @@ def add_piece_sums(
         )  # fmt: skip
 
 
+@jit
+def add_ratios(gamma, to_lag, whole, floor, directions, step, ratios):
+    """By how much sums of whole boxes are to be corrected for pieces, into `ratios` (n_boxes, n_nodes, n_directions).
+
+    `whole` (n_nodes, n_directions), max(γ of a whole box, floor), over max(γ of the material in it, floor), for pairs
+    of length k * `step` Å along `directions` (n_directions, 3); nodes behind those of `whole` stay. gamma[k] and
+    to_lag[k] are as in `add_piece_histograms`.
+    """
+    for k in range(ratios.shape[0]):
+        lag = to_lag[k]
+        for j in range(ratios.shape[2]):
+            x, y, z = step * directions[j, 0], step * directions[j, 1], step * directions[j, 2]
+            lx = x * lag[0, 0] + y * lag[1, 0] + z * lag[2, 0]
+            ly = x * lag[0, 1] + y * lag[1, 1] + z * lag[2, 1]
+            lz = x * lag[0, 2] + y * lag[1, 2] + z * lag[2, 2]
+            for node in range(whole.shape[0]):
+                weight = covariance_weight(gamma[k], node * lx, node * ly, node * lz, floor)
+                ratios[k, node, j] = whole[node, j] * weight
+
+
 @jit_inline
 def product_in_parts(a, b, out):
     """The matrix product of `a` (n, m) and `b` (m, k), some rows at a time.
@@ -791,31 +814,6 @@ def product_in_parts(a, b, out):
     rows = max(1, ONE_THREAD // (b.shape[0] * b.shape[1]))
     for first in range(0, a.shape[0], rows):
         out[first : first + rows] = np.dot(a[first : first + rows], b)
-
-
-@jit
-def add_ratios(gamma, to_lag, to_width, floor, directions, step, n_nodes, ratios):
-    """By how much sums of full boxes are to be corrected for pieces, into `ratios` (n_boxes, n_nodes, n_directions).
-
-    max(γ of the box, floor) / max(γ of the material in it, floor), for pairs of length k * `step` Å, the first
-    `n_nodes` of them, along `directions` (n_directions, 3). gamma[k] and to_lag[k] are as in `add_piece_histograms`;
-    to_width[k] (3, 3) goes from Å to widths of the box.
-    """
-    for k in range(ratios.shape[0]):
-        lag, part = to_lag[k], to_width[k]
-        for j in range(ratios.shape[2]):
-            x, y, z = directions[j, 0], directions[j, 1], directions[j, 2]
-            lx = x * lag[0, 0] + y * lag[1, 0] + z * lag[2, 0]
-            ly = x * lag[0, 1] + y * lag[1, 1] + z * lag[2, 1]
-            lz = x * lag[0, 2] + y * lag[1, 2] + z * lag[2, 2]
-            px = abs(x * part[0, 0] + y * part[1, 0] + z * part[2, 0])
-            py = abs(x * part[0, 1] + y * part[1, 1] + z * part[2, 1])
-            pz = abs(x * part[0, 2] + y * part[1, 2] + z * part[2, 2])
-            for node in range(n_nodes):
-                r = node * step
-                whole = max(1.0 - r * px, 0.0) * max(1.0 - r * py, 0.0) * max(1.0 - r * pz, 0.0)
-                weight = covariance_weight(gamma[k], r * lx, r * ly, r * lz, floor)
-                ratios[k, node, j] = max(whole, floor) * weight
 
 
 @jit

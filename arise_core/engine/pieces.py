@@ -7,12 +7,15 @@ material, which is close to 1. The others hold few atoms: their pairs are weighe
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import fft
 
+from arise_core.descriptor.covariance import BoxWindow
 from arise_core.descriptor.lengthscale import LOG_STEP, PairDensity
 from arise_core.descriptor.radial import harmonics_norm, n_harmonics, parity_step
 from arise_core.descriptor.soap import SpeciesPair
@@ -35,6 +38,10 @@ from arise_core.geometry.neighbors import ANY
 
 #: Atoms in a box, at least, whose pairs are told from their harmonics well enough (of two species: geometric mean).
 MANY = 64
+#: Of a box that a flat border cuts: share of its width that is left, at least, where sums of whole ones are corrected.
+LEFT = 0.5
+#: Lags of boxes whose covariances are worked out together: what that takes stays in the processor's cache.
+CACHED_LAGS = 200_000
 #: Pairs of a box that are held at once.
 ROOM = 8192
 
@@ -56,7 +63,6 @@ class Pieces:
         n = voxel_counts(grid, widths, voxel)
         lower = np.stack(np.unravel_index(boxes, grid.shape), axis=1) * grid.step + grid.start
         self.gamma = covariances(voxels(context, np.maximum(lower, grid.low), widths, n))
-        self.to_width = np.ascontiguousarray(grid.to_fraction / widths[:, None, :])
         self.to_lag = np.ascontiguousarray(grid.to_fraction * (n / widths)[:, None, :])
 
     @classmethod
@@ -134,44 +140,77 @@ class Corrected:
     Args:
         engine: of the tile.
         most: boxes that are filled for the most part, (n_boxes,).
-        full: those that are taken as full, which need no correction, (n_boxes,).
+        full: those that are taken as full, (n_boxes,).
     """
 
     def __init__(self, engine: TileEngine, most: BoolArray, full: BoolArray) -> None:
         self.engine, self.chosen, self.full = engine, most | full, full
+        context = engine.context
+        self.left = context.box_widths(engine.tile.boxes(context.grid)) / context.grid.width
+        self.plain = full & ~engine.is_cut  # need no correction
         self.many: dict[SpeciesPair, BoolArray] = {}
         self.scales: dict[SpeciesPair, FloatArray] = {}
         for pair in engine.pairs():
             alpha, beta = (engine.n_species_atoms.get(s, engine.n_atoms) for s in pair)
-            many = self.chosen & engine.enough(pair) & (full | (alpha * beta >= MANY**2))
+            many = (alpha * beta >= MANY**2) & (self.left.min(axis=1) >= LEFT)
+            many = self.chosen & engine.enough(pair) & (self.plain | many)
             # neighbours of one species are about as far apart in the whole box; unlike ones, beyond a border, are not
-            shared = many if alike(pair) else many & full
+            known = many if alike(pair) else many & full
             nothing = np.full(len(many), np.nan)
             self.many[pair] = many
-            self.scales[pair] = engine.scales(*pair, shared) if shared.any() else nothing
-        self.step = NODE * engine.context.grid.spacing
-        self._look_at(np.flatnonzero(most & ~full))
+            self.scales[pair] = engine.scales(*pair, known) if known.any() else nothing
+        self.step = NODE * context.grid.spacing
+        #: what boxes with few pairs of some species have of these: the boxes, descriptors, whether there are any
+        self.few: dict[SpeciesPair, list[tuple[IntArray, Float32Array, BoolArray]]] = {
+            p: [] for p in self.many
+        }
+        self._look_at(np.flatnonzero(most & ~full), np.flatnonzero(full & engine.is_cut))
 
-    def _look_at(self, rows: IntArray) -> None:
-        """Length scales of some boxes, and what their sums are multiplied by, in all directions."""
+    def _look_at(self, partly: IntArray, cut: IntArray) -> None:
+        """What the sums of some boxes are multiplied by in all directions; length scales and pairs that sums lack.
+
+        Args:
+            partly: boxes that are filled in part.
+            cut: those that are full up to flat borders.
+        """
         context = self.engine.context
+        floor, grid = context.settings.floor, context.grid
         high = max((high for _, high in context.survey.ranges.values()), default=0.0)
         directions = sphere(context.settings.l_max, 2)[0]
-        shape = len(rows), node_count(context.grid, context.settings.reach * high), len(directions)
-        self.ratios = np.ones(shape, dtype=np.float32)
+        lengths = self.step * np.arange(node_count(grid, context.settings.reach * high))
+        vectors = lengths[:, None, None] * directions
+        whole = 1.0 / BoxWindow(grid.cell, grid.width, floor).weights(vectors.reshape(-1, 3))
+        whole = whole.reshape(vectors.shape[:2]).astype(np.float32)
+        kinds, kind = np.unique(np.round(self.left[cut], 9), axis=0, return_inverse=True)
+        self.ratios = np.ones((len(partly) + len(kinds), *whole.shape), dtype=np.float32)
         self.row_of = np.full(len(self.full), -1)
-        self.row_of[rows] = np.arange(len(rows))
-        for pieces in Pieces.batches(self.engine, rows, COARSE_VOXEL):
-            here, longest = pieces.rows, 0.0
+        # length scales of few pairs are where the peaks are of nearly equal height
+        any_few = np.zeros(len(partly), dtype=bool)
+        for pair, many in self.many.items():
+            any_few |= self.engine.enough(pair)[partly] & ~many[partly]
+        self.row_of[np.concatenate([partly[~any_few], partly[any_few]])] = np.arange(len(partly))
+        self.row_of[cut] = len(partly) + kind.ravel()
+        for pieces in itertools.chain(
+            Pieces.batches(self.engine, partly[~any_few], COARSE_VOXEL),
+            Pieces.batches(self.engine, partly[any_few]),
+        ):
+            here = pieces.rows
             for pair, many in self.many.items():
                 if many[here].any() and not alike(pair):
                     self.scales[pair][here] = pieces.scales(*pair, many[here])
-                longest = max(longest, float(np.nan_to_num(self.scales[pair][here]).max()))
+                few = self.engine.enough(pair)[here] & ~many[here]
+                if few.any():
+                    part = np.zeros((len(here), *self.engine.shape_of_one), dtype=np.float32)
+                    any_left = pieces.add_pair(pair, few, self.engine.weights(pair)[here], part)
+                    self.few[pair].append((here[few], part[few], any_left[few]))
+            longest = max(float(np.nan_to_num(scales[here]).max()) for scales in self.scales.values())
             loops.add_ratios(
-                pieces.gamma, pieces.to_lag, pieces.to_width, context.settings.floor, directions, self.step,
-                min(node_count(context.grid, context.settings.reach * longest), shape[1]),
-                self.ratios[self.row_of[here[0]] :][: len(here)],
+                pieces.gamma, pieces.to_lag, whole[: node_count(grid, context.settings.reach * longest)], floor,
+                directions, self.step, self.ratios[self.row_of[here[0]] :][: len(here)],
             )  # fmt: skip
+        for row, part in enumerate(kinds, len(partly)):
+            weights = BoxWindow(grid.cell, grid.width * part, floor).weights(vectors.reshape(-1, 3))
+            self.ratios[row] = whole * weights.reshape(whole.shape)
 
     def features(self) -> Float32Array:
         """Descriptors, (n_boxes, n_features); NaN for others, and where no species pair is left."""
@@ -191,18 +230,19 @@ class Corrected:
             np.array(settings.radial_of), weights, total,
         )  # fmt: skip
         for group in groups(scales):
-            knot, sums = engine.sums(pair, scales, group, l_max)
-            loops.contract(sums, n_row, knot, scales, group & self.full, *rest)
-            rows = np.flatnonzero(group & ~self.full)
+            knot, sums = engine.sums(pair, scales, group, l_max, cut=False)
+            loops.contract(sums, n_row, knot, scales, group & self.plain, *rest)
+            rows = np.flatnonzero(group & ~self.plain)
             loops.contract_pieces(
                 sums, n_row, knot, rows, scales, self.ratios, self.row_of[rows], self.step,
                 *sphere(settings.l_max, step)[1:], *rest,
             )  # fmt: skip
-        for pieces in Pieces.batches(engine, np.flatnonzero(enough & ~self.many[pair])):
-            rows = pieces.rows
-            part = np.zeros((len(rows), *total.shape[1:]), dtype=np.float32)
-            found[rows] = pieces.add_pair(pair, enough[rows], weights[rows], part)
+        few = enough & self.full & ~self.many[pair]
+        if few.any():
+            found |= engine.add_pair(pair, few, weights, total)
+        for rows, part, any_left in self.few.pop(pair):
             total[rows] += part
+            found[rows] = any_left
         return found
 
 
@@ -266,15 +306,25 @@ def voxels(context: Context, lower: FloatArray, widths: FloatArray, n: IntArray)
 
 
 def covariances(inside: Float32Array) -> Float32Array:
-    """|W ∩ (W + r)| of indicators (n_boxes, n0, n1, n2) at all lags r, (n_boxes, n0 + 1, p1, p2), voxels.
+    """|W ∩ (W + r)| of indicators (n_boxes, n0, n1, n2) at all lags r, (n_boxes, n0 + 1, 2 n1 + 1, 2 n2 + 1), voxels.
 
-    Lags along the first axis are 0 ... n0, the others are those of -r; along the other axes they go round.
+    Lags along the first axis are 0 ... n0, along the others -n ... n.
     """
-    n = np.array(inside.shape[1:])
-    p0, p1, p2 = lags(n)
-    spectrum = fft.rfft(inside, p2, axis=3)
-    spectrum = fft.fft(spectrum, p1, axis=2, overwrite_x=True)
-    spectrum = fft.fft(spectrum, p0, axis=1, overwrite_x=True)
-    power = spectrum.real**2 + spectrum.imag**2
-    half = fft.ifft(power, axis=1)[:, : n[0] + 1]
-    return np.ascontiguousarray(fft.irfft(fft.ifft(half, axis=2), p2, axis=3))
+    n0, n1, n2 = n = np.array(inside.shape[1:])
+    p0, p1, p2 = periods = lags(n)
+    found = np.empty((len(inside), n0 + 1, 2 * n1 + 1, 2 * n2 + 1), dtype=np.float32)
+    together = max(1, CACHED_LAGS // math.prod(periods))
+    for first in range(0, len(inside), together):
+        part = slice(first, first + together)
+        spectrum = fft.rfft(inside[part], p2, axis=3)
+        spectrum = fft.fft(spectrum, p1, axis=2, overwrite_x=True)
+        spectrum = fft.fft(spectrum, p0, axis=1, overwrite_x=True)
+        # real, and so is what comes back: the same at r and -r
+        half = fft.rfft(spectrum.real**2 + spectrum.imag**2, axis=1)[:, : n0 + 1]
+        half = fft.fft(half, axis=2, overwrite_x=True)
+        lag = fft.hfft(half, p2, axis=3, norm="forward")
+        lag /= p0 * p1
+        for to_y, from_y in ((slice(n1, None), slice(n1 + 1)), (slice(n1), slice(p1 - n1, None))):
+            for to_z, from_z in ((slice(n2, None), slice(n2 + 1)), (slice(n2), slice(p2 - n2, None))):
+                found[part, :, to_y, to_z] = lag[:, :, from_y, from_z]
+    return found

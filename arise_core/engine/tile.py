@@ -34,11 +34,12 @@ NODE = 0.2
 SCALE_RATIO = 1.5
 #: Ratio of the ends of the search range where all atoms have neighbours at one distance.
 SEARCH_SPAN = SEARCH_RANGE[1] / SEARCH_RANGE[0]
-#: Boxes in a tile, at most (a cube of 16). Fixed, so that results do not depend on threads or memory.
-TILE_BOXES = 4096
-#: A grid with more boxes than this along an axis is cut there, so that threads and progress have several tiles; one of
-#: half of them where that adds less than this share of the work (tiles share the material that boxes of both reach).
-WHOLE, CHEAP = 12, 0.15
+#: Boxes in a tile, at most, and along an axis. Fixed, so that results do not depend on threads or memory.
+TILE_BOXES, TILE_EDGE = 4096, 2**loops.BITS
+#: Threads that tiles are cut for: as fast as can be with one and with so many, by the geometric mean.
+FOR_THREADS = 4
+#: Ways to cut whose seconds differ by less than this share are as good as each other.
+ALIKE = 0.03
 
 #: Tiles of which fewer boxes are wanted are cut where that is less work.
 DENSE = 0.3
@@ -72,19 +73,34 @@ class Tile:
         return np.asarray(np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), grid.shape).ravel())
 
 
-def cuts(n: int, overlap: float) -> list[tuple[int, int]]:
-    """First box and the one behind the last of the tiles along an axis of n boxes, `overlap` of them over a point."""
-    edge = max(1, round(TILE_BOXES ** (1 / 3)))
-    cut = n > WHOLE or (2 * n > WHOLE and overlap - 1.0 < CHEAP * n)
-    ends = np.linspace(0, n, max(-(-n // edge), 1 + cut) + 1).round().astype(int)
-    return [(int(x), int(y)) for x, y in itertools.pairwise(ends)]
+def cuts(grid: BoxGrid) -> list[list[tuple[int, int]]]:
+    """First box and the one behind the last of the tiles along each axis.
+
+    Tiles share the material that boxes of several reach, so that few large ones are less work. What a box takes by
+    itself is as much as an atomic spacing cubed of material.
+    """
+    counts = [sorted({-(-n // edge) for edge in range(1, min(n, TILE_EDGE) + 1)}) for n in grid.shape]
+    tried = np.stack(np.meshgrid(*counts, indexing="ij"), axis=-1).reshape(-1, 3)
+    tried = tried[(-(-np.array(grid.shape) // tried)).prod(axis=1) <= TILE_BOXES]
+    n_tiles = tried.prod(axis=1)
+    own = len(grid) * grid.spacing**3 / abs(np.linalg.det(grid.cell * grid.step[:, None]))
+    work = n_tiles * _work(np.array(grid.shape) / tried, grid.width / grid.step) + own
+    seconds = work / np.sqrt(np.minimum(n_tiles, FOR_THREADS))
+    # of those that are about as good the one that can be cut into the most slabs
+    good = tried[seconds <= seconds.min() * (1 + ALIKE)]
+    best = good[np.argmax(good[:, np.argmax(grid.shape)])]
+    found = []
+    for n, count in zip(grid.shape, best, strict=True):
+        ends = np.linspace(0, n, count + 1).round().astype(int)
+        found.append([(int(x), int(y)) for x, y in itertools.pairwise(ends)])
+    return found
 
 
 def make_tiles(grid: BoxGrid, wanted: BoolArray | None = None) -> Iterator[Tile]:
     """Cover the grid with tiles, or the boxes of it that are wanted, (n_boxes,), with smaller ones."""
     among = None if wanted is None else wanted.reshape(grid.shape)
     overlap = grid.width / grid.step
-    for x, y, z in itertools.product(*map(cuts, grid.shape, overlap)):
+    for x, y, z in itertools.product(*cuts(grid)):
         whole = Tile((x[0], y[0], z[0]), (x[1], y[1], z[1]))
         yield from (whole,) if among is None else _around(whole, among, overlap)
 
@@ -110,7 +126,8 @@ def _around(tile: Tile, wanted: BoolArray, overlap: FloatArray) -> list[Tile]:
         *_around(replace(part, stop=_with(part.stop, axis, middle)), wanted, overlap),
         *_around(replace(part, first=_with(part.first, axis, middle)), wanted, overlap),
     ]
-    return halves if sum(_work(half, overlap) for half in halves) < _work(part, overlap) else [part]
+    less = sum(_work(np.array(half.shape), overlap) for half in halves) < _work(np.array(part.shape), overlap)
+    return halves if less else [part]
 
 
 def _with(numbers: tuple[int, int, int], axis: int, number: int) -> tuple[int, int, int]:
@@ -119,9 +136,9 @@ def _with(numbers: tuple[int, int, int], axis: int, number: int) -> tuple[int, i
     return x, y, z
 
 
-def _work(tile: Tile, overlap: FloatArray) -> float:
-    """About how much work a tile is: material that its boxes span, and what every tile takes."""
-    return float(np.prod(np.array(tile.shape) - 1 + overlap)) + EVERY_TILE
+def _work(shape: IntArray | FloatArray, overlap: FloatArray) -> FloatArray:
+    """About how much work tiles of some shapes (..., 3) are: material that their boxes span, and what each takes."""
+    return np.asarray((shape - 1 + overlap).prod(axis=-1) + EVERY_TILE)
 
 
 def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
@@ -197,25 +214,35 @@ class TileEngine:
         self.tile = tile
         grid = context.grid
         assert max(tile.shape) <= 1 << loops.BITS  # else ranges of its boxes do not fit their keys
-        self.ends, self.widths = self._runs()
+        self.widths = self._widths()
         self.u, self.numbers, self.first, self.last = self._atoms()
         self.positions = transformed(self.u, grid.cell)
         self.n_species_atoms = {int(s): self._count(self.numbers == s) for s in np.unique(self.numbers)}
         self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(np.prod(tile.shape), dtype=np.int64))
 
-    def _runs(self) -> tuple[IntArray, FloatArray]:
-        """Last box of the run of equal width that each box of the tile belongs to, and the widths, (3, n) each."""
-        longest = max(self.tile.shape)
-        ends = np.zeros((3, longest), dtype=np.int64)
-        widths = np.ones((3, longest))
+    def _widths(self) -> FloatArray:
+        """Widths of the boxes of the tile along each axis, (3, n), fractions; 1 behind the last."""
+        widths = np.ones((3, max(self.tile.shape)))
         for k in range(3):
             first, stop = self.tile.first[k], self.tile.stop[k]
-            width = np.maximum(self.context.widths[k][first:stop], 1e-12)
-            change = np.abs(np.diff(width)) > 1e-12 * self.context.grid.width[k]
-            last = np.append(np.flatnonzero(change), stop - first - 1)
-            ends[k, : stop - first] = np.repeat(last, np.diff(last, prepend=-1))
-            widths[k, : stop - first] = width
-        return ends, widths
+            widths[k, : stop - first] = np.maximum(self.context.widths[k][first:stop], 1e-12)
+        return widths
+
+    def _ends(self, widths: FloatArray) -> IntArray:
+        """Last box of the run of equal width that each box of the tile belongs to, (3, n)."""
+        ends = np.zeros(widths.shape, dtype=np.int64)
+        for k, n in enumerate(self.tile.shape):
+            change = np.abs(np.diff(widths[k, :n])) > 1e-12 * self.context.grid.width[k]
+            last = np.append(np.flatnonzero(change), n - 1)
+            ends[k, :n] = np.repeat(last, np.diff(last, prepend=-1))
+        return ends
+
+    @cached_property
+    def is_cut(self) -> BoolArray:
+        """Which boxes a flat border of the material cuts, (n_boxes,)."""
+        narrow = self.widths < self.context.grid.width[:, None] * (1 - 1e-9)
+        x, y, z = (narrow[k, :n] for k, n in enumerate(self.tile.shape))
+        return np.asarray(x[:, None, None] | y[:, None] | z).ravel()
 
     def _count(self, chosen: BoolArray) -> IntArray:
         """How many of the chosen atoms are in each box, (n_boxes,)."""
@@ -258,7 +285,7 @@ class TileEngine:
 
     def features(self, chosen: BoolArray) -> Float32Array:
         """Descriptors of the chosen boxes, taken as full, (n_boxes, n_features); NaN where no species pair is left."""
-        return self.over_pairs(chosen, self._add_pair)
+        return self.over_pairs(chosen, self.add_pair)
 
     def over_pairs(
         self, chosen: BoolArray, add: AddPair, rows: IntArray | slice = slice(None)
@@ -271,9 +298,8 @@ class TileEngine:
             rows: the n boxes that all this is about, of those of the tile.
         """
         settings = self.context.settings
-        shape = (len(chosen), len(settings.channels))
-        total = np.zeros((*shape, settings.channel_size), dtype=np.float32)
-        sums = np.zeros(shape, dtype=np.float32)
+        total = np.zeros((len(chosen), *self.shape_of_one), dtype=np.float32)
+        sums = np.zeros(total.shape[:2], dtype=np.float32)
         for pair in self.pairs():
             enough = chosen & self.enough(pair)[rows]
             if enough.any():
@@ -284,6 +310,11 @@ class TileEngine:
         total *= ((1.0 / np.where(sums > 0, sums, np.float32(1))) * shares)[:, :, None]
         total[~sums.any(axis=1)] = np.nan
         return total.reshape(len(chosen), -1)
+
+    @property
+    def shape_of_one(self) -> tuple[int, int]:
+        """Shape of the descriptor of a box, (n_channels, channel_size)."""
+        return len(self.context.settings.channels), self.context.settings.channel_size
 
     def pairs(self) -> list[SpeciesPair]:
         """The pairs of species in the tile, and any with any where the settings want that."""
@@ -316,7 +347,7 @@ class TileEngine:
             weights = np.where(self._alone[:, None], alone, weights)
         return weights
 
-    def _add_pair(
+    def add_pair(
         self, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array
     ) -> BoolArray:
         """Add the descriptors of one pair of species to `total`; which boxes have one, (n_boxes,)."""
@@ -326,7 +357,7 @@ class TileEngine:
         step = parity_step(*pair)
         table = single_table(settings, step)
         for group in groups(scales):
-            knot, sums = self.sums(pair, scales, group, settings.l_max)
+            knot, sums = self.sums(pair, scales, group, settings.l_max, cut=True)
             loops.contract(
                 sums, row_length(settings.l_max, step), knot, scales, group, table, settings.reach / (len(table) - 1),
                 settings.l_max, step, settings.n_max, len(settings.radials), np.array(settings.radial_of),
@@ -335,7 +366,7 @@ class TileEngine:
         return found
 
     def sums(
-        self, pair: SpeciesPair, scales: FloatArray, chosen: BoolArray, l_max: int
+        self, pair: SpeciesPair, scales: FloatArray, chosen: BoolArray, l_max: int, *, cut: bool
     ) -> tuple[float, Float32Array]:
         """Sums over the pairs of two species in some boxes of the tile, taken as full.
 
@@ -344,6 +375,7 @@ class TileEngine:
             scales: of the boxes, (n_boxes,), Å; there are knots for those of the chosen ones.
             chosen: which boxes, (n_boxes,); sums of the others mean nothing.
             l_max: highest degree of the harmonics.
+            cut: whether flat borders of the material cut boxes; else they are taken as whole.
 
         Returns:
             Distance of the knots, Å, and sums (n_boxes, n_knots * `row_length`).
@@ -353,18 +385,14 @@ class TileEngine:
         limit = self.context.settings.reach * float(scales[chosen].max())
         knot = KNOT * float(scales[chosen].min())
         n_knots = int(np.ceil(limit / knot)) + 3
+        widths = self.widths
+        if not cut:
+            widths = np.repeat(self.context.grid.width[:, None], widths.shape[1], axis=1)
         sums = np.zeros((int(np.prod(self.tile.shape)), n_knots * n_row), dtype=np.float32)
         loops.add_sums(
-            *self._pair_arguments(*pair, limit, chosen),
-            knot,
-            l_max,
-            step,
-            n_lm,
-            n_row,
-            harmonics_norm(l_max),
-            PAIRS,
-            sums,
-        )
+            *self._pair_arguments(*pair, limit, chosen, widths),
+            knot, l_max, step, n_lm, n_row, harmonics_norm(l_max), PAIRS, sums,
+        )  # fmt: skip
         loops.accumulate(sums, self.tile.shape)
         return knot, sums
 
@@ -373,7 +401,10 @@ class TileEngine:
         density = PairDensity(*self.context.survey.ranges[alpha, beta])
         histograms = np.zeros((len(chosen), density.n_bins))
         loops.add_histograms(
-            *self._pair_arguments(alpha, beta, density.limit, chosen), density.log_start, LOG_STEP, histograms
+            *self._pair_arguments(alpha, beta, density.limit, chosen, self.widths),
+            density.log_start,
+            LOG_STEP,
+            histograms,
         )
         loops.accumulate(histograms, self.tile.shape)
         scales = np.full(len(chosen), np.nan)
@@ -382,7 +413,9 @@ class TileEngine:
         scales[chosen] = density.scales(histograms[chosen])
         return scales
 
-    def _pair_arguments(self, alpha: int, beta: int, limit: float, chosen: BoolArray) -> tuple[object, ...]:
+    def _pair_arguments(
+        self, alpha: int, beta: int, limit: float, chosen: BoolArray, widths: FloatArray
+    ) -> tuple[object, ...]:
         """What the loops over pairs of atoms of two species in some boxes need, up to the shape of the tile."""
         grid, same = self.context.grid, alpha == beta
         a, b = (np.flatnonzero((self.numbers == s) | (s == ANY)) for s in (alpha, beta))
@@ -405,6 +438,6 @@ class TileEngine:
             below[1:, 1:, 1:] = chosen.reshape(self.tile.shape).cumsum(0).cumsum(1).cumsum(2)
         return (
             self.positions[a], self.first[a], self.last[a], self.positions[b], self.first[b], self.last[b], same, limit,
-            reach, origin, size, shape, start, below, grid.to_fraction, self.ends, 1.0 / self.widths,
+            reach, origin, size, shape, start, below, grid.to_fraction, self._ends(widths), 1.0 / widths,
             self.context.settings.floor, self.tile.shape,
         )  # fmt: skip

@@ -62,7 +62,7 @@ def long_axis(grid: BoxGrid) -> int:
 
 def cuts_along(grid: BoxGrid, axis: int) -> list[tuple[int, int]]:
     """First layer of boxes and the one behind the last between places where a grid can be cut along an axis."""
-    return cuts(grid.shape[axis], float(grid.width[axis] / grid.step[axis]))
+    return cuts(grid)[axis]
 
 
 def slabs_of(grid: BoxGrid, least: int) -> tuple[Slab, ...]:

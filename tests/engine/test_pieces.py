@@ -158,8 +158,9 @@ def test_voxels_and_covariances_are_those_of_one_box(name):
             u = grid.members(box)[0] @ grid.cell
             vectors = (u[:, None] - u[None, :]).reshape(-1, 3)
             lag = vectors @ pieces.to_lag[k]
-            gamma = pieces.gamma[k] / pieces.gamma[k][0, 0, 0]
-            weights = [piece_module.loops.covariance_weight(gamma, *x, SETTINGS.floor) for x in lag[::7]]
+            weights = [
+                piece_module.loops.covariance_weight(pieces.gamma[k], *x, SETTINGS.floor) for x in lag[::7]
+            ]
             assert np.allclose(weights, window.weights(vectors)[::7], rtol=2e-4)
 
 
@@ -174,13 +175,16 @@ def test_a_box_without_material_counts_as_full():
         context.support.pbc,
     )
     context = Context(grid, SETTINGS, context.survey, nothing, context.filled, context.cells, context.widths)
-    engine, _, chosen = partly_filled(context, next(iter(make_tiles(grid))))
+    engine, boxes, chosen = partly_filled(context, next(iter(make_tiles(grid))))
     rows = np.flatnonzero(chosen)[:8]
     for pieces in Pieces.batches(engine, rows):
-        n = np.round(pieces.to_lag[0] @ np.linalg.inv(pieces.to_width[0])).diagonal().astype(int)
-        gamma = pieces.gamma[0] / pieces.gamma[0][0, 0, 0]
+        width = context.box_widths(boxes[pieces.rows[:1]])[0]
+        n = np.round((pieces.to_lag[0] @ np.linalg.inv(grid.to_fraction)).diagonal() * width).astype(int)
+        _, y, z = np.array(pieces.gamma[0].shape) // 2
         expected = (1 - 2 / n[0]) * (1 - 1 / n[1]) * (1 - 3 / n[2])
-        assert gamma[2, 1, -3] == pytest.approx(expected, rel=1e-5)
+        assert pieces.gamma[0][2, y + 1, z - 3] == pytest.approx(
+            expected * pieces.gamma[0][0, y, z], rel=1e-5
+        )
 
 
 def test_covariances_of_random_voxels():
@@ -190,7 +194,7 @@ def test_covariances_of_random_voxels():
         moved = np.zeros((3, 15, 12, 18), dtype=np.float32)
         moved[:, 5 - x : 10 - x, 4 - y : 8 - y, 6 - z : 12 - z] = inside
         expected = (moved[:, 5:10, 4:8, 6:12] * inside).sum(axis=(1, 2, 3))
-        assert np.allclose(found[:, x, y, z], expected, atol=1e-4)
+        assert np.allclose(found[:, x, 4 + y, 6 + z], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("l_step", [1, 2])
