@@ -159,6 +159,8 @@ class Corrected:
             nothing = np.full(len(many), np.nan)
             self.many[pair] = many
             self.scales[pair] = engine.scales(*pair, known) if known.any() else nothing
+        #: degrees of harmonics beyond those of the descriptor
+        self.more = MORE_DEGREES if (most & ~full).any() else 0
         self.step = NODE * context.grid.spacing
         #: what boxes with few pairs of some species have of these: the boxes, descriptors, whether there are any
         self.few: dict[SpeciesPair, list[tuple[IntArray, Float32Array, BoolArray]]] = {
@@ -176,7 +178,7 @@ class Corrected:
         context = self.engine.context
         floor, grid = context.settings.floor, context.grid
         high = max((high for _, high in context.survey.ranges.values()), default=0.0)
-        directions = sphere(context.settings.l_max, 2)[0]
+        directions = sphere(context.settings.l_max, 2, self.more)[0]
         lengths = self.step * np.arange(node_count(grid, context.settings.reach * high))
         vectors = lengths[:, None, None] * directions
         whole = 1.0 / BoxWindow(grid.cell, grid.width, floor).weights(vectors.reshape(-1, 3))
@@ -223,26 +225,29 @@ class Corrected:
         engine, settings = self.engine, self.engine.context.settings
         scales = self.scales[pair]
         found = np.isfinite(scales)
-        step, l_max = parity_step(*pair), settings.l_max + MORE_DEGREES
+        step, l_max = parity_step(*pair), settings.l_max + self.more
         n_row, table = row_length(l_max, step), single_table(settings, step)
-        rest = (
-            table, settings.reach / (len(table) - 1), settings.l_max, step, settings.n_max, len(settings.radials),
-            np.array(settings.radial_of), weights, total,
-        )  # fmt: skip
         for group in groups(scales):
-            knot, sums = engine.sums(pair, scales, group, l_max, cut=False)
-            loops.contract(sums, n_row, knot, scales, group & self.plain, *rest)
-            rows = np.flatnonzero(group & ~self.plain)
-            loops.contract_pieces(
-                sums, n_row, knot, rows, scales, self.ratios, self.row_of[rows], self.step,
-                *sphere(settings.l_max, step)[1:], *rest,
+            part, rows = engine.around(group)
+            knot, sums = part.sums(pair, scales[rows], group[rows], l_max, cut=False)
+            own = total[rows]
+            rest = (
+                table, settings.reach / (len(table) - 1), settings.l_max, step, settings.n_max, len(settings.radials),
+                np.array(settings.radial_of), weights[rows], own,
             )  # fmt: skip
+            loops.contract(sums, n_row, knot, scales[rows], (group & self.plain)[rows], *rest)
+            pieces = np.flatnonzero((group & ~self.plain)[rows])
+            loops.contract_pieces(
+                sums, n_row, knot, pieces, scales[rows], self.ratios, self.row_of[rows][pieces], self.step,
+                *sphere(settings.l_max, step, self.more)[1:], *rest,
+            )  # fmt: skip
+            total[rows] = own
         few = enough & self.full & ~self.many[pair]
         if few.any():
             found |= engine.add_pair(pair, few, weights, total)
-        for rows, part, any_left in self.few.pop(pair):
-            total[rows] += part
-            found[rows] = any_left
+        for places, few_of, any_left in self.few.pop(pair):
+            total[places] += few_of
+            found[places] = any_left
         return found
 
 
@@ -252,12 +257,12 @@ def alike(pair: SpeciesPair) -> bool:
 
 
 @lru_cache(maxsize=8)
-def sphere(l_max: int, l_step: int) -> tuple[FloatArray, Float32Array, Float32Array]:
+def sphere(l_max: int, l_step: int, more: int) -> tuple[FloatArray, Float32Array, Float32Array]:
     """Directions in which boxes are corrected: half of them where odd l vanish, else their opposites behind them.
 
     Returns:
-        The directions, (n, 3), harmonics there up to `MORE_DEGREES` more degrees, (n_all_lm, n), and what brings values
-        there back to harmonics up to `l_max`, (n, n_lm).
+        The directions, (n, 3), harmonics there up to `more` degrees more, (n_all_lm, n), and what brings values there
+        back to harmonics up to `l_max`, (n, n_lm).
     """
     n_rings, n_angles = ring_counts(l_max)
     z, weight = np.polynomial.legendre.leggauss(2 * n_rings)
@@ -273,7 +278,7 @@ def sphere(l_max: int, l_step: int) -> tuple[FloatArray, Float32Array, Float32Ar
     else:
         vectors, weight = np.concatenate([vectors, -vectors], axis=1), np.concatenate([weight, weight])
     harmonics = []
-    for top in (l_max + MORE_DEGREES, l_max):
+    for top in (l_max + more, l_max):
         y_lm = np.empty((n_harmonics(top, l_step), vectors.shape[1]))
         room = np.empty((2, vectors.shape[1])), np.empty((top + 1, vectors.shape[1]))
         loops.harmonics_of_many(vectors, vectors.shape[1], top, l_step, harmonics_norm(top), *room, y_lm)

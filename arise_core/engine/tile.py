@@ -34,10 +34,11 @@ NODE = 0.2
 SCALE_RATIO = 1.5
 #: Ratio of the ends of the search range where all atoms have neighbours at one distance.
 SEARCH_SPAN = SEARCH_RANGE[1] / SEARCH_RANGE[0]
-#: Boxes in a tile, at most, and along an axis. Fixed, so that results do not depend on threads or memory.
-TILE_BOXES, TILE_EDGE = 4096, 2**loops.BITS
+#: Boxes in a tile, at most, and along an axis, at least and at most (values at atoms need as many in a slab). Fixed, so
+#: that results do not depend on threads or memory.
+TILE_BOXES, TILE_EDGES = 4096, (6, 2**loops.BITS)
 #: Threads that tiles are cut for: as fast as can be with one and with so many, by the geometric mean.
-FOR_THREADS = 4
+FOR_THREADS = 8
 #: Ways to cut whose seconds differ by less than this share are as good as each other.
 ALIKE = 0.03
 
@@ -46,6 +47,8 @@ DENSE = 0.3
 #: What a tile costs whatever is in it: as much as so much material, in steps of the grid cubed.
 EVERY_TILE = 20.0
 
+#: Boxes that span less than this share of their tile get an engine of their own.
+PART = 0.7
 #: Pairs of atoms that are held at once, to add up those in the same boxes first.
 PAIRS = 8192
 
@@ -79,7 +82,8 @@ def cuts(grid: BoxGrid) -> list[list[tuple[int, int]]]:
     Tiles share the material that boxes of several reach, so that few large ones are less work. What a box takes by
     itself is as much as an atomic spacing cubed of material.
     """
-    counts = [sorted({-(-n // edge) for edge in range(1, min(n, TILE_EDGE) + 1)}) for n in grid.shape]
+    least, most = TILE_EDGES
+    counts = [sorted({max(n // edge, -(-n // most)) for edge in range(least, most + 1)}) for n in grid.shape]
     tried = np.stack(np.meshgrid(*counts, indexing="ij"), axis=-1).reshape(-1, 3)
     tried = tried[(-(-np.array(grid.shape) // tried)).prod(axis=1) <= TILE_BOXES]
     n_tiles = tried.prod(axis=1)
@@ -219,6 +223,7 @@ class TileEngine:
         self.positions = transformed(self.u, grid.cell)
         self.n_species_atoms = {int(s): self._count(self.numbers == s) for s in np.unique(self.numbers)}
         self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(np.prod(tile.shape), dtype=np.int64))
+        self._parts: dict[tuple[tuple[int, ...], ...], TileEngine] = {}  # the last that was asked for
 
     def _widths(self) -> FloatArray:
         """Widths of the boxes of the tile along each axis, (3, n), fractions; 1 behind the last."""
@@ -353,17 +358,33 @@ class TileEngine:
         """Add the descriptors of one pair of species to `total`; which boxes have one, (n_boxes,)."""
         settings = self.context.settings
         scales = self.scales(*pair, enough)
-        found = np.isfinite(scales)
         step = parity_step(*pair)
         table = single_table(settings, step)
         for group in groups(scales):
-            knot, sums = self.sums(pair, scales, group, settings.l_max, cut=True)
+            part, rows = self.around(group)
+            knot, sums = part.sums(pair, scales[rows], group[rows], settings.l_max, cut=True)
+            found = total[rows]
             loops.contract(
-                sums, row_length(settings.l_max, step), knot, scales, group, table, settings.reach / (len(table) - 1),
-                settings.l_max, step, settings.n_max, len(settings.radials), np.array(settings.radial_of),
-                weights, total,
+                sums, row_length(settings.l_max, step), knot, scales[rows], group[rows], table,
+                settings.reach / (len(table) - 1), settings.l_max, step, settings.n_max, len(settings.radials),
+                np.array(settings.radial_of), weights[rows], found,
             )  # fmt: skip
-        return found
+            total[rows] = found
+        return np.isfinite(scales)
+
+    def around(self, chosen: BoolArray) -> tuple[TileEngine, IntArray | slice]:
+        """An engine for some boxes, of the part of the tile that they span, and which boxes that part has."""
+        places = np.argwhere(chosen.reshape(self.tile.shape))
+        low, high = places.min(axis=0), places.max(axis=0) + 1
+        if math.prod(high - low) > PART * len(chosen):
+            return self, slice(None)
+        span = tuple(low), tuple(high)
+        if span not in self._parts:
+            first, stop = (tuple(int(k) for k in self.tile.first + end) for end in (low, high))
+            self._parts = {span: TileEngine(self.context, Tile(first, stop))}  # type: ignore[arg-type]
+        axes = [np.arange(a, b) for a, b in zip(low, high, strict=True)]
+        rows = np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), self.tile.shape).ravel()
+        return self._parts[span], rows
 
     def sums(
         self, pair: SpeciesPair, scales: FloatArray, chosen: BoolArray, l_max: int, *, cut: bool
@@ -390,7 +411,7 @@ class TileEngine:
             widths = np.repeat(self.context.grid.width[:, None], widths.shape[1], axis=1)
         sums = np.zeros((int(np.prod(self.tile.shape)), n_knots * n_row), dtype=np.float32)
         loops.add_sums(
-            *self._pair_arguments(*pair, limit, chosen, widths),
+            *self.pair_arguments(*pair, limit, chosen, widths),
             knot, l_max, step, n_lm, n_row, harmonics_norm(l_max), PAIRS, sums,
         )  # fmt: skip
         loops.accumulate(sums, self.tile.shape)
@@ -399,21 +420,24 @@ class TileEngine:
     def scales(self, alpha: int, beta: int, chosen: BoolArray) -> FloatArray:
         """Length scale of a species pair in each chosen box, (n_boxes,), Å; NaN elsewhere and without pairs."""
         density = PairDensity(*self.context.survey.ranges[alpha, beta])
-        histograms = np.zeros((len(chosen), density.n_bins))
+        scales = np.full(len(chosen), np.nan)
+        if not chosen.any():
+            return scales
+        part, rows = self.around(chosen)
+        histograms = np.zeros((math.prod(part.tile.shape), density.n_bins))
         loops.add_histograms(
-            *self._pair_arguments(alpha, beta, density.limit, chosen, self.widths),
+            *part.pair_arguments(alpha, beta, density.limit, chosen[rows], part.widths),
             density.log_start,
             LOG_STEP,
             histograms,
         )
-        loops.accumulate(histograms, self.tile.shape)
-        scales = np.full(len(chosen), np.nan)
+        loops.accumulate(histograms, part.tile.shape)
         # What is left by rounding of corners that cancel is no density.
         histograms[np.abs(histograms) < 1e-12 * np.abs(histograms).max(initial=0.0)] = 0.0
-        scales[chosen] = density.scales(histograms[chosen])
+        scales[chosen] = density.scales(histograms[chosen[rows]])
         return scales
 
-    def _pair_arguments(
+    def pair_arguments(
         self, alpha: int, beta: int, limit: float, chosen: BoolArray, widths: FloatArray
     ) -> tuple[object, ...]:
         """What the loops over pairs of atoms of two species in some boxes need, up to the shape of the tile."""

@@ -166,6 +166,8 @@ def test_size_of_tiles_changes_rounding_alone(monkeypatch):
     reference = all_boxes(structure, MapSettings(stride=3.0)).features
     for boxes in (27, 216):
         monkeypatch.setattr(tiles, "TILE_BOXES", boxes)
+        monkeypatch.setattr(tiles, "TILE_EDGES", (3, 16))
+        assert len(list(make_tiles(box_grid(structure, MapSettings(stride=3.0))))) >= 512 / boxes
         assert np.abs(all_boxes(structure, MapSettings(stride=3.0)).features - reference).max() < 2e-5
 
 

@@ -14,7 +14,7 @@ from arise_core.engine.boxes import describe_box, describe_boxes, iterate_boxes
 from arise_core.engine.context import Context
 from arise_core.engine.fill import FULL, MOST, batch_bytes, material_inside
 from arise_core.engine.grid import box_grid
-from arise_core.engine.pieces import MANY, Corrected, Pieces, covariances, sphere
+from arise_core.engine.pieces import LEFT, MANY, Corrected, Pieces, covariances, sphere
 from arise_core.engine.tile import MORE_DEGREES, Tile, TileEngine, make_tiles, tiles_in_memory
 from arise_core.geometry import builders
 from arise_core.geometry.support import Support
@@ -114,6 +114,90 @@ def test_corrected_sums_are_those_of_pairs_one_by_one(name):
     assert compared > 20
 
 
+def block(padding, skewed=False, alloy=False):
+    """Boxes over an open crystal whose faces are flat, and which of them these cut."""
+    s = shaken(builders.repeat(conventional(crystal("fcc")), (9, 8, 8)), 0.02)
+    rng = np.random.default_rng(5)
+    numbers = np.where(rng.random(len(s)) < 0.3, 13, 28) if alloy else s.numbers
+    shear = np.array([[1.0, 0.0, 0.0], [0.2, 1.0, 0.0], [0.0, -0.15, 1.0]]) if skewed else np.eye(3)
+    structure = arise.Structure(s.positions @ shear, numbers, s.cell @ shear, False)
+    context = Context.of(
+        box_grid(structure, MapSettings(box_size=14.0, stride=3.5, padding=padding)), SETTINGS
+    )
+    grid = context.grid
+    left = context.box_widths(np.arange(len(grid))) / grid.width
+    n_atoms = grid.counts().ravel()
+    cut = context.is_full(np.arange(len(grid))) & (left.min(axis=1) < 1 - 1e-9) & (n_atoms > 0)
+    return context, np.flatnonzero(cut), left.min(axis=1), n_atoms
+
+
+@pytest.mark.parametrize("more", [{}, {"skewed": True}, {"alloy": True}])
+@pytest.mark.parametrize("padding", ["half", "full"])
+def test_boxes_cut_by_flat_borders_are_exact(padding, more):
+    """Against every pair of every box by itself: corrected ones, those with few atoms, and slivers."""
+    context, cut, left, n_atoms = block(padding, **more)
+    found = describe_boxes(context.grid, SETTINGS).features.astype(float)
+    picked = np.random.default_rng(0).permutation(cut[n_atoms[cut] >= context.grid.settings.min_atoms])[:60]
+    assert len(picked) > 40
+    corrected = (left[picked] >= LEFT) & (n_atoms[picked] >= MANY)
+    assert corrected.sum() > 15
+    assert padding == "half" or (~corrected).sum() > 5
+    direct = np.array([describe_box(context, int(k))[0] for k in picked])
+    assert cosines(direct, found[picked]).min() > 0.9999
+
+
+def test_whole_boxes_serve_those_that_borders_cut(monkeypatch):
+    """Sums are made with the widths of boxes that hold few atoms alone."""
+    made = []
+    sums = TileEngine.sums
+
+    def counted(self, pair, scales, chosen, l_max, *, cut):
+        made.append((cut, int(chosen.sum()), l_max))
+        return sums(self, pair, scales, chosen, l_max, cut=cut)
+
+    monkeypatch.setattr(TileEngine, "sums", counted)
+    context, cut, left, n_atoms = block("half")
+    few = cut[n_atoms[cut] < MANY]
+    assert (left >= LEFT).all()
+    assert 0 < len(few) < len(cut)
+    describe_boxes(context.grid, SETTINGS)
+    assert sum(n for own, n, _ in made if own) == len(few)
+    assert sum(n for own, n, _ in made if not own) == len(context.grid) - len(few)
+    assert {l_max for *_, l_max in made} <= {SETTINGS.l_max, SETTINGS.l_max + MORE_DEGREES}
+
+
+def test_boxes_of_a_part_of_a_tile_have_an_engine_of_their_own():
+    """Bit for bit they hold the same atoms; descriptors differ by the order of sums."""
+    context, *_ = block("half")
+    tile = next(iter(make_tiles(context.grid)))
+    engine = TileEngine(context, tile)
+    everything = np.ones(len(engine.n_atoms), dtype=bool)
+    assert engine.around(everything)[0] is engine
+    chosen = np.zeros(tile.shape, dtype=bool)
+    chosen[1, 0, 1] = chosen[2, 1, 1] = True
+    part, rows = engine.around(chosen.ravel())
+    assert part.tile.shape == (2, 2, 1)
+    assert np.array_equal(part.tile.boxes(context.grid), tile.boxes(context.grid)[rows])
+    assert np.array_equal(part.n_atoms, engine.n_atoms[rows])
+    found = engine.features(chosen.ravel())[chosen.ravel()]
+    assert np.abs(found - engine.features(everything)[chosen.ravel()]).max() < 2e-5
+
+
+def test_pairs_of_few_atoms_share_what_is_known_of_their_box(monkeypatch):
+    """Each partly filled box is looked at once, whatever the number of its species."""
+    looked = []
+    known = piece_module.covariances
+    monkeypatch.setattr(
+        piece_module, "covariances", lambda inside: looked.append(len(inside)) or known(inside)
+    )
+    monkeypatch.setattr(box_module, "SHARED", 0.0)
+    grid = laid("grains")
+    context = Context.of(grid, SETTINGS)
+    n_atoms = describe_boxes(grid, SETTINGS).n_atoms
+    partly = (context.filled.ravel() < FULL) & (n_atoms >= grid.settings.min_atoms)
+    assert sum(looked) == partly.sum()
+
+
 def test_both_ways_are_taken(monkeypatch):
     """Mostly filled boxes all at once where there are enough of them, the others a few at once."""
     grid = laid("foam")
@@ -199,7 +283,7 @@ def test_covariances_of_random_voxels():
 
 @pytest.mark.parametrize("l_step", [1, 2])
 def test_the_sphere_brings_harmonics_back(l_step):
-    directions, to_directions, back = sphere(6, l_step)
+    directions, to_directions, back = sphere(6, l_step, MORE_DEGREES)
     assert np.allclose(np.linalg.norm(directions, axis=1), 1.0)
     assert np.allclose(to_directions @ back, np.eye(len(to_directions), back.shape[1]), atol=1e-5)
     assert len(to_directions) == sum(2 * k + 1 for k in range(0, 6 + MORE_DEGREES + 1, l_step))
