@@ -141,7 +141,7 @@ def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
     wanted = context.is_wanted(boxes)
     enough = wanted & (n_atoms >= context.grid.settings.min_atoms)
     full = enough & context.is_full(boxes)
-    flat = full & engine.is_cut if context.support is not None else np.zeros_like(full)
+    flat = full & engine.is_cut & (n_atoms >= MANY)
     if full.all() and not flat.any():
         return BoxDescriptors(boxes, engine.features(full), n_atoms)
     features = np.full((len(boxes), context.settings.n_features), np.nan, dtype=np.float32)

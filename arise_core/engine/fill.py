@@ -118,7 +118,7 @@ def voxel_counts(grid: BoxGrid, widths: FloatArray, voxel: float = BOX_VOXEL) ->
 
 def lags(n: IntArray) -> tuple[int, int, int]:
     """Lags along each axis that hold the set covariance of boxes of up to `n` (3,) voxels without going round."""
-    shape = [int(fft.next_fast_len(int(2 * n[k]), real=(k == 2))) for k in range(3)]
+    shape = [int(fft.next_fast_len(int(2 * n[k] - 1), real=(k == 2))) for k in range(3)]
     return shape[0], shape[1], shape[2]
 
 

@@ -162,10 +162,9 @@ class Corrected:
         #: degrees of harmonics beyond those of the descriptor
         self.more = MORE_DEGREES if (most & ~full).any() else 0
         self.step = NODE * context.grid.spacing
-        #: what boxes with few pairs of some species have of these: the boxes, descriptors, whether there are any
-        self.few: dict[SpeciesPair, list[tuple[IntArray, Float32Array, BoolArray]]] = {
-            p: [] for p in self.many
-        }
+        #: what boxes with few pairs of some species have of these, and which have any
+        self.total = engine.nothing(len(full))
+        self.few = {pair: np.zeros(len(full), dtype=bool) for pair in self.many}
         self._look_at(np.flatnonzero(most & ~full), np.flatnonzero(full & engine.is_cut))
 
     def _look_at(self, partly: IntArray, cut: IntArray) -> None:
@@ -202,9 +201,9 @@ class Corrected:
                     self.scales[pair][here] = pieces.scales(*pair, many[here])
                 few = self.engine.enough(pair)[here] & ~many[here]
                 if few.any():
-                    part = np.zeros((len(here), *self.engine.shape_of_one), dtype=np.float32)
-                    any_left = pieces.add_pair(pair, few, self.engine.weights(pair)[here], part)
-                    self.few[pair].append((here[few], part[few], any_left[few]))
+                    part = self.engine.nothing(len(here))
+                    self.few[pair][here] = pieces.add_pair(pair, few, self.engine.weights(pair)[here], part)
+                    self.total[here] += part
             longest = max(float(np.nan_to_num(scales[here]).max()) for scales in self.scales.values())
             loops.add_ratios(
                 pieces.gamma, pieces.to_lag, whole[: node_count(grid, context.settings.reach * longest)], floor,
@@ -216,7 +215,7 @@ class Corrected:
 
     def features(self) -> Float32Array:
         """Descriptors, (n_boxes, n_features); NaN for others, and where no species pair is left."""
-        return self.engine.over_pairs(self.chosen, self._add_pair)
+        return self.engine.over_pairs(self.chosen, self._add_pair, total=self.total)
 
     def _add_pair(
         self, pair: SpeciesPair, enough: BoolArray, weights: FloatArray, total: Float32Array
@@ -241,14 +240,12 @@ class Corrected:
                 sums, n_row, knot, pieces, scales[rows], self.ratios, self.row_of[rows][pieces], self.step,
                 *sphere(settings.l_max, step, self.more)[1:], *rest,
             )  # fmt: skip
-            total[rows] = own
+            if part is not engine:
+                total[rows] = own
         few = enough & self.full & ~self.many[pair]
         if few.any():
             found |= engine.add_pair(pair, few, weights, total)
-        for places, few_of, any_left in self.few.pop(pair):
-            total[places] += few_of
-            found[places] = any_left
-        return found
+        return found | self.few[pair]
 
 
 def alike(pair: SpeciesPair) -> bool:
@@ -317,7 +314,7 @@ def covariances(inside: Float32Array) -> Float32Array:
     """
     n0, n1, n2 = n = np.array(inside.shape[1:])
     p0, p1, p2 = periods = lags(n)
-    found = np.empty((len(inside), n0 + 1, 2 * n1 + 1, 2 * n2 + 1), dtype=np.float32)
+    found = np.zeros((len(inside), n0 + 1, 2 * n1 + 1, 2 * n2 + 1), dtype=np.float32)
     together = max(1, CACHED_LAGS // math.prod(periods))
     for first in range(0, len(inside), together):
         part = slice(first, first + together)
@@ -325,11 +322,11 @@ def covariances(inside: Float32Array) -> Float32Array:
         spectrum = fft.fft(spectrum, p1, axis=2, overwrite_x=True)
         spectrum = fft.fft(spectrum, p0, axis=1, overwrite_x=True)
         # real, and so is what comes back: the same at r and -r
-        half = fft.rfft(spectrum.real**2 + spectrum.imag**2, axis=1)[:, : n0 + 1]
+        half = fft.rfft(spectrum.real**2 + spectrum.imag**2, axis=1)[:, :n0]
         half = fft.fft(half, axis=2, overwrite_x=True)
         lag = fft.hfft(half, p2, axis=3, norm="forward")
         lag /= p0 * p1
-        for to_y, from_y in ((slice(n1, None), slice(n1 + 1)), (slice(n1), slice(p1 - n1, None))):
-            for to_z, from_z in ((slice(n2, None), slice(n2 + 1)), (slice(n2), slice(p2 - n2, None))):
-                found[part, :, to_y, to_z] = lag[:, :, from_y, from_z]
+        for to_y, from_y in ((slice(n1, 2 * n1), slice(n1)), (slice(1, n1), slice(p1 - n1 + 1, None))):
+            for to_z, from_z in ((slice(n2, 2 * n2), slice(n2)), (slice(1, n2), slice(p2 - n2 + 1, None))):
+                found[part, :n0, to_y, to_z] = lag[:, :, from_y, from_z]
     return found

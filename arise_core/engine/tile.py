@@ -64,6 +64,11 @@ class Tile:
     first: tuple[int, int, int]
     stop: tuple[int, int, int]
 
+    @classmethod
+    def between(cls, first: IntArray, stop: IntArray) -> Tile:
+        """From arrays, (3,) each."""
+        return cls((int(first[0]), int(first[1]), int(first[2])), (int(stop[0]), int(stop[1]), int(stop[2])))
+
     @property
     def shape(self) -> tuple[int, int, int]:
         """Boxes along each axis."""
@@ -120,8 +125,7 @@ def _around(tile: Tile, wanted: BoolArray, overlap: FloatArray) -> list[Tile]:
     inside = np.argwhere(wanted[tuple(slice(a, b) for a, b in zip(tile.first, tile.stop, strict=True))])
     if not len(inside):
         return []
-    low, high = inside.min(axis=0) + tile.first, inside.max(axis=0) + tile.first + 1
-    part = Tile((int(low[0]), int(low[1]), int(low[2])), (int(high[0]), int(high[1]), int(high[2])))
+    part = Tile.between(inside.min(axis=0) + tile.first, inside.max(axis=0) + tile.first + 1)
     if len(inside) > DENSE * math.prod(part.shape):
         return [part]
     axis = int(np.argmax(part.shape))
@@ -159,7 +163,7 @@ def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
         n_knots = settings.reach / KNOT * min(high / low / SEARCH_SPAN, SCALE_RATIO) + 3
         bytes_per_box = max(bytes_per_box, 4 * n_knots * row_length(l_max, parity_step(alpha, beta)))
     bytes_per_box += 16 * settings.n_features
-    if context.support is not None:
+    if context.support is not None or not context.grid.pbc.all():
         high = max((high for _, high in context.survey.ranges.values()), default=0.0)
         n_rings, n_angles = ring_counts(settings.l_max)
         bytes_per_box += 4 * n_rings * n_angles * node_count(context.grid, settings.reach * high)
@@ -223,7 +227,7 @@ class TileEngine:
         self.positions = transformed(self.u, grid.cell)
         self.n_species_atoms = {int(s): self._count(self.numbers == s) for s in np.unique(self.numbers)}
         self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(np.prod(tile.shape), dtype=np.int64))
-        self._parts: dict[tuple[tuple[int, ...], ...], TileEngine] = {}  # the last that was asked for
+        self._part: TileEngine | None = None  # the last that was asked for
 
     def _widths(self) -> FloatArray:
         """Widths of the boxes of the tile along each axis, (3, n), fractions; 1 behind the last."""
@@ -293,7 +297,11 @@ class TileEngine:
         return self.over_pairs(chosen, self.add_pair)
 
     def over_pairs(
-        self, chosen: BoolArray, add: AddPair, rows: IntArray | slice = slice(None)
+        self,
+        chosen: BoolArray,
+        add: AddPair,
+        rows: IntArray | slice = slice(None),
+        total: Float32Array | None = None,
     ) -> Float32Array:
         """Descriptors of boxes, joined from those of the pairs of species, (n, n_features); NaN where no pair is left.
 
@@ -301,9 +309,11 @@ class TileEngine:
             chosen: which boxes, (n,).
             add: adds the descriptors of one pair of species.
             rows: the n boxes that all this is about, of those of the tile.
+            total: (n, n_channels, channel_size), what has been added before; it is changed.
         """
         settings = self.context.settings
-        total = np.zeros((len(chosen), *self.shape_of_one), dtype=np.float32)
+        if total is None:
+            total = self.nothing(len(chosen))
         sums = np.zeros(total.shape[:2], dtype=np.float32)
         for pair in self.pairs():
             enough = chosen & self.enough(pair)[rows]
@@ -316,10 +326,10 @@ class TileEngine:
         total[~sums.any(axis=1)] = np.nan
         return total.reshape(len(chosen), -1)
 
-    @property
-    def shape_of_one(self) -> tuple[int, int]:
-        """Shape of the descriptor of a box, (n_channels, channel_size)."""
-        return len(self.context.settings.channels), self.context.settings.channel_size
+    def nothing(self, n: int) -> Float32Array:
+        """Descriptors of n boxes to which nothing has been added, (n, n_channels, channel_size)."""
+        settings = self.context.settings
+        return np.zeros((n, len(settings.channels), settings.channel_size), dtype=np.float32)
 
     def pairs(self) -> list[SpeciesPair]:
         """The pairs of species in the tile, and any with any where the settings want that."""
@@ -363,13 +373,14 @@ class TileEngine:
         for group in groups(scales):
             part, rows = self.around(group)
             knot, sums = part.sums(pair, scales[rows], group[rows], settings.l_max, cut=True)
-            found = total[rows]
+            own = total[rows]
             loops.contract(
                 sums, row_length(settings.l_max, step), knot, scales[rows], group[rows], table,
                 settings.reach / (len(table) - 1), settings.l_max, step, settings.n_max, len(settings.radials),
-                np.array(settings.radial_of), weights[rows], found,
+                np.array(settings.radial_of), weights[rows], own,
             )  # fmt: skip
-            total[rows] = found
+            if part is not self:
+                total[rows] = own
         return np.isfinite(scales)
 
     def around(self, chosen: BoolArray) -> tuple[TileEngine, IntArray | slice]:
@@ -378,13 +389,12 @@ class TileEngine:
         low, high = places.min(axis=0), places.max(axis=0) + 1
         if math.prod(high - low) > PART * len(chosen):
             return self, slice(None)
-        span = tuple(low), tuple(high)
-        if span not in self._parts:
-            first, stop = (tuple(int(k) for k in self.tile.first + end) for end in (low, high))
-            self._parts = {span: TileEngine(self.context, Tile(first, stop))}  # type: ignore[arg-type]
+        tile = Tile.between(low + self.tile.first, high + self.tile.first)
+        if self._part is None or self._part.tile != tile:
+            self._part = TileEngine(self.context, tile)
         axes = [np.arange(a, b) for a, b in zip(low, high, strict=True)]
         rows = np.ravel_multi_index(np.meshgrid(*axes, indexing="ij"), self.tile.shape).ravel()
-        return self._parts[span], rows
+        return self._part, rows
 
     def sums(
         self, pair: SpeciesPair, scales: FloatArray, chosen: BoolArray, l_max: int, *, cut: bool

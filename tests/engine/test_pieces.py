@@ -114,7 +114,7 @@ def test_corrected_sums_are_those_of_pairs_one_by_one(name):
     assert compared > 20
 
 
-def block(padding, skewed=False, alloy=False):
+def block(padding, skewed=False, alloy=False, edges="exact"):
     """Boxes over an open crystal whose faces are flat, and which of them these cut."""
     s = shaken(builders.repeat(conventional(crystal("fcc")), (9, 8, 8)), 0.02)
     rng = np.random.default_rng(5)
@@ -122,7 +122,7 @@ def block(padding, skewed=False, alloy=False):
     shear = np.array([[1.0, 0.0, 0.0], [0.2, 1.0, 0.0], [0.0, -0.15, 1.0]]) if skewed else np.eye(3)
     structure = arise.Structure(s.positions @ shear, numbers, s.cell @ shear, False)
     context = Context.of(
-        box_grid(structure, MapSettings(box_size=14.0, stride=3.5, padding=padding)), SETTINGS
+        box_grid(structure, MapSettings(box_size=14.0, stride=3.5, padding=padding, edges=edges)), SETTINGS
     )
     grid = context.grid
     left = context.box_widths(np.arange(len(grid))) / grid.width
@@ -131,7 +131,7 @@ def block(padding, skewed=False, alloy=False):
     return context, np.flatnonzero(cut), left.min(axis=1), n_atoms
 
 
-@pytest.mark.parametrize("more", [{}, {"skewed": True}, {"alloy": True}])
+@pytest.mark.parametrize("more", [{}, {"skewed": True}, {"alloy": True}, {"edges": "box"}])
 @pytest.mark.parametrize("padding", ["half", "full"])
 def test_boxes_cut_by_flat_borders_are_exact(padding, more):
     """Against every pair of every box by itself: corrected ones, those with few atoms, and slivers."""
