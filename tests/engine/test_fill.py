@@ -7,7 +7,8 @@ import arise_core as arise
 from arise_core.engine.context import Context
 from arise_core.engine.fill import FULL, filled_share, material_inside
 from arise_core.engine.grid import box_grid
-from arise_core.engine.tile import TILE_BOXES, make_tiles, tiles_in_memory
+from arise_core.engine.tile import TILE_BOXES, TILE_EDGES, cuts, make_tiles, tiles_in_memory
+from arise_core.geometry import builders
 from arise_core.geometry.support import support
 from arise_core.settings import DescriptorSettings, MapSettings
 from tests.doors.systems import ball, bulk
@@ -32,6 +33,24 @@ def test_every_box_is_in_one_tile(build, stride):
     assert len(tiles) > 1
     assert np.array_equal(np.sort(boxes), np.arange(len(grid)))
     assert max(np.prod(tile.shape) for tile in tiles) <= TILE_BOXES
+
+
+@pytest.mark.parametrize("times", [(1, 1, 1), (2, 1, 1), (4, 3, 1), (3, 3, 3)])
+@pytest.mark.parametrize(("box_size", "stride"), [(6.0, 3.0), (12.0, 3.0), (12.0, 1.2)])
+def test_tiles_are_neither_thin_nor_large(times, box_size, stride):
+    """Tiles of a slab hold the layers that values at atoms need; all fit the keys of the loops over pairs."""
+    structure = builders.repeat(bulk("fcc", 5), times)
+    grid = box_grid(structure, MapSettings(box_size=box_size, stride=stride))
+    along = cuts(grid)
+    for n, parts in zip(grid.shape, along, strict=True):
+        edges = [stop - first for first, stop in parts]
+        assert [first for first, _ in parts] == [0, *(stop for _, stop in parts[:-1])]
+        assert parts[-1][1] == n
+        assert min(edges) >= min(n, TILE_EDGES[0])
+        assert max(edges) <= TILE_EDGES[1]
+        assert max(edges) - min(edges) <= 1
+    assert np.prod([max(b - a for a, b in parts) for parts in along]) <= TILE_BOXES
+    assert len(grid) <= TILE_BOXES or len(list(make_tiles(grid))) > 1
 
 
 def test_memory_decides_how_many_tiles_are_worked_on():
