@@ -1,8 +1,9 @@
 """Partly filled boxes: their pairs weighed by the set covariance of the material in each box.
 
-Boxes that are filled for the most part come from the sums of full boxes: harmonics of some more degrees tell where the
-pairs of each length point to, roughly, and each direction is corrected by the ratio of the covariances of box and
-material, which is close to 1. The others hold few atoms: their pairs are weighed one by one.
+Boxes that are filled for the most part, and full ones that flat borders cut, come from the sums of whole boxes:
+harmonics of some more degrees tell where the pairs of each length point to, roughly, and each direction is corrected by
+the ratio of the covariances of box and material, which is close to 1. The others hold few atoms: their pairs are
+weighed one by one.
 """
 
 from __future__ import annotations
@@ -146,25 +147,26 @@ class Corrected:
     def __init__(self, engine: TileEngine, most: BoolArray, full: BoolArray) -> None:
         self.engine, self.chosen, self.full = engine, most | full, full
         context = engine.context
-        self.left = context.box_widths(engine.tile.boxes(context.grid)) / context.grid.width
         self.plain = full & ~engine.is_cut  # need no correction
+        #: boxes that have enough atoms of a pair of species: those described from sums, and the others
         self.many: dict[SpeciesPair, BoolArray] = {}
+        self.few: dict[SpeciesPair, BoolArray] = {}
         self.scales: dict[SpeciesPair, FloatArray] = {}
         for pair in engine.pairs():
             alpha, beta = (engine.n_species_atoms.get(s, engine.n_atoms) for s in pair)
-            many = (alpha * beta >= MANY**2) & (self.left.min(axis=1) >= LEFT)
-            many = self.chosen & engine.enough(pair) & (self.plain | many)
+            enough = self.chosen & engine.enough(pair)
+            many = enough & (self.plain | (alpha * beta >= MANY**2) & (engine.left.min(axis=1) >= LEFT))
             # neighbours of one species are about as far apart in the whole box; unlike ones, beyond a border, are not
             known = many if alike(pair) else many & full
             nothing = np.full(len(many), np.nan)
-            self.many[pair] = many
+            self.many[pair], self.few[pair] = many, enough & ~many
             self.scales[pair] = engine.scales(*pair, known) if known.any() else nothing
         #: degrees of harmonics beyond those of the descriptor
         self.more = MORE_DEGREES if (most & ~full).any() else 0
         self.step = NODE * context.grid.spacing
-        #: what boxes with few pairs of some species have of these, and which have any
+        #: what partly filled boxes have of pairs that are weighed one by one, and which have any of a pair of species
         self.total = engine.nothing(len(full))
-        self.few = {pair: np.zeros(len(full), dtype=bool) for pair in self.many}
+        self.found = {pair: np.zeros(len(full), dtype=bool) for pair in self.many}
         self._look_at(np.flatnonzero(most & ~full), np.flatnonzero(full & engine.is_cut))
 
     def _look_at(self, partly: IntArray, cut: IntArray) -> None:
@@ -182,13 +184,13 @@ class Corrected:
         vectors = lengths[:, None, None] * directions
         whole = 1.0 / BoxWindow(grid.cell, grid.width, floor).weights(vectors.reshape(-1, 3))
         whole = whole.reshape(vectors.shape[:2]).astype(np.float32)
-        kinds, kind = np.unique(np.round(self.left[cut], 9), axis=0, return_inverse=True)
+        kinds, kind = np.unique(np.round(self.engine.left[cut], 9), axis=0, return_inverse=True)
         self.ratios = np.ones((len(partly) + len(kinds), *whole.shape), dtype=np.float32)
         self.row_of = np.full(len(self.full), -1)
         # length scales of few pairs are where the peaks are of nearly equal height
         any_few = np.zeros(len(partly), dtype=bool)
-        for pair, many in self.many.items():
-            any_few |= self.engine.enough(pair)[partly] & ~many[partly]
+        for few in self.few.values():
+            any_few |= few[partly]
         self.row_of[np.concatenate([partly[~any_few], partly[any_few]])] = np.arange(len(partly))
         self.row_of[cut] = len(partly) + kind.ravel()
         for pieces in itertools.chain(
@@ -199,12 +201,12 @@ class Corrected:
             for pair, many in self.many.items():
                 if many[here].any() and not alike(pair):
                     self.scales[pair][here] = pieces.scales(*pair, many[here])
-                few = self.engine.enough(pair)[here] & ~many[here]
+                few = self.few[pair][here]
                 if few.any():
                     part = self.engine.nothing(len(here))
-                    self.few[pair][here] = pieces.add_pair(pair, few, self.engine.weights(pair)[here], part)
+                    self.found[pair][here] = pieces.add_pair(pair, few, self.engine.weights(pair)[here], part)
                     self.total[here] += part
-            longest = max(float(np.nan_to_num(scales[here]).max()) for scales in self.scales.values())
+            longest = max((float(np.nan_to_num(s[here]).max()) for s in self.scales.values()), default=0.0)
             loops.add_ratios(
                 pieces.gamma, pieces.to_lag, whole[: node_count(grid, context.settings.reach * longest)], floor,
                 directions, self.step, self.ratios[self.row_of[here[0]] :][: len(here)],
@@ -242,10 +244,10 @@ class Corrected:
             )  # fmt: skip
             if part is not engine:
                 total[rows] = own
-        few = enough & self.full & ~self.many[pair]
+        few = self.few[pair] & self.full
         if few.any():
             found |= engine.add_pair(pair, few, weights, total)
-        return found | self.few[pair]
+        return found | self.found[pair]
 
 
 def alike(pair: SpeciesPair) -> bool:

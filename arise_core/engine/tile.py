@@ -247,11 +247,15 @@ class TileEngine:
         return ends
 
     @cached_property
+    def left(self) -> FloatArray:
+        """Share of the width of each box that flat borders of the material leave, (n_boxes, 3)."""
+        grid = self.context.grid
+        return np.asarray(self.context.box_widths(self.tile.boxes(grid)) / grid.width)
+
+    @cached_property
     def is_cut(self) -> BoolArray:
         """Which boxes a flat border of the material cuts, (n_boxes,)."""
-        narrow = self.widths < self.context.grid.width[:, None] * (1 - 1e-9)
-        x, y, z = (narrow[k, :n] for k, n in enumerate(self.tile.shape))
-        return np.asarray(x[:, None, None] | y[:, None] | z).ravel()
+        return np.asarray((self.left < 1 - 1e-9).any(axis=1))
 
     def _count(self, chosen: BoolArray) -> IntArray:
         """How many of the chosen atoms are in each box, (n_boxes,)."""
@@ -421,7 +425,7 @@ class TileEngine:
             widths = np.repeat(self.context.grid.width[:, None], widths.shape[1], axis=1)
         sums = np.zeros((int(np.prod(self.tile.shape)), n_knots * n_row), dtype=np.float32)
         loops.add_sums(
-            *self.pair_arguments(*pair, limit, chosen, widths),
+            *self._pair_arguments(*pair, limit, chosen, widths),
             knot, l_max, step, n_lm, n_row, harmonics_norm(l_max), PAIRS, sums,
         )  # fmt: skip
         loops.accumulate(sums, self.tile.shape)
@@ -434,20 +438,21 @@ class TileEngine:
         if not chosen.any():
             return scales
         part, rows = self.around(chosen)
-        histograms = np.zeros((math.prod(part.tile.shape), density.n_bins))
+        if part is not self:
+            scales[rows] = part.scales(alpha, beta, chosen[rows])
+            return scales
+        histograms = np.zeros((len(chosen), density.n_bins))
         loops.add_histograms(
-            *part.pair_arguments(alpha, beta, density.limit, chosen[rows], part.widths),
-            density.log_start,
-            LOG_STEP,
-            histograms,
-        )
-        loops.accumulate(histograms, part.tile.shape)
+            *self._pair_arguments(alpha, beta, density.limit, chosen, self.widths),
+            density.log_start, LOG_STEP, histograms,
+        )  # fmt: skip
+        loops.accumulate(histograms, self.tile.shape)
         # What is left by rounding of corners that cancel is no density.
         histograms[np.abs(histograms) < 1e-12 * np.abs(histograms).max(initial=0.0)] = 0.0
-        scales[chosen] = density.scales(histograms[chosen[rows]])
+        scales[chosen] = density.scales(histograms[chosen])
         return scales
 
-    def pair_arguments(
+    def _pair_arguments(
         self, alpha: int, beta: int, limit: float, chosen: BoolArray, widths: FloatArray
     ) -> tuple[object, ...]:
         """What the loops over pairs of atoms of two species in some boxes need, up to the shape of the tile."""
