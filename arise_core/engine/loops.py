@@ -193,8 +193,10 @@ def sort_by_key(key, n, turn, other, count):
         turn[p] = p
     for axis in range(3):
         shift = 2 * BITS * axis
-        other[:n] = turn[:n]
-        count[:] = 0
+        for p in range(n):
+            other[p] = turn[p]
+        for k in range(mask + 2):
+            count[k] = 0
         for p in range(n):
             count[(key[p] >> shift & mask) + 1] += 1
         for k in range(mask + 1):
@@ -228,8 +230,8 @@ def add_histograms(
     n_bins = sums.shape[1]
     for i in range(a.shape[0]):
         n = neighbours(
-            i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, below, 0,
-            vector, key,
+            i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, below,
+            np.int64(0), vector, key,
         )  # fmt: skip
         for p in range(n):
             r = vector[p, 3]
@@ -246,7 +248,7 @@ def add_histograms(
                 w = weight_in_run(offset[0], offset[1], offset[2], per_width, part[run], floor) / (r * r * r)
                 values[0] = w * (1.0 - t)
                 values[1] = w * t
-                add_corners(values, 2, flat, k, tile, n_bins, part[run])
+                add_corners(values, values.shape[0], flat, k, tile, n_bins, part[run])
 
 
 @jit
@@ -318,9 +320,9 @@ def add_sums(
     local = np.zeros((n_knots, n_row), dtype=np.float32)
     values = local.ravel()
     per_knot = 1.0 / knot
-    i = 0
+    i = np.int64(0)  # no literals, for which `neighbours` would be compiled once more
     while i < a.shape[0]:
-        found = 0
+        found = np.int64(0)
         while i < a.shape[0] and found < room:
             found = neighbours(
                 i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, below, found,
@@ -539,7 +541,7 @@ def add_counts(first, last, tile, counts):
     for i in range(first.shape[0]):
         for axis in range(3):
             box[2 * axis], box[2 * axis + 1] = first[i, axis], last[i, axis]
-        add_corners(one, 1, flat, 0, tile, 1, box)
+        add_corners(one, one.shape[0], flat, np.int64(0), tile, counts.shape[1], box)
 
 
 # --- boxes that are filled in part: each has a set covariance of its own, so pairs are weighed box by box -------
@@ -753,7 +755,7 @@ def add_piece_sums(
         per_knot = 1.0 / (knot * scales[box])
         n_a = members(a, a_first, a_last, index[box], inside_a)
         n_b = members(b, b_first, b_last, index[box], inside_b)
-        found = 0
+        found = np.int64(0)
         for i in range(n_a):
             for j in range(i + 1 if same else 0, n_b):
                 dx, dy, dz = (
@@ -768,7 +770,7 @@ def add_piece_sums(
                     add_splines(
                         pairs, found, l_max, l_step, norm, count, turn, vector, spline, power, legendre, y_lm, sums[box]
                     )  # fmt: skip
-                    found = 0
+                    found = np.int64(0)
                 r = math.sqrt(r2)
                 pairs[found, 0], pairs[found, 1], pairs[found, 2] = dx / r, dy / r, dz / r
                 pairs[found, 3] = r * per_knot
@@ -813,7 +815,7 @@ def product_in_parts(a, b, out):
     """
     rows = max(1, ONE_THREAD // (b.shape[0] * b.shape[1]))
     for first in range(0, a.shape[0], rows):
-        out[first : first + rows] = np.dot(a[first : first + rows], b)
+        np.dot(a[first : first + rows], b, out[first : first + rows])
 
 
 @jit

@@ -96,18 +96,18 @@ def binned_pairs(
 
 
 @jit
-def nearest_on_grid(points, step, radius, low, begin, end, field):
+def nearest_on_grid(points, step, to_nodes, radius, low, begin, end, field):
     """Lower `field` (n0, n1, n2) to the distance of each node from the nearest point, within `radius`.
 
     Of nodes [begin, end) along the first axis. Node (i, j, k) stands at i step[0] + j step[1] + k step[2] (rows of
-    `step`, Å) and `low[k]` is the number of nodes that a distance of one Å spans along direction k at most.
+    `step`, Å, whose inverse is `to_nodes`) and `low[k]` is the number of nodes that a distance of one Å spans along
+    direction k at most.
     """
-    inverse = np.linalg.inv(step)
     for p in range(points.shape[0]):
         lo = np.empty(3, dtype=np.int64)
         hi = np.empty(3, dtype=np.int64)
         for k in range(3):
-            q = points[p, 0] * inverse[0, k] + points[p, 1] * inverse[1, k] + points[p, 2] * inverse[2, k]
+            q = points[p, 0] * to_nodes[0, k] + points[p, 1] * to_nodes[1, k] + points[p, 2] * to_nodes[2, k]
             lo[k] = max(math.ceil(q - radius * low[k]), 0)
             hi[k] = min(math.floor(q + radius * low[k]), field.shape[k] - 1)
         for i in range(max(lo[0], begin), min(hi[0] + 1, end)):

@@ -135,11 +135,11 @@ def _distance_field(
     """Distance of each grid node from the nearest point or image, Å; inf beyond `radius`."""
     field = np.full(tuple(shape), np.inf, dtype=np.float32)
     near = images(wrapped_points(points, cell, pbc), cell, pbc, radius, whole_cell=True).positions
-    at, low = near - origin, 1.0 / perpendicular_heights(step)
+    at, low, to_nodes = near - origin, 1.0 / perpendicular_heights(step), inverse(step)
     ends = np.linspace(0, len(field), threads.count() + 1).astype(int)
 
     def lower(part: tuple[int, int]) -> None:
-        loops.nearest_on_grid(at, step, radius, low, *part, field)
+        loops.nearest_on_grid(at, step, to_nodes, radius, low, *part, field)
 
     deque(threads.in_order(lower, itertools.pairwise(ends.tolist())), maxlen=0)
     return field
