@@ -9,8 +9,8 @@ python dev.py site                            the documentation as a site, stric
 python dev.py zoo                             files of the zoo that are missing, and the list of their hashes
 python dev.py bench [NAME ...]                the benchmarks in their short form: do they run, and how fast roughly
 python dev.py dist                            both distributions: built, checked, installed and tried elsewhere
-python dev.py lean                            a new environment with arise-core alone, of the newest Python here: its
-                                              size, and quick tests there
+python dev.py lean [--newest]                 a new environment with arise-core alone: its size, and quick tests there;
+                                              of the newest Python here instead of this one
 python dev.py lowest                          a new environment with the lowest versions of all that is needed: the same
 """
 
@@ -73,8 +73,12 @@ def module(*arguments: str, python: str | Path = sys.executable, folder: Path = 
 
 
 def test(*arguments: str) -> int:
-    """Tests; all of them, without arguments, file by file over the cores."""
-    everything = ("-n", str(min(os.cpu_count() or 1, MOST_PROCESSES)), "--dist", "loadfile")
+    """Tests; all of them, without arguments, file by file over the cores.
+
+    In their own order: by default those files come last that have few tests, and these are the long ones.
+    """
+    cores = str(min(os.cpu_count() or 1, MOST_PROCESSES))
+    everything = ("-n", cores, "--dist", "loadfile", "--no-loadscope-reorder")
     return module("pytest", "-q", *(arguments or everything))
 
 
@@ -148,8 +152,8 @@ def dist(*arguments: str) -> int:
 
 def lean(*arguments: str) -> int:
     """`arise-core` alone, and tests away from the checkout."""
-    if arguments:
-        return usage("lean takes no arguments")
+    if arguments not in ((), ("--newest",)):
+        return usage("lean takes --newest or no arguments")
     with environment() as (folder, python):
         away = folder / "away"
         for name in BESIDE_TESTS:
@@ -157,7 +161,7 @@ def lean(*arguments: str) -> int:
             (away / name).parent.mkdir(parents=True, exist_ok=True)
             copy(ROOT / name, away / name)
         return (
-            module("venv", str(folder / "venv"), python=newest())
+            module("venv", str(folder / "venv"), python=newest() if arguments else sys.executable)
             or module("pip", "install", "-q", "distributions/arise-core", python=python)
             or size(folder / "venv")
             or module(

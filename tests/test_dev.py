@@ -34,12 +34,9 @@ STEPS = [
     "-m pip install -q .[test]",
     "dev.py test",
     "-m pip install -q .[dev]",
-    "dev.py lint",
-    "dev.py types",
-    "dev.py dist",
-    "dev.py lean",
-    "dev.py site",
 ]
+#: What then runs side by side.
+CHAINS = (["dev.py lint", "dev.py types", "dev.py site"], ["dev.py dist", "dev.py lean"])
 
 
 def ci(folder: Path, fails: str) -> tuple[int, list[str]]:
@@ -77,8 +74,22 @@ def test_ci_ends_with_what_fails(tmp_path, step):
 
 
 @needs_bash
+@pytest.mark.parametrize("chain", CHAINS)
+@pytest.mark.parametrize("at", [0, 1, -1])
+def test_what_runs_side_by_side_ends_with_what_fails(tmp_path, chain, at):
+    code, done = ci(tmp_path, chain[at])
+    assert code != 0
+    for other in CHAINS:
+        expected = chain[: chain.index(chain[at]) + 1] if other is chain else other
+        assert [step for step in done if step in other] == expected
+
+
+@needs_bash
 def test_ci_does_all_with_a_torch_for_the_cpu(tmp_path):
-    assert ci(tmp_path, "") == (0, STEPS)
+    code, done = ci(tmp_path, "")
+    assert code == 0
+    assert done[: len(STEPS)] == STEPS
+    assert sorted(done[len(STEPS) :]) == sorted(step for chain in CHAINS for step in chain)
     assert set((tmp_path / "log.constraints").read_text(encoding="utf-8").split()) == {"torch==2.13.0"}
 
 
@@ -141,7 +152,7 @@ def test_lean_takes_the_newest_python_of_this_machine(dev, tmp_path, monkeypatch
 def test_all_tests_run_over_the_cores(dev):
     assert dev.main(["test"]) == 0
     (asked,) = dev.asked
-    assert re.fullmatch(r"pytest -q -n [1-4] --dist loadfile", asked)
+    assert re.fullmatch(r"pytest -q -n [1-4] --dist loadfile --no-loadscope-reorder", asked)
 
 
 def test_docs_tells_of_a_figure_that_is_not_as_drawn(dev, tmp_path, monkeypatch, capsys):
