@@ -31,6 +31,13 @@ for name in ("fcc", "rock salt"):
     digest.update(arise.describe_boxes(grid, arise.DescriptorSettings.corrected()).features.tobytes())
 print(digest.hexdigest())
 """
+LITERALS = """
+from numba import types
+from arise_core.runtime import compilation
+ours = [loop for loop in compilation._announcer.ours if loop.signatures]
+twice = [loop.__name__ for loop in ours if any(isinstance(t, types.Literal) for s in loop.signatures for t in s)]
+print(len(ours) > 10, twice)
+"""
 
 
 def run(code: str, folder: os.PathLike[str]) -> tuple[str, str]:
@@ -50,6 +57,11 @@ def test_loops_are_compiled_once_and_that_is_said_and_changes_no_number(tmp_path
     assert f"the first time only); kept in {tmp_path}" in said
     assert list(tmp_path.rglob("*.nbc"))
     assert run(NUMBERS + USE, tmp_path) == (compiled, "")
+
+
+def test_no_loop_is_compiled_for_a_literal(tmp_path):
+    """One that is called with 0 and with a number is compiled for each, which takes seconds."""
+    assert run(NUMBERS + LITERALS, tmp_path)[0].endswith("\nTrue []")
 
 
 def test_a_cache_that_cannot_be_written_is_no_obstacle(tmp_path):
