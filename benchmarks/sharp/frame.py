@@ -13,7 +13,10 @@ from arise_core import Structure
 from arise_core.runtime.files import write_atomically
 
 #: What the frames are for; `scores.py` has a function for each.
-GOALS = ("fronts", "spheres", "nanocrystals", "layers", "precipitates", "growth", "bulk")
+GOALS = ("fronts", "abrupt", "spheres", "nanocrystals", "layers", "precipitates", "growth", "bulk")
+
+#: Å from a front: crystal or melt by itself.
+DEEP = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,10 @@ import pandas as pd
 
 import arise_core as arise
 from benchmarks.sharp.built import PRECIPITATE
-from benchmarks.sharp.frame import Frame
+from benchmarks.sharp.frame import DEEP, Frame
 from benchmarks.sharp.methods import OTHERS, PASSES, STRIDE, Answer
 from benchmarks.sharp.scores import BOUNDARY, DOUBT, FAR
-from benchmarks.sharp.simulated import FRONT_PS, HOT
+from benchmarks.sharp.simulated import FRONT_PS, HOT, JOINTS
 from benchmarks.structures import THERMAL
 from benchmarks.tables import markdown
 
@@ -82,6 +82,12 @@ CHECKS = (
         "fronts", "width", "width from 10 to 90 %, Å", f"at most {TEMPLATES} + 1", beside(TEMPLATES, 1.0, -1), 1.0
     ),
     Check("fronts", "true width", "that of the density waves, Å", scale=1.0),
+    Check("abrupt", "share off", "crystalline share less the true one, points", "within 2", most(0.02), ours=True),
+    Check(
+        "abrupt", "largest place off", "place of a front, Å off (the worse of two)", "within 1.5", most(1.5), 1.0,
+        ours=True,
+    ),
+    Check("abrupt", "place off", "mean of both, outwards positive, Å", scale=1.0),
     Check("spheres", "found", "atoms found, %", f"at least {STRICT}", beside(STRICT, 0.0, 1)),
     Check("spheres", "false", "crystal in the melt, %", "at most 0.1", most(0.001)),
     Check("nanocrystals", "right", "atoms in grains right, %", "at least 95", least(0.95)),
@@ -111,6 +117,7 @@ machine makes it longer, the ratio of two methods less so."""
 
 TITLES = {
     "fronts": "Solid and liquid side by side",
+    "abrupt": "The same solid and liquid, put together",
     "spheres": "Spheres of crystal in a melt",
     "nanocrystals": "Thin grains",
     "layers": "A band of hcp and a twin lamella in fcc",
@@ -127,6 +134,10 @@ melt, and it needs no neighbours). A tanh at each front is fitted to it and to e
 alike; the fronts of the waves are the dividing surfaces, atoms between them the true share. Longer lattice vectors put
 the fronts 0.3 to 1.6 Å further into the crystal, whose outer layers vibrate more. Widths are compared with
 {TEMPLATES}.""",
+    "abrupt": f"""\
+Crystal and melt of the frames above, each without what is within {DEEP:g} Å of the fronts, side by side; {JOINTS}
+frames of each material, the melt shifted. Where the crystal ends is known here, so this is what a method by itself is
+off by; what is left of its error above comes from material that is half in order.""",
     "spheres": f"""\
 Spheres cut out of snapshots of the hot crystal ({HOT:g} T_m), in random orientation, held in an undercooled melt of the
 same temperature, which relaxed around them. Found: share of the sphere's atoms that have the right class and are not

@@ -9,14 +9,13 @@ import numpy as np
 
 import arise_core as arise
 from benchmarks.sharp.built import CUBIC, HEXAGONAL
-from benchmarks.sharp.frame import Frame
+from benchmarks.sharp.frame import DEEP, Frame
 from benchmarks.sharp.methods import NOTHING, Answer
 from benchmarks.sharp.waves import fitted
 
 FAR = 6.0  # Å beyond the surface of a sphere: the melt or matrix by itself
 BOUNDARY = 1.5  # Å from the boundary at most
 DOUBT = 0.1  # bit, from which a named atom is in doubt
-DEEP = 8.0  # Å from a front: crystal or melt by itself
 UNKNOWN = "?"
 HCP = arise.prototype("hcp").label
 #: The crystal without order around precipitates.
@@ -37,7 +36,7 @@ def truth(frame: Frame) -> np.ndarray:
     known = np.full(len(frame.structure), UNKNOWN, dtype=object)
     if frame.goal == "bulk":
         known[:] = frame.label
-    elif frame.goal == "fronts":
+    elif frame.goal in ("fronts", "abrupt"):
         x = frame.structure.positions[:, 0]
         left, right = frame.facts["fronts"]
         known[(x > left + DEEP) & (x < right - DEEP)] = frame.label
@@ -69,7 +68,7 @@ def misled(frame: Frame, answer: Answer, coarse: Answer | None) -> float:
 
 
 def fronts(frame: Frame, answer: Answer) -> list[Row]:
-    """Share of the crystal; place and width of its two fronts beside those of the density waves."""
+    """Share of the crystal; place and width of its two fronts beside the true ones."""
     x, length = frame.structure.positions[:, 0], frame.structure.cell[0, 0]
     right = answer.labels == frame.label
     left_end, right_end = frame.facts["fronts"]
@@ -136,6 +135,7 @@ def growth(frame: Frame, answer: Answer) -> list[Row]:
 
 SCORES: dict[str, Callable[[Frame, Answer], list[Row]]] = {
     "fronts": fronts,
+    "abrupt": fronts,
     "spheres": spheres,
     "nanocrystals": nanocrystals,
     "layers": layers,

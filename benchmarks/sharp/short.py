@@ -12,7 +12,7 @@ from arise_core import Structure
 from arise_core.geometry import builders
 from benchmarks.sharp import built
 from benchmarks.sharp.frame import Frame
-from benchmarks.sharp.simulated import front_frame, sphere_frame, with_spheres
+from benchmarks.sharp.simulated import front_frame, put_together, sphere_frame, with_spheres
 from benchmarks.structures import fcc
 
 EDGE = 10  # cells of fcc along the edge of a frame
@@ -39,6 +39,11 @@ def front() -> Frame:
     joined = np.concatenate([x[inside], liquid[outside]])
     whole = Structure(joined, np.full(len(joined), 29), long.cell, True)
     return front_frame("short-front", "Cu", arise.prototype("fcc").label, whole)
+
+
+def abrupt() -> Frame:
+    """Its crystal and its packing, put together."""
+    return put_together(front(), "short-abrupt", np.random.default_rng(0))
 
 
 def spheres() -> Frame:
@@ -83,6 +88,7 @@ def growth() -> Frame:
 
 MAKERS: dict[str, Callable[[], Frame]] = {
     "fronts": front,
+    "abrupt": abrupt,
     "spheres": spheres,
     "nanocrystals": nanocrystal,
     "layers": band,

@@ -17,12 +17,13 @@ from arise_core.geometry import builders
 from ase_arise import from_atoms
 from benchmarks.md import engine
 from benchmarks.md.materials import Material, near_cube, read_table, supercell, unit_cell
-from benchmarks.sharp.frame import Frame, places_of_four, surface_distance
+from benchmarks.sharp.frame import DEEP, Frame, places_of_four, surface_distance
 from benchmarks.sharp.waves import crystal_waves, fitted, strongest_place
 
 HOT = 0.9  # of the melting point: spheres, their melts, bulk crystals
 FRONT_EDGES = (90.0, 22.0, 22.0)  # Å, at least
 FRONT_PS = 8.0  # in which fronts relax
+JOINTS = 3  # frames in which its crystal and melt are put together, the melt shifted
 #: Radii (Å) of the four spheres of each frame.
 RADII = ((14, 5, 6, 7), (12, 10, 8, 5), (14, 6, 8, 7), (12, 10, 7, 6))
 CLOSEST = 0.75  # of the nearest-neighbour distance: atoms of the melt that are closer to the crystal go
@@ -104,6 +105,40 @@ def front_frame(name: str, material: str, label: str, structure: Structure) -> F
     )  # fmt: skip
 
 
+def abrupt(name: str, folder: Path) -> list[Frame]:
+    """The crystal and the melt of `front` with known borders."""
+    [frame] = front(name, folder)
+    return [put_together(frame, f"abrupt-{name}-{k}", np.random.default_rng(k)) for k in range(JOINTS)]
+
+
+def put_together(frame: Frame, name: str, rng: np.random.Generator) -> Frame:
+    """Crystal and melt of a frame with fronts, without what is near these, side by side in a shorter cell.
+
+    The melt is shifted along y and z at random; atoms of it that are too close to the crystal go.
+    """
+    (left, right), edges = frame.facts["fronts"], np.diag(frame.structure.cell)
+    x, numbers = frame.structure.positions, frame.structure.numbers
+    thick, rest = right - left - 2 * DEEP, edges[0] - (right - left) - 2 * DEEP
+    joined = np.array([thick + rest, *edges[1:]])
+    into_crystal, into_melt = x[:, 0] - left - DEEP, (x[:, 0] - right - DEEP) % edges[0]
+    crystal, melt = (into_crystal > 0) & (into_crystal < thick), into_melt < rest
+    solid = np.column_stack([into_crystal + rest / 2, x[:, 1:]])[crystal] % joined
+    shifted = x[:, 1:] + rng.uniform(size=2) * edges[1:]
+    liquid = np.column_stack([into_melt + rest / 2 + thick, shifted])[melt] % joined
+    closest = CLOSEST * builders.nearest_neighbour_distance(frame.structure)
+    kept = cKDTree(solid, boxsize=joined).query(liquid)[0] >= closest
+    whole = Structure(
+        np.concatenate([solid, liquid[kept]]), np.concatenate([numbers[crystal], numbers[melt][kept]]),
+        np.diag(joined), True,
+    )  # fmt: skip
+    truth = (np.arange(len(whole)) < len(solid)).astype(float)
+    slab = fitted(whole.positions[:, 0], truth, joined[0])  # between the last atoms of one and the first of the other
+    return Frame(
+        name=name, goal="abrupt", material=frame.material, label=frame.label, structure=whole,
+        facts={"fronts": [slab.left, slab.right], "widths": [slab.left_width, slab.right_width]},
+    )  # fmt: skip
+
+
 def with_spheres(
     melt: Structure, crystal: Structure, radii: Sequence[float], rng: np.random.Generator
 ) -> tuple[Structure, int, np.ndarray]:
@@ -172,4 +207,4 @@ def spheres(name: str, folder: Path) -> list[Frame]:
     return frames
 
 
-MAKERS = {"bulk": bulk, "fronts": front, "spheres": spheres}
+MAKERS = {"bulk": bulk, "fronts": front, "abrupt": abrupt, "spheres": spheres}

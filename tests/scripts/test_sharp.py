@@ -101,6 +101,26 @@ def test_density_waves_end_where_the_crystal_does():
     assert frame.atoms["waves"][np.abs(x - length / 2) > length / 3].mean() == pytest.approx(0, abs=0.1)
 
 
+def test_crystal_and_melt_put_together_end_where_they_are_said_to():
+    front, frame = short.front(), short.abrupt()
+    left, right = frame.facts["fronts"]
+    x, known = frame.structure.positions, front.facts["fronts"]
+    assert right - left == pytest.approx(known[1] - known[0] - 16, abs=1)
+    shorter = front.structure.cell[0, 0] - frame.structure.cell[0, 0]
+    assert shorter == pytest.approx(32)
+    inside = (x[:, 0] > left) & (x[:, 0] < right)
+    along = front.structure.positions[:, 0]
+    deep = np.sort(along[(along > known[0] + 8) & (along < known[1] - 8)])
+    assert np.allclose(np.sort(x[inside, 0]) - x[inside, 0].min(), deep - deep[0])
+    assert builders.nearest_neighbour_distance(frame.structure) > 1.5
+    [perfect] = score(frame, "truth", Answer(np.where(inside, FCC, NOTHING)))
+    assert perfect["share off"] == 0
+    assert perfect["largest place off"] < 1e-6
+    [shrunk] = score(frame, "less", Answer(np.where(inside & (x[:, 0] > left + 2), FCC, NOTHING)))
+    assert shrunk["share off"] < -0.01
+    assert shrunk["place off"] == pytest.approx(-1, abs=0.3)
+
+
 def test_profiles_are_found_again():
     x = np.random.default_rng(0).uniform(0, 80, 40_000)
     share = 0.02 + 0.24 * (1 + np.tanh((x - 18) / 3)) * (1 + np.tanh((60 - x) / 5))
