@@ -271,7 +271,8 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
 def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
     """Grids of boxes of all sizes around the same centres, the smallest boxes first; the last have `box_size`.
 
-    One grid unless the `resolution` is "sharp": then the edges go from that of `smallest_edge` (or the stride, if
+    One grid unless the `resolution` is "sharp", and where there are so many elements (`SHARP_ELEMENTS`) that small boxes
+    would take chance for order. Else the edges go from that of `smallest_edge` (or the stride, if
     that is larger) to `box_size` in even steps that about double the number of atoms. The borders of the structure
     are those that the smallest boxes meet: where a direction is thinner than they are, boxes of all sizes span it.
 
@@ -279,7 +280,7 @@ def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
         largest: from `box_grid`.
     """
     settings, edge = largest.settings, float(largest.settings.box_size)
-    if settings.resolution != "sharp":
+    if settings.resolution != "sharp" or _n_elements(largest.material) > SHARP_ELEMENTS:
         return (largest,)
     smallest = max(smallest_edge(largest.material, settings.thin), settings.stride)
     steps = round(np.log2(edge / smallest) * 3) if smallest < edge else 0
@@ -288,6 +289,12 @@ def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
     first = box_grid(largest.material, replace(settings, box_size=smallest))
     edges = [*(smallest * (edge / smallest) ** (k / steps) for k in range(steps)), edge]
     return tuple(first.of_size(edge) for edge in edges)
+
+
+def _n_elements(material: Material) -> int:
+    """How many elements have `TRACE` of the atoms or more."""
+    counts = np.unique(material.body.numbers, return_counts=True)[1]
+    return int((counts >= TRACE * counts.sum()).sum())
 
 
 def grid_around(largest: BoxGrid) -> BoxGrid:
@@ -360,6 +367,10 @@ AUTOMATIC_STRIDE = 0.25
 AROUND = 0.5
 #: Atoms in the smallest boxes of a sharp map: fewer are too few to tell crystals from each other.
 SHARP_ATOMS = 32
+#: Elements of a structure, at most, whose boxes have several sizes, as many as calibration has in a solution; those
+#: with a smaller share of the atoms do not count.
+SHARP_ELEMENTS = 6
+TRACE = 0.01
 
 
 def smallest_edge(structure: Structure | Material, thin_up_to: float = MapSettings.thin) -> float:

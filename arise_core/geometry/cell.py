@@ -9,8 +9,10 @@ import numpy as np
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 
-#: A cell is skewed if a perpendicular height is a smaller share of the length of its vector.
+#: A cell is skewed if a perpendicular height is a smaller share of the length of its vector: so much that nothing can
+#: be done with it, and so much that boxes of its shape are unlike those that models know.
 SKEWED = 0.05
+ASKEW = 0.7
 
 
 def transformed(vectors: FloatArray | IntArray, matrix: FloatArray) -> FloatArray:
@@ -79,7 +81,7 @@ def perpendicular_heights(cell: FloatArray) -> FloatArray:
     return np.asarray(1.0 / np.linalg.norm(inverse(cell), axis=0))
 
 
-def unskewed(cell: FloatArray, pbc: BoolArray) -> FloatArray:
+def unskewed(cell: FloatArray, pbc: BoolArray, least: float = SKEWED) -> FloatArray:
     """The same cell; for a skewed one, a cell of the same lattice with short vectors, (3, 3), Å.
 
     The lattice is that of the periodic directions; vectors along the others become normal to them.
@@ -87,10 +89,11 @@ def unskewed(cell: FloatArray, pbc: BoolArray) -> FloatArray:
     Args:
         cell: (3, 3), Å, complete.
         pbc: (3,), periodic directions.
+        least: share of a vector's length that the height along it is in a cell that is not skewed.
     """
     if has_volume(cell):
         share = perpendicular_heights(cell) / np.linalg.norm(cell, axis=1)
-        if share.min() >= SKEWED:
+        if share.min() >= least:
             return cell
     return shortened(cell, pbc)
 

@@ -20,7 +20,7 @@ from scipy.spatial import cKDTree
 from arise_core.errors import InputError, InputTypeError, shown
 from arise_core.geometry import overlaps
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
-from arise_core.geometry.cell import inverse, perpendicular_heights, transformed, unskewed
+from arise_core.geometry.cell import ASKEW, SKEWED, inverse, perpendicular_heights, transformed, unskewed
 from arise_core.geometry.neighbors import PairFinder, images, most_images, wrapped
 from arise_core.geometry.structure import Structure
 
@@ -98,11 +98,7 @@ class Material:
     @cached_property
     def _whole(self) -> Structure:
         """The structure, in an equivalent cell with short vectors if its own is strongly skewed."""
-        given = self.structure
-        cell = unskewed(given.complete_cell, given.pbc) if given.cell.any() else given.complete_cell
-        if np.array_equal(cell, given.complete_cell):
-            return given
-        return Structure(given.positions, given.numbers, cell, given.pbc)
+        return _unskewed(self.structure, SKEWED)
 
     @cached_property
     def _wrapped(self) -> FloatArray:
@@ -129,6 +125,14 @@ class Material:
         return body, cut if self._layer is None else np.where(np.isnan(cut), self._layer[1], cut)
 
     @cached_property
+    def _short(self) -> Structure:
+        """That, in an equivalent cell with short vectors if its own is skewed at all.
+
+        Not before it is opened: short vectors may lie across a vacuum.
+        """
+        return _unskewed(self._opened[0], ASKEW)
+
+    @cached_property
     def in_body(self) -> BoolArray:
         """Which atoms are in the body, (n_atoms,): all but small groups far from all others."""
         stray = _strays(self._opened[0], lambda: self._first_spacing)
@@ -153,14 +157,13 @@ class Material:
         the cell's border. A gap counts as vacuum from 3 atomic spacings, beside a film of few layers of those that
         its own atoms have. The structure of a two-dimensional run, flat in a thin cell, is open along its normal.
         Groups of less than 20 atoms that are further than 20 spacings from all others are left out: boxes and voxels
-        are not laid over the emptiness between.
+        are not laid over the emptiness between. A skewed cell gives way to one with short vectors, since boxes have
+        the shape of the cell.
         """
-        opened = self._opened[0]
+        short = self._short
         if self.in_body.all():
-            return opened
-        return Structure(
-            opened.positions[self.in_body], opened.numbers[self.in_body], opened.cell, opened.pbc
-        )
+            return short
+        return Structure(short.positions[self.in_body], short.numbers[self.in_body], short.cell, short.pbc)
 
     @cached_property
     def atoms(self) -> FloatArray:
@@ -172,9 +175,9 @@ class Material:
     def positions(self) -> FloatArray:
         """Positions of the body in its cell along its periodic directions, (n_body, 3), Å."""
         base, inside = self._base
-        if self._opened[0] is base:
+        if self._short is base:
             return inside if self.in_body.all() else inside[self.in_body]
-        return self.body.positions
+        return self.body.positions if self._short is self._opened[0] else wrapped(self.body)
 
     def fold(self, points: FloatArray) -> FloatArray:
         """Points as the user has them, taken to where the body is, (n, 3), Å.
@@ -266,6 +269,15 @@ class Material:
 
 def _dense(local: FloatArray) -> float:
     return float(np.quantile(local, 0.2503, method="inverted_cdf"))
+
+
+def _unskewed(structure: Structure, least: float) -> Structure:
+    """The structure; in an equivalent cell with short vectors where its own is skewed (see `cell.unskewed`)."""
+    given = structure.complete_cell
+    cell = unskewed(given, structure.pbc, least) if structure.cell.any() else given
+    if np.array_equal(cell, given):
+        return structure
+    return Structure(structure.positions, structure.numbers, cell, structure.pbc)
 
 
 def _without_vacuum(

@@ -2,12 +2,16 @@
 
 import numpy as np
 import pytest
+from ase.build import bulk as ase_bulk
 
 import arise_core as arise
 from arise_core.geometry import builders
+from arise_core.geometry.cell import ASKEW, perpendicular_heights, shortened
 from arise_core.geometry.material import VACUUM, Material
+from arise_core.geometry.neighbors import ANY
 from arise_core.geometry.structure import Structure
 from arise_core.geometry.support import SURFACE, support
+from ase_arise import from_atoms
 from tests.doors.systems import ball, bulk, changed, crystal, holes, in_vacuum, skewed, unwrapped
 
 
@@ -142,3 +146,34 @@ def test_a_material_is_of_what_it_was_made():
     assert len(material.nearest(11, 17, 5)) == 5
     assert np.array_equal(structure.positions, bulk("rock salt", 3).positions)
     assert arise.describe(material).shape == arise.describe(structure).shape
+
+
+def test_a_skewed_cell_gives_way_to_short_vectors():
+    """Of the same crystal: the neighbours of each atom are as far as they were."""
+    crystal = bulk("fcc", 4, 0.05)
+    skew = np.array([[1, 0, 0], [2, 1, 0], [-1, 1, 1]])
+    other = Structure(crystal.positions, crystal.numbers, skew @ crystal.cell, True)
+    body = Material.of(other).body
+    share = perpendicular_heights(body.cell) / np.linalg.norm(body.cell, axis=1)
+    assert (perpendicular_heights(other.cell) / np.linalg.norm(other.cell, axis=1)).min() < ASKEW
+    assert share.min() >= ASKEW
+    assert abs(np.linalg.det(body.cell)) == pytest.approx(abs(np.linalg.det(crystal.cell)))
+    assert np.array_equal(body.positions, other.positions)
+    inside = Material.of(other).positions @ np.linalg.inv(body.cell)
+    assert inside.min() > -1e-9
+    assert inside.max() < 1 + 1e-9
+    near, far = (Material.of(s).nearest(ANY, ANY) for s in (crystal, other))
+    assert near == pytest.approx(far)
+
+
+def test_the_vacuum_of_a_slab_in_a_slanted_cell_stays_one():
+    """The shortest vectors of its lattice lie across the vacuum, so it is looked for before."""
+    film = from_atoms(ase_bulk("Cu", a=3.6, cubic=True) * (8, 3, 2))
+    cell = np.array([[28.8, 0, 0], [0, 10.8, 0], [1.5 * 28.8, 0, 21.0]])
+    slanted = Structure(film.positions, film.numbers, cell, True)
+    short = shortened(cell, np.ones(3, dtype=bool))
+    assert (np.abs(short[:, 2]) > 20).sum() == 2
+    body = Material.of(slanted).body
+    assert body.pbc.tolist() == [True, True, False]
+    assert perpendicular_heights(body.cell) == pytest.approx(np.linalg.norm(body.cell, axis=1))
+    assert np.allclose(body.cell[:2], cell[:2])

@@ -9,6 +9,7 @@ import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.build import bulk, make_supercell
 from typer.testing import CliRunner
 
 import arise_core as arise
@@ -32,7 +33,7 @@ from arise_core.settings import MapSettings, RecognitionSettings, SamplingSettin
 from arise_core.training import calibration
 from arise_core.training.export import replace_card
 from arise_core.training.recipe import recipe_of
-from ase_arise import annotate, read, write
+from ase_arise import annotate, from_atoms, read, write
 from tests.conftest import shaken
 from tests.ovito.helpers import analysed, crystal_and_melt
 
@@ -340,6 +341,46 @@ def test_what_is_around_is_looked_up(fcc, sharp_model, monkeypatch):
     assert set(both.size) <= {0, 1, 3}
     assert 0.3 < (both.size == 3).mean() < 0.7
     assert (both.prediction.names == "fcc").all()
+
+
+@pytest.mark.parametrize(
+    ("name", "atoms", "cell"),
+    [
+        ("fcc", bulk("Cu"), [[7, 0, 1], [2, 7, 4], [-7, 6, 5]]),
+        ("hcp", bulk("Mg"), [[6, 0, 0], [11, 5, 0], [4, 3, 6]]),
+        ("rock salt", bulk("NaCl", "rocksalt", a=5.64), [[4, 6, 0], [0, 7, -6], [0, -3, 6]]),
+        (
+            "bcc",
+            bulk("Fe"),
+            [[4, -7, 6], [0, 4, -6], [-5, 2, 7]],
+        ),  # boxes of its shape would hold all its images
+    ],
+)
+def test_boxes_of_a_skewed_cell_are_no_needles(model, name, atoms, cell):
+    """Boxes have the shape of the cell. Small ones of such cells were another crystal, without doubt."""
+    skewed = from_atoms(make_supercell(atoms, cell))
+    found = arise.strided_map(skewed, model, resolution="sharp")
+    assert set(found.prediction.names[~found.prediction.rejected]) == {name}
+    assert not found.prediction.rejected.any()
+    assert found.values_at_atoms().mutual_information.max() < 0.06
+
+
+def test_many_elements_leave_the_largest_boxes_alone(model, rng):
+    """Eleven elements at random on the sites of fcc: to small boxes a part of them was L1_2."""
+    lattice = crystal("fcc", 8)
+
+    def mixed(shares):
+        numbers = rng.choice(np.arange(21, 21 + len(shares)), len(lattice), p=np.array(shares) / sum(shares))
+        return Structure(lattice.positions, numbers, lattice.cell, True)
+
+    def sizes(shares):
+        return len(grids_of_sizes(box_grid(mixed(shares), MapSettings(resolution="sharp"))))
+
+    assert sizes([1] * 6) > 1
+    assert sizes([1] * 7) == 1
+    assert sizes([1] * 6 + [0.01]) > 1  # a trace
+    found = recognise(mixed([1] * 11), model, RecognitionSettings.of({"mode": "local"}))
+    assert set(found.atom_class.tolist()) == {model.classes.index(arise.prototype("fcc").label)}
 
 
 def test_a_small_crystal_in_a_melt_is_found(sharp_model, front):
