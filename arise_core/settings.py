@@ -273,6 +273,8 @@ class Option:
         if self.choices:
             return f"must be {_listed(self.choices)}"
         unit = f"number of {self.unit}" if self.unit else "whole number" if whole else "number"
+        if isinstance(value, int if whole else (int, float)) and value > LARGEST:
+            return f"must be at most {LARGEST:g}"
         if self.above:
             return f"must be a positive {unit}{self._words}"
         if self.low is None or not isinstance(value, int if whole else (int, float)):

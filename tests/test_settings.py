@@ -25,6 +25,8 @@ from arise_core.settings import (
         ({"passes": 10**400}, "`passes` must be"),
         ({"seed": 1.5}, "`seed` must be a whole number, got 1.5"),
         ({"seed": -1}, "`seed` must not be negative, got -1"),
+        ({"seed": 10**23}, r"`seed` must be at most 1e\+15, got 1000"),
+        ({"passes": 10**21}, r"`passes` must be at most 1e\+15, got 1000"),
         ({"tolerance": -1}, "`tolerance` must be a positive number of bits or 'auto' or None, got -1"),
         ({"tolerance": np.nan}, "`tolerance` must be a positive number of bits or 'auto' or None, got nan"),
     ],
@@ -38,7 +40,8 @@ def test_sampling_refuses(values, message):
     ("values", "message"),
     [
         ({"box_size": True}, "`box_size` must be a positive number of Å or 'auto', got True"),
-        ({"box_size": 1e300}, "`box_size` must be a positive number"),
+        ({"box_size": 1e300}, r"`box_size` must be at most 1e\+15, got 1e\+300"),
+        ({"memory_limit": np.inf}, r"`memory_limit` must be at most 1e\+15, got inf"),
         ({"min_atoms": 2.5}, "`min_atoms` must be a whole number, got 2.5"),
         ({"padding": "third"}, "`padding` must be 'half', 'none' or 'full', got 'third'"),
         ({"stride": None}, "`stride` must be a positive number of Å, got None"),
@@ -81,7 +84,9 @@ def test_options_of_every_kind_are_checked():
         flag.check("flag", 1, False)
     free = Option(label="Free (Å)", text="")
     free.check("free", -3.5, 0.0)
-    for bad in ("x", None, True, 2 * LARGEST):
+    with pytest.raises(ValueError, match="`free` must be at most"):
+        free.check("free", 2 * LARGEST, 0.0)
+    for bad in ("x", None, True, -2 * LARGEST):
         with pytest.raises(ValueError, match="`free` must be a number of Å"):
             free.check("free", bad, 0.0)
     assert {"box_size", "stride", "padding", "edges"} <= set(options_of(MapSettings))
