@@ -271,10 +271,10 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
 def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
     """Grids of boxes of all sizes around the same centres, the smallest boxes first; the last have `box_size`.
 
-    One grid unless the `resolution` is "sharp", and where there are so many elements (`SHARP_ELEMENTS`) that small boxes
-    would take chance for order. Else the edges go from that of `smallest_edge` (or the stride, if
-    that is larger) to `box_size` in even steps that about double the number of atoms. The borders of the structure
-    are those that the smallest boxes meet: where a direction is thinner than they are, boxes of all sizes span it.
+    One grid unless the `resolution` is "sharp", and where there are so many elements (`SHARP_ELEMENTS`) that small
+    boxes would take chance for order. Else the edges go from that of `smallest_edge` (or the stride, if that is larger)
+    to `box_size` in even steps that about double the number of atoms. The borders of the structure are those that the
+    smallest boxes meet: where a direction is thinner than they are, boxes of all sizes span it.
 
     Args:
         largest: from `box_grid`.

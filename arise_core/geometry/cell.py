@@ -9,8 +9,8 @@ import numpy as np
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 
-#: A cell is skewed if a perpendicular height is a smaller share of the length of its vector. Below the first one nothing
-#: can be done with it; below the second one boxes of its shape are unlike those that models know.
+#: A cell is skewed if a perpendicular height is a smaller share of the length of its vector. Below the first one
+#: nothing can be done with it; below the second one boxes of its shape are unlike those that models know.
 SKEWED = 0.05
 ASKEW = 0.7
 
