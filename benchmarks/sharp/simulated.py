@@ -132,7 +132,8 @@ def put_together(frame: Frame, name: str, rng: np.random.Generator) -> Frame:
         np.diag(joined), True,
     )  # fmt: skip
     truth = (np.arange(len(whole)) < len(solid)).astype(float)
-    slab = fitted(whole.positions[:, 0], truth, joined[0])  # between the last atoms of one and the first of the other
+    # between the last atoms of the crystal and the first of the melt
+    slab = fitted(whole.positions[:, 0], truth, joined[0])
     return Frame(
         name=name, goal="abrupt", material=frame.material, label=frame.label, structure=whole,
         facts={"fronts": [slab.left, slab.right], "widths": [slab.left_width, slab.right_width]},
