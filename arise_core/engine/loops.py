@@ -10,6 +10,7 @@ over the boxes of one tile; callers run tiles side by side.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -322,7 +323,7 @@ def add_sums(
     per_knot = 1.0 / knot
     i = np.int64(0)  # no literals, for which `neighbours` would be compiled once more
     while i < a.shape[0]:
-        found = np.int64(0)
+        found: Any = np.int64(0)
         while i < a.shape[0] and found < room:
             found = neighbours(
                 i, a, a_first, a_last, b, b_first, b_last, same, limit, reach, origin, size, shape, start, below, found,
