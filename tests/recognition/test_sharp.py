@@ -365,6 +365,24 @@ def test_boxes_of_a_skewed_cell_are_no_needles(model, name, atoms, cell):
     assert found.values_at_atoms().mutual_information.max() < 0.06
 
 
+@pytest.mark.slow
+def test_boxes_of_random_supercells_say_the_same(model, rng):
+    crystals = {
+        "fcc": bulk("Cu"), "bcc": bulk("Fe"), "hcp": bulk("Mg"), "diamond": bulk("Si"),
+        "rock salt": bulk("NaCl", "rocksalt", a=5.64),
+    }  # fmt: skip
+    asked = 0
+    while asked < 60:
+        cell = np.diag(rng.integers(4, 8, 3)) + rng.integers(-7, 8, (3, 3)) * (rng.random((3, 3)) < 0.3)
+        if not 40 < np.linalg.det(cell) < 400:
+            continue
+        for name, atoms in crystals.items():
+            found = arise.strided_map(from_atoms(make_supercell(atoms, cell)), model, resolution="sharp")
+            assert set(found.prediction.names) == {name}, cell.tolist()
+            assert not found.prediction.rejected.any(), cell.tolist()
+            asked += 1
+
+
 def test_many_elements_leave_the_largest_boxes_alone(model, rng):
     """Eleven elements at random on the sites of fcc: to small boxes a part of them was L1_2."""
     lattice = crystal("fcc", 8)
