@@ -273,7 +273,7 @@ class Option:
         if self.choices:
             return f"must be {_listed(self.choices)}"
         unit = f"number of {self.unit}" if self.unit else "whole number" if whole else "number"
-        if isinstance(value, int if whole else (int, float)) and value > LARGEST:
+        if isinstance(value, int if whole else (int, float)) and LARGEST < value < np.inf:
             return f"must be at most {LARGEST:g}"
         if self.above:
             return f"must be a positive {unit}{self._words}"
