@@ -4,6 +4,9 @@ A pair of atoms lies in an interval of boxes along each axis, so it changes eigh
 array; one cumulative sum per axis then gives every box its sum. What is added up is a radial histogram
 (cubic B-splines) times spherical harmonics, because a box's length scale is known only afterwards. Loops
 over the boxes of one tile; callers run tiles side by side.
+
+A number that one loop hands to another begins as `np.int64(0)`: for a literal the other one would be compiled once
+more.
 """
 
 # ruff: noqa: E741 - l is the degree of a spherical harmonic
@@ -194,10 +197,9 @@ def sort_by_key(key, n, turn, other, count):
         turn[p] = p
     for axis in range(3):
         shift = 2 * BITS * axis
-        for p in range(n):
+        for p in range(n):  # a copy of slices would have numba compile what its error message is made of
             other[p] = turn[p]
-        for k in range(mask + 2):
-            count[k] = 0
+        count[:] = 0
         for p in range(n):
             count[(key[p] >> shift & mask) + 1] += 1
         for k in range(mask + 1):
@@ -321,7 +323,7 @@ def add_sums(
     local = np.zeros((n_knots, n_row), dtype=np.float32)
     values = local.ravel()
     per_knot = 1.0 / knot
-    i = np.int64(0)  # no literals, for which `neighbours` would be compiled once more
+    i = np.int64(0)
     while i < a.shape[0]:
         found: Any = np.int64(0)
         while i < a.shape[0] and found < room:

@@ -125,8 +125,7 @@ def put_together(frame: Frame, name: str, rng: np.random.Generator) -> Frame:
     solid = np.column_stack([into_crystal + rest / 2, x[:, 1:]])[crystal] % joined
     shifted = x[:, 1:] + rng.uniform(size=2) * edges[1:]
     liquid = np.column_stack([into_melt + rest / 2 + thick, shifted])[melt] % joined
-    closest = CLOSEST * builders.nearest_neighbour_distance(frame.structure)
-    kept = cKDTree(solid, boxsize=joined).query(liquid)[0] >= closest
+    kept = ~too_close(liquid, solid, joined, builders.nearest_neighbour_distance(frame.structure))
     whole = Structure(
         np.concatenate([solid, liquid[kept]]), np.concatenate([numbers[crystal], numbers[melt][kept]]),
         np.diag(joined), True,
@@ -138,6 +137,11 @@ def put_together(frame: Frame, name: str, rng: np.random.Generator) -> Frame:
         name=name, goal="abrupt", material=frame.material, label=frame.label, structure=whole,
         facts={"fronts": [slab.left, slab.right], "widths": [slab.left_width, slab.right_width]},
     )  # fmt: skip
+
+
+def too_close(melt: np.ndarray, crystal: np.ndarray, edges: np.ndarray, spacing: float) -> np.ndarray:
+    """Which atoms of a melt (n, 3) are closer to those of a crystal (m, 3) than `CLOSEST` of `spacing`, (n,), all Å."""
+    return np.asarray(cKDTree(crystal % edges, boxsize=edges).query(melt % edges)[0] < CLOSEST * spacing)
 
 
 def with_spheres(
@@ -167,8 +171,7 @@ def with_spheres(
     sphere = np.concatenate(pieces)
     outside, _ = surface_distance(melt.positions, melt.cell, middles, np.asarray(radii, dtype=float))
     edges = np.diag(melt.cell)
-    apart = CLOSEST * builders.nearest_neighbour_distance(crystal)
-    near = cKDTree(sphere % edges, boxsize=edges).query(melt.positions % edges)[0] < apart
+    near = too_close(melt.positions, sphere, edges, builders.nearest_neighbour_distance(crystal))
     keep = (outside > 0) & ~near
     x = np.concatenate([sphere, melt.positions[keep]])
     z = np.concatenate([*numbers, melt.numbers[keep]])

@@ -349,11 +349,8 @@ def test_what_is_around_is_looked_up(fcc, sharp_model, monkeypatch):
         ("fcc", bulk("Cu"), [[7, 0, 1], [2, 7, 4], [-7, 6, 5]]),
         ("hcp", bulk("Mg"), [[6, 0, 0], [11, 5, 0], [4, 3, 6]]),
         ("rock salt", bulk("NaCl", "rocksalt", a=5.64), [[4, 6, 0], [0, 7, -6], [0, -3, 6]]),
-        (
-            "bcc",
-            bulk("Fe"),
-            [[4, -7, 6], [0, 4, -6], [-5, 2, 7]],
-        ),  # boxes of its shape would hold all its images
+        # boxes of the shape of this one would hold all its images
+        ("bcc", bulk("Fe"), [[4, -7, 6], [0, 4, -6], [-5, 2, 7]]),
     ],
 )
 def test_boxes_of_a_skewed_cell_are_no_needles(model, name, atoms, cell):
