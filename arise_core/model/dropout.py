@@ -87,7 +87,7 @@ class Statistics:
 
     def predictive_entropy(self) -> FloatArray:
         """Entropy of the mean probabilities, (n,), bit."""
-        return _entropy(self.mean)
+        return entropy(self.mean)
 
     def mutual_information(self) -> FloatArray:
         """Entropy of the mean minus mean entropy, (n,), bit; Gal (2016), p. 53."""
@@ -146,7 +146,7 @@ class Statistics:
         if t.max(initial=0) < BLOCK:
             alike = np.sqrt(self.moments[rows, 2]) < ABSOLUTE  # no pass diverges more from the mean
             return np.asarray(rejected | (alike & self._unanimous(rows) & certain))
-        doubt = _entropy(self.p_sum[rows] / t[:, None]) - self.moments[rows, 0] / t
+        doubt = entropy(self.p_sum[rows] / t[:, None]) - self.moments[rows, 0] / t
         done = label & (error < np.maximum(ABSOLUTE, RELATIVE * doubt))
         return np.asarray(
             rejected | (done & ((distance >= SETTLED * score_error) | (score_error < TIE_SCORE)))
@@ -196,7 +196,7 @@ class Statistics:
         return np.abs(self.moments[rows, 3] / t - threshold), error
 
 
-def _entropy(p: FloatArray) -> FloatArray:
+def entropy(p: FloatArray) -> FloatArray:
     """Entropy of each row of probabilities, (n,), bit."""
     return np.asarray(-(p * np.log2(np.maximum(p, 1e-300))).sum(axis=1))
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.classes import MISSING
+from arise_core.model.dropout import entropy
 from arise_core.model.prediction import ROWS, Prediction
 from arise_core.model.sureness import NO_ANSWER, NOT_SURE, Sureness, answers
 from arise_core.progress import Job
@@ -166,24 +167,35 @@ class Found:
         return replace(self._kept, size=self._size, audit=audit)
 
 
-def doubt_of_both(smaller: Prediction, answers: Prediction) -> Prediction:
-    """Answers with the doubt that comes from smaller boxes around the same centres.
+def doubt_of_both(smaller: Prediction, larger: Prediction) -> Prediction:
+    """Answers of larger boxes, with the doubt that comes from smaller ones around the same centres.
 
-    Where both name a class, neither of them rejected, and it is not the same, the two boxes count as an ensemble, like
-    the passes within each: the predictive entropy is that of the mean of both, and the mutual information what it has
-    more than single passes on average. So a twin plane, at which a small box says hcp and a large one fcc, is in doubt.
+    Where the larger box names a class and the smaller one another, or none (it is rejected), the two count as an
+    ensemble, like the passes within each. With p the probabilities and r the reject score of a box, it says
+    q = (p (1 - r), r): "none of these" is one more class here. The predictive entropy is that of the mean of both q,
+    the mutual information what it has more than single passes on average; the entropy of these is H(q) less 1 - r times
+    the mutual information of the box. So a twin plane, at which a small box says hcp and a large one fcc, is in doubt,
+    and a grain boundary, at which a small box sees no crystal.
     """
-    other = smaller.valid & ~smaller.rejected & ~answers.rejected & (smaller.index != answers.index)
-    pair = (smaller.take(other), answers.take(other))
-    mean = sum(np.asarray(p.probabilities, dtype=np.float64) for p in pair) / 2
-    entropy = -(mean * np.log2(np.maximum(mean, 1e-300))).sum(axis=1)
-    of_passes = sum(p.predictive_entropy - p.mutual_information for p in pair) / 2
-    columns = {
-        "mutual_information": np.maximum(entropy - of_passes, 0.0),
-        "predictive_entropy": entropy,
+    named = larger.valid & ~larger.rejected
+    other = smaller.valid & named & (answers(smaller) != answers(larger))
+    pair = (smaller.take(other), larger.take(other))
+    said = [_with_none(p) for p in pair]
+    of_passes = [entropy(q) - (1 - q[:, -1]) * p.mutual_information for p, q in zip(pair, said, strict=True)]
+    of_both = entropy((said[0] + said[1]) / 2)
+    columns: dict[str, Any] = {
+        "mutual_information": np.maximum(of_both - (of_passes[0] + of_passes[1]) / 2, 0.0),
+        "predictive_entropy": of_both,
         "standard_error": np.hypot(*(p.standard_error for p in pair)) / 2,
     }
     for name, values in columns.items():
-        columns[name] = getattr(answers, name).copy()
+        columns[name] = getattr(larger, name).copy()
         columns[name][other] = values
-    return replace(answers, **columns)
+    return replace(larger, **columns)
+
+
+def _with_none(said: Prediction) -> FloatArray:
+    """Probabilities of the classes and, behind them, of none of them, (n, n_classes + 1)."""
+    score = said.reject_score if said.reject_threshold is not None else np.zeros(len(said))
+    named = np.asarray(said.probabilities, dtype=np.float64) * (1 - score)[:, None]
+    return np.concatenate([named, score[:, None]], axis=1)

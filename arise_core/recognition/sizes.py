@@ -37,8 +37,9 @@ def answers_of_sizes(
     """Answers for all centres, or some of them, in grid order.
 
     The smallest boxes are asked everywhere, larger ones where none was sure yet. A centre of which no size is sure
-    has the answer with the least expected error. Where the smallest box names another class than a larger one that
-    answers, the doubt is that of both, see `doubt_of_both`; not where such boxes are known to mistake what is around.
+    has the answer with the least expected error. Where the smallest box is rejected, or names another class than a
+    larger one that answers, the doubt is that of both, see `doubt_of_both`; not where such boxes are known to mistake
+    what is around.
 
     With the tolerance "auto" boxes whose neighbours have settled what they are need no passes: see `levels`. If an
     `Audit` of these fails, all are asked.

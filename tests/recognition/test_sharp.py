@@ -257,7 +257,7 @@ def test_each_centre_has_the_answer_of_one_size(front, sharp_model, mapped_front
 
 
 def test_where_sizes_say_different_things_is_doubt(model):
-    """As of passes: the entropy of the mean less the mean entropy of single passes, in bit."""
+    """As of passes: the entropy of the mean less the mean entropy of single passes, in bit; "none" is a class too."""
 
     def said(p, entropy_of_passes, score=0.0):
         """A prediction of one box; probabilities of the first classes."""
@@ -282,7 +282,13 @@ def test_where_sizes_say_different_things_is_doubt(model):
     mixed = doubt(said([0.4, 0.6], 0.97095), sure)  # of which no pass is sure
     assert mixed == pytest.approx([0.88129 - 0.97095 / 2], abs=1e-4)
     melt = said([0.2, 0.8], 0.3, score=1.0)
-    assert doubt(melt, sure) == pytest.approx([0.0])  # what is rejected names nothing
+    assert doubt(melt, sure) == pytest.approx(
+        [1.0]
+    )  # a class or none of them, whatever that comes closest to
+    half = said([1.0, 0.0], 0.0, score=0.5)
+    assert doubt(half, sure) == pytest.approx([0.81128 - 0.5], abs=1e-4)  # H(3/4, 1/4) - H(1/2, 1/2) / 2
+    without = [replace(p, reject_threshold=None) for p in (melt, sure)]
+    assert doubt(*without) == pytest.approx([0.97095 - 0.3 / 2], abs=1e-4)  # a score that rejects nothing
     assert doubt(sure, melt) == pytest.approx(melt.mutual_information)
     nothing = replace(melt, mutual_information=np.array([np.nan]))
     assert doubt(nothing, sure) == pytest.approx([0.0])
@@ -300,6 +306,27 @@ def test_a_twin_plane_is_in_doubt(sharp_model):
     doubt = found.atoms.mutual_information
     assert np.median(doubt[from_twin == 0]) > 0.2
     assert np.median(doubt[from_twin >= 4]) < 0.05
+
+
+@pytest.mark.parametrize(("name", "least"), [("fcc", 0.5), ("bcc", 0.15)])
+def test_a_grain_boundary_is_in_doubt(model, name, least):
+    """Small boxes at it are rejected, larger ones say what the grains are: named so, and in doubt."""
+    crystal = arise.build(arise.prototype(name))
+    d = builders.nearest_neighbour_distance(crystal)
+    seeds = np.array([[6.0, 6.0, 6.0], [18.0, 6.0, 6.0]]) * d  # planes between them at 0 and 12 d
+    ideal = builders.polycrystal(
+        [crystal] * 2, np.array([24.0, 12.0, 12.0]) * d, seeds=seeds, pbc=True, rng=np.random.default_rng(1)
+    )
+    structure = shaken(ideal, 0.03 * d)
+    found = recognise(structure, model, RecognitionSettings.of({"mode": "local"}))
+    # turned crystals do not fit to themselves across the other faces of the cell either
+    from_planes = np.abs((structure.positions / d + 6.0) % 12.0 - 6.0)
+    inside = (from_planes > 3.0).all(axis=1)
+    boundary = (from_planes[:, 0] < 0.6) & (from_planes[:, 1:] > 3.0).all(axis=1)
+    in_doubt = (found.atom_class < 0) | (found.atoms.mutual_information > 0.1)
+    assert set(np.asarray(found.atom_labels)[inside]) == {name}
+    assert in_doubt[inside].mean() < 0.05
+    assert in_doubt[boundary].mean() > least
 
 
 @pytest.mark.parametrize("sigma", [0.0, 0.08])
