@@ -304,7 +304,8 @@ def add_sums(
 
     As `add_histograms`; `sums` (n_boxes, n_knots * n_row) float32, cubic B-splines centred on k * `knot` Å, of each
     n_lm harmonics and nothing behind them. Some `room` pairs are held at once. Those that lie in the same boxes are
-    added up first, so that the corners of these are changed once.
+    added up first, and of those in the same boxes along x and y the ends along z, in a line of boxes: so corners are
+    changed once for many of them.
     """
     few = 64
     most = room + b.shape[0]
@@ -319,6 +320,9 @@ def add_sums(
     part = np.empty((per_width.shape[1] ** 3, 6), dtype=np.int64)
     flat = sums.ravel()
     row = sums.shape[1]
+    line = np.zeros((tile[2] + 1, row), dtype=np.float32)
+    used, line_box, line_key = np.empty(4, dtype=np.int64), np.zeros(6, dtype=np.int64), np.int64(-1)
+    nothing_used(used, tile, row)
     n_knots = row // n_row
     local = np.zeros((n_knots, n_row), dtype=np.float32)
     values = local.ravel()
@@ -353,7 +357,12 @@ def add_sums(
                 while stop < n and key[turn[begin + stop]] == same_boxes:
                     stop += 1
                 unpacked(same_boxes, box)
-                for run in range(runs(box, ends, part)):
+                if same_boxes >> 2 * BITS != line_key:
+                    add_line(line, used, flat, tile, row, line_box)
+                    line_box[:] = box
+                    line_key = same_boxes >> 2 * BITS
+                n_runs = runs(box, ends, part)
+                for run in range(n_runs):
                     low, high = n_knots, 0
                     for q in range(first, stop):
                         weight = weight_in_run(
@@ -367,9 +376,61 @@ def add_sums(
                             harmonics[q], t, weight / 6.0, local[k], local[k + 1], local[k + 2], local[k + 3]
                         )
                     at, n_values = low * n_row, (high - low) * n_row
-                    add_corners(values[at:], n_values, flat, at, tile, row, part[run])
+                    if n_runs == 1:
+                        add_ends(values[at:], n_values, line, used, at, box)
+                    else:
+                        add_corners(values[at:], n_values, flat, at, tile, row, part[run])
                     values[at : at + n_values] = 0.0
                 first = stop
+    add_line(line, used, flat, tile, row, line_box)
+
+
+@jit_inline
+def nothing_used(used, shape, row):
+    """Note that a line is empty, see `add_ends`."""
+    used[0], used[1], used[2], used[3] = shape[2], -1, row, 0
+
+
+@jit
+def add_ends(values, n_values, line, used, at, box):
+    """Add values[:n_values] to the two ends along z of a range of boxes in `line` (nz + 1, row).
+
+    `used` (4,) notes what is not zero: first and last box, first entry of a box and the one behind the last.
+    """
+    begin, end = line[box[4], at : at + n_values], line[box[5] + 1, at : at + n_values]
+    for k in range(n_values):
+        begin[k] += values[k]
+        end[k] -= values[k]
+    used[0], used[1] = min(used[0], box[4]), max(used[1], box[5] + 1)
+    used[2], used[3] = min(used[2], at), max(used[3], at + n_values)
+
+
+@jit
+def add_line(line, used, sums, shape, row, box):
+    """Add a line to the four corners along x and y of a range of boxes, see `add_corners`, and empty it."""
+    first, stop = used[2], used[3]
+    for cx in range(2):
+        x = box[0] if cx == 0 else box[1] + 1
+        if x >= shape[0]:
+            continue
+        for cy in range(2):
+            y = box[2] if cy == 0 else box[3] + 1
+            if y >= shape[1]:
+                continue
+            base = (x * shape[1] + y) * shape[2] * row
+            for z in range(used[0], min(used[1] + 1, shape[2])):
+                values, target = line[z, first:stop], sums[base + z * row + first : base + z * row + stop]
+                if (cx + cy) & 1:
+                    for k in range(values.shape[0]):
+                        target[k] -= values[k]
+                else:
+                    for k in range(values.shape[0]):
+                        target[k] += values[k]
+    for z in range(used[0], used[1] + 1):
+        values = line[z, first:stop]
+        for k in range(values.shape[0]):
+            values[k] = 0.0
+    nothing_used(used, shape, row)
 
 
 @jit_inline
