@@ -11,6 +11,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from multiprocessing.util import Finalize
 from typing import ParamSpec, TypeVar
 
 from arise_core.errors import FileError, WorkError
@@ -118,19 +119,24 @@ class KeptProcess:
         if self._pool is None or self._owner != os.getpid():  # that of another process is not ours
             check_guard()
             self._pool = _Pool(1, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
+            if (
+                self._owner != os.getpid()
+            ):  # a worker that ends waits for its own processes before pools end theirs
+                Finalize(None, self.end, exitpriority=0)
             self._owner, self._calls = os.getpid(), 0
         self._calls += 1
         return self._pool
 
     def end(self) -> int | None:
         """End the process, if it was started; its exit code. The next call starts another."""
-        if self._pool is None:
+        if self._pool is None or self._owner != os.getpid():
             return None
-        (process,) = (self._pool._processes or {}).values()
-        process.kill()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._pool = None
-        return process.exitcode
+        pool, self._pool = self._pool, None
+        started = list((pool._processes or {}).values())
+        for process in started:  # one, or none at the end of Python
+            process.kill()
+        pool.shutdown(wait=True, cancel_futures=True)
+        return started[0].exitcode if started else None
 
 
 def _limited(seconds: float, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

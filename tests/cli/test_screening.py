@@ -38,6 +38,15 @@ def test_screen_strict_reports_failures(arise, crystals, tmp_path):
     assert arise(*command)[0] == 0
 
 
+def test_workers_end_after_a_file_that_no_reader_knows(crystals, tmp_path):
+    """Each worker keeps a process of its own for OVITO's reader."""
+    (tmp_path / "notes.txt").write_text("hello")
+    arguments = ("screen", tmp_path, "--out", tmp_path / "r.db", "--workers", "2", *FAST)
+    command = [sys.executable, "-m", "arise_cli.main", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
+    assert "3 recognised, 1 failed" in done.stdout
+
+
 def test_what_is_said_of_failures_lists_them(arise, tmp_path):
     """The command that is printed is one that ASE knows."""
     (tmp_path / "bad.cif").write_text("no")

@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -90,3 +92,26 @@ def test_a_kept_process_that_dies_is_reported(kept):
     with pytest.raises(FileError, match=r"its process died, exit code 3"):
         kept.call(60, os._exit, 3)
     assert kept.call(60, os.getpid)
+
+
+#: Of a worker process, which does not end it.
+_of_worker = KeptProcess()
+
+
+def in_kept_process() -> int:
+    return _of_worker.call(60, os.getpid)
+
+
+def test_a_worker_ends_with_the_process_that_it_keeps():
+    before = time.monotonic()
+    with processes(1) as pool:
+        assert pool.submit(in_kept_process).result() not in (os.getpid(), *pool._processes)
+    assert not multiprocessing.active_children()
+    assert time.monotonic() - before < 60
+
+
+def test_a_script_ends_with_the_process_that_it_keeps():
+    script = (
+        "import os; from arise_core.runtime.workers import KeptProcess; KeptProcess().call(60, os.getpid)"
+    )
+    assert subprocess.run([sys.executable, "-c", script], timeout=120, check=False).returncode == 0
