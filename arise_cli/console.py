@@ -27,6 +27,8 @@ Record = dict[str, Any]
 SCHEMA_VERSION = 1
 #: Width of tables where the output is no terminal.
 WIDTH = 250
+#: Columns of recognitions that narrow terminals go without, the first first.
+SPARE = ("Formula", "Most probable classes", "Atoms", "Rejection doubt (bit)")
 
 
 class bar:
@@ -75,13 +77,25 @@ def say(text: object, *, error: bool = False, end: bool = True) -> None:
         typer.echo(text, err=error, nl=end)
 
 
-def print_table(table: Table, width: int = WIDTH) -> None:
+def print_table(table: Table, width: int = WIDTH, spare: Iterable[str] = ()) -> None:
     """Print a table as wide as the terminal, or `width` where the output is none.
 
-    Its cells are taken as they are: the brackets in the name of a file are no markup.
+    Its cells are taken as they are: the brackets in the name of a file are no markup. Nothing in them is cut off.
+
+    Args:
+        table: is printed.
+        width: characters.
+        spare: columns that are left out, one after the other, where words would have to be split.
     """
+    console = Console(width=None if sys.stdout.isatty() else width, markup=False, emoji=False)
+    for name in spare:
+        if console.measure(table, options=console.options.update(max_width=WIDTH)).minimum <= console.width:
+            break
+        table.columns[:] = [column for column in table.columns if column.header != name]
+    for column in table.columns:
+        column.overflow = "fold"
     with file_errors("the output cannot be written"):
-        Console(width=None if sys.stdout.isatty() else width, markup=False, emoji=False).print(table)
+        console.print(table)
 
 
 def finish(doubtful: bool) -> None:
@@ -165,7 +179,7 @@ class Output:
     def write(self, records: list[Record]) -> None:
         """To the file, or to the terminal."""
         if self.form == "table":
-            print_table(_table(records))
+            print_table(_table(records), spare=SPARE)
             return
         text = _json(records) if self.form == "json" else _csv(records)
         if self.path is None:

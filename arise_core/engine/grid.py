@@ -269,26 +269,34 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
 
 
 def grids_of_sizes(largest: BoxGrid) -> tuple[BoxGrid, ...]:
-    """Grids of boxes of all sizes around the same centres, the smallest boxes first; the last have `box_size`.
+    """Grids of boxes of all sizes around the same centres, the smallest boxes first.
 
     One grid unless the `resolution` is "sharp", and where there are so many elements (`SHARP_ELEMENTS`) that small
     boxes would take chance for order. Else the edges go from that of `smallest_edge` (or the stride, if that is larger)
-    to `box_size` in even steps that about double the number of atoms. The borders of the structure are those that the
-    smallest boxes meet: where a direction is thinner than they are, boxes of all sizes span it.
+    to `box_size` in even steps that about double the number of atoms, and with the default of it on to `largest_edge`.
+    The borders of the structure are those that the smallest boxes meet: where a direction is thinner than they are,
+    boxes of all sizes span it.
 
     Args:
-        largest: from `box_grid`.
+        largest: of boxes of `box_size`, from `box_grid`.
     """
     settings, edge = largest.settings, float(largest.settings.box_size)
     if settings.resolution != "sharp" or _n_elements(largest.material) > SHARP_ELEMENTS:
         return (largest,)
     smallest = max(smallest_edge(largest.material, settings.thin), settings.stride)
-    steps = round(np.log2(edge / smallest) * 3) if smallest < edge else 0
-    if steps < 1:
+    end = largest_edge(largest.material) if edge == MapSettings.box_size else edge
+    further = _edges(max(smallest, edge), end)
+    edges = [*_edges(smallest, edge), *further, end if further else edge]
+    if len(edges) == 1:
         return (largest,)
     first = box_grid(largest.material, replace(settings, box_size=smallest))
-    edges = [*(smallest * (edge / smallest) ** (k / steps) for k in range(steps)), edge]
     return tuple(first.of_size(edge) for edge in edges)
+
+
+def _edges(smallest: float, largest: float) -> list[float]:
+    """Edges from the smallest on in even steps that about double the number of atoms, without the largest, Å."""
+    steps = round(np.log2(largest / smallest) * 3) if smallest < largest else 0
+    return [float(smallest * (largest / smallest) ** (k / steps)) for k in range(steps)]
 
 
 def _n_elements(material: Material) -> int:
@@ -301,7 +309,7 @@ def grid_around(largest: BoxGrid) -> BoxGrid:
     """Boxes of the largest size, `AROUND` of their edge apart or as far as those of a coarser map.
 
     Args:
-        largest: from `box_grid`.
+        largest: boxes.
     """
     settings, edge = largest.settings, float(largest.settings.box_size)
     stride = max(settings.stride, AROUND * edge)
@@ -367,6 +375,9 @@ AUTOMATIC_STRIDE = 0.25
 AROUND = 0.5
 #: Atoms in the smallest boxes of a sharp map: fewer are too few to tell crystals from each other.
 SHARP_ATOMS = 32
+#: Atoms in the largest ones, at least, with the default of `box_size`: fewer are too few to tell stackings of many
+#: layers apart; and how many times larger than that they may be.
+LARGEST_ATOMS, LARGEST = 300, 2.0
 #: Elements of a structure, at most, whose boxes have several sizes, as many as calibration has in a solution; those
 #: with a smaller share of the atoms do not count.
 SHARP_ELEMENTS = 6
@@ -384,11 +395,8 @@ def smallest_edge(structure: Structure | Material, thin_up_to: float = MapSettin
         thin_up_to: boxes up to which a direction is thin, see `MapSettings.thin`.
     """
     material = Material.of(structure)
-    cell = material.body.complete_cell
-    heights = perpendicular_heights(cell)
-    # a box whose edges have all the same height has not the volume of a cube
-    skew = float(np.prod(heights)) / abs(float(np.linalg.det(cell)))
-    size = float(material.spacing * np.cbrt(SHARP_ATOMS * skew))
+    heights = perpendicular_heights(material.body.complete_cell)
+    size = _edge_for(material, SHARP_ATOMS)
     thin = np.zeros(3, dtype=bool)
     while not thin.all():
         grid = box_grid(material, MapSettings(box_size=size, stride=size, thin=thin_up_to))
@@ -399,6 +407,22 @@ def smallest_edge(structure: Structure | Material, thin_up_to: float = MapSettin
         per_atom = float(np.prod(extent[~thin])) / len(material.body)
         size = max(size, float((SHARP_ATOMS * per_atom) ** (1 / max(1, int((~thin).sum())))))
     return max(size, float((extent * thin).max()))
+
+
+def largest_edge(material: Material) -> float:
+    """Edge of the largest boxes of a sharp map with the default of `box_size`, Å: this, or more where such boxes hold
+    fewer than `LARGEST_ATOMS` atoms inside the material.
+    """
+    edge = float(MapSettings.box_size)
+    return float(np.clip(_edge_for(material, LARGEST_ATOMS), edge, LARGEST * edge))
+
+
+def _edge_for(material: Material, n_atoms: int) -> float:
+    """Edge of boxes that hold so many atoms inside the material, Å, from the atomic spacing."""
+    cell = material.body.complete_cell
+    # a box whose edges have all the same height has not the volume of a cube
+    skew = float(np.prod(perpendicular_heights(cell))) / abs(float(np.linalg.det(cell)))
+    return float(material.spacing * np.cbrt(n_atoms * skew))
 
 
 def automatic_box_size(structure: Structure | Material, thin: float = MapSettings.thin) -> float:

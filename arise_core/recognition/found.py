@@ -45,19 +45,32 @@ class Found:
         #: Rows that are not settled although they could be, what they would be, and their mutual information.
         self._tried: list[tuple[IntArray, IntArray, FloatArray]] = []
 
-    def take(self, said: Answers, k: int, last: bool) -> Job[tuple[IntArray, IntArray, BoolArray]]:
+    def unsure(self, *, which_class: bool) -> IntArray:
+        """Rows of the centres without a sure answer; or of those that are surely one of the classes, but not which."""
+        unsure = self.error > self._rule.error
+        if which_class and self._kept is not None:
+            some = self._kept.prediction
+            unsure &= some.valid & ~some.rejected & (some.reject_score <= self._rule.error)
+        return np.flatnonzero(unsure)
+
+    def take(
+        self, said: Answers, k: int, *, last: bool, which_class: bool = False
+    ) -> Job[tuple[IntArray, IntArray, BoolArray]]:
         """Take answers of boxes of size k where they are better than what there is, as a job.
 
         Args:
             said: the answers.
             k: number of the size.
             last: whether there is no larger one.
+            which_class: whether these are asked which class it is: then those that are rejected say nothing.
 
         Returns:
             What holds now and came from these: boxes, answers, and which are sure, (n,) each.
         """
         rows = self._row[said.boxes].astype(np.int64)
         new = self._rule.errors(said.prediction, said.n_atoms, last)
+        if which_class:
+            new[said.prediction.rejected] = NO_ANSWER
         mistaken = np.zeros(len(rows), dtype=bool)
         if not last:
             looking = self._surroundings.of_relatives(said.boxes, said.prediction, said.n_atoms)

@@ -29,7 +29,7 @@ DESCRIBED, LOWEST = 0.7, 0.8
 
 
 def all_at_once(
-    context: Context, wanted: BoolArray, asker: Asker, found: Found, k: int, last: bool
+    context: Context, wanted: BoolArray, asker: Asker, found: Found, k: int, *, last: bool, which_class: bool
 ) -> Job[None]:
     """Boxes of a size, all of them asked.
 
@@ -40,9 +40,10 @@ def all_at_once(
         found: takes the answers.
         k: number of the size.
         last: whether there is no larger one.
+        which_class: see `Found.take`.
     """
     said = yield from part(asker.every(context, wanted), 0.0, LOWEST)
-    yield from part(found.take(said, k, last), LOWEST, 1.0)
+    yield from part(found.take(said, k, last=last, which_class=which_class), LOWEST, 1.0)
 
 
 @dataclass

@@ -30,7 +30,7 @@ TRIAL_PASSES = 64
 
 
 def answers_of_sizes(
-    contexts: Sequence[Context], around: Context | None, model: Model, rule: Sureness | None,
+    contexts: Sequence[Context], usual: int, around: Context | None, model: Model, rule: Sureness | None,
     sampling: SamplingSettings, reject_threshold: Threshold, layers: tuple[int, IntArray],
     seen: Seen | None = None, among: BoolArray | None = None,
 ) -> Job[Answers]:  # fmt: skip
@@ -39,13 +39,15 @@ def answers_of_sizes(
     The smallest boxes are asked everywhere, larger ones where none was sure yet. A centre of which no size is sure
     has the answer with the least expected error. Where the smallest box is rejected, or names another class than a
     larger one that answers, the doubt is that of both, see `doubt_of_both`; not where such boxes are known to mistake
-    what is around.
+    what is around. Sizes beyond the `usual` ones are there to tell classes apart: they are asked where it is sure that
+    it is one of them, and answer which.
 
     With the tolerance "auto" boxes whose neighbours have settled what they are need no passes: see `levels`. If an
     `Audit` of these fails, all are asked.
 
     Args:
         contexts: of grids with the same centres, the smallest boxes first (`grids_of_sizes`).
+        usual: so many sizes are usual.
         around: of large boxes that say what is around (`grid_around`); None: there is one size.
         model: whose answers are wanted.
         rule: when it is sure; None: there is one size, and nothing to decide.
@@ -62,18 +64,18 @@ def answers_of_sizes(
     n = len(contexts[0].grid)
     boxes = np.arange(n) if among is None else np.flatnonzero(among)
     by_others = sampling.tolerance == "auto"  # else each box is worth its own passes
-    job = _search(contexts, around, asker, rule, boxes, layers if by_others else None)
+    job = _search(contexts, usual, around, asker, rule, boxes, layers if by_others else None)
     found = yield from part(job, 0.0, 1.0)
     audit = found.audit
     if audit is not None and audit.fails:
-        again = _search(contexts, around, replace(asker, seen=None), rule, boxes, None)
+        again = _search(contexts, usual, around, replace(asker, seen=None), rule, boxes, None)
         found = yield from part(again, 1.0, 1.0)
         audit = replace(audit, settled=0, failed=audit.settled)
     return replace(found, audit=audit)
 
 
 def _search(
-    contexts: Sequence[Context], around: Context, asker: Asker, rule: Sureness, boxes: IntArray,
+    contexts: Sequence[Context], usual: int, around: Context, asker: Asker, rule: Sureness, boxes: IntArray,
     layers: tuple[int, IntArray] | None,
 ) -> Job[Answers]:  # fmt: skip
     """`answers_of_sizes` of some boxes, audited but whatever the audit says; without `layers` each is asked."""
@@ -90,15 +92,16 @@ def _search(
     audit = Audit()
     for k in range(len(contexts)):
         last = k == len(contexts) - 1
-        rows = np.flatnonzero(found.error > rule.error)
+        rows = found.unsure(which_class=k >= usual)
         if not len(rows):
             break
         wanted = np.zeros(len(grid), dtype=bool)
         wanted[boxes[rows]] = True
         begin, end = 1 - 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1)
         by = asker if last else trial
-        if neighbours is None or last:  # few are settled in the last ones
-            yield from part(all_at_once(contexts[k], wanted, by, found, k, last), begin, end)
+        if neighbours is None or last or k >= usual:  # few are settled in the last ones
+            every = all_at_once(contexts[k], wanted, by, found, k, last=last, which_class=k >= usual)
+            yield from part(every, begin, end)
         else:
             job = level_by_level(contexts[k], wanted, by, rule, found, neighbours, k)
             audit += yield from part(job, begin, end)

@@ -115,6 +115,7 @@ class MapWork:
     sampling: SamplingSettings
     reject_threshold: Threshold
     slab_boxes: int  # of a slab, at least
+    usual: int  # sizes up to the one asked for; larger ones are asked which class it is
 
     @classmethod
     def of(
@@ -139,7 +140,10 @@ class MapWork:
         rule = sureness_for(model, settings)
         model.check_calibrated(reject_threshold, "local", settings, sampling)
         least = SLAB_BOXES if slab_boxes is None else slab_boxes
-        return cls(grids_of_sizes(largest), model, rule, sampling, reject_threshold, least)
+        grids = grids_of_sizes(largest)
+        asked = float(largest.settings.box_size)
+        usual = max(1, sum(float(g.settings.box_size) <= asked for g in grids))
+        return cls(grids, model, rule, sampling, reject_threshold, least, usual)
 
     @property
     def grid(self) -> BoxGrid:
@@ -199,6 +203,7 @@ class MapWork:
             among[slab.boxes(self.grid.shape)] = True
         found = yield from answers_of_sizes(
             self._contexts,
+            self.usual,
             self._around,
             self.model,
             self.rule,

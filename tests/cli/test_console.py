@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from arise_cli import console
-from arise_cli.console import Output, bar, matrix_csv, matrix_table, print_table, write_file
+from arise_cli.console import SPARE, Output, _table, bar, matrix_csv, matrix_table, print_table, write_file
 from arise_core.errors import ExistingFileError, FileError
 from arise_core.progress import Step
 
@@ -52,6 +52,18 @@ def test_names_of_files_are_no_markup(capsys, name):
     assert name in capsys.readouterr().out
     print_table(matrix_table([name], np.eye(1)))
     assert name in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("width", "there"), [(250, 8), (80, 6), (50, 4)])
+def test_narrow_tables_have_fewer_columns_and_whole_words(capsys, width, there):
+    table = _table([record("somewhere/far/away/from/here.xyz", 1)])
+    print_table(table, width, SPARE)
+    out = capsys.readouterr().out
+    assert len(table.columns) == there
+    assert max(map(len, out.splitlines())) <= width
+    assert "…" not in out
+    for word in ("Structure", "Label", "Confidence"):
+        assert word in out
 
 
 def test_matrices(capsys):

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import arise_core as arise
 from arise_cli.main import app
 from arise_core.engine.boxes import describe_boxes, iterate_boxes
-from arise_core.engine.grid import AROUND, SHARP_ATOMS, box_grid, grid_around, grids_of_sizes
+from arise_core.engine.grid import AROUND, LARGEST_ATOMS, SHARP_ATOMS, box_grid, grid_around, grids_of_sizes
 from arise_core.errors import InputError
 from arise_core.geometry import builders
 from arise_core.geometry.structure import Structure
@@ -114,6 +114,70 @@ def test_the_smallest_box_follows_the_density(name):
         larger = Structure(structure.positions * scale, structure.numbers, structure.cell * scale, True)
         grid = grids_of_sizes(box_grid(larger, MapSettings(resolution="sharp", box_size=16.0 * scale)))[0]
         assert len(structure) * np.prod(grid.width) == pytest.approx(SHARP_ATOMS, rel=0.15)
+
+
+@pytest.mark.parametrize(("spacing", "edge"), [(2.2, 16.0), (3.2, None), (9.0, 32.0)])
+def test_the_largest_box_is_16_angstrom_or_holds_enough_atoms(spacing, edge):
+    """Where nothing is said of its size."""
+    structure = crystal("fcc", 8)
+    scale = spacing / np.cbrt(abs(np.linalg.det(structure.cell)) / len(structure))
+    loose = Structure(structure.positions * scale, structure.numbers, structure.cell * scale, True)
+
+    def largest(**settings):
+        return grids_of_sizes(box_grid(loose, MapSettings(stride=4.0, **settings)))[-1]
+
+    grid = largest(resolution="sharp")
+    if edge is None:
+        assert len(structure) * np.prod(grid.width) == pytest.approx(LARGEST_ATOMS, rel=0.15)
+    else:
+        assert grid.settings.box_size == edge
+    assert largest(resolution="sharp", box_size=20.0).settings.box_size == 20.0
+    assert largest(resolution="single").settings.box_size == 16.0
+
+
+def test_sizes_beyond_the_default_come_on_top():
+    """Sizes up to 16 Å are as if there were none beyond, and those that would hardly hold more atoms are left out."""
+    structure = crystal("fcc", 8)
+
+    def edges(spacing, **settings):
+        scale = spacing / np.cbrt(abs(np.linalg.det(structure.cell)) / len(structure))
+        loose = Structure(structure.positions * scale, structure.numbers, structure.cell * scale, True)
+        grids = grids_of_sizes(box_grid(loose, MapSettings(resolution="sharp", **settings)))
+        return [g.settings.box_size for g in grids]
+
+    assert edges(3.2)[:-1] == pytest.approx(edges(3.2, box_size=16.0 + 1e-9))
+    assert edges(3.2)[-2] == 16.0
+    assert edges(3.2)[-1] > 18.0
+    assert edges(2.55)[-1] == 16.0  # of silver and aluminium
+
+
+def test_boxes_beyond_the_default_say_which_class_it_is_not_whether(model):
+    """A crystal in a melt of loose matter is as large as with boxes up to 16 Å."""
+    structure, _ = crystal_and_melt(5, 5)
+    scale = 1.3
+    loose = Structure(structure.positions * scale, structure.numbers, structure.cell * scale, structure.pbc)
+    here, there = (
+        arise.strided_map(loose, model, stride=4.0, **FAST, box_size=b) for b in (16.0, 16.0 + 1e-9)
+    )
+    assert len(here.edges) == len(there.edges) + 1
+    lost = ~there.prediction.rejected & here.prediction.rejected
+    assert there.prediction.rejected.any()
+    assert (~there.prediction.rejected).any()
+    assert not lost[there.prediction.valid].any()
+
+
+@pytest.mark.parametrize("name", ["alpha-Sm", "dhcp"])
+def test_stackings_of_many_layers_get_boxes_that_tell_them_apart(model, name):
+    """At the lattice constants of samarium and lanthanum boxes of 16 Å hold some 120 atoms."""
+    unit = arise.build(arise.prototype(name))
+    ideal = builders.repeat(unit, builders.cell_heights_at_least(unit, 30.0))
+    spacing = builders.nearest_neighbour_distance(ideal)
+    found = recognise(shaken(ideal, 0.02 * spacing), model, RecognitionSettings.of({"mode": "local"}))
+    assert (np.asarray(found.atom_labels) == name).mean() > 0.85
+    coarse = RecognitionSettings.of({"mode": "local", "box_size": 16.0})
+    assert (
+        np.asarray(recognise(shaken(ideal, 0.02 * spacing), model, coarse).atom_labels) == name
+    ).mean() < 0.8
 
 
 def test_several_sizes_unless_something_else_is_said(fcc, sharp_model):
