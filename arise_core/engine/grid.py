@@ -306,10 +306,10 @@ def _n_elements(material: Material) -> int:
 
 
 def grid_around(largest: BoxGrid) -> BoxGrid:
-    """Boxes of the largest size, `AROUND` of their edge apart or as far as those of a coarser map.
+    """Boxes of the largest usual size, `AROUND` of their edge apart or as far as those of a coarser map.
 
     Args:
-        largest: boxes.
+        largest: of that size.
     """
     settings, edge = largest.settings, float(largest.settings.box_size)
     stride = max(settings.stride, AROUND * edge)

@@ -166,7 +166,9 @@ class MapWork:
 
     @cached_property
     def _around(self) -> Context | None:
-        return None if self.rule is None else self._contexts[0].of_size(grid_around(self.grid))
+        return (
+            None if self.rule is None else self._contexts[0].of_size(grid_around(self.grids[self.usual - 1]))
+        )
 
     @cached_property
     def _layers(self) -> tuple[int, IntArray]:

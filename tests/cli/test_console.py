@@ -54,7 +54,7 @@ def test_names_of_files_are_no_markup(capsys, name):
     assert name in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("width", "there"), [(250, 8), (80, 6), (50, 4)])
+@pytest.mark.parametrize(("width", "there"), [(250, 8), (80, 5), (50, 4)])
 def test_narrow_tables_have_fewer_columns_and_whole_words(capsys, width, there):
     table = _table([record("somewhere/far/away/from/here.xyz", 1)])
     print_table(table, width, SPARE)

@@ -162,6 +162,9 @@ SYSTEMS: dict[str, System] = {
     "map slab": System("map", lambda: slab("hcp", (8, 8, 5)), {"stride": 9.0}),
     "map grains": System("map", grains, {"stride": 8.0}),
     "map grains, sharp": System("map", grains, {"stride": 8.0, "resolution": "sharp", "tolerance": "auto"}),
+    "map alpha-Sm, sharp": System(
+        "map", lambda: cell_of("alpha-Sm", (9, 9, 1), 0.1), {"stride": 8.0, "resolution": "sharp"}
+    ),
     "map sphere": System("map", lambda: sphere("diamond", 12.0), {"stride": 9.0}),
     "map bilayer": System("map", lambda: bilayer(0.0), {"stride": 8.0}),
     "map bilayer across the border": System("map", lambda: bilayer(0.5), {"stride": 8.0}),
