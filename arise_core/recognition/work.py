@@ -115,7 +115,7 @@ class MapWork:
     sampling: SamplingSettings
     reject_threshold: Threshold
     slab_boxes: int  # of a slab, at least
-    usual: int  # sizes up to the one asked for; larger ones are asked which class it is
+    usual: int  # sizes up to the one asked for, or all if none is; larger ones are asked which class it is
 
     @classmethod
     def of(
@@ -142,7 +142,7 @@ class MapWork:
         least = SLAB_BOXES if slab_boxes is None else slab_boxes
         grids = grids_of_sizes(largest)
         asked = float(largest.settings.box_size)
-        usual = max(1, sum(float(g.settings.box_size) <= asked for g in grids))
+        usual = sum(float(g.settings.box_size) <= asked for g in grids) or len(grids)
         return cls(grids, model, rule, sampling, reject_threshold, least, usual)
 
     @property
@@ -166,9 +166,9 @@ class MapWork:
 
     @cached_property
     def _around(self) -> Context | None:
-        return (
-            None if self.rule is None else self._contexts[0].of_size(grid_around(self.grids[self.usual - 1]))
-        )
+        if self.rule is None:
+            return None
+        return self._contexts[0].of_size(grid_around(self.grids[self.usual - 1]))
 
     @cached_property
     def _layers(self) -> tuple[int, IntArray]:

@@ -119,9 +119,8 @@ class KeptProcess:
         if self._pool is None or self._owner != os.getpid():  # that of another process is not ours
             check_guard()
             self._pool = _Pool(1, mp_context=multiprocessing.get_context("spawn"), initializer=_start)
-            if (
-                self._owner != os.getpid()
-            ):  # a worker that ends waits for its own processes before pools end theirs
+            if self._owner != os.getpid():
+                # a worker that ends waits for its own processes before pools end theirs
                 Finalize(None, self.end, exitpriority=0)
             self._owner, self._calls = os.getpid(), 0
         self._calls += 1

@@ -151,6 +151,18 @@ def test_sizes_beyond_the_default_come_on_top():
     assert edges(2.55)[-1] == 16.0  # of silver and aluminium
 
 
+def test_matter_so_loose_that_16_angstrom_hold_nothing_has_larger_boxes(model):
+    structure = crystal("fcc", 8)
+    loose = Structure(structure.positions * 3.0, structure.numbers, structure.cell * 3.0, True)
+    field = arise.strided_map(loose, model, stride=10.0, **FAST)
+    assert min(field.edges) > 16.0
+    assert (field.prediction.names == "fcc").all()
+    assert not field.prediction.rejected.any()
+    assert not arise.strided_map(
+        loose, model, stride=10.0, **FAST | {"resolution": "single"}
+    ).prediction.valid.any()
+
+
 def test_boxes_beyond_the_default_say_which_class_it_is_not_whether(model):
     """A crystal in a melt of loose matter is as large as with boxes up to 16 Å."""
     structure, _ = crystal_and_melt(5, 5)
