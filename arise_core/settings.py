@@ -374,8 +374,8 @@ class MapSettings:
             box. With 1.5, boxes of 16 Å slide along the axis only of a wire of up to 24 Å, and over the plane only of
             a sheet.
         resolution: "single": all boxes have one size. "sharp": each place has the answer of the smallest box around it
-            that is sure, from boxes of about 32 atoms to those of `box_size`; with its default larger ones, up to 300
-            atoms, are asked which class it is where these hold fewer than some 200. "auto": "sharp" with the default
+            that is sure, from boxes of about 32 atoms to those of `box_size`; with its default larger ones, up to 400
+            atoms, are asked which class it is where these hold fewer than some 280. "auto": "sharp" with the default
             `box_size` and a model that knows when it is sure, else "single".
         padding: where boxes lie along open directions. "half": centres run over the structure, boxes stick
             out by up to half their size; "none": boxes stay inside; "full": every box that touches.

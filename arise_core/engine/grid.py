@@ -377,7 +377,7 @@ AROUND = 0.5
 SHARP_ATOMS = 32
 #: Atoms in the largest ones, at least, with the default of `box_size`: fewer are too few to tell stackings of many
 #: layers apart; and how many times larger than that they may be.
-LARGEST_ATOMS, LARGEST = 300, 2.0
+LARGEST_ATOMS, LARGEST = 400, 2.0
 #: Elements of a structure, at most, whose boxes have several sizes, as many as calibration has in a solution; those
 #: with a smaller share of the atoms do not count.
 SHARP_ELEMENTS = 6

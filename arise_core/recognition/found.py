@@ -40,8 +40,9 @@ class Found:
         self.error = np.full(len(boxes), np.inf)
         self._size = np.full(len(boxes), -1, dtype=np.int8)
         self._kept: Answers | None = None
-        #: Rows, and what smallest boxes say there that are not sure.
-        self._smallest: list[tuple[IntArray, Prediction]] = []
+        #: Rows, and what boxes say there that are not sure: the smallest ones, and those of usual sizes where larger
+        #: ones say which class it is.
+        self._unsure: list[tuple[IntArray, Prediction]] = []
         #: Rows that are not settled although they could be, what they would be, and their mutual information.
         self._tried: list[tuple[IntArray, IntArray, FloatArray]] = []
 
@@ -62,7 +63,8 @@ class Found:
             said: the answers.
             k: number of the size.
             last: whether there is no larger one.
-            which_class: whether these are asked which class it is: then those that are rejected say nothing.
+            which_class: whether these are asked which class it is: then those that are rejected say nothing, and where
+                they say another class than there was, there is doubt.
 
         Returns:
             What holds now and came from these: boxes, answers, and which are sure, (n,) each.
@@ -76,10 +78,13 @@ class Found:
             looking = self._surroundings.of_relatives(said.boxes, said.prediction, said.n_atoms)
             mistaken = (yield from looking) > self._rule.error
             new[mistaken] = NOT_SURE
+        before = self._kept.prediction.take(rows) if which_class and self._kept is not None else None
         better = self._put(rows, said, new, k)
         if k == 0:
             unsure = (self.error[rows] > self._rule.error) & ~mistaken
-            self._smallest.append((rows[unsure], said.prediction.take(unsure)))
+            self._unsure.append((rows[unsure], said.prediction.take(unsure)))
+        if before is not None:
+            self._unsure.append((rows[better], before.take(better)))
         index = answers(said.prediction)[better]
         return said.boxes[better], index, self.error[rows[better]] <= self._rule.error
 
@@ -167,10 +172,10 @@ class Found:
     def result(self) -> Answers:
         """The best answers, where small boxes say something else with the doubt of both, and how `settle_amid` did."""
         assert self._kept is not None  # the smallest boxes are wanted everywhere
-        for rows, smallest in self._smallest:
+        for rows, unsure in self._unsure:
             larger = self._size[rows] > 0
             replaced = rows[larger]
-            both = doubt_of_both(smallest.take(larger), self._kept.prediction.take(replaced))
+            both = doubt_of_both(unsure.take(larger), self._kept.prediction.take(replaced))
             for name in ("mutual_information", "predictive_entropy", "standard_error"):
                 getattr(self._kept.prediction, name)[replaced] = getattr(both, name)
         audit = Audit()

@@ -148,7 +148,7 @@ def test_sizes_beyond_the_default_come_on_top():
     assert edges(3.2)[:-1] == pytest.approx(edges(3.2, box_size=16.0 + 1e-9))
     assert edges(3.2)[-2] == 16.0
     assert edges(3.2)[-1] > 18.0
-    assert edges(2.55)[-1] == 16.0  # of silver and aluminium
+    assert edges(2.35)[-1] == 16.0  # of copper near melting
 
 
 def test_matter_so_loose_that_16_angstrom_hold_nothing_has_larger_boxes(model):
@@ -184,7 +184,9 @@ def test_stackings_of_many_layers_get_boxes_that_tell_them_apart(model, name):
     ideal = builders.repeat(unit, builders.cell_heights_at_least(unit, 30.0))
     spacing = builders.nearest_neighbour_distance(ideal)
     found = recognise(shaken(ideal, 0.02 * spacing), model, RecognitionSettings.of({"mode": "local"}))
-    assert (np.asarray(found.atom_labels) == name).mean() > 0.85
+    wrong = np.asarray(found.atom_labels) != name
+    assert wrong.mean() < 0.1
+    assert (wrong & (found.atoms.mutual_information < 0.05)).mean() < 0.03
     coarse = RecognitionSettings.of({"mode": "local", "box_size": 16.0})
     assert (
         np.asarray(recognise(shaken(ideal, 0.02 * spacing), model, coarse).atom_labels) == name
