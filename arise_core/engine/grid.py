@@ -375,8 +375,8 @@ AUTOMATIC_STRIDE = 0.25
 AROUND = 0.5
 #: Atoms in the smallest boxes of a sharp map: fewer are too few to tell crystals from each other.
 SHARP_ATOMS = 32
-#: Atoms in the largest ones, at least, with the default of `box_size`: fewer are too few to tell stackings of many
-#: layers apart; and how many times larger than that they may be.
+#: Atoms that the largest ones should hold with the default of `box_size`: boxes of far fewer do not tell stackings of
+#: many layers apart; and how many times larger than that they may be.
 LARGEST_ATOMS, LARGEST = 400, 2.0
 #: Elements of a structure, at most, whose boxes have several sizes, as many as calibration has in a solution; those
 #: with a smaller share of the atoms do not count.

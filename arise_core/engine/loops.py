@@ -44,6 +44,25 @@ def count_atoms(first, last, wrap, counts):
                         counts[x % nx, y % ny, z % nz] += 1
 
 
+@jit_inline
+def line_of(box, cx, cy, shape):
+    """Number of the first box of the line along z at a corner (0 or 1 along x and y) of a range; -1 beyond the tile."""
+    x = box[0] if cx == 0 else box[1] + 1
+    y = box[2] if cy == 0 else box[3] + 1
+    return -1 if x >= shape[0] or y >= shape[1] else (x * shape[1] + y) * shape[2]
+
+
+@jit_inline
+def add_or_subtract(values, n_values, corner, target):
+    """Add values[:n_values] at an even corner, subtract them at an odd one."""
+    if corner & 1:
+        for k in range(n_values):
+            target[k] -= values[k]
+    else:
+        for k in range(n_values):
+            target[k] += values[k]
+
+
 @jit
 def add_corners(values, n_values, sums, at, shape, row, box):
     """Add values[:n_values] to the corners of a range of boxes in flat `sums`, whose boxes have `row` entries.
@@ -51,25 +70,16 @@ def add_corners(values, n_values, sums, at, shape, row, box):
     `box` (6,): first and last box along x, y, z.
     """
     for cx in range(2):
-        x = box[0] if cx == 0 else box[1] + 1
-        if x >= shape[0]:
-            continue
         for cy in range(2):
-            y = box[2] if cy == 0 else box[3] + 1
-            if y >= shape[1]:
+            line = line_of(box, cx, cy, shape)
+            if line < 0:
                 continue
             for cz in range(2):
                 z = box[4] if cz == 0 else box[5] + 1
                 if z >= shape[2]:
                     continue
-                base = ((x * shape[1] + y) * shape[2] + z) * row + at
-                target = sums[base : base + n_values]
-                if (cx + cy + cz) & 1:
-                    for k in range(n_values):
-                        target[k] -= values[k]
-                else:
-                    for k in range(n_values):
-                        target[k] += values[k]
+                base = (line + z) * row + at
+                add_or_subtract(values, n_values, cx + cy + cz, sums[base : base + n_values])
 
 
 @jit_inline
@@ -410,22 +420,13 @@ def add_line(line, used, sums, shape, row, box):
     """Add a line to the four corners along x and y of a range of boxes, see `add_corners`, and empty it."""
     first, stop = used[2], used[3]
     for cx in range(2):
-        x = box[0] if cx == 0 else box[1] + 1
-        if x >= shape[0]:
-            continue
         for cy in range(2):
-            y = box[2] if cy == 0 else box[3] + 1
-            if y >= shape[1]:
+            begin = line_of(box, cx, cy, shape)
+            if begin < 0:
                 continue
-            base = (x * shape[1] + y) * shape[2] * row
             for z in range(used[0], min(used[1] + 1, shape[2])):
-                values, target = line[z, first:stop], sums[base + z * row + first : base + z * row + stop]
-                if (cx + cy) & 1:
-                    for k in range(values.shape[0]):
-                        target[k] -= values[k]
-                else:
-                    for k in range(values.shape[0]):
-                        target[k] += values[k]
+                base = (begin + z) * row
+                add_or_subtract(line[z, first:stop], stop - first, cx + cy, sums[base + first : base + stop])
     for z in range(used[0], used[1] + 1):
         values = line[z, first:stop]
         for k in range(values.shape[0]):

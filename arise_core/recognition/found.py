@@ -49,7 +49,8 @@ class Found:
     def unsure(self, *, which_class: bool) -> IntArray:
         """Rows of the centres without a sure answer; or of those that are surely one of the classes, but not which."""
         unsure = self.error > self._rule.error
-        if which_class and self._kept is not None:
+        if which_class:
+            assert self._kept is not None  # smaller boxes were asked
             some = self._kept.prediction
             unsure &= some.valid & ~some.rejected & (some.reject_score <= self._rule.error)
         return np.flatnonzero(unsure)

@@ -65,6 +65,15 @@ def crystal(name: str, n: int, sigma: float = 0.07) -> Structure:
     return shaken(builders.repeat(arise.build(arise.prototype(name)), (n, n, n)), sigma)
 
 
+def scaled(structure: Structure, factor: float) -> Structure:
+    return Structure(structure.positions * factor, structure.numbers, structure.cell * factor, structure.pbc)
+
+
+def spaced(structure: Structure, spacing: float) -> Structure:
+    """The same with another atomic spacing, the cube root of the volume of an atom, Å."""
+    return scaled(structure, spacing / np.cbrt(abs(np.linalg.det(structure.cell)) / len(structure)))
+
+
 def opened_along(structure: Structure, axes: tuple[int, ...], thickness: float) -> Structure:
     """What of an orthogonal structure lies below a height (Å) along some axes, open there."""
     keep = (structure.positions[:, axes] < thickness).all(axis=1)
@@ -111,7 +120,7 @@ def test_boxes_of_all_sizes_have_the_same_centres(kind, fcc):
 def test_the_smallest_box_follows_the_density(name):
     structure = crystal(name, 8)
     for scale in (1.0, 1.7):
-        larger = Structure(structure.positions * scale, structure.numbers, structure.cell * scale, True)
+        larger = scaled(structure, scale)
         grid = grids_of_sizes(box_grid(larger, MapSettings(resolution="sharp", box_size=16.0 * scale)))[0]
         assert len(structure) * np.prod(grid.width) == pytest.approx(SHARP_ATOMS, rel=0.15)
 
@@ -119,16 +128,14 @@ def test_the_smallest_box_follows_the_density(name):
 @pytest.mark.parametrize(("spacing", "edge"), [(2.2, 16.0), (3.2, None), (9.0, 32.0)])
 def test_the_largest_box_is_16_angstrom_or_holds_enough_atoms(spacing, edge):
     """Where nothing is said of its size."""
-    structure = crystal("fcc", 8)
-    scale = spacing / np.cbrt(abs(np.linalg.det(structure.cell)) / len(structure))
-    loose = Structure(structure.positions * scale, structure.numbers, structure.cell * scale, True)
+    loose = spaced(crystal("fcc", 8), spacing)
 
     def largest(**settings):
         return grids_of_sizes(box_grid(loose, MapSettings(stride=4.0, **settings)))[-1]
 
     grid = largest(resolution="sharp")
     if edge is None:
-        assert len(structure) * np.prod(grid.width) == pytest.approx(LARGEST_ATOMS, rel=0.15)
+        assert len(loose) * np.prod(grid.width) == pytest.approx(LARGEST_ATOMS, rel=0.15)
     else:
         assert grid.settings.box_size == edge
     assert largest(resolution="sharp", box_size=20.0).settings.box_size == 20.0
@@ -140,9 +147,9 @@ def test_sizes_beyond_the_default_come_on_top():
     structure = crystal("fcc", 8)
 
     def edges(spacing, **settings):
-        scale = spacing / np.cbrt(abs(np.linalg.det(structure.cell)) / len(structure))
-        loose = Structure(structure.positions * scale, structure.numbers, structure.cell * scale, True)
-        grids = grids_of_sizes(box_grid(loose, MapSettings(resolution="sharp", **settings)))
+        grids = grids_of_sizes(
+            box_grid(spaced(structure, spacing), MapSettings(resolution="sharp", **settings))
+        )
         return [g.settings.box_size for g in grids]
 
     assert edges(3.2)[:-1] == pytest.approx(edges(3.2, box_size=16.0 + 1e-9))
@@ -152,8 +159,7 @@ def test_sizes_beyond_the_default_come_on_top():
 
 
 def test_matter_so_loose_that_16_angstrom_hold_nothing_has_larger_boxes(model):
-    structure = crystal("fcc", 8)
-    loose = Structure(structure.positions * 3.0, structure.numbers, structure.cell * 3.0, True)
+    loose = scaled(crystal("fcc", 8), 3.0)
     field = arise.strided_map(loose, model, stride=10.0, **FAST)
     assert min(field.edges) > 16.0
     assert (field.prediction.names == "fcc").all()
@@ -164,9 +170,7 @@ def test_matter_so_loose_that_16_angstrom_hold_nothing_has_larger_boxes(model):
 
 def test_boxes_beyond_the_default_say_which_class_it_is_not_whether(model):
     """A crystal in a melt of loose matter is as large as with boxes up to 16 Å."""
-    structure, _ = crystal_and_melt(5, 5)
-    scale = 1.3
-    loose = Structure(structure.positions * scale, structure.numbers, structure.cell * scale, structure.pbc)
+    loose = scaled(crystal_and_melt(5, 5)[0], 1.3)
     here, there = (
         arise.strided_map(loose, model, stride=4.0, **FAST, box_size=b) for b in (16.0, 16.0 + 1e-9)
     )
@@ -183,14 +187,13 @@ def test_stackings_of_many_layers_get_boxes_that_tell_them_apart(model, name):
     unit = arise.build(arise.prototype(name))
     ideal = builders.repeat(unit, builders.cell_heights_at_least(unit, 30.0))
     spacing = builders.nearest_neighbour_distance(ideal)
-    found = recognise(shaken(ideal, 0.02 * spacing), model, RecognitionSettings.of({"mode": "local"}))
+    structure = shaken(ideal, 0.02 * spacing)
+    found = recognise(structure, model, RecognitionSettings.of({"mode": "local"}))
     wrong = np.asarray(found.atom_labels) != name
     assert wrong.mean() < 0.1
     assert (wrong & (found.atoms.mutual_information < 0.05)).mean() < 0.03
-    coarse = RecognitionSettings.of({"mode": "local", "box_size": 16.0})
-    assert (
-        np.asarray(recognise(shaken(ideal, 0.02 * spacing), model, coarse).atom_labels) == name
-    ).mean() < 0.8
+    coarse = recognise(structure, model, RecognitionSettings.of({"mode": "local", "box_size": 16.0}))
+    assert (np.asarray(coarse.atom_labels) == name).mean() < 0.8
 
 
 def test_several_sizes_unless_something_else_is_said(fcc, sharp_model):
@@ -359,9 +362,8 @@ def test_where_sizes_say_different_things_is_doubt(model):
     mixed = doubt(said([0.4, 0.6], 0.97095), sure)  # of which no pass is sure
     assert mixed == pytest.approx([0.88129 - 0.97095 / 2], abs=1e-4)
     melt = said([0.2, 0.8], 0.3, score=1.0)
-    assert doubt(melt, sure) == pytest.approx(
-        [1.0]
-    )  # a class or none of them, whatever that comes closest to
+    # a class or none of them, whatever that comes closest to
+    assert doubt(melt, sure) == pytest.approx([1.0])
     half = said([1.0, 0.0], 0.0, score=0.5)
     assert doubt(half, sure) == pytest.approx([0.81128 - 0.5], abs=1e-4)  # H(3/4, 1/4) - H(1/2, 1/2) / 2
     without = [replace(p, reject_threshold=None) for p in (melt, sure)]
