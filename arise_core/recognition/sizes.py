@@ -99,7 +99,7 @@ def _search(
         wanted[boxes[rows]] = True
         begin, end = 1 - 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1)
         by = asker if last else trial
-        if neighbours is None or last or k >= usual:  # few are settled in the last ones
+        if neighbours is None or k >= usual - 1:  # few would be settled
             every = all_at_once(contexts[k], wanted, by, found, k, last=last, which_class=k >= usual)
             yield from part(every, begin, end)
         else:
