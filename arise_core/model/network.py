@@ -14,6 +14,8 @@ from arise_core.model.card import Card
 
 #: Dropout rate up to which the first layer is made by difference.
 MUCH = 0.2
+#: Rows, over passes, that go through the layers behind the first side by side: few calls, and still in the cache.
+TOGETHER = 256
 
 
 class DropoutMLP(nn.Module):
@@ -170,8 +172,8 @@ class DropoutMLP(nn.Module):
     ) -> Tensor:
         """As `passes`, up to rounding: the first layer is that of all inputs, less the few that a pass leaves out.
 
-        Where few rows count, several passes of them fill a block of as many rows as there are inputs, so that the
-        layers behind the first cost no more than these rows do.
+        Several passes go through the layers behind the first side by side, `TOGETHER` rows or a few less, filled up to
+        a multiple of as many rows as there are inputs. Where few rows count, these are more passes.
 
         Args:
             inputs, masks: see `passes`.
@@ -185,28 +187,26 @@ class DropoutMLP(nn.Module):
             return self.passes(inputs, masks)
         weights, biases = self._weights, self._biases
         whole = nn.functional.linear(inputs, weights[0] / (1.0 - self.dropout), biases[0])
-        together = min(max(1, len(inputs) // max(1, count)), len(left_out))
-        rows = len(inputs) // together
+        block = len(inputs)
+        rows = block // max(1, block // max(1, count))
+        together = max(1, TOGETHER // rows)
         out: list[Tensor] = []
         for begin in range(0, len(left_out), together):
-            of_passes = slice(begin, begin + together)
-            first = [
-                torch.addmm(whole, inputs.index_select(1, index), weight)[:rows]
-                for index, weight in left_out[of_passes]
-            ]
-            n_passes = len(first)
-            if n_passes * rows < len(inputs):
-                first.append(whole[: len(inputs) - n_passes * rows])
-            x = first[0] if together == 1 else torch.cat(first)
-            for i in range(1, len(weights)):
-                mask = masks[i][of_passes]
-                if together > 1:
-                    mask = mask.repeat_interleave(rows, dim=0)
-                    x[: len(mask)].relu_().mul_(mask)
+            several = left_out[begin : begin + together]
+            n = len(several) * rows
+            x = whole.new_empty((-(-n // block) * block, whole.shape[1]))
+            x[n:] = whole[: len(x) - n]
+            for j, (index, weight) in enumerate(several):
+                some, own = inputs.index_select(1, index), x[j * rows : (j + 1) * rows]
+                if rows == block:
+                    torch.addmm(whole, some, weight, out=own)
                 else:
-                    x.relu_().mul_(mask[0])
+                    own.copy_(torch.addmm(whole, some, weight)[:rows])
+            for i in range(1, len(weights)):
+                mask = masks[i][begin : begin + together]
+                x[:n].view(len(several), rows, -1).relu_().mul_(mask[:, None])
                 x = nn.functional.linear(x, weights[i], biases[i])
-            out.append(x[: n_passes * rows].view(n_passes, rows, -1))
+            out.append(x[:n].view(len(several), rows, -1))
         return torch.cat(out)
 
     @property

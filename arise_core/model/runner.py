@@ -15,6 +15,7 @@ from arise_core.errors import MemoryLimitError
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.model import loops
 from arise_core.model.dropout import N_MOMENTS
+from arise_core.model.network import TOGETHER
 from arise_core.runtime import threads
 
 #: Rows that go through the network together. Fixed, and filled up with zeros, so that the floating-point
@@ -48,6 +49,7 @@ class Runner:
         self.features = features
         self.pool: ThreadPoolExecutor | None = None
         self.rows = batch_rows(device)
+        self.several = max(1, TOGETHER // self.rows)  # blocks that are looked at together
 
     def __enter__(self) -> Runner:
         count = threads.count()
@@ -89,7 +91,8 @@ class Runner:
             rejecting = torch.sigmoid(outputs[:, self.n_classes :]).cpu().numpy()
             return [log_p, rejecting[:, 0] if rejecting.shape[1] else np.full(rows, np.nan)]
 
-        found = self._in_blocks(len(self.features), one) or [np.empty((0, self.n_classes)), np.empty(0)]
+        nothing = [np.empty((0, self.n_classes)), np.empty(0)]
+        found = self._in_blocks(len(self.features), one, self.several) or nothing
         return np.asarray(np.maximum(found[0], np.log2(1e-12))), np.asarray(found[1])
 
     def evaluate(self, rows: IntArray, masks: list[Float32Array], reference: FloatArray) -> list[FloatArray]:
@@ -134,23 +137,31 @@ class Runner:
                     out[first : first + len(part)] += part
         return total
 
-    def _in_blocks(self, n: int, one: Callable[[int, int], list[FloatArray]]) -> list[FloatArray]:
+    def _in_blocks(
+        self, n: int, one: Callable[[int, int], list[FloatArray]], several: int = 1
+    ) -> list[FloatArray]:
         """Arrays of n rows from `one(first, rows)`, block after block; smaller blocks if memory is not enough.
+
+        Args:
+            n: rows.
+            one: the arrays of so many rows, of which those behind the last one do not count.
+            several: blocks that are asked for together.
 
         Raises:
             MemoryError: not even the smallest blocks fit on the GPU.
         """
 
-        def block(first: int, rows: int) -> list[FloatArray]:
+        def some(first: int, rows: int) -> list[FloatArray]:
+            rows *= min(several, -(-(n - first) // rows))
             with torch.inference_mode():
                 return [a[: n - first] for a in one(first, rows)]
 
         while True:
-            starts, rows = range(0, n, self.rows), self.rows
+            starts, rows = range(0, n, self.rows * several), self.rows
             try:
                 with threads.one_torch_thread():
                     run = self.pool.map if self.pool else map
-                    parts = list(run(lambda first, rows=rows: block(first, rows), starts))  # type: ignore[misc]
+                    parts = list(run(lambda first, rows=rows: some(first, rows), starts))  # type: ignore[misc]
                 return [np.concatenate(p) for p in zip(*parts, strict=True)]
             except RuntimeError as error:
                 if not _out_of_memory(error):
