@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from copy import deepcopy
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from arise_core.model.devices import usable_device
 from arise_core.model.dropout import dropout_masks, sample
 from arise_core.model.network import DropoutMLP
 from arise_core.model.prediction import Prediction
-from arise_core.model.runner import Runner, tensor
+from arise_core.model.runner import Masks, Runner, ask_in_parts, tensor
 from arise_core.model.sureness import Sureness, known
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.runtime import threads
@@ -34,6 +34,9 @@ from arise_core.settings import (
     check_number,
     check_threshold,
 )
+
+#: Blocks of passes whose masks are kept: those of 1000 passes, and some more.
+BLOCKS = 40
 
 
 class Model:
@@ -53,6 +56,7 @@ class Model:
         self.path = path
         self._module = network.to(device).eval()
         self._widths = (card.n_inputs, *card.hidden)
+        self._masks = lru_cache(maxsize=BLOCKS)(self._made_masks)
 
     def __repr__(self) -> str:
         return f"<Model {self.name!r}: {len(self.classes)} classes, {self.device}>"
@@ -247,6 +251,27 @@ class Model:
         # Passes are enough for the decision at the card's threshold, so scores are the same however it is calibrated.
         sampled = self.card.reject.threshold if isinstance(reject_threshold, str) else threshold
         x, good, n = self._finite(features)
+
+        def ask(some: Float32Array) -> Job[dict[str, Any]]:
+            return self._sampled(some, sampling, sampled, hopeless)
+
+        columns = yield from ask_in_parts(ask, x) if self.device.type == "cpu" else ask(x)
+        spread = {
+            name: _spread(values, good, n, 0 if name == "passes" else np.nan)
+            for name, values in columns.items()
+        }
+        return Prediction(classes=self.card.classes, reject_threshold=threshold, **spread)
+
+    def _sampled(
+        self, x: Float32Array, sampling: SamplingSettings, threshold: float | None, hopeless: float | None
+    ) -> Job[dict[str, Any]]:
+        """Columns of the prediction of rows without NaN, by name.
+
+        Args:
+            x: (n, n_features).
+            sampling, hopeless: see `predict_steps`.
+            threshold: of the reject score, for which passes are to be enough.
+        """
         n_classes = len(self.card.classes)
         by_head = self.card.reject.kind == "head"
         with Runner(self._module, self.device, n_classes, x) as runner:
@@ -255,10 +280,10 @@ class Model:
                 n_classes,
                 runner.evaluate,
                 runner.without_dropout()[0],
-                lambda block: dropout_masks(sampling.seed, block, self._widths, self.card.dropout),
+                lambda block, first, stop: self._masks(sampling.seed, block).between(first, stop),
                 sampling.passes,
                 sampling.tolerance,
-                sampled if by_head else None,
+                threshold if by_head else None,
                 hopeless,
             )
         entropy = statistics.predictive_entropy()
@@ -266,17 +291,21 @@ class Model:
             score, deviation = statistics.reject_mean(), statistics.reject_deviation()
         else:
             score, deviation = self._score_of(entropy), np.full(len(x), np.nan)
-        return Prediction(
-            classes=self.card.classes,
-            probabilities=_spread(statistics.mean.astype(np.float32), good, n),
-            mutual_information=_spread(statistics.mutual_information(), good, n),
-            predictive_entropy=_spread(entropy, good, n),
-            variation_ratio=_spread(statistics.variation_ratio(), good, n),
-            reject_score=_spread(score, good, n),
-            reject_threshold=threshold,
-            passes=_spread(statistics.passes, good, n, 0),
-            standard_error=_spread(statistics.standard_error(few=sampling.tolerance == "auto"), good, n),
-            reject_deviation=_spread(deviation, good, n),
+        return {
+            "probabilities": statistics.mean.astype(np.float32),
+            "mutual_information": statistics.mutual_information(),
+            "predictive_entropy": entropy,
+            "variation_ratio": statistics.variation_ratio(),
+            "reject_score": score,
+            "passes": statistics.passes,
+            "standard_error": statistics.standard_error(few=sampling.tolerance == "auto"),
+            "reject_deviation": deviation,
+        }
+
+    def _made_masks(self, seed: int, block: int) -> Masks:
+        """Masks of the passes of a block."""
+        return Masks.of(
+            self._module, dropout_masks(seed, block, self._widths, self.card.dropout), self.device
         )
 
     def predict_without_dropout(self, features: Reals, *, reject_threshold: Threshold = "card") -> Prediction:

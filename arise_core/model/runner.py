@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
+from threading import Event
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from arise_core.errors import MemoryLimitError
 from arise_core.geometry.arrays import Float32Array, FloatArray, IntArray
 from arise_core.model import loops
 from arise_core.model.dropout import N_MOMENTS
 from arise_core.model.network import TOGETHER
+from arise_core.progress import Job, Step, run
 from arise_core.runtime import threads
 
 #: Rows that go through the network together. Fixed, and filled up with zeros, so that the floating-point
@@ -23,6 +27,8 @@ from arise_core.runtime import threads
 ROWS = 64
 #: Passes of a block of rows that are one piece of work on the CPU; fixed, for the same reason.
 PASSES = 16
+#: Rows that a thread asks for on the CPU by itself, at least and at most.
+LEAST_ROWS, MOST_ROWS = 128, 512
 #: Rows that go through together on a GPU, to begin with: halved, down to `ROWS`, where its memory is not enough.
 GPU_ROWS = 65536
 
@@ -30,6 +36,27 @@ GPU_ROWS = 65536
 def batch_rows(device: torch.device) -> int:
     """Rows that go through the network together on a device, to begin with."""
     return ROWS if device.type == "cpu" else GPU_ROWS
+
+
+@dataclass(frozen=True)
+class Masks:
+    """Masks of some passes of a network, on its device."""
+
+    layers: list[torch.Tensor]  # (n_passes, width) each
+    left_out: list[tuple[torch.Tensor, torch.Tensor]]  # by those of the inputs; none on a GPU
+
+    @classmethod
+    def of(cls, network: Any, masks: Sequence[Float32Array], device: torch.device) -> Masks:
+        """From arrays, as `dropout_masks` gives them."""
+        layers = [tensor(mask, device) for mask in masks]
+        if device.type != "cpu":
+            return cls(layers, [])
+        with threads.one_torch_thread(), torch.inference_mode():
+            return cls(layers, network.left_out(layers[0]))
+
+    def between(self, first: int, stop: int) -> Masks:
+        """Those of the passes [first, stop)."""
+        return Masks([layer[first:stop] for layer in self.layers], self.left_out[first:stop])
 
 
 class Runner:
@@ -95,22 +122,20 @@ class Runner:
         found = self._in_blocks(len(self.features), one, self.several) or nothing
         return np.asarray(np.maximum(found[0], np.log2(1e-12))), np.asarray(found[1])
 
-    def evaluate(self, rows: IntArray, masks: list[Float32Array], reference: FloatArray) -> list[FloatArray]:
+    def evaluate(self, rows: IntArray, masks: Masks, reference: FloatArray) -> list[FloatArray]:
         """Sums over passes for these rows, as `DropoutMLP.sums_over_passes` gives them."""
-        inputs, tensors = self.inputs, [self.tensor(m) for m in masks]
+        inputs = self.inputs
         if self.device.type == "cpu":
-            return self._evaluate_on_cpu(rows, tensors, reference)
+            return self._evaluate_on_cpu(rows, masks, reference)
 
         def one(first: int, count: int) -> list[FloatArray]:
             x = self.tensor(_filled(inputs[rows[first : first + count]], count))
             log2_p = self.tensor(_filled(reference[first : first + count], count))
-            return [s.double().cpu().numpy() for s in self.network.sums_over_passes(x, tensors, log2_p)]
+            return [s.double().cpu().numpy() for s in self.network.sums_over_passes(x, masks.layers, log2_p)]
 
         return self._in_blocks(len(rows), one)
 
-    def _evaluate_on_cpu(
-        self, rows: IntArray, masks: list[torch.Tensor], reference: FloatArray
-    ) -> list[FloatArray]:
+    def _evaluate_on_cpu(self, rows: IntArray, masks: Masks, reference: FloatArray) -> list[FloatArray]:
         """`evaluate` by a compiled loop, some passes of a block at once: threads share them where few rows are left."""
         inputs = self.inputs
 
@@ -119,18 +144,17 @@ class Runner:
             here = rows[first : first + self.rows]
             with torch.inference_mode():
                 x = self.tensor(_filled(inputs[here], self.rows))
-                outputs = self.network.by_difference(x, [m[some] for m in masks], left_out[some], len(here))
+                layers = [mask[some] for mask in masks.layers]
+                outputs = self.network.by_difference(x, layers, masks.left_out[some], len(here))
             sums = [np.zeros((len(here), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
             log2_p = reference[first : first + self.rows].astype(np.float32)
             loops.add_passes(outputs.numpy(), log2_p, outputs.shape[2] > self.n_classes, *sums)
             return sums
 
-        work = itertools.product(range(0, len(rows), self.rows), range(0, len(masks[0]), PASSES))
+        work = itertools.product(range(0, len(rows), self.rows), range(0, len(masks.layers[0]), PASSES))
         firsts, begins = zip(*work, strict=True) if len(rows) else ((), ())
         total = [np.zeros((len(rows), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
         with threads.one_torch_thread():  # in a forked process several would wait for ever
-            with torch.inference_mode():
-                left_out = self.network.left_out(masks[0])
             run = self.pool.map if self.pool else map
             for first, sums in zip(firsts, run(one, firsts, begins), strict=True):
                 for out, part in zip(total, sums, strict=True):
@@ -174,6 +198,40 @@ class Runner:
                     f"some, or load the model with device='cpu' ({shortage[:200]})"
                 )
             self.rows = max(self.rows // 2, ROWS)
+
+
+def ask_in_parts(
+    ask: Callable[[Float32Array], Job[dict[str, NDArray[Any]]]], features: Float32Array
+) -> Job[dict[str, NDArray[Any]]]:
+    """What is said of rows, on the CPU: by several threads that each ask for some of them, where there are enough.
+
+    Args:
+        ask: a job that returns columns by name, (n, ...), for features (n, n_features).
+        features: of all rows.
+    """
+    rows = min(MOST_ROWS, len(features) // threads.count() // ROWS * ROWS)
+    if threads.count() == 1 or rows < LEAST_ROWS:
+        return (yield from ask(features))
+    stopped = Event()
+
+    def go_on(step: Step) -> None:
+        if stopped.is_set():
+            raise CancelledError
+
+    def one(first: int) -> dict[str, NDArray[Any]]:
+        return run(ask(features[first : first + rows]), go_on)
+
+    firsts = range(0, len(features), rows)
+    parts: list[dict[str, NDArray[Any]]] = []
+    asked = threads.in_order(one, firsts, name="arise-network")
+    try:
+        for found in asked:
+            parts.append(found)
+            yield Step(len(parts) / len(firsts), "network")
+    finally:
+        stopped.set()  # before the threads are waited for
+        asked.close()
+    return {name: np.concatenate([found[name] for found in parts]) for name in parts[0]}
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

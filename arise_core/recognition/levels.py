@@ -7,7 +7,9 @@ these have. Some are asked all the same, see `audit`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -21,6 +23,7 @@ from arise_core.recognition.asking import BATCH, Answers, Asker
 from arise_core.recognition.audit import Audit, chosen
 from arise_core.recognition.found import Found
 from arise_core.recognition.neighbours import LEVELS, Neighbours, tolerated
+from arise_core.runtime import threads
 
 #: Boxes that wait together, at least: large tiles are not copied, looks at small ones fill blocks of the network.
 TOGETHER = 512
@@ -46,22 +49,25 @@ def all_at_once(
     yield from part(found.take(said, k, last=last, which_class=which_class), LOWEST, 1.0)
 
 
-@dataclass
-class _Level:
-    """Boxes of a level, by what is done with them."""
+@dataclass(frozen=True)
+class _Settled:
+    """Boxes of a level in a batch, by what is done with them."""
 
-    rest: list[BoxDescriptors] = field(default_factory=list)  # are asked
-    boxes: list[IntArray] = field(default_factory=list)  # are settled
-    answers: list[IntArray] = field(default_factory=list)  # of these
+    rest: BoxDescriptors  # are asked
+    boxes: BoxDescriptors  # others answer for
+    error: FloatArray  # expected, of what these say themselves
+    near: IntArray  # their neighbours, see `Neighbours.alike`
+    answers: IntArray  # of these
     #: Are asked all the same: boxes, answers of others, their mutual information.
-    tried: list[tuple[IntArray, IntArray, FloatArray]] = field(default_factory=list)
+    tried: tuple[IntArray, IntArray, FloatArray]
 
-    def audited(self, said: Answers) -> Audit:
-        """How those compare that are asked all the same."""
-        boxes, theirs, doubt = (np.concatenate(column) for column in zip(*self.tried, strict=True))
-        order = np.argsort(said.boxes)
-        own = said.prediction.take(order[np.searchsorted(said.boxes, boxes, sorter=order)])
-        return Audit.of((theirs, answers(own)), (doubt, own.mutual_information))
+
+def _audited(level: Sequence[_Settled], said: Answers) -> Audit:
+    """How those compare that are asked all the same."""
+    boxes, theirs, doubt = (np.concatenate(c) for c in zip(*(some.tried for some in level), strict=True))
+    order = np.argsort(said.boxes)
+    own = said.prediction.take(order[np.searchsorted(said.boxes, boxes, sorter=order)])
+    return Audit.of((theirs, answers(own)), (doubt, own.mutual_information))
 
 
 def level_by_level(
@@ -85,17 +91,18 @@ def level_by_level(
     audit = Audit()
     for number in range(1, LEVELS):
         end = LOWEST + (1 - LOWEST) * number / (LEVELS - 1)
-        level = _Level()
-        for batch in batches:
-            rows = np.flatnonzero(neighbours.levels(batch.boxes) == number)
-            _settle(batch, rows, level, asker, rule, found, neighbours, k)
-        rest = BoxDescriptors.joined(level.rest)
+        settle = partial(_settle, number, asker, rule, found, neighbours)
+        level = list(threads.in_order(settle, batches, name="arise-levels"))
+        for some in level:
+            found.settle(some.boxes.boxes, some.boxes.n_atoms, some.error, some.near, k)
+        rest = BoxDescriptors.joined([some.rest for some in level])
         if len(rest.boxes):
             said = yield from part(asker.ask(rest), end - (1 - LOWEST) / (LEVELS - 1), end)
-            audit += level.audited(said)
+            audit += _audited(level, said)
             neighbours.note(*(yield from part(found.take(said, k, last=False), end, end)))
-        boxes = np.concatenate(level.boxes)
-        neighbours.note(boxes, np.concatenate(level.answers), np.ones(len(boxes), dtype=bool))
+        boxes = np.concatenate([some.boxes.boxes for some in level])
+        theirs = np.concatenate([some.answers for some in level])
+        neighbours.note(boxes, theirs, np.ones(len(boxes), dtype=bool))
         audit += Audit(settled=len(boxes))
     return audit
 
@@ -128,10 +135,10 @@ def _lowest_level(
 
 
 def _settle(
-    batch: BoxDescriptors, rows: IntArray, level: _Level, asker: Asker, rule: Sureness, found: Found,
-    neighbours: Neighbours, k: int,
-) -> None:  # fmt: skip
-    """Settle those of some rows of a batch for which others can answer; the rest is asked with those of its level."""
+    number: int, asker: Asker, rule: Sureness, found: Found, neighbours: Neighbours, batch: BoxDescriptors
+) -> _Settled:
+    """Which boxes of a level of a batch others can answer for; the rest is asked with those of its level."""
+    rows = np.flatnonzero(neighbours.levels(batch.boxes) == number)
     around, near = neighbours.alike(batch.boxes[rows])
     able = np.flatnonzero(around != MISSING)
     able = able[found.scatter(near[able]) <= tolerated(around[able], len(asker.model.classes))]
@@ -141,10 +148,13 @@ def _settle(
     agreed = (answers(look) == around[able]) & (error <= rule.error)
     tried = agreed & chosen(some.boxes, found.n)
     here = able[tried]
-    level.tried.append((some.boxes[tried], around[here], found.information(near[here])))
     agreed &= ~tried
-    done, some = able[agreed], some.take(agreed)
-    found.settle(some.boxes, some.n_atoms, error[agreed], near[done], k)
-    level.boxes.append(some.boxes)
-    level.answers.append(around[done])
-    level.rest.append(batch.take(np.delete(rows, done)))
+    done = able[agreed]
+    return _Settled(
+        rest=batch.take(np.delete(rows, done)),
+        boxes=some.take(agreed),
+        error=error[agreed],
+        near=near[done],
+        answers=around[done],
+        tried=(some.boxes[tried], around[here], found.information(near[here])),
+    )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
+from threading import Lock, local
 from typing import TYPE_CHECKING, TypeVar
 
 from arise_core.errors import InputError
@@ -20,11 +20,17 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _chosen: int | None = None
+_here = local()  # has `alone` in threads of `in_order`
 ENVIRONMENT = ("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def count() -> int:
-    """Threads in use: `set_count`, else ARISE_NUM_THREADS, OMP_NUM_THREADS or NUMBA_NUM_THREADS, else all."""
+    """Threads in use: `set_count`, else ARISE_NUM_THREADS, OMP_NUM_THREADS or NUMBA_NUM_THREADS, else all.
+
+    One in a thread of `in_order`, which has others beside it.
+    """
+    if getattr(_here, "alone", False):
+        return 1
     if _chosen is not None:
         return _chosen
     for name in ENVIRONMENT:
@@ -65,7 +71,7 @@ def in_order(
         for item in several:
             yield function(item)
         return
-    pool = ThreadPoolExecutor(n, thread_name_prefix=name)
+    pool = ThreadPoolExecutor(n, name, initializer=lambda: setattr(_here, "alone", True))
     pending: deque[Future[R]] = deque()
     try:
         for item in several:

@@ -1,5 +1,7 @@
 """Predictions: Monte Carlo dropout with shared masks, in batches, on devices."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ from arise_core.model.devices import usable_device
 from arise_core.model.dropout import BLOCK, dropout_masks
 from arise_core.model.sureness import expected_error
 from arise_core.model.zoo import load_model, shared_model
-from arise_core.progress import run
+from arise_core.progress import Step, run
 from arise_core.runtime import threads
 from arise_core.settings import SamplingSettings
 from arise_core.training.export import export
@@ -302,10 +304,11 @@ def test_balanced_masks_need_fewer_passes(model, rng):
 
     def spread(balanced, monkey):
         values = []
+        new = model_module.Model(model._module, model.card, model.device, model.path)  # has made no masks
         for seed in range(30):
             if not balanced:
                 monkey.setattr(model_module, "dropout_masks", lambda s, b, w, r: independent(s, b, w, r))
-            values.append(model.predict(x, SamplingSettings(passes=32, seed=seed)).mutual_information)
+            values.append(new.predict(x, SamplingSettings(passes=32, seed=seed)).mutual_information)
         return np.std(values, axis=0)
 
     def independent(seed, block, widths, rate):
@@ -411,6 +414,51 @@ def test_what_is_rejected_beyond_doubt_needs_no_sharp_mutual_information():
     assert not settled(0.95, 0.2)
 
 
+@pytest.mark.parametrize("tolerance", ["auto", 0.02, None])
+def test_threads_that_each_ask_for_some_rows_say_the_same(small, tolerance):
+    """Rows that nothing can be said of among them."""
+    x = np.abs(np.random.default_rng(3).normal(size=(3 * runner.LEAST_ROWS + 70, SETTINGS.n_features)))
+    x = (x / np.linalg.norm(x, axis=1)[:, None]).astype(np.float32)
+    x[5] = np.nan
+    sampling = SamplingSettings(passes=80, tolerance=tolerance)
+    found = []
+    for count in (1, 3):
+        threads.set_count(count)
+        try:
+            found.append(fields(small.predict(x, sampling)))
+        finally:
+            threads.set_count(None)
+    for name, values in found[0].items():
+        np.testing.assert_array_equal(values, found[1][name], err_msg=name)
+
+
+def test_rows_that_nobody_waits_for_are_given_up():
+    """Threads end when a job is closed, however many passes they were to make."""
+    x = np.arange(2 * runner.MOST_ROWS, dtype=np.float32)[:, None]
+    begun, ended = threading.Event(), []
+
+    def ask(some):
+        try:
+            while some[0, 0] > 0:  # for ever, but for the first rows
+                begun.set()
+                yield Step(0.5)
+            assert begun.wait(60)
+            return {"first": some[:, 0]}
+        finally:
+            ended.append(int(some[0, 0]))
+
+    threads.set_count(2)
+    try:
+        before = threading.active_count()
+        job = runner.ask_in_parts(ask, x)
+        assert next(job) == 0.5
+        job.close()
+        assert sorted(ended) == [0, runner.MOST_ROWS]
+        assert threading.active_count() == before
+    finally:
+        threads.set_count(None)
+
+
 def test_memory_does_not_grow_with_passes():
     import tracemalloc
 
@@ -420,7 +468,7 @@ def test_memory_does_not_grow_with_passes():
         n, c = 500, 20
         sums = [np.ones((n, c)) / c, np.ones((n, c)), np.ones((n, c)), np.ones((n, 7))]
         tracemalloc.start()
-        list(sample(n, c, lambda r, m, q: sums, np.zeros((n, c)), lambda b: [], passes, None, None))
+        list(sample(n, c, lambda r, m, q: sums, np.zeros((n, c)), lambda *block: None, passes, None, None))
         size = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return size

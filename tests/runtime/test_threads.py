@@ -181,3 +181,13 @@ def test_an_error_or_an_end_leaves_no_thread_and_begins_nothing_more():
         assert threading.active_count() == before
     finally:
         threads.set_count(None)
+
+
+def test_a_thread_with_others_beside_it_has_no_threads_of_its_own():
+    threads.set_count(3)
+    try:
+        assert list(threads.in_order(lambda _: threads.count(), range(20))) == [1] * 20
+        assert threads.count() == 3
+        assert list(threads.in_order(lambda _: threads.count(), range(2), most=1)) == [3, 3]
+    finally:
+        threads.set_count(None)
