@@ -54,7 +54,8 @@ class _Settled:
     """Boxes of a level in a batch, by what is done with them."""
 
     rest: BoxDescriptors  # are asked
-    boxes: BoxDescriptors  # others answer for
+    boxes: IntArray  # others answer for
+    n_atoms: IntArray  # of these
     error: FloatArray  # expected, of what these say themselves
     near: IntArray  # their neighbours, see `Neighbours.alike`
     answers: IntArray  # of these
@@ -94,13 +95,13 @@ def level_by_level(
         settle = partial(_settle, number, asker, rule, found, neighbours)
         level = list(threads.in_order(settle, batches, name="arise-levels"))
         for some in level:
-            found.settle(some.boxes.boxes, some.boxes.n_atoms, some.error, some.near, k)
+            found.settle(some.boxes, some.n_atoms, some.error, some.near, k)
         rest = BoxDescriptors.joined([some.rest for some in level])
         if len(rest.boxes):
             said = yield from part(asker.ask(rest), end - (1 - LOWEST) / (LEVELS - 1), end)
             audit += _audited(level, said)
             neighbours.note(*(yield from part(found.take(said, k, last=False), end, end)))
-        boxes = np.concatenate([some.boxes.boxes for some in level])
+        boxes = np.concatenate([some.boxes for some in level])
         theirs = np.concatenate([some.answers for some in level])
         neighbours.note(boxes, theirs, np.ones(len(boxes), dtype=bool))
         audit += Audit(settled=len(boxes))
@@ -152,7 +153,8 @@ def _settle(
     done = able[agreed]
     return _Settled(
         rest=batch.take(np.delete(rows, done)),
-        boxes=some.take(agreed),
+        boxes=some.boxes[agreed],
+        n_atoms=some.n_atoms[agreed],
         error=error[agreed],
         near=near[done],
         answers=around[done],
