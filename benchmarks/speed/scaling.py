@@ -37,7 +37,7 @@ class Limits:
         scales = tile.scales(*pair, every)
         self.reach = model.descriptor.reach * float(scales[0])
         seconds = median_seconds(
-            lambda: tile.sums(pair, scales, every, model.descriptor.l_max), given.repeats
+            lambda: tile.sums(pair, scales, every, model.descriptor.l_max, cut=True), given.repeats
         )
         self.pair = seconds / len(cKDTree(tile.positions).query_pairs(self.reach)) / threads.count()
         features = describe_boxes(grid(fcc(6), 3.0), model.descriptor).features

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 import arise_core as arise
-from benchmarks.speed import breakdown, compare, compared, maps, passes
+from benchmarks.speed import breakdown, compare, compared, maps, passes, scaling
 from benchmarks.speed.__main__ import main
 from benchmarks.speed.case import Given
 from benchmarks.speed.cases import CASES
@@ -155,3 +155,15 @@ def test_wrong_arguments(arguments, message, capsys):
     with pytest.raises(SystemExit):
         main(arguments)
     assert message in capsys.readouterr().err
+
+
+def test_what_descriptors_and_maps_cannot_cost_less_than(model):
+    limits = scaling.Limits(QUICK, model)
+    structure = fcc(6)
+    box = float(structure.cell[0, 0])
+    distances = structure.positions[:, None] - structure.positions
+    distances -= box * np.round(distances / box)
+    near = np.linalg.norm(distances, axis=2) < limits.reach
+    assert limits.pairs(structure, box) == (near.sum() - len(structure)) // 2
+    descriptors, whole = limits.of(structure, 100, box)
+    assert 0 < descriptors < whole == descriptors + 100 * limits.one_pass
