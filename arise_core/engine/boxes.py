@@ -91,13 +91,7 @@ def iterate_boxes(
     engine = method == "auto" and is_smooth(settings)
     work = describe_tile if engine else describe_one_by_one
     most = min(threads.count(), tiles_in_memory(context, tiles)) if engine else threads.count()
-    described = threads.in_order(partial(work, context), tiles, most, "arise-boxes")
-    try:
-        for found in described:  # noqa: UP028 - closing this one must not close that one first
-            yield found
-    finally:
-        context.stopped.set()  # before the threads are waited for
-        described.close()
+    yield from threads.in_order(partial(work, context), tiles, most, "arise-boxes", context.stopped)
 
 
 def gather_boxes(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TypeVar
 
 import numpy as np
 
@@ -209,15 +208,15 @@ def _mean_error(total: FloatArray, square: FloatArray, count: IntArray) -> Float
         return np.asarray(np.where(count > 1, np.sqrt(variance / (count - 1)), np.inf))
 
 
-Masks = TypeVar("Masks")
+Evaluate = Callable[[IntArray, list[Float32Array], FloatArray], list[FloatArray]]
 
 
 def sample(
     n: int,
     n_classes: int,
-    evaluate: Callable[[IntArray, Masks, FloatArray], list[FloatArray]],
+    evaluate: Evaluate,
     first_reference: FloatArray,
-    masks: Callable[[int, int, int], Masks],
+    masks: Callable[[int], list[Float32Array]],
     passes: int,
     tolerance: Tolerance,
     threshold: float | None,
@@ -232,7 +231,7 @@ def sample(
         n_classes: classes.
         evaluate: (rows, masks, reference) -> sums over these masks, as `DropoutMLP.sums_over_passes` gives them.
         first_reference: (n, n_classes), log2 of probabilities without dropout.
-        masks: (number of a block, first pass in it, one behind the last) -> their masks, whatever `evaluate` takes.
+        masks: number of a block -> its masks.
         passes: at most.
         tolerance: standard error at which a row is done, bit; "auto": see `Statistics.settled_enough`; None: no row is
             done early.
@@ -247,7 +246,8 @@ def sample(
         early = EARLY if tolerance == "auto" and done < BLOCK else ()
         count = min(next((n for n in early if n > begin), BLOCK) - begin, passes - done)
         reference = first_reference[active] if done == 0 else statistics.reference(active)
-        statistics.add(active, evaluate(active, masks(done // BLOCK, begin, begin + count), reference), count)
+        block = [mask[begin : begin + count] for mask in masks(done // BLOCK)]
+        statistics.add(active, evaluate(active, block, reference), count)
         done += count
         spent += count * len(active)
         if tolerance == "auto":

@@ -6,7 +6,7 @@ import hashlib
 import warnings
 from copy import deepcopy
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from arise_core.model.devices import usable_device
 from arise_core.model.dropout import dropout_masks, sample
 from arise_core.model.network import DropoutMLP
 from arise_core.model.prediction import Prediction
-from arise_core.model.runner import Masks, Runner, ask_in_parts, tensor
+from arise_core.model.runner import Runner, ask_in_parts, tensor
 from arise_core.model.sureness import Sureness, known
 from arise_core.progress import Job, Progress, run, silent
 from arise_core.runtime import threads
@@ -34,9 +34,6 @@ from arise_core.settings import (
     check_number,
     check_threshold,
 )
-
-#: Blocks of passes whose masks are kept: those of 1000 passes, and some more.
-BLOCKS = 40
 
 
 class Model:
@@ -56,7 +53,6 @@ class Model:
         self.path = path
         self._module = network.to(device).eval()
         self._widths = (card.n_inputs, *card.hidden)
-        self._masks = lru_cache(maxsize=BLOCKS)(self._made_masks)
 
     def __repr__(self) -> str:
         return f"<Model {self.name!r}: {len(self.classes)} classes, {self.device}>"
@@ -280,7 +276,7 @@ class Model:
                 n_classes,
                 runner.evaluate,
                 runner.without_dropout()[0],
-                lambda block, first, stop: self._masks(sampling.seed, block).between(first, stop),
+                lambda block: dropout_masks(sampling.seed, block, self._widths, self.card.dropout),
                 sampling.passes,
                 sampling.tolerance,
                 threshold if by_head else None,
@@ -301,12 +297,6 @@ class Model:
             "standard_error": statistics.standard_error(few=sampling.tolerance == "auto"),
             "reject_deviation": deviation,
         }
-
-    def _made_masks(self, seed: int, block: int) -> Masks:
-        """Masks of the passes of a block."""
-        return Masks.of(
-            self._module, dropout_masks(seed, block, self._widths, self.card.dropout), self.device
-        )
 
     def predict_without_dropout(self, features: Reals, *, reject_threshold: Threshold = "card") -> Prediction:
         """What the network says when nothing is dropped: a look at less than the price of two passes.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import closing
 from functools import cached_property
 from threading import Event
 from typing import Any
@@ -36,27 +36,6 @@ GPU_ROWS = 65536
 def batch_rows(device: torch.device) -> int:
     """Rows that go through the network together on a device, to begin with."""
     return ROWS if device.type == "cpu" else GPU_ROWS
-
-
-@dataclass(frozen=True)
-class Masks:
-    """Masks of some passes of a network, on its device."""
-
-    layers: list[torch.Tensor]  # (n_passes, width) each
-    left_out: list[tuple[torch.Tensor, torch.Tensor]]  # by those of the inputs; none on a GPU
-
-    @classmethod
-    def of(cls, network: Any, masks: Sequence[Float32Array], device: torch.device) -> Masks:
-        """From arrays, as `dropout_masks` gives them."""
-        layers = [tensor(mask, device) for mask in masks]
-        if device.type != "cpu":
-            return cls(layers, [])
-        with threads.one_torch_thread(), torch.inference_mode():
-            return cls(layers, network.left_out(layers[0]))
-
-    def between(self, first: int, stop: int) -> Masks:
-        """Those of the passes [first, stop)."""
-        return Masks([layer[first:stop] for layer in self.layers], self.left_out[first:stop])
 
 
 class Runner:
@@ -122,20 +101,22 @@ class Runner:
         found = self._in_blocks(len(self.features), one, self.several) or nothing
         return np.asarray(np.maximum(found[0], np.log2(1e-12))), np.asarray(found[1])
 
-    def evaluate(self, rows: IntArray, masks: Masks, reference: FloatArray) -> list[FloatArray]:
+    def evaluate(self, rows: IntArray, masks: list[Float32Array], reference: FloatArray) -> list[FloatArray]:
         """Sums over passes for these rows, as `DropoutMLP.sums_over_passes` gives them."""
-        inputs = self.inputs
+        inputs, tensors = self.inputs, [self.tensor(m) for m in masks]
         if self.device.type == "cpu":
-            return self._evaluate_on_cpu(rows, masks, reference)
+            return self._evaluate_on_cpu(rows, tensors, reference)
 
         def one(first: int, count: int) -> list[FloatArray]:
             x = self.tensor(_filled(inputs[rows[first : first + count]], count))
             log2_p = self.tensor(_filled(reference[first : first + count], count))
-            return [s.double().cpu().numpy() for s in self.network.sums_over_passes(x, masks.layers, log2_p)]
+            return [s.double().cpu().numpy() for s in self.network.sums_over_passes(x, tensors, log2_p)]
 
         return self._in_blocks(len(rows), one)
 
-    def _evaluate_on_cpu(self, rows: IntArray, masks: Masks, reference: FloatArray) -> list[FloatArray]:
+    def _evaluate_on_cpu(
+        self, rows: IntArray, masks: list[torch.Tensor], reference: FloatArray
+    ) -> list[FloatArray]:
         """`evaluate` by a compiled loop, some passes of a block at once: threads share them where few rows are left."""
         inputs = self.inputs
 
@@ -144,17 +125,18 @@ class Runner:
             here = rows[first : first + self.rows]
             with torch.inference_mode():
                 x = self.tensor(_filled(inputs[here], self.rows))
-                layers = [mask[some] for mask in masks.layers]
-                outputs = self.network.by_difference(x, layers, masks.left_out[some], len(here))
+                outputs = self.network.by_difference(x, [m[some] for m in masks], left_out[some], len(here))
             sums = [np.zeros((len(here), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
             log2_p = reference[first : first + self.rows].astype(np.float32)
             loops.add_passes(outputs.numpy(), log2_p, outputs.shape[2] > self.n_classes, *sums)
             return sums
 
-        work = itertools.product(range(0, len(rows), self.rows), range(0, len(masks.layers[0]), PASSES))
+        work = itertools.product(range(0, len(rows), self.rows), range(0, len(masks[0]), PASSES))
         firsts, begins = zip(*work, strict=True) if len(rows) else ((), ())
         total = [np.zeros((len(rows), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
         with threads.one_torch_thread():  # in a forked process several would wait for ever
+            with torch.inference_mode():
+                left_out = self.network.left_out(masks[0])
             run = self.pool.map if self.pool else map
             for first, sums in zip(firsts, run(one, firsts, begins), strict=True):
                 for out, part in zip(total, sums, strict=True):
@@ -223,14 +205,12 @@ def ask_in_parts(
 
     firsts = range(0, len(features), rows)
     parts: list[dict[str, NDArray[Any]]] = []
-    asked = threads.in_order(one, firsts, name="arise-network")
-    try:
+    several = threads.in_order(one, firsts, name="arise-network", stop=stopped)
+    # this thread is the first inside and the last: else one of the others may take back what another has set
+    with threads.one_torch_thread(), closing(several) as asked:
         for found in asked:
             parts.append(found)
             yield Step(len(parts) / len(firsts), "network")
-    finally:
-        stopped.set()  # before the threads are waited for
-        asked.close()
     return {name: np.concatenate([found[name] for found in parts]) for name in parts[0]}
 
 

@@ -93,7 +93,8 @@ def level_by_level(
     for number in range(1, LEVELS):
         end = LOWEST + (1 - LOWEST) * number / (LEVELS - 1)
         settle = partial(_settle, number, asker, rule, found, neighbours)
-        level = list(threads.in_order(settle, batches, name="arise-levels"))
+        with threads.one_torch_thread():  # this thread is the first inside, and the last
+            level = list(threads.in_order(settle, batches, name="arise-levels"))
         for some in level:
             found.settle(some.boxes, some.n_atoms, some.error, some.near, k)
         rest = BoxDescriptors.joined([some.rest for some in level])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock, local
+from threading import Event, Lock, local
 from typing import TYPE_CHECKING, TypeVar
 
 from arise_core.errors import InputError
@@ -55,7 +55,11 @@ def set_count(n: int | None) -> None:
 
 
 def in_order(
-    function: Callable[[T], R], items: Iterable[T], most: int | None = None, name: str = "arise"
+    function: Callable[[T], R],
+    items: Iterable[T],
+    most: int | None = None,
+    name: str = "arise",
+    stop: Event | None = None,
 ) -> Generator[R]:
     """Results of a call for each item, in their order, by several threads, which are a few items ahead.
 
@@ -64,6 +68,8 @@ def in_order(
         items: one call each.
         most: threads, at most; default: `count()`.
         name: that theirs begin with.
+        stop: set before the threads are waited for at the end, also after an error or an interrupt: what lasts long
+            looks at it, and gives up.
     """
     several = list(items)
     n = min(count() if most is None else most, len(several))
@@ -81,6 +87,8 @@ def in_order(
         while pending:
             yield pending.popleft().result()
     finally:
+        if stop is not None:
+            stop.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 

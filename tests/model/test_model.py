@@ -1,6 +1,8 @@
 """Predictions: Monte Carlo dropout with shared masks, in batches, on devices."""
 
+import pickle
 import threading
+from copy import deepcopy
 
 import numpy as np
 import pytest
@@ -304,11 +306,10 @@ def test_balanced_masks_need_fewer_passes(model, rng):
 
     def spread(balanced, monkey):
         values = []
-        new = model_module.Model(model._module, model.card, model.device, model.path)  # has made no masks
         for seed in range(30):
             if not balanced:
                 monkey.setattr(model_module, "dropout_masks", lambda s, b, w, r: independent(s, b, w, r))
-            values.append(new.predict(x, SamplingSettings(passes=32, seed=seed)).mutual_information)
+            values.append(model.predict(x, SamplingSettings(passes=32, seed=seed)).mutual_information)
         return np.std(values, axis=0)
 
     def independent(seed, block, widths, rate):
@@ -459,6 +460,59 @@ def test_rows_that_nobody_waits_for_are_given_up():
         threads.set_count(None)
 
 
+def test_an_interrupt_ends_all_that_is_asked():
+    """Raised while others are waited for, as Ctrl-C is: what nobody wants any more is given up."""
+    x = np.arange(2 * runner.MOST_ROWS, dtype=np.float32)[:, None]
+    begun, ended = threading.Event(), []
+
+    def ask(some):
+        try:
+            while some[0, 0] > 0:
+                begun.set()
+                yield Step(0.5)
+            assert begun.wait(60)
+            raise KeyboardInterrupt
+        finally:
+            ended.append(int(some[0, 0]))
+
+    threads.set_count(2)
+    try:
+        before = threading.active_count()
+        with pytest.raises(KeyboardInterrupt):
+            run(runner.ask_in_parts(ask, x))
+        assert sorted(ended) == [0, runner.MOST_ROWS]
+        assert threading.active_count() == before
+    finally:
+        threads.set_count(None)
+
+
+def test_threads_that_ask_leave_torch_as_it_was(small):
+    """Seen by this thread and by one that begins afterwards."""
+    x = np.tile(np.linspace(0, 1, SETTINGS.n_features, dtype=np.float32), (6 * runner.LEAST_ROWS, 1))
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    threads.set_count(3)
+    try:
+        for _ in range(20):
+            small.predict(x, SamplingSettings(passes=8, tolerance=None))
+        seen = []
+        other = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
+        other.start()
+        other.join()
+        assert [*seen, torch.get_num_threads()] == [3, 3]
+    finally:
+        threads.set_count(None)
+        torch.set_num_threads(before)
+
+
+def test_a_model_goes_to_other_processes(small, features):
+    again = pickle.loads(pickle.dumps(small))
+    sampling = SamplingSettings(passes=8)
+    for one in (again, deepcopy(small)):
+        said = one.predict(features, sampling)
+        assert np.array_equal(said.probabilities, small.predict(features, sampling).probabilities)
+
+
 def test_memory_does_not_grow_with_passes():
     import tracemalloc
 
@@ -468,7 +522,7 @@ def test_memory_does_not_grow_with_passes():
         n, c = 500, 20
         sums = [np.ones((n, c)) / c, np.ones((n, c)), np.ones((n, c)), np.ones((n, 7))]
         tracemalloc.start()
-        list(sample(n, c, lambda r, m, q: sums, np.zeros((n, c)), lambda *block: None, passes, None, None))
+        list(sample(n, c, lambda r, m, q: sums, np.zeros((n, c)), lambda b: [], passes, None, None))
         size = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return size
