@@ -110,6 +110,7 @@ class Found:
         """Standard deviation of the mutual information among neighbours (n, n_near), -1 for none, (n,), bit."""
         assert self._kept is not None
         values = self._kept.prediction.mutual_information[self._row[near]]
+        values = np.where(near >= 0, values, 0.0)  # numpy squares all of them
         return np.asarray(np.std(values, axis=1, where=near >= 0))
 
     def settle(

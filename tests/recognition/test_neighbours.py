@@ -1,6 +1,7 @@
 """Boxes that others answer for: which they are, what they get, how that compares with passes of their own."""
 
 import itertools
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import arise_core as arise
 from arise_core.engine.grid import grids_of_sizes
 from arise_core.geometry import builders
+from arise_core.model.top import room_for
+from arise_core.recognition import asking
 from arise_core.recognition.audit import CHANCE, LARGE, ONE_OF, ONE_OF_FEW, OTHER, Audit, chosen, total
 from arise_core.recognition.neighbours import LEVELS, Neighbours
 from arise_core.recognition.result import recognise
@@ -143,6 +146,24 @@ def test_resolution_and_number_of_atoms_are_of_one_box(model):
     settled = valid & (field.prediction.passes == 0)
     assert len(set(field.size[settled])) > 1
     assert (field.n_atoms == counts[field.size, np.arange(len(field))])[valid].all()
+
+
+def test_what_has_no_answer_yet_is_looked_at_by_nobody(both, model, front, monkeypatch):
+    """Room for answers holds whatever memory held: numbers whose squares overflow, too."""
+    quick, _ = both
+
+    def room(n, like):
+        found = room_for(n, like)
+        if isinstance(found, np.ndarray):
+            found[:] = np.iinfo(found.dtype).max if found.dtype.kind in "iu" else np.finfo(found.dtype).max
+        return found
+
+    monkeypatch.setattr(asking, "room_for", room)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        again = arise.strided_map(front, model, **SETTINGS)
+    for name in ("mutual_information", "reject_score", "standard_error", "passes", "index"):
+        np.testing.assert_array_equal(getattr(again.prediction, name), getattr(quick.prediction, name))
 
 
 def test_what_was_measured_stands_in_the_map(both, model, front):
