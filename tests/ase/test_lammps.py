@@ -40,6 +40,8 @@ def test_looks_change_nothing_and_are_those_of_the_other_observer(tmp_path):
     assert said["temperature"] == pytest.approx(2000)
     assert said["same"]
     assert said["elements"] == "Cu320"
+    assert said["symbols"] == ["Cu320", "Ni320"]
+    assert said["written"] == ["Cu320"] * 4
     assert said["map"] == 3
     ours, theirs = ((tmp_path / f"{name}.csv").read_text().splitlines() for name in ("phases", "ase"))
     assert ours[0] == theirs[0]
