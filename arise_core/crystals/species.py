@@ -169,7 +169,8 @@ def assign(
     Raises:
         InputError: `types` of which none is here, or more types that tell nothing than there are elements.
     """
-    _check_here(kinds, types, option, known)
+    here = {word for kind in kinds for word in (kind.key, kind.name)} | {ANY_TYPE, *known}
+    _check_here(kinds, types, option, here)
     times = Counter((kind.name, kind.mass) for kind in kinds if kind.mass > 0)
     # one name and one mass of several types: OVITO made the name of the mass
     kinds = [
@@ -196,6 +197,9 @@ def assign(
     numbers = tuple(z or 0 for z in found)
     if unknown:
         notes.append(_of_stand_ins([(kinds[k], numbers[k]) for k in unknown], option))
+        absent = [word for word in types if word not in here]
+        if absent:  # meant for one of them, perhaps
+            notes[-1] += f"; it names {_several('type', absent)} too, and there is no such type"
     dropped = [kinds[k].shown for k, z in enumerate(numbers) if z == 0 and not _is_asked(kinds[k], types)]
     if dropped:
         notes.append(
@@ -204,9 +208,8 @@ def assign(
     return Assigned(np.array(numbers, dtype=np.int64), tuple(notes))
 
 
-def _check_here(kinds: Sequence[Kind], types: Mapping[str, str], option: str, known: Iterable[str]) -> None:
+def _check_here(kinds: Sequence[Kind], types: Mapping[str, str], option: str, here: set[str]) -> None:
     """Refuse what a user says of types if there is none of them: it is meant for others, or misspelled."""
-    here = {word for kind in kinds for word in (kind.key, kind.name)} | {ANY_TYPE, *known}
     if types and not types.keys() & here:
         raise InputError(
             f"`{option}` names {_several('type', list(types))}, and there is no such type: here "

@@ -46,9 +46,10 @@ def describe(structure: Structure, wrapped: FloatArray) -> str:
     distance = np.linalg.norm(near.positions[pairs[:, 0]] - near.positions[pairs[:, 1]], axis=1)
     atoms = np.sort(near.index[pairs], axis=1)
     a, b = atoms[np.argmin(distance)]
-    count = str(len(np.unique(atoms, axis=0)))
-    share = len(np.unique(atoms)) / len(structure)
-    return _said(structure, count, int(a), int(b), float(distance.min()), share)
+    count, involved = len(np.unique(atoms, axis=0)), len(np.unique(atoms))
+    twice = 2 < involved == 2 * count  # each lies upon one other atom
+    share = involved / len(structure)
+    return _said(structure, str(count), int(a), int(b), float(distance.min()), share, twice=twice)
 
 
 def _thin(structure: Structure) -> str:
@@ -88,12 +89,15 @@ def _many(structure: Structure, wrapped: FloatArray, crowded: IntArray, pairs: i
     return _said(structure, f"more than {pairs}", a, b, float(distance[first, 1]), share)
 
 
-def _said(structure: Structure, count: str, a: int, b: int, distance: float, share: float) -> str:
+def _said(
+    structure: Structure, count: str, a: int, b: int, distance: float, share: float, *, twice: bool = False
+) -> str:
     differ = structure.numbers[a] != structure.numbers[b]
     shared = ". Of a site that elements share, one has to be drawn" if differ else ""
+    guess = ". Are atoms there twice?" if twice and not differ else _unit(distance) if share > MANY else ""
     return (
         f"`positions` has overlapping atoms: {count} pairs closer than {OVERLAP_DISTANCE} Å, closest are "
-        f"atoms {a} and {b} at {distance:.4f} Å{shared}{_unit(distance) if share > MANY else ''}"
+        f"atoms {a} and {b} at {distance:.4f} Å{shared}{guess}"
     )
 
 

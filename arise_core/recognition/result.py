@@ -37,7 +37,8 @@ class Recognition:
     """What a structure is as a whole and what each of its atoms belongs to.
 
     In mode "whole" every atom has the values of the structure. In mode "local" atoms have those of the map at
-    their place; the structure has the mean over its atoms, and is rejected if most of them are.
+    their place; the structure has the mean over its atoms and the class of most of those that have a name, and is
+    rejected if most of the atoms are.
     """
 
     mode: Literal["whole", "local"]
@@ -225,12 +226,23 @@ class Recognition:
 
     @property
     def index(self) -> int:
-        """Most probable class, rejected or not; -1 without a prediction."""
-        return int(self.probabilities.argmax()) if self.valid else MISSING
+        """The class, rejected or not; -1 without a prediction.
+
+        In maps that of most of the atoms that have a name. Where none has, and of the whole, the most probable one.
+        """
+        if not self.valid:
+            return MISSING
+        p = self.probabilities
+        named = self.atom_class[self.atom_class != MISSING]
+        if self.mode == "whole" or not len(named):
+            return int(p.argmax())
+        counts = np.bincount(named, minlength=len(p))
+        most = np.flatnonzero(counts == counts.max())
+        return int(most[p[most].argmax()])
 
     @property
     def confidence(self) -> float:
-        """Probability of the most probable class."""
+        """Probability of this class, in maps a mean over the atoms; NaN without a prediction."""
         return float(self.probabilities[self.index]) if self.valid else float("nan")
 
     @property

@@ -14,6 +14,7 @@ from arise_core.geometry import builders
 from arise_core.geometry.material import Material
 from arise_core.geometry.structure import Structure
 from arise_core.model.prediction import Rule
+from arise_core.recognition.between import PointValues
 from arise_core.recognition.maps import StridedMap
 from arise_core.recognition.result import Recognition
 from tests.conftest import shaken
@@ -360,3 +361,31 @@ def test_a_map_has_the_doubt_of_the_rejection_everywhere(model, fcc):
     assert found.rejection_uncertainty < 1e-3 < half.rejection_uncertainty == pytest.approx(doubt.mean())
     assert half.record()["rejection_uncertainty"] == half.rejection_uncertainty
     assert half.with_rule(Rule()).rejection_uncertainty == 0
+
+
+def test_the_class_of_a_structure_is_that_of_most_atoms_with_a_name(model):
+    """Atoms that are rejected have a most probable class too; what they are most like names nothing."""
+    names = model.classes
+    fcc, hcp, bcc = (model.class_info.find(name, "test") for name in ("fcc", "hcp", "bcc"))
+
+    def made(index, score, p):
+        n = len(index)
+        row = dict.fromkeys(("mutual_information", "predictive_entropy", "variation_ratio"), np.full(n, 0.1))
+        atoms = PointValues(
+            index=np.array(index), confidence=np.full(n, 0.6), reject_score=np.array(score),
+            reject_deviation=np.zeros(n), probabilities=np.empty((n, 0), dtype=np.float32), **row,
+        )  # fmt: skip
+        mean = np.zeros(len(names))
+        mean[[fcc, hcp, bcc]] = p
+        totals = SimpleNamespace(means=np.array([*mean, 0.1, np.mean(score)]))
+        rule = Rule(reject_threshold=0.5)
+        return Recognition("local", model.class_info, atoms, rule, _kept={"totals": totals})
+
+    melting = made([fcc, fcc, hcp, hcp, hcp], [0, 0, 0, 1, 1], [0.3, 0.5, 0.2])
+    assert (melting.label, melting.index) == ("fcc", fcc)
+    assert melting.confidence == pytest.approx(0.3)
+    assert (
+        made([fcc, hcp, bcc, bcc], [0, 0, 1, 1], [0.2, 0.4, 0.4]).index == hcp
+    )  # as many: the more probable
+    molten = made([fcc, hcp, hcp], [1, 1, 1], [0.2, 0.7, 0.1])
+    assert (molten.label, molten.index) == ("rejected", hcp)

@@ -207,3 +207,12 @@ def test_one_atom_in_an_extreme_cell_ends(edges, model):
         with warnings.catch_warnings(), contextlib.suppress(AriseError):
             warnings.simplefilter("ignore")  # of boxes with few atoms
             assert len(recognised(atoms, model, mode)) == 1
+
+
+def test_atoms_that_are_there_twice_are_no_matter_of_units():
+    one = bulk("Cu", cubic=True) * (3, 3, 3)
+    again = one.copy()
+    again.positions += 0.001
+    with pytest.raises(InputError, match=r"108 pairs.*Are atoms there twice\?") as raised:
+        Material.of(from_atoms(one + again)).check_overlaps()
+    assert "lengths" not in str(raised.value)

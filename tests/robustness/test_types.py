@@ -93,6 +93,11 @@ def test_the_user_says_what_types_are():
     assert said(Kind("1", "", 1.0), Kind("2", "A"), types="1=Cu, A=D")[0] == [29, 1]
     assert said(Kind("1"), Kind("2"), types="*: Cu") == ([29, 29], ())
     assert said(Kind("1", "Cu"), Kind("2", "Zn"), types={2: "none"}) == ([29, 0], ())
+    numbers, notes = said(Kind("1"), Kind("2"), types="1=Ni,3=Al")  # 3 for 2, it seems
+    assert numbers == [28, 18]
+    assert "type 2 tells no element" in notes[0]
+    assert notes[0].endswith("it names type 3 too, and there is no such type")
+    assert said(Kind("1"), Kind("2"), types="1=Ni,2=Al,3=Cu") == ([28, 13], ())  # for other files, perhaps
     assert parse_types({1: "Cu", "A": "X"}) == {"1": "Cu", "A": "X"}
     assert parse_types(None) == parse_types("") == {}
     for wrong in ("Cu", "1=", "=Cu", "1=Qq", {1: "Xyz"}):
