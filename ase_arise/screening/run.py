@@ -156,7 +156,8 @@ def _tasks(
 ) -> Iterator[Task[list[Outcome]]]:
     """Tasks of the entries that are not done."""
     files = source.kind == "folder"
-    units = len({s for s, _ in done}) if files else len(done)
+    # of the files those that are there: of a folder some may have gone
+    units = len(source.files) - len(source.unread(done)) if files else len(done)
     for batch in source.tasks(done):
         names = batch.names if isinstance(batch, Files) else [str(entry.number) for entry in batch]
         units += len(names)

@@ -81,13 +81,16 @@ class Source:
         there = Path(split_name(self.place)[0])
         return identity_of(there) if self.kind == "file" else str(there.resolve())
 
+    def unread(self, done: set[tuple[str, int]]) -> list[str]:
+        """Files of a folder of which no entry (source, number) is done."""
+        finished = {source for source, _ in done}
+        return [n for n in self.files if searchable(f"{Path(self.place).name}/{n}") not in finished]
+
     def tasks(self, done: set[tuple[str, int]]) -> Iterator[Task]:
         """Work in batches of fixed order, without the entries (source, number) that are done."""
         if self.kind == "folder":
             folder = Path(self.place)
-            finished = {source for source, _ in done}
-            todo = [n for n in self.files if searchable(f"{folder.name}/{n}") not in finished]
-            for names in batched(todo, BATCH, lambda name: _size(folder / name) // BYTES):
+            for names in batched(self.unread(done), BATCH, lambda name: _size(folder / name) // BYTES):
                 yield Files(folder, tuple(names), self.reader)
             return
         entries = (

@@ -332,6 +332,21 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, small):
     assert contents(tmp_path / "parts.db") == contents(tmp_path / "whole.db")
 
 
+def test_progress_where_files_have_gone_and_others_come(tmp_path):
+    folder, seen = tmp_path / "files", []
+    folder.mkdir()
+    for name in "abcd":
+        ase.io.write(folder / f"{name}.xyz", bulk("Cu", cubic=True))
+    screen(folder, tmp_path / "out.db", **FAST)
+    for name in "abc":
+        (folder / f"{name}.xyz").unlink()
+    ase.io.write(folder / "e.xyz", bulk("Cu", cubic=True))
+    counts = screen(folder, tmp_path / "out.db", progress=seen.append, **FAST)
+    assert (counts.recognised, counts.kept) == (1, 4)
+    assert all(0 <= step <= 1 for step in seen)
+    assert seen[-1] == 1
+
+
 def test_a_closed_screening_leaves_no_process_and_goes_on(tmp_path, small):
     """Closed at its first step, with two processes at work."""
     ase.io.write(tmp_path / "a.xyz", many(3 * small))
