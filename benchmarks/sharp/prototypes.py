@@ -4,7 +4,8 @@
 
 Writes docs/benchmarks/sharp_prototypes.md: what is right, and what is wrong without doubt, of the boxes in ideal and in
 thermal crystals. Small boxes alone would be sure of a relative where a crystal differs from it by little (indium, dhcp)
-or far away (graphite). Classes of which not all is right stand in the table.
+or far away (graphite). Classes of which not all is right stand in the table. A second one is about stackings of many
+layers at other distances of their atoms, with layers along the faces of the boxes, as cells have them, and turned.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 import arise_core as arise
 from arise_core.geometry import builders
@@ -32,6 +34,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "single": {"resolution": "single", "passes": PASSES, "tolerance": None},
 }
 SHORT = ("fcc", "hcp", "wurtzite", "dhcp")
+STACKINGS = {"dhcp": "ABAC"}  # that of α-Sm is hcp to the model where layers are this far apart
+DISTANCES = tuple(round(2.4 + 0.1 * k, 1) for k in range(15))  # Å, of nearest neighbours
+HIGH, FINE = 28.0, 3.0  # Å, least of their cells, and stride: not a multiple of the distance of their layers
+RADIUS, INSIDE = 24.0, 6.0  # Å, of turned spheres, and of what is looked at within
 
 
 class Share(NamedTuple):
@@ -49,14 +55,57 @@ def crystal(prototype: arise.Prototype, displacement: float) -> arise.Structure:
     return arise.Structure(whole.positions + moves, whole.numbers, whole.cell, whole.pbc)
 
 
-def share_of(structure: arise.Structure, label: str, model: arise.Model, kind: str) -> Share:
-    """How a map does."""
-    field = arise.strided_map(structure, model, stride=STRIDE, **KINDS[kind])
+def share_of(
+    structure: arise.Structure,
+    label: str,
+    model: arise.Model,
+    kind: str,
+    inside: float = np.inf,
+    stride: float = STRIDE,
+) -> Share:
+    """How a map does, within some distance (Å) of the middle of the atoms."""
+    field = arise.strided_map(structure, model, stride=stride, **KINDS[kind])
     p = field.prediction
-    right = (p.labels == label) & ~p.rejected & p.valid
+    away = np.linalg.norm(field.centers.reshape(-1, 3) - structure.positions.mean(axis=0), axis=1)
+    counted = p.valid & (away < inside)
+    right = (p.labels == label) & ~p.rejected & counted
     sure = (p.mutual_information < SURE) & (p.rejection_uncertainty < SURE)
-    n = max(int(p.valid.sum()), 1)
-    return Share(right.sum() / n, (p.valid & ~right & sure).sum() / n)
+    n = max(int(counted.sum()), 1)
+    return Share(right.sum() / n, (counted & ~right & sure).sum() / n)
+
+
+def stacked(sequence: str, distance: float) -> arise.Structure:
+    """One cell of a stacking of layers A, B, C of touching spheres of that diameter, Å."""
+    n, plane = len(sequence), distance * np.array([[1, 0], [-0.5, np.sqrt(0.75)]])
+    places = np.array([{"A": (0, 0), "B": (1 / 3, 2 / 3), "C": (2 / 3, 1 / 3)}[layer] for layer in sequence])
+    height = distance * np.sqrt(2 / 3)
+    cell = np.block([[plane, np.zeros((2, 1))], [np.zeros((1, 2)), np.array([[n * height]])]])
+    return arise.Structure(
+        np.column_stack([places @ plane, height * np.arange(n)]), np.full(n, 29), cell, True
+    )
+
+
+def turned(unit: arise.Structure) -> arise.Structure:
+    """A sphere of a crystal, turned at random."""
+    whole = builders.repeat(unit, builders.cell_heights_at_least(unit, 2.2 * RADIUS))
+    away = whole.positions - whole.cell.sum(axis=0) / 2
+    kept = np.linalg.norm(away, axis=1) < RADIUS
+    rotation = Rotation.random(random_state=0)
+    return arise.Structure(rotation.apply(away[kept]), whole.numbers[kept])
+
+
+def stackings(model: arise.Model, quick: bool) -> list[tuple[str, float, Share, Share]]:
+    """Name, distance, shares with layers along the faces of the boxes, and of the same turned."""
+    rows = []
+    for name, sequence in STACKINGS.items():
+        label = arise.prototype(name).label
+        for distance in DISTANCES[::7] if quick else DISTANCES:
+            unit = stacked(sequence, distance)
+            along = builders.repeat(unit, builders.cell_heights_at_least(unit, HIGH))
+            here = share_of(along, label, model, "sharp", stride=FINE)
+            rows.append((name, distance, here, share_of(turned(unit), label, model, "sharp", INSIDE)))
+            print(*rows[-1], flush=True)
+    return rows
 
 
 def measured(model: arise.Model, quick: bool) -> list[tuple[str, float, dict[str, Share]]]:
@@ -73,7 +122,11 @@ def measured(model: arise.Model, quick: bool) -> list[tuple[str, float, dict[str
     return rows
 
 
-def document(rows: list[tuple[str, float, dict[str, Share]]], model: arise.Model) -> str:
+def document(
+    rows: list[tuple[str, float, dict[str, Share]]],
+    layers: list[tuple[str, float, Share, Share]],
+    model: arise.Model,
+) -> str:
     """The page."""
     few = [row for row in rows if min(share.right for share in row[2].values()) < LISTED]
     table = [
@@ -94,7 +147,23 @@ def document(rows: list[tuple[str, float, dict[str, Share]]], model: arise.Model
         f"Right on average: {means[0]} % sharp, {means[1]} % single. The table has those with less than {LISTED:.0%} "
         "right in either."
     )
-    return "\n\n".join(["# Sharp maps of every prototype", made, found, markdown(table, tuple(head))]) + "\n"
+    other = (
+        "The same for stackings of many layers of touching spheres, at several distances of nearest neighbours (Å; the "
+        f"prototypes themselves are flatter): sharp maps of cells, every {FINE:g} Å, whose layers lie along the "
+        "faces of the boxes, so that these hold one layer more of one kind or the other; and of spheres that are "
+        f"turned, within {INSIDE:g} Å of their middle."
+    )
+    columns = ("crystal", "distance, Å")
+    columns += tuple(
+        f"{how}: {what}, %" for how in ("cell", "turned") for what in ("right", "wrong and sure")
+    )
+    lines = [
+        (name, f"{distance:g}", *(f"{100 * x:.1f}" for x in (*here, *there)))
+        for name, distance, here, there in layers
+    ]
+    parts = ["# Sharp maps of every prototype", made, found, markdown(table, tuple(head))]
+    parts += ["## Stackings at other distances", other, markdown(lines, columns)]
+    return "\n\n".join(parts) + "\n"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -109,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = arise.load_model("arise-108")
     folder = given.out or (QUICK if given.quick else DOCS)
     folder.mkdir(parents=True, exist_ok=True)
-    page = document(measured(model, given.quick), model)
+    page = document(measured(model, given.quick), stackings(model, given.quick), model)
     (folder / "sharp_prototypes.md").write_text(page, encoding="utf-8")
 
 

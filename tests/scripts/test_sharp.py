@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ import ase.io
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial import cKDTree
 
 import arise_core as arise
 from arise_core.geometry import builders
@@ -245,3 +247,19 @@ def test_every_prototype_in_its_short_form(tmp_path):
     assert re.search(r"\| dhcp +\| 0 +\| \d+\.\d +\| \d+\.\d +\| \d+\.\d +\| 0\.0 +\|", page)
     for right in ("fcc", "hcp", "wurtzite"):  # whatever the boxes
         assert f"| {right} " not in page
+    for name, distance in itertools.product(prototypes.STACKINGS, ("2.4", "3.1", "3.8")):
+        assert re.search(rf"\| {name} +\| {distance} +\| \d+\.\d +\| \d+\.\d +\| 100\.0 +\| 0\.0 +\|", page)
+
+
+@pytest.mark.parametrize("name", prototypes.STACKINGS)
+def test_stackings_are_the_prototypes_of_touching_spheres_and_turned(model, name):
+    unit = prototypes.stacked(prototypes.STACKINGS[name], 2.7)
+    [said] = arise.classify([unit], model).labels
+    assert said == arise.prototype(name).label
+    turned = prototypes.turned(unit)
+    middle = np.linalg.norm(turned.positions, axis=1).argmin()
+    near = cKDTree(turned.positions).query(turned.positions[middle], k=14)[0]
+    assert near[1:13] == pytest.approx(np.full(12, 2.7))
+    assert near[13] > 3.7
+    assert not turned.pbc.any()
+    assert np.ptp(turned.positions, axis=0) == pytest.approx(2 * prototypes.RADIUS, abs=3)
