@@ -172,8 +172,9 @@ class DropoutMLP(nn.Module):
     ) -> Tensor:
         """As `passes`, up to rounding: the first layer is that of all inputs, less the few that a pass leaves out.
 
-        Several passes go through the layers behind the first side by side, `TOGETHER` rows or a few less, filled up to
-        a multiple of as many rows as there are inputs. Where few rows count, these are more passes.
+        Several passes go through the layers behind the first side by side, in blocks of `TOGETHER` rows or of as many
+        as there are inputs, filled up: always of one size, since other sizes may have other last bits. Where few rows
+        count, a block holds more passes.
 
         Args:
             inputs, masks: see `passes`.
@@ -189,13 +190,14 @@ class DropoutMLP(nn.Module):
         whole = nn.functional.linear(inputs, weights[0] / (1.0 - self.dropout), biases[0])
         block = len(inputs)
         rows = block // max(1, block // max(1, count))
-        together = max(1, TOGETHER // rows)
+        size = max(block, TOGETHER)
+        together = size // rows
         out: list[Tensor] = []
         for begin in range(0, len(left_out), together):
             several = left_out[begin : begin + together]
             n = len(several) * rows
-            x = whole.new_empty((-(-n // block) * block, whole.shape[1]))
-            x[n:] = whole[: len(x) - n]
+            x = whole.new_empty((size, whole.shape[1]))
+            x[n:] = 0.0
             for j, (index, weight) in enumerate(several):
                 some, own = inputs.index_select(1, index), x[j * rows : (j + 1) * rows]
                 if rows == block:

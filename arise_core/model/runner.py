@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing
@@ -92,7 +91,8 @@ class Runner:
 
         def one(first: int, rows: int) -> list[FloatArray]:
             x = self.tensor(_filled(inputs[first : first + rows], rows))
-            outputs = self.network.outputs(x).double()
+            blocks = torch.split(x, self.rows)  # one by one: products of more rows may have other last bits
+            outputs = torch.cat([self.network.outputs(block) for block in blocks]).double()
             log_p = torch.log_softmax(outputs[:, : self.n_classes], dim=1).cpu().numpy() / np.log(2)
             rejecting = torch.sigmoid(outputs[:, self.n_classes :]).cpu().numpy()
             return [log_p, rejecting[:, 0] if rejecting.shape[1] else np.full(rows, np.nan)]
@@ -120,25 +120,35 @@ class Runner:
         """`evaluate` by a compiled loop, some passes of a block at once: threads share them where few rows are left."""
         inputs = self.inputs
 
-        def one(first: int, begin: int) -> list[FloatArray]:
-            some = slice(begin, begin + PASSES)
+        def one(first: int, begin: int, count: int) -> list[FloatArray]:
+            some = slice(begin, begin + count)
             here = rows[first : first + self.rows]
             with torch.inference_mode():
                 x = self.tensor(_filled(inputs[here], self.rows))
                 outputs = self.network.by_difference(x, [m[some] for m in masks], left_out[some], len(here))
-            sums = [np.zeros((len(here), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
+            said = outputs.numpy()
             log2_p = reference[first : first + self.rows].astype(np.float32)
-            loops.add_passes(outputs.numpy(), log2_p, outputs.shape[2] > self.n_classes, *sums)
-            return sums
+            found = [np.zeros((len(here), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
+            for k in range(0, len(said), PASSES):
+                sums = [np.zeros(of_all.shape) for of_all in found]
+                loops.add_passes(said[k : k + PASSES], log2_p, said.shape[2] > self.n_classes, *sums)
+                for of_all, more in zip(found, sums, strict=True):
+                    of_all += more
+            return found
 
-        work = itertools.product(range(0, len(rows), self.rows), range(0, len(masks[0]), PASSES))
-        firsts, begins = zip(*work, strict=True) if len(rows) else ((), ())
+        n_passes = len(masks[0])
+        work = []
+        for first in range(0, len(rows), self.rows):
+            # few rows: all passes at once, which fill a block of the network together
+            count = PASSES if (len(rows) - first) * PASSES >= TOGETHER else n_passes
+            work += [(first, begin, count) for begin in range(0, n_passes, count)]
+        firsts, begins, counts = zip(*work, strict=True) if work else ((), (), ())
         total = [np.zeros((len(rows), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
         with threads.one_torch_thread():  # in a forked process several would wait for ever
             with torch.inference_mode():
                 left_out = self.network.left_out(masks[0])
             run = self.pool.map if self.pool else map
-            for first, sums in zip(firsts, run(one, firsts, begins), strict=True):
+            for first, sums in zip(firsts, run(one, firsts, begins, counts), strict=True):
                 for out, part in zip(total, sums, strict=True):
                     out[first : first + len(part)] += part
         return total
