@@ -120,7 +120,7 @@ class Runner:
         """`evaluate` by a compiled loop, some passes of a block at once: threads share them where few rows are left."""
         inputs = self.inputs
 
-        def one(first: int, begin: int, count: int) -> list[FloatArray]:
+        def one(first: int, begin: int, count: int) -> list[list[FloatArray]]:
             some = slice(begin, begin + count)
             here = rows[first : first + self.rows]
             with torch.inference_mode():
@@ -128,12 +128,10 @@ class Runner:
                 outputs = self.network.by_difference(x, [m[some] for m in masks], left_out[some], len(here))
             said = outputs.numpy()
             log2_p = reference[first : first + self.rows].astype(np.float32)
-            found = [np.zeros((len(here), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
+            found = []
             for k in range(0, len(said), PASSES):
-                sums = [np.zeros(of_all.shape) for of_all in found]
-                loops.add_passes(said[k : k + PASSES], log2_p, said.shape[2] > self.n_classes, *sums)
-                for of_all, more in zip(found, sums, strict=True):
-                    of_all += more
+                found.append(self._no_sums(len(here)))
+                loops.add_passes(said[k : k + PASSES], log2_p, said.shape[2] > self.n_classes, *found[-1])
             return found
 
         n_passes = len(masks[0])
@@ -143,15 +141,20 @@ class Runner:
             count = PASSES if (len(rows) - first) * PASSES >= TOGETHER else n_passes
             work += [(first, begin, count) for begin in range(0, n_passes, count)]
         firsts, begins, counts = zip(*work, strict=True) if work else ((), (), ())
-        total = [np.zeros((len(rows), n)) for n in (*3 * (self.n_classes,), N_MOMENTS)]
+        total = self._no_sums(len(rows))
         with threads.one_torch_thread():  # in a forked process several would wait for ever
             with torch.inference_mode():
                 left_out = self.network.left_out(masks[0])
             run = self.pool.map if self.pool else map
-            for first, sums in zip(firsts, run(one, firsts, begins, counts), strict=True):
-                for out, part in zip(total, sums, strict=True):
-                    out[first : first + len(part)] += part
+            for first, pieces in zip(firsts, run(one, firsts, begins, counts), strict=True):
+                for sums in pieces:
+                    for out, part in zip(total, sums, strict=True):
+                        out[first : first + len(part)] += part
         return total
+
+    def _no_sums(self, n: int) -> list[FloatArray]:
+        """Sums of n rows to which no pass has been added."""
+        return [np.zeros((n, width)) for width in (*3 * (self.n_classes,), N_MOMENTS)]
 
     def _in_blocks(
         self, n: int, one: Callable[[int, int], list[FloatArray]], several: int = 1

@@ -224,7 +224,7 @@ class Recognition:
         count = int((self.atoms.index != MISSING).sum())
         return bool(count and 2 * self.atom_rejected.sum() > count)
 
-    @property
+    @cached_property
     def index(self) -> int:
         """The class, rejected or not; -1 without a prediction.
 
@@ -233,11 +233,9 @@ class Recognition:
         if not self.valid:
             return MISSING
         p = self.probabilities
-        named = self.atom_class[self.atom_class != MISSING]
-        if self.mode == "whole" or not len(named):
+        if self.whole is not None:
             return int(p.argmax())
-        counts = np.bincount(named, minlength=len(p))
-        most = np.flatnonzero(counts == counts.max())
+        most = np.flatnonzero(self.class_counts == self.class_counts.max())  # all, where none has a name
         return int(most[p[most].argmax()])
 
     @property
@@ -289,6 +287,11 @@ class Recognition:
         """Class of each atom that has a name by the rule, -1 for all others, (n_atoms,)."""
         return self.rule.index(self.atoms)
 
+    @cached_property
+    def class_counts(self) -> IntArray:
+        """How many atoms have the name of each class, (n_classes,)."""
+        return np.bincount(self.atom_class[self.atom_class != MISSING], minlength=len(self.classes))
+
     @property
     def atom_labels(self) -> NDArray[np.str_]:
         """What each atom is called: a short name, "rejected" or "none", (n_atoms,)."""
@@ -302,8 +305,7 @@ class Recognition:
     @property
     def fractions(self) -> dict[str, float]:
         """Shares of the atoms by short name, "rejected" and "none", largest first, without zeros; they add up to 1."""
-        named = self.atoms.index[(self.atoms.index != MISSING) & ~self.atom_rejected]
-        counts = np.bincount(named, minlength=len(self.classes)) / len(self)
+        counts = self.class_counts / len(self)
         shares = {self.classes.short[k]: float(counts[k]) for k in np.flatnonzero(counts)}
         shares[REJECTED] = self.rejected_share
         shares[NONE] = float((self.atoms.index == MISSING).mean())

@@ -52,8 +52,7 @@ def shares_of(found: Recognition, interval: float = INTERVAL) -> Shares:
     check_interval(interval)
     n, n_classes = len(found), len(found.classes)
     share = np.zeros(n_classes + 2)
-    named = found.atom_class
-    share[:n_classes] = np.bincount(named[named != MISSING], minlength=n_classes) / n
+    share[:n_classes] = found.class_counts / n
     share[n_classes] = found.rejected_share
     share[n_classes + 1] = float((found.atoms.index == MISSING).mean())
     low, high = share.copy(), share.copy()

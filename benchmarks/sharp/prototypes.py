@@ -34,7 +34,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "single": {"resolution": "single", "passes": PASSES, "tolerance": None},
 }
 SHORT = ("fcc", "hcp", "wurtzite", "dhcp")
-STACKINGS = {"dhcp": "ABAC"}  # that of α-Sm is hcp to the model where layers are this far apart
+STACKINGS = {"dhcp": (1, -1, -1, 1)}  # steps from layer to layer; that of α-Sm is hcp to the model where layers are this far apart
 DISTANCES = tuple(round(2.4 + 0.1 * k, 1) for k in range(15))  # Å, of nearest neighbours
 HIGH, FINE = 28.0, 3.0  # Å, least of their cells, and stride: not a multiple of the distance of their layers
 RADIUS, INSIDE = 24.0, 6.0  # Å, of turned spheres, and of what is looked at within
@@ -74,15 +74,11 @@ def share_of(
     return Share(right.sum() / n, (counted & ~right & sure).sum() / n)
 
 
-def stacked(sequence: str, distance: float) -> arise.Structure:
-    """One cell of a stacking of layers A, B, C of touching spheres of that diameter, Å."""
-    n, plane = len(sequence), distance * np.array([[1, 0], [-0.5, np.sqrt(0.75)]])
-    places = np.array([{"A": (0, 0), "B": (1 / 3, 2 / 3), "C": (2 / 3, 1 / 3)}[layer] for layer in sequence])
-    height = distance * np.sqrt(2 / 3)
-    cell = np.block([[plane, np.zeros((2, 1))], [np.zeros((1, 2)), np.array([[n * height]])]])
-    return arise.Structure(
-        np.column_stack([places @ plane, height * np.arange(n)]), np.full(n, 29), cell, True
-    )
+def stacked(steps: Sequence[int], distance: float) -> arise.Structure:
+    """One cell of close-packed layers, see `builders.close_packed`, of spheres of that diameter, Å."""
+    unit = builders.close_packed(steps)
+    factor = distance / float(np.linalg.norm(unit.cell[0]))
+    return arise.Structure(unit.positions * factor, unit.numbers, unit.cell * factor, True)
 
 
 def turned(unit: arise.Structure) -> arise.Structure:
@@ -97,10 +93,10 @@ def turned(unit: arise.Structure) -> arise.Structure:
 def stackings(model: arise.Model, quick: bool) -> list[tuple[str, float, Share, Share]]:
     """Name, distance, shares with layers along the faces of the boxes, and of the same turned."""
     rows = []
-    for name, sequence in STACKINGS.items():
+    for name, steps in STACKINGS.items():
         label = arise.prototype(name).label
         for distance in DISTANCES[::7] if quick else DISTANCES:
-            unit = stacked(sequence, distance)
+            unit = stacked(steps, distance)
             along = builders.repeat(unit, builders.cell_heights_at_least(unit, HIGH))
             here = share_of(along, label, model, "sharp", stride=FINE)
             rows.append((name, distance, here, share_of(turned(unit), label, model, "sharp", INSIDE)))
