@@ -34,7 +34,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "single": {"resolution": "single", "passes": PASSES, "tolerance": None},
 }
 SHORT = ("fcc", "hcp", "wurtzite", "dhcp")
-#: Steps from layer to layer; the stacking of α-Sm is hcp to the model where layers are as far apart as those of spheres.
+#: Steps from layer to layer. α-Sm is hcp to the model where layers are as far apart as those of spheres.
 STACKINGS = {"dhcp": (1, -1, -1, 1)}
 DISTANCES = tuple(round(2.4 + 0.1 * k, 1) for k in range(15))  # Å, of nearest neighbours
 HIGH, FINE = 28.0, 3.0  # Å, least of their cells, and stride: not a multiple of the distance of their layers
