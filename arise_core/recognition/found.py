@@ -21,6 +21,12 @@ from arise_core.recognition.surroundings import Surroundings
 
 #: Expected error from which on a centre asks larger boxes, whatever is around.
 DOUBTFUL = 0.3
+#: How much the centres beside one count in the ensemble with it.
+BESIDE = 1 / 3
+#: Rows whose neighbours are looked at together.
+TOGETHER = 4096
+#: Columns of a prediction that ensembles of boxes change.
+DOUBTS = ("mutual_information", "predictive_entropy", "standard_error")
 
 
 class Found:
@@ -171,20 +177,46 @@ class Found:
         neighbours.note(boxes, around[amid], np.ones(len(boxes), dtype=bool))
         return len(boxes)
 
-    def result(self) -> Answers:
-        """The best answers, where small boxes say something else with the doubt of both, and how `settle_amid` did."""
+    def result(self, neighbours: Neighbours, steps: IntArray) -> Answers:
+        """The best answers with the doubt of small boxes and of those beside, and how `settle_amid` did.
+
+        Args:
+            neighbours: knows which are beside.
+            steps: (3,), centres that these are away along each axis.
+        """
         assert self._kept is not None  # the smallest boxes are wanted everywhere
         for rows, unsure in self._unsure:
             larger = self._size[rows] > 0
             replaced = rows[larger]
             both = doubt_of_both(unsure.take(larger), self._kept.prediction.take(replaced))
-            for name in ("mutual_information", "predictive_entropy", "standard_error"):
+            for name in DOUBTS:
                 getattr(self._kept.prediction, name)[replaced] = getattr(both, name)
         audit = Audit()
         for rows, theirs, doubt in self._tried:
             own = self._kept.prediction.take(rows)
             audit += Audit.of((theirs, answers(own)), (doubt, own.mutual_information))
+        self._doubt_of_those_beside(neighbours, steps)
         return replace(self._kept, size=self._size, audit=audit)
+
+    def _doubt_of_those_beside(self, neighbours: Neighbours, steps: IntArray) -> None:
+        """Let those beside count too where the smallest box was not sure and a class is named."""
+        assert self._kept is not None
+        kept = self._kept.prediction
+        unsure = (self._size > 0) | (self.error > self._rule.error)
+        rows = np.flatnonzero(unsure & kept.valid & ~kept.rejected)
+        doubts: list[dict[str, FloatArray]] = []
+        parts = [rows[k : k + TOGETHER] for k in range(0, len(rows), TOGETHER)]
+        for some in parts:
+            boxes = neighbours.beside(self._boxes[some], steps)
+            near = np.where(boxes >= 0, self._row[boxes], -1)
+            near[~kept.valid[near]] = -1
+            known, place = np.unique(np.concatenate([some[:, None], near], axis=1), return_inverse=True)
+            place = place.reshape(len(some), -1) - int(known[0] < 0)
+            said = kept.take(known[known >= 0])
+            doubts.append(doubt_of_those_beside(said, place[:, 0], np.where(near >= 0, place[:, 1:], -1)))
+        for some, doubt in zip(parts, doubts, strict=True):  # all look at what is before any changes
+            for name, values in doubt.items():
+                getattr(kept, name)[some] = values
 
 
 def doubt_of_both(smaller: Prediction, larger: Prediction) -> Prediction:
@@ -201,7 +233,7 @@ def doubt_of_both(smaller: Prediction, larger: Prediction) -> Prediction:
     other = smaller.valid & named & (answers(smaller) != answers(larger))
     pair = (smaller.take(other), larger.take(other))
     said = [_with_none(p) for p in pair]
-    of_passes = [entropy(q) - (1 - q[:, -1]) * p.mutual_information for p, q in zip(pair, said, strict=True)]
+    of_passes = [_of_passes(p, q) for p, q in zip(pair, said, strict=True)]
     of_both = entropy((said[0] + said[1]) / 2)
     columns: dict[str, Any] = {
         "mutual_information": np.maximum(of_both - (of_passes[0] + of_passes[1]) / 2, 0.0),
@@ -212,6 +244,46 @@ def doubt_of_both(smaller: Prediction, larger: Prediction) -> Prediction:
         columns[name] = getattr(larger, name).copy()
         columns[name][other] = values
     return replace(larger, **columns)
+
+
+def doubt_of_those_beside(said: Prediction, rows: IntArray, near: IntArray) -> dict[str, FloatArray]:
+    """Doubt about boxes that comes from those beside them, by column of a prediction, (n,) each.
+
+    Where one of those beside a box says something else, the box and the mean of those beside count as an ensemble, by
+    1 - `BESIDE` and `BESIDE`, with "none of these" as one more class, as in `doubt_of_both`. Where that has no more
+    mutual information than the box itself, that stays.
+
+    Args:
+        said: answers of all these boxes.
+        rows: the boxes, (n,).
+        near: those beside, (n, n_near), -1 for none.
+    """
+    q = _with_none(said)
+    of_passes = _of_passes(said, q)
+    variance = said.standard_error.astype(np.float64) ** 2
+    own = said.take(rows)
+    doubts = {name: getattr(own, name).astype(np.float64) for name in DOUBTS}
+    count = (near >= 0).sum(axis=1)
+    share = np.where(count > 0, BESIDE / np.maximum(count, 1), 0.0)
+    rest = 1 - share * count
+    mean, single, error = rest[:, None] * q[rows], rest * of_passes[rows], rest**2 * variance[rows]
+    for at in near.T:
+        weight = np.where(at >= 0, share, 0.0)
+        mean += weight[:, None] * q[at]
+        single += weight * of_passes[at]
+        error += weight**2 * np.where(weight > 0, variance[at], 0.0)
+    together = entropy(mean)
+    answer = answers(said)
+    differ = ((answer[near] != answer[rows, None]) & (near >= 0)).any(axis=1)
+    more = differ & (together - single > doubts["mutual_information"])
+    for name, values in zip(DOUBTS, (together - single, together, np.sqrt(error)), strict=True):
+        doubts[name][more] = values[more]
+    return doubts
+
+
+def _of_passes(said: Prediction, with_none: FloatArray) -> FloatArray:
+    """Mean entropy of single passes, where "none of these" is a class; see `doubt_of_both`, (n,), bit."""
+    return np.asarray(entropy(with_none) - (1 - with_none[:, -1]) * said.mutual_information)
 
 
 def _with_none(said: Prediction) -> FloatArray:

@@ -82,6 +82,22 @@ class Neighbours:
         )  # fmt: skip
         return said, near[:, : int((near >= 0).sum(axis=1).max(initial=1))]
 
+    def beside(self, boxes: IntArray, steps: IntArray) -> IntArray:
+        """Centres so many steps (3,) away along each axis, both ways, (n, 6), -1 where there is none; 0 steps: none."""
+        here = np.stack(np.unravel_index(boxes, tuple(self._shape)), axis=1)
+        near = np.full((len(boxes), 6), -1, dtype=np.int64)
+        for k, step in enumerate(steps):
+            for j, way in enumerate((-step, step)):
+                at = here.copy()
+                at[:, k] += way
+                if self._wrap[k]:
+                    at[:, k] %= self._shape[k]
+                inside = (at[:, k] >= 0) & (at[:, k] < self._shape[k]) & (at[:, k] != here[:, k])
+                along = at[:, self._axis].clip(0, len(self._blocks) - 1)
+                inside &= self._blocks[along] == self._blocks[here[:, self._axis]]
+                near[inside, 2 * k + j] = np.ravel_multi_index(tuple(at[inside].T), tuple(self._shape))
+        return near
+
 
 def tolerated(answers: IntArray, n_classes: int) -> FloatArray:
     """How much the mutual information may scatter around centres that are not asked: what passes have to reach, bit.

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from arise_core.engine.context import Context
+from arise_core.engine.grid import BoxGrid
 from arise_core.geometry.arrays import BoolArray, IntArray
 from arise_core.model.model import Model
 from arise_core.model.sureness import Sureness
@@ -39,8 +40,10 @@ def answers_of_sizes(
     The smallest boxes are asked everywhere, larger ones where none was sure yet. A centre of which no size is sure
     has the answer with the least expected error. Where the smallest box is rejected, or names another class than a
     larger one that answers, the doubt is that of both, see `doubt_of_both`; not where such boxes are known to mistake
-    what is around. Sizes beyond the `usual` ones are there to tell classes apart: they are asked where it is sure that
-    it is one of them, and answer which.
+    what is around. Where the smallest box is not sure, those beside count too, see `doubt_of_those_beside`.
+
+    Sizes beyond the `usual` ones are there to tell classes apart: they are asked where it is sure that it is one of
+    them, and answer which.
 
     With the tolerance "auto" boxes whose neighbours have settled what they are need no passes: see `levels`. If an
     `Audit` of these fails, all are asked.
@@ -64,11 +67,13 @@ def answers_of_sizes(
     n = len(contexts[0].grid)
     boxes = np.arange(n) if among is None else np.flatnonzero(among)
     by_others = sampling.tolerance == "auto"  # else each box is worth its own passes
-    job = _search(contexts, usual, around, asker, rule, boxes, layers if by_others else None)
+    neighbours = Neighbours(contexts[0].grid.shape, contexts[0].grid.pbc, *layers)
+    job = _search(contexts, usual, around, asker, rule, boxes, neighbours, by_others=by_others)
     found = yield from part(job, 0.0, 1.0)
     audit = found.audit
     if audit is not None and audit.fails:
-        again = _search(contexts, usual, around, replace(asker, seen=None), rule, boxes, None)
+        asker = replace(asker, seen=None)
+        again = _search(contexts, usual, around, asker, rule, boxes, neighbours, by_others=False)
         found = yield from part(again, 1.0, 1.0)
         audit = replace(audit, settled=0, failed=audit.settled)
     return replace(found, audit=audit)
@@ -76,9 +81,14 @@ def answers_of_sizes(
 
 def _search(
     contexts: Sequence[Context], usual: int, around: Context, asker: Asker, rule: Sureness, boxes: IntArray,
-    layers: tuple[int, IntArray] | None,
+    neighbours: Neighbours, *, by_others: bool,
 ) -> Job[Answers]:  # fmt: skip
-    """`answers_of_sizes` of some boxes, audited but whatever the audit says; without `layers` each is asked."""
+    """`answers_of_sizes` of some boxes, audited but whatever the audit says.
+
+    Args:
+        neighbours: of the centres, of which nothing has been noted.
+        by_others: whether boxes that others answer for need not be asked.
+    """
     sampling = asker.sampling
     trial = asker
     if sampling.tolerance is not None:
@@ -86,9 +96,8 @@ def _search(
         trial = replace(asker, sampling=few, hopeless=rule.error)
     grid = contexts[0].grid
     surrounding = replace(trial, seen=None, hopeless=None)
-    surroundings = Surroundings(around, grid, rule, surrounding, by_tiles=layers is not None)
+    surroundings = Surroundings(around, grid, rule, surrounding, by_tiles=by_others)
     found = Found(boxes, len(grid), rule, surroundings)
-    neighbours = None if layers is None else Neighbours(grid.shape, grid.pbc, *layers)
     audit = Audit()
     for k in range(len(contexts)):
         last = k == len(contexts) - 1
@@ -99,7 +108,7 @@ def _search(
         wanted[boxes[rows]] = True
         begin, end = 1 - 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1)
         by = asker if last else trial
-        if neighbours is None or k >= usual - 1:  # few would be settled
+        if not by_others or k >= usual - 1:  # few would be settled
             every = all_at_once(contexts[k], wanted, by, found, k, last=last, which_class=k >= usual)
             yield from part(every, begin, end)
         else:
@@ -107,6 +116,12 @@ def _search(
             audit += yield from part(job, begin, end)
             audit += Audit(settled=found.settle_amid(neighbours))
     yield Step(1.0)
-    said = found.result()
+    said = found.result(neighbours, _steps_beside(grid))
     assert said.audit is not None
     return replace(said, audit=audit + said.audit)
+
+
+def _steps_beside(grid: BoxGrid) -> IntArray:
+    """Centres along each axis to the box that half overlaps one of the smallest, (3,); 0 where none overlap."""
+    strides = grid.box_edges / grid.stride
+    return np.where(strides > 1, np.maximum(strides / 2, 1), 0).astype(np.int64)

@@ -109,6 +109,31 @@ def test_what_neighbours_say(shape, least, pbc, lower):
                 assert set(near[box][near[box] >= 0].tolist()) == theirs
 
 
+@pytest.mark.parametrize("pbc", [(True, True, True), (False, True, False), (False, False, False)])
+@pytest.mark.parametrize("axis", [0, 2])
+@pytest.mark.parametrize(
+    ("shape", "steps"), [((6, 5, 4), (2, 1, 0)), ((7, 1, 3), (1, 1, 3)), ((1, 1, 8), (0, 0, 9))]
+)
+def test_those_beside(shape, steps, axis, pbc):
+    blocks = np.arange(shape[axis]) // 3
+    boxes = np.arange(np.prod(shape))
+    near = made(shape, pbc, blocks, axis).beside(boxes, np.array(steps))
+    assert near.shape == (len(boxes), 6)
+    for box, found in zip(boxes, near, strict=True):
+        here = np.unravel_index(box, shape)
+        expected = []
+        for k, way in itertools.product(range(3), (-1, 1)):
+            at = list(here)
+            at[k] += way * steps[k]
+            if pbc[k]:
+                at[k] %= shape[k]
+            elif not 0 <= at[k] < shape[k]:
+                continue
+            if at[k] != here[k] and blocks[at[axis]] == blocks[here[axis]]:
+                expected.append(int(np.ravel_multi_index(at, shape)))
+        assert sorted(found[found >= 0].tolist()) == sorted(expected)
+
+
 # --- what that does to a map --------------------------------------------------------------------------------------
 
 

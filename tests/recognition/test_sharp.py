@@ -21,10 +21,10 @@ from arise_core.geometry import builders
 from arise_core.geometry.structure import Structure
 from arise_core.model.card import Card
 from arise_core.model.contents import SAFE_FILE
-from arise_core.model.prediction import Prediction
+from arise_core.model.prediction import ROWS, Prediction
 from arise_core.model.sureness import KNOWN, NO_ANSWER, Sureness, expected_error
 from arise_core.recognition.asking import Asker
-from arise_core.recognition.found import doubt_of_both
+from arise_core.recognition.found import doubt_of_both, doubt_of_those_beside
 from arise_core.recognition.maps import map_steps
 from arise_core.recognition.result import recognise
 from arise_core.recognition.sizes import TRIAL_PASSES
@@ -34,6 +34,7 @@ from arise_core.training import calibration
 from arise_core.training.export import replace_card
 from arise_core.training.recipe import recipe_of
 from ase_arise import annotate, from_atoms, read, write
+from benchmarks.sharp.prototypes import STACKINGS, stacked
 from tests.conftest import shaken
 from tests.ovito.helpers import analysed, crystal_and_melt
 
@@ -336,41 +337,89 @@ def test_each_centre_has_the_answer_of_one_size(front, sharp_model, mapped_front
         assert np.allclose(field.prediction.probabilities[rows], alone.probabilities, atol=2e-3)
 
 
-def test_where_sizes_say_different_things_is_doubt(model):
-    """As of passes: the entropy of the mean less the mean entropy of single passes, in bit; "none" is a class too."""
+@pytest.fixture(scope="module")
+def one_box(model):
+    """Makes the prediction of one box; probabilities of the first classes."""
+    one = model.predict(np.zeros((1, model.descriptor.n_features)), SamplingSettings(passes=2))
 
-    def said(p, entropy_of_passes, score=0.0):
-        """A prediction of one box; probabilities of the first classes."""
+    def make(p, entropy_of_passes, score=0.0):
         probabilities = np.zeros((1, len(model.classes)), dtype=np.float32)
         probabilities[0, : len(p)] = p
         entropy = -sum(x * np.log2(x) for x in p if x)
-        one = model.predict(np.zeros((1, model.descriptor.n_features)), SamplingSettings(passes=2))
         return replace(
             one, probabilities=probabilities, predictive_entropy=np.array([entropy]), reject_threshold=0.2,
             mutual_information=np.array([entropy - entropy_of_passes]), reject_score=np.array([score]),
         )  # fmt: skip
 
+    return make
+
+
+def test_where_sizes_say_different_things_is_doubt(one_box):
+    """As of passes: the entropy of the mean less the mean entropy of single passes, in bit; "none" is a class too."""
+
     def doubt(smaller, answer):
         return doubt_of_both(smaller, answer).mutual_information
 
-    sure, other = said([1.0, 0.0], 0.0), said([0.0, 1.0], 0.0)
+    sure, other = one_box([1.0, 0.0], 0.0), one_box([0.0, 1.0], 0.0)
     both = doubt_of_both(other, sure)
     assert (both.mutual_information, both.predictive_entropy) == (pytest.approx([1.0]), pytest.approx([1.0]))
     assert both.standard_error == pytest.approx(np.hypot(other.standard_error, sure.standard_error) / 2)
     assert both.index == sure.index
-    assert doubt(said([0.6, 0.4], 0.0), sure) == pytest.approx([0.0])  # both name the first class
-    mixed = doubt(said([0.4, 0.6], 0.97095), sure)  # of which no pass is sure
+    assert doubt(one_box([0.6, 0.4], 0.0), sure) == pytest.approx([0.0])  # both name the first class
+    mixed = doubt(one_box([0.4, 0.6], 0.97095), sure)  # of which no pass is sure
     assert mixed == pytest.approx([0.88129 - 0.97095 / 2], abs=1e-4)
-    melt = said([0.2, 0.8], 0.3, score=1.0)
+    melt = one_box([0.2, 0.8], 0.3, score=1.0)
     # a class or none of them, whatever that comes closest to
     assert doubt(melt, sure) == pytest.approx([1.0])
-    half = said([1.0, 0.0], 0.0, score=0.5)
+    half = one_box([1.0, 0.0], 0.0, score=0.5)
     assert doubt(half, sure) == pytest.approx([0.81128 - 0.5], abs=1e-4)  # H(3/4, 1/4) - H(1/2, 1/2) / 2
     without = [replace(p, reject_threshold=None) for p in (melt, sure)]
     assert doubt(*without) == pytest.approx([0.97095 - 0.3 / 2], abs=1e-4)  # a score that rejects nothing
     assert doubt(sure, melt) == pytest.approx(melt.mutual_information)
     nothing = replace(melt, mutual_information=np.array([np.nan]))
     assert doubt(nothing, sure) == pytest.approx([0.0])
+
+
+def test_where_boxes_beside_say_different_things_is_doubt(one_box):
+    """As of sizes: the box counts by two thirds, those beside it by one."""
+    kinds = [
+        one_box([1.0, 0.0], 0.0), one_box([0.0, 1.0], 0.0), one_box([1.0, 0.0], 0.0, score=1.0),
+        one_box([0.4, 0.6], 0.3), one_box([0.6, 0.4], 0.3), one_box([0.5, 0.5], 0.0),
+    ]  # fmt: skip
+    columns = {name: np.concatenate([getattr(kind, name) for kind in kinds]) for name in ROWS}
+    columns["standard_error"] = np.array([0.1, 0.2, 0.3, np.inf, 0.0, 0.5])
+    boxes = replace(kinds[0], **columns)
+    row_and_near = [
+        (0, 0, 0),  # all say the same
+        (0, 1, -1),  # another class
+        (0, 0, 1),  # one of two says so
+        (0, -1, -1),  # there is nothing beside
+        (0, 2, -1),  # none of the classes
+        (0, 3, -1),  # another class, in doubt: its passes have 0.3 bit
+        (0, 4, 4),  # the same class, in doubt: no matter
+        (5, 1, -1),  # it has more doubt by itself
+    ]
+    rows, near = np.split(np.array(row_and_near), [1], axis=1)
+    doubt = doubt_of_those_beside(boxes, rows[:, 0], near)
+    third, sixth, fifth = 0.91830, 0.65002, 0.72193  # bit: entropies of (2/3, 1/3), (5/6, 1/6), (4/5, 1/5)
+    assert doubt["mutual_information"] == pytest.approx(
+        [0, third, sixth, 0, third, fifth - 0.1, 0, 1], abs=1e-4
+    )
+    assert doubt["predictive_entropy"] == pytest.approx([0, third, sixth, 0, third, fifth, 0, 1], abs=1e-4)
+    halves = np.sqrt((4 / 9 + 1 / 36) * 0.1**2 + 0.2**2 / 36)  # where itself is one of those beside
+    errors = [0.1, np.hypot(0.2, 0.2) / 3, halves, 0.1, np.hypot(0.2, 0.3) / 3, np.inf, 0.1, 0.5]
+    assert doubt["standard_error"] == pytest.approx(errors)
+
+
+@pytest.mark.parametrize("distance", [2.6, 2.7])
+def test_layers_along_the_faces_of_boxes_are_not_wrong_without_doubt(model, distance):
+    """dhcp of touching spheres: many large boxes say fcc, those a layer away do not."""
+    unit = stacked(STACKINGS["dhcp"], distance)
+    structure = builders.repeat(unit, builders.cell_heights_at_least(unit, 28.0))
+    p = arise.strided_map(structure, model, stride=3.0).prediction
+    wrong = p.valid & ~p.rejected & (p.labels != arise.prototype("dhcp").label)
+    assert wrong.any()
+    assert (wrong & (p.mutual_information < 0.1)).mean() < 0.02
 
 
 def test_a_twin_plane_is_in_doubt(sharp_model):
