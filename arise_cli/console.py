@@ -188,6 +188,11 @@ class Output:
             write_file(self.path, lambda path: path.write_text(text, encoding="utf-8"))
 
 
+def say_csv(rows: list[Record]) -> None:
+    """Print rows as CSV, under the names of their columns."""
+    say(_as_csv(rows), end=False)
+
+
 def say_json(value: Record | list[Record]) -> None:
     """Print records as JSON."""
     say(_json(value), end=False)
@@ -209,9 +214,13 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def _csv(records: list[Record]) -> str:
+def _as_csv(rows: list[Record]) -> str:
     from pandas import DataFrame
 
+    return str(DataFrame(rows, dtype=object).to_csv(index=False, na_rep="nan", lineterminator="\n"))
+
+
+def _csv(records: list[Record]) -> str:
     ranks = max((len(r["top"]) for r in records), default=0)
     nothing = {"class": "", "probability": ""}
     rows = []
@@ -223,7 +232,7 @@ def _csv(records: list[Record]) -> str:
         if "fractions" in record:
             row["fractions"] = _shares(record["fractions"])
         rows.append(row)
-    return str(DataFrame(rows, dtype=object).to_csv(index=False, na_rep="nan", lineterminator="\n"))
+    return _as_csv(rows)
 
 
 def _table(records: list[Record]) -> Table:

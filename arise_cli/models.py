@@ -42,16 +42,13 @@ def list_prototypes(
 ) -> None:
     """List the 108 classes, or find some of them by name, symbol, space group or formula."""
     from arise_core.crystals.naming import short_name
-    from arise_core.crystals.search import closest_names, find_prototypes, pearson, same_stoichiometry_only
+    from arise_core.crystals.search import find_prototypes, pearson, same_stoichiometry_only
 
     check_picture(plot)
     check_places([plot], overwrite)
     found = find_prototypes(search)
     if not found:
-        close = closest_names(search)
-        raise InputError(
-            f"no class is found by {search!r}" + (f"; closest: {', '.join(close)}" if close else "")
-        )
+        raise InputError(f"no class is found by {search!r}" + _instead(search))
     if same_stoichiometry_only(search, found):
         say(
             f"no class is named after {search}: these have its stoichiometry, not always its structure",
@@ -85,6 +82,20 @@ def list_prototypes(
             pearson(p) or "", group, p.material, p.material_type,
         )  # fmt: skip
     print_table(table, WIDTH)
+
+
+def _instead(search: str) -> str:
+    """What a word that finds no class may stand for."""
+    from arise_core.crystals.others import find_others
+    from arise_core.crystals.search import closest_names
+
+    if others := find_others(search):
+        return (
+            "; none of the classes, but known to `arise_core.name_crystal` (docs/explore.md, Name the unknown): "
+            + "; ".join(others)
+        )
+    close = closest_names(search)
+    return f"; closest: {', '.join(close)}" if close else ""
 
 
 def _described(p: Prototype) -> Record:

@@ -10,17 +10,20 @@ from rich.table import Table
 
 from arise_cli.clusters import Dask, Workers, cluster
 from arise_cli.console import (
+    Output,
     Record,
     bar,
     check_places,
     finish,
     print_table,
     say,
+    say_csv,
     say_json,
     write_file,
 )
 from arise_cli.ends import FAILED
 from arise_cli.options import (
+    Csv,
     DeviceOption,
     Draw,
     Format,
@@ -34,7 +37,14 @@ from arise_cli.options import (
     takes,
 )
 from arise_cli.readers import chosen_reader
-from arise_core.settings import DEFAULT_MODEL, MAP_TOLERANCE, TIME_LIMIT, MapSettings, SamplingSettings
+from arise_core.settings import (
+    DEFAULT_MODEL,
+    LOCAL_ATOMS,
+    MAP_TOLERANCE,
+    TIME_LIMIT,
+    MapSettings,
+    SamplingSettings,
+)
 
 if TYPE_CHECKING:
     from arise_core.geometry.arrays import IntArray
@@ -92,6 +102,7 @@ def trajectory_of(
     ] = 0.0,
     plot: Plot = None,
     as_json: Json = False,
+    as_csv: Csv = False,
     draw: Draw = False,
     types: TypesOption = "",
     overwrite: Overwrite = False,
@@ -108,7 +119,7 @@ def trajectory_of(
     from arise_core.crystals.species import parse_types
     from ase_arise.trajectories.run import trajectory
 
-    _check_plot(plot)
+    output = _output(plot, as_json, as_csv)
     with cluster(dask, workers) as executor, bar("trajectory") as progress:
         results = trajectory(
             files, out, model, device=device, every=every, first=first, last=last, average=average, atoms=atoms,
@@ -116,7 +127,9 @@ def trajectory_of(
             types=parse_types(types, "--types"), draw=draw, time_limit=time_limit,
             reader=chosen_reader(reader, kind, ranges), progress=progress, mode=mode, **settings,
         )  # fmt: skip
-    _tell(results, plot, as_json)
+    _tell(results, plot, output)
+    if mode == "auto":
+        _tell_of_wholes(results)
     if results.failed and not results.done.any():
         raise typer.Exit(FAILED)  # why is said
     finish(strict and bool(results.failed))
@@ -127,21 +140,23 @@ def merge_parts(
     out: Out,
     plot: Plot = None,
     as_json: Json = False,
+    as_csv: Csv = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
 ) -> None:
     """Join the results of all parts of a trajectory."""
     from arise_core.trajectories.merging import merge
 
-    _check_plot(plot)
+    output = _output(plot, as_json, as_csv)
     with bar("merge") as progress:
         results = merge(parts, out, overwrite=overwrite, progress=progress)
-    _tell(results, plot, as_json)
+    _tell(results, plot, output)
 
 
-def _check_plot(plot: Path | None) -> None:
-    """Refuse a picture that cannot be written, before any work."""
+def _output(plot: Path | None, as_json: bool, as_csv: bool) -> Output:
+    """How results are told; a picture that cannot be written is refused before any work."""
     check_picture(plot)
     check_places([plot], overwrite=True)
+    return Output.checked(as_json, as_csv, None, overwrite=True)
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -160,7 +175,7 @@ def _shard(text: str) -> tuple[int, int]:
     return int(k), int(n)
 
 
-def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
+def _tell(results: TrajectoryResults, plot: Path | None, output: Output) -> None:
     """What was found, and the picture."""
     from arise_core.trajectories.timeline import draw_timeline, events
 
@@ -168,7 +183,9 @@ def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
     for note in results.notes:
         say(note.replace("`types`", "`--types`"), error=True)
     failed = results.failed
-    if as_json:
+    if output.form == "csv":
+        say_csv([_row(record) for record in _shares(results)])
+    elif output.form == "json":
         record = {
             "results": str(results.path), "frames": len(results), "recognised": int(results.done.sum()),
             "notes": list(results.notes),
@@ -184,7 +201,7 @@ def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
         shown = _shown(results)
         print_table(_table(results, shown))
         if len(shown) < results.done.sum():
-            say(f"{len(shown)} of {results.done.sum()} frames; --json has all of them", error=True)
+            say(f"{len(shown)} of {results.done.sum()} frames; --json and --csv have all of them", error=True)
         for event in found:
             say(str(event))
     for row, reason in list(failed.items())[:SHOWN]:
@@ -198,6 +215,25 @@ def _tell(results: TrajectoryResults, plot: Path | None, as_json: bool) -> None:
         f"results: {results.path} (open with ase_arise.TrajectoryResults.open, or xarray.open_zarr)",
         error=True,
     )
+
+
+def _tell_of_wholes(results: TrajectoryResults) -> None:
+    """Which frames the mode "auto" has given one answer for all of their atoms."""
+    atoms = results.data["n_atoms"].values[results.done]
+    if small := int((atoms < LOCAL_ATOMS).sum()):
+        say(
+            f"{small} of {len(atoms)} frames have fewer than {LOCAL_ATOMS:,} atoms and were taken as a whole, with one "
+            "answer for all of them; --mode local maps them",
+            error=True,
+        )
+
+
+def _row(record: Record) -> Record:
+    """One of `_shares` as a row of a table: of each class the share and the ends of its interval."""
+    row = {name: value for name, value in record.items() if name != "shares"}
+    for name, share in record["shares"].items():
+        row |= {name: share["share"], f"{name} low": share["low"], f"{name} high": share["high"]}
+    return row
 
 
 def _shares(results: TrajectoryResults) -> list[Record]:

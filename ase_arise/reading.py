@@ -141,8 +141,9 @@ def whole_frames(name: str, reader: Reader) -> Iterator[Atoms]:
         OSError, ValueError: a file that is missing, cannot be read, or holds no structure; names file, frame, reader
             and reason.
     """
-    count = 0
+    count = met = 0
     for frame in read_frames(name, reader):
+        met += 1
         if frame.atoms is not None and len(frame.atoms) == 0:
             warnings.warn(f"file {name!r}: frame {frame.number} holds no atoms and is left out", stacklevel=3)
         elif frame.atoms is not None:
@@ -153,6 +154,9 @@ def whole_frames(name: str, reader: Reader) -> Iterator[Atoms]:
         else:
             raise InputError(f"file {name!r}, frame {frame.number}, cannot be read: {frame.error}")
     if count == 0:
+        path, picked = split_name(name)
+        if picked and not met and os.path.lexists(path):
+            raise InputError(f"file {path!r} has no frame that {'@' + picked!r} picks (the first one is 0)")
         raise InputError(f"file {name!r} holds no structure")
 
 

@@ -94,7 +94,9 @@ def format_of(filename: str | os.PathLike[str]) -> str:
     except UnknownFileTypeError:
         known = ""
     if known not in ioformats or not ioformats[known].can_write:
-        raise InputError(f"file {name!r} has a name that stands for no format that ASE writes")
+        raise InputError(
+            f"file {name!r} has a name that stands for no format that ASE writes, such as .xyz or .traj"
+        )
     return known
 
 

@@ -218,6 +218,11 @@ def other(name: str) -> Structure:
     return Structure(atoms.positions, atoms.numbers, atoms.cell[:], atoms.pbc)
 
 
+def find_others(query: str) -> list[str]:
+    """Names of the crystals of the table in which a word stands, whatever its capitals."""
+    return [name for name in OTHERS if query.strip().casefold() in name.casefold()]
+
+
 @lru_cache(maxsize=1)
 def other_crystals() -> tuple[Crystal, ...]:
     """All of them in their standard form, in the order of the table; they have no colour of their own."""

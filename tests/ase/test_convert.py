@@ -76,6 +76,11 @@ def test_file_names_stand_for_their_frames(tmp_path, suffix):
     last = list(frames(f"{path}@-2:"))
     assert [round(a.cell.lengths()[0] * 2**0.5, 3) for a in last] == [3.7, 3.8]
     assert len(list(frames(f"{path}@1"))) == 1
+    if suffix != "db":  # whose rows are numbered as they were written
+        with pytest.raises(
+            arise.InputError, match=r"a\.[a-z]*' has no frame that '@7' picks \(the first one is 0\)"
+        ):
+            list(frames(f"{path}@7"))
 
 
 def test_lists_generators_and_single_atoms_are_frames():

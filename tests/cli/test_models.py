@@ -17,6 +17,9 @@ def test_prototypes_are_listed_and_found(arise):
     assert sum(line.startswith("│") for line in out.splitlines()) == 1
     code, out, err = arise("prototypes", "no such class")
     assert (code, out, err) == (1, "", "arise: no class is found by 'no such class'\n")
+    _, _, err = arise("prototypes", "laves")
+    assert "no class is found by 'laves'; none of the classes, but known to `arise_core.name_crystal`" in err
+    assert "Laves C15, MgCu2; Laves C14, MgZn2; Laves C36, MgNi2" in err
     assert arise("prototypes", "hallite")[2].startswith(
         "arise: no class is found by 'hallite'; closest: halite"
     )

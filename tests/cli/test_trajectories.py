@@ -1,5 +1,7 @@
 """`arise trajectory` and `arise merge`."""
 
+import csv
+import io
 import json
 
 import ase.io
@@ -31,7 +33,8 @@ def test_a_table_events_and_a_picture(arise, frames, tmp_path, monkeypatch):
     assert "fcc (%)" in table
     assert "100.0 [100.0, 100.0]" in table
     assert "Step" not in table  # this file tells none
-    assert "4 of 5 frames; --json has all of them" in errors
+    assert "4 of 5 frames; --json and --csv have all of them" in errors
+    assert "5 of 5 frames have fewer than 1,000 atoms and were taken as a whole" in errors
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert "results: " in errors
     _, text, errors = arise("trajectory", str(frames), "--out", str(out), "--json", *FAST)
@@ -52,6 +55,21 @@ def test_a_table_events_and_a_picture(arise, frames, tmp_path, monkeypatch):
         [2, 3],
     )
     assert "0 recognised, 0 failed, 5 from before" in errors
+    _, text, _ = arise("trajectory", str(frames), "--out", str(out), "--csv", "--mode", "auto", *FAST)
+    table = csv.DictReader(io.StringIO(text))
+    rows = list(table)
+    assert table.fieldnames == [
+        "row", "step", "n_atoms", "mutual_information", "fcc", "fcc low", "fcc high", "bcc", "bcc low", "bcc high",
+    ]  # fmt: skip
+    assert [(row["row"], float(row["fcc"]), float(row["bcc high"])) for row in rows] == [
+        *((str(k), 1.0, 0.0) for k in range(3)), *((str(k), 0.0, 1.0) for k in (3, 4)),
+    ]  # fmt: skip
+
+
+def test_small_frames_that_are_mapped(arise, frames, tmp_path):
+    words = ("--mode", "local", "--box-size", "8", "--stride", "8", "--last", "0", *FAST)
+    _, _, errors = arise("trajectory", str(frames), "--out", str(tmp_path / "r.zarr"), *words)
+    assert "as a whole" not in errors
 
 
 def test_positions_are_averaged(arise, frames, tmp_path):
