@@ -78,7 +78,7 @@ def test_file_names_stand_for_their_frames(tmp_path, suffix):
     assert len(list(frames(f"{path}@1"))) == 1
     if suffix != "db":  # whose rows are numbered as they were written
         with pytest.raises(
-            arise.InputError, match=r"a\.[a-z]*' has no frame that '@7' picks \(the first one is 0\)"
+            ValueError, match=r"a\.[a-z]*' has no frame that '@7' picks \(the first one is 0\)"
         ):
             list(frames(f"{path}@7"))
 
