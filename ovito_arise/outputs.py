@@ -201,7 +201,7 @@ def _particles(data: DataCollection, view: _View, ids: Ids) -> None:
             data=view.at_particles(view.recognition.probabilities_at_atoms(chosen), particles.count, np.nan),
             components=[view.classes.identifiers[k] for k in chosen],
         )
-    colour_particles(data, view.classes, view.shown.color_by, view.shown.color_end, names)
+    colour_particles(data, view.classes, view.shown.color_by, view.shown.color_end, view.suffix)
 
 
 def of_properties(suffix: str) -> str:
@@ -209,16 +209,52 @@ def of_properties(suffix: str) -> str:
     return suffix.replace(".", " ")
 
 
-def colour_particles(data: DataCollection, classes: ClassTable, by: str, end: float, names: str) -> None:
-    """Set the colour of the particles, or leave it as it is.
+@dataclass(frozen=True)
+class Scale:
+    """Colour scale of particles, from 0 on."""
+
+    field: str  # the property behind "ARISE "
+    end: float  # value that gets the last colour
+    title: str
+    last: str  # what stands at its end
+
+
+def scale_of(by: str, end: float) -> Scale | None:
+    """The colour scale of a way to colour particles; None where they are not coloured by a number."""
+    scales = {
+        "mutual information": Scale(
+            "Mutual Information", end, "mutual information (bit)", f"{end:g} and more"
+        ),
+        "rejection uncertainty": Scale(
+            "Rejection Uncertainty", end, "rejection uncertainty (bit)", f"{end:g} and more"
+        ),
+        "confidence": Scale("Confidence", 1.0, "confidence", "1"),
+    }
+    return scales.get(by)
+
+
+def colour_by_scale(data: DataCollection, name: str, end: float) -> None:
+    """Colour particles by a property, from 0 to the value of the last colour."""
+    gradient = ColorCodingModifier.Viridis()
+    data.apply(ColorCodingModifier(property=name, start_value=0.0, end_value=end, gradient=gradient))
+
+
+def colour_particles(data: DataCollection, classes: ClassTable, by: str, end: float, suffix: str) -> None:
+    """Set the colour of the particles, or leave it as it is, and note by what: attributes for the legend.
 
     Args:
         data: with the properties that the colour follows.
         classes: of the model.
         by: "structure", "mutual information", "rejection uncertainty", "confidence" or "nothing".
         end: mutual information or rejection uncertainty at the end of the colour scale, bit.
-        names: behind the names of properties, see `of_properties`.
+        suffix: of the modifier, see `instance_suffix`.
     """
+    scale = scale_of(by, end)
+    noted = {
+        "by": by.replace(" ", "_"),
+        "end": scale.end if scale else 0.0,
+    }  # exported rows are split at blanks
+    set_attributes(data, {f"ARISE.color_{name}{suffix}": value for name, value in noted.items()})
     if by == "nothing":
         return
     if by == "structure":
@@ -226,17 +262,9 @@ def colour_particles(data: DataCollection, classes: ClassTable, by: str, end: fl
         ids = np.asarray(data.particles["Structure Type"])
         data.particles_.create_property("Color", data=table[ids])
         return
-    field, end = {
-        "mutual information": ("Mutual Information", end),
-        "rejection uncertainty": ("Rejection Uncertainty", end),
-        "confidence": ("Confidence", 1.0),
-    }[by]
-    name = f"ARISE {field}{names}"
-    data.apply(
-        ColorCodingModifier(
-            property=name, start_value=0.0, end_value=end, gradient=ColorCodingModifier.Viridis()
-        )
-    )
+    assert scale is not None
+    name = f"ARISE {scale.field}{of_properties(suffix)}"
+    colour_by_scale(data, name, scale.end)
     without = np.isnan(np.asarray(data.particles[name]))
     data.particles_.colors_[without] = OTHER_COLOUR
 

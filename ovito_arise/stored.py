@@ -137,7 +137,7 @@ class AriseStoredResults(ModifierInterface):
             outputs.typed_property(particles, "Structure Type", ids, outputs.element_types(classes))
             particles.create_property(f"ARISE Mutual Information{names}", data=values)
             particles.create_property(f"ARISE Group{names}", data=group)
-            outputs.colour_particles(data, classes, self.color_by, self.color_end, names)
+            outputs.colour_particles(data, classes, self.color_by, self.color_end, suffix)
             counts = np.bincount(ids, minlength=len(classes) + 1)
             if len(places) != len(found.order):
                 doubt = float(np.nanmean(values)) if np.isfinite(values).any() else np.nan

@@ -8,6 +8,7 @@ from ovito.vis import PythonViewportOverlay, TachyonRenderer, Viewport
 
 from ovito_arise import AriseLegend, AriseModifier
 from ovito_arise.demo import pictures
+from ovito_arise.legend import SHADES, shades
 from tests.ovito.helpers import FAST, crystal_and_melt, pipeline_of
 
 needs_vulkan = pytest.mark.skipif(
@@ -107,6 +108,34 @@ def test_the_second_modifier_has_its_own_legend(structure):
         ("Other", pytest.approx((0.95,) * 3), both.particles.count, 1.0)
     ]
     assert AriseLegend(instance=1).rows(both) != AriseLegend(instance=2).rows(both)
+
+
+@pytest.mark.parametrize(
+    ("by", "title", "end"),
+    [
+        ("mutual information", "mutual information (bit)", "0.2 and more"),
+        ("rejection uncertainty", "rejection uncertainty (bit)", "0.2 and more"),
+        ("confidence", "confidence", "1"),
+    ],
+)
+def test_particles_that_are_coloured_by_a_number_have_its_scale(structure, by, title, end):
+    data = pipeline_of(structure, AriseModifier(**FAST, color_by=by, color_end=0.2)).compute()
+    scale = AriseLegend().scale(data)
+    assert (scale.title, scale.last) == (title, end)
+    values = np.asarray(data.particles[f"ARISE {scale.field}"])
+    known = np.isfinite(values)
+    at = np.linspace(0, scale.end, SHADES)
+    expected = np.stack([np.interp(values[known], at, channel) for channel in np.transpose(shades())], axis=1)
+    assert np.asarray(data.particles["Color"])[known] == pytest.approx(expected, abs=0.01)
+    assert AriseLegend(show_scale=False).scale(data) is None
+    assert AriseLegend(instance=2).scale(data) is None
+
+
+@pytest.mark.parametrize("by", ["structure", "nothing"])
+def test_without_a_number_the_structures_are_shown(structure, by):
+    data = pipeline_of(structure, AriseModifier(**FAST, color_by=by)).compute()
+    assert AriseLegend().scale(data) is None
+    assert AriseLegend().rows(data)
 
 
 def near(image: np.ndarray, colour: tuple[float, float, float]) -> np.ndarray:

@@ -180,6 +180,8 @@ def test_without_values_at_atoms_there_are_attributes_and_the_bar_chart(place):
     for name in without.attributes:
         assert without.attributes[name] == with_atoms.attributes[name], name
     assert set(with_atoms.attributes) - set(without.attributes) == {
+        "ARISE.color_by",
+        "ARISE.color_end",
         "ARISE.groups.reach",
         "ARISE.without_answer",
     }
