@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell
+from ase.cluster import Icosahedron
 from typer.testing import CliRunner
 
 import arise_core as arise
@@ -420,6 +421,15 @@ def test_layers_along_the_faces_of_boxes_are_not_wrong_without_doubt(model, dist
     wrong = p.valid & ~p.rejected & (p.labels != arise.prototype("dhcp").label)
     assert wrong.any()
     assert (wrong & (p.mutual_information < 0.1)).mean() < 0.02
+
+
+def test_an_icosahedral_particle_is_in_doubt(model):
+    """Twenty grains, all twins of each other, which large boxes take for dhcp: no class fits such a particle."""
+    structure = from_atoms(Icosahedron("Cu", 8))
+    found = recognise(structure, model, RecognitionSettings.of({"mode": "local"}))
+    named = found.atom_class >= 0
+    assert named.mean() > 0.5
+    assert (found.atoms.mutual_information[named] > 0.1).mean() > 0.6
 
 
 def test_a_twin_plane_is_in_doubt(sharp_model):
