@@ -10,18 +10,19 @@ from numpy.typing import NDArray
 
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.classes import MISSING
-from arise_core.model.dropout import entropy
 from arise_core.model.prediction import ROWS, Prediction
 from arise_core.model.sureness import NO_ANSWER, NOT_SURE, Sureness, answers
+from arise_core.model.top import put_rows
 from arise_core.progress import Job
 from arise_core.recognition.asking import Answers
 from arise_core.recognition.audit import Audit, chosen
+from arise_core.recognition.ensembles import Ensemble, of_both, otherwise
 from arise_core.recognition.neighbours import Neighbours, tolerated
 from arise_core.recognition.surroundings import Surroundings
 
 #: Expected error from which on a centre asks larger boxes, whatever is around.
 DOUBTFUL = 0.3
-#: How much the centres beside one count in the ensemble with it.
+#: How much the boxes beside one count in the ensemble with it.
 BESIDE = 1 / 3
 #: Rows whose neighbours are looked at together.
 TOGETHER = 4096
@@ -45,16 +46,27 @@ class Found:
         self._row[boxes] = np.arange(len(boxes))
         self.error = np.full(len(boxes), np.inf)
         self._size = np.full(len(boxes), -1, dtype=np.int8)
+        self._distrusted = np.zeros(len(boxes), dtype=bool)
+        #: Class that the smallest box comes closest to where it is not sure, else -1.
+        self._closest = np.full(len(boxes), MISSING, dtype=np.int16)
         self._kept: Answers | None = None
         #: Rows, and what boxes say there that are not sure: the smallest ones, and those of usual sizes where larger
         #: ones say which class it is.
         self._unsure: list[tuple[IntArray, Prediction]] = []
+        #: What several boxes say, and where that of each row stands, else -1.
+        self._ensembles: list[Ensemble] = []
+        self._place = np.full(len(boxes), -1, dtype=np.int64)
         #: Rows that are not settled although they could be, what they would be, and their mutual information.
         self._tried: list[tuple[IntArray, IntArray, FloatArray]] = []
 
-    def unsure(self, *, which_class: bool) -> IntArray:
-        """Rows of the centres without a sure answer; or of those that are surely one of the classes, but not which."""
-        unsure = self.error > self._rule.error
+    def unsure(self, *, largest: bool, which_class: bool) -> IntArray:
+        """Rows of the centres without a sure answer; or of those that are surely one of the classes, but not which.
+
+        Args:
+            largest: whether boxes of the largest usual size, or beyond, are to be asked, else smaller ones.
+            which_class: whether those beyond are.
+        """
+        unsure = (self.error > self._rule.error) & (largest | ~self._distrusted)
         if which_class:
             assert self._kept is not None  # smaller boxes were asked
             some = self._kept.prediction
@@ -90,6 +102,7 @@ class Found:
         if k == 0:
             unsure = (self.error[rows] > self._rule.error) & ~mistaken
             self._unsure.append((rows[unsure], said.prediction.take(unsure)))
+            self._closest[rows[unsure]] = said.prediction.index[unsure]
         if before is not None:
             self._unsure.append((rows[better], before.take(better)))
         index = answers(said.prediction)[better]
@@ -139,21 +152,26 @@ class Found:
             k: number of the size, of all or of each, (n,).
         """
         assert self._kept is not None
+        said = Answers(boxes, self._mean_of(near), n_atoms)
+        self._put(self._row[boxes].astype(np.int64), said, error, k)
+
+    def _mean_of(self, near: IntArray) -> Prediction:
+        """Mean of neighbours (n, n_near), -1 for none; without passes, see `settle`."""
+        assert self._kept is not None
         known = near >= 0
         weight = (known / known.sum(axis=1, keepdims=True)).astype(np.float32)
         rows = self._row[near]
         columns: dict[str, Any] = {}
         for name in ROWS:
             column = getattr(self._kept.prediction, name)
-            columns[name] = np.zeros((len(boxes), *column.shape[1:]), dtype=column.dtype)
+            columns[name] = np.zeros((len(near), *column.shape[1:]), dtype=column.dtype)
             if name == "passes":
                 continue
             for j in range(near.shape[1]):
                 share = weight[:, j].reshape(-1, *(1,) * (column.ndim - 1))
                 columns[name] += share * np.where(share > 0, column[rows[:, j]], 0)
         columns["standard_error"] = np.hypot(columns["standard_error"], self.scatter(near))
-        said = Answers(boxes, replace(self._kept.prediction, **columns), n_atoms)
-        self._put(self._row[boxes].astype(np.int64), said, error, k)
+        return replace(self._kept.prediction, **columns)
 
     def settle_amid(self, neighbours: Neighbours) -> int:
         """Let centres that are not sure stay what they say if all around say the same, at least half of them for sure.
@@ -177,26 +195,109 @@ class Found:
         neighbours.note(boxes, around[amid], np.ones(len(boxes), dtype=bool))
         return len(boxes)
 
+    def distrust(self, neighbours: Neighbours) -> Job[None]:
+        """Do not believe small boxes most of which say the same where nearly all large ones are not sure of any class.
+
+        These know better: that is a crystal which is none of the classes, but locally like one. Only boxes of the
+        largest usual size count there. Where there is a melt or a boundary in large boxes, many small ones are rejected
+        or not sure, or large ones beside are sure; and the border of two compositions is looked for.
+        """
+        assert self._kept is not None
+        kept = self._kept.prediction
+        named = (self.error <= self._rule.error) & ~kept.rejected
+        said = np.where(named, answers(kept), MISSING)
+        for tried, theirs, _ in self._tried:
+            said[tried] = theirs  # as those beside them that were settled
+        rows = np.flatnonzero(self.error < NO_ANSWER)
+        boxes = self._boxes[rows]
+        rows = rows[self._surroundings.alike(boxes, neighbours.blocks(boxes), said[rows])]
+        unknown = yield from self._surroundings.unknown(self._boxes[rows])
+        self._distrusted[rows[unknown]] = True
+        rows = rows[unknown & named[rows]]
+        self.error[rows] = NOT_SURE
+        neighbours.note(self._boxes[rows], said[rows], np.zeros(len(rows), dtype=bool))
+        for k, (tried, theirs, doubt) in enumerate(self._tried):
+            trusted = ~self._distrusted[tried]
+            self._tried[k] = (tried[trusted], theirs[trusted], doubt[trusted])
+
     def result(self, neighbours: Neighbours, steps: IntArray) -> Answers:
         """The best answers with the doubt of small boxes and of those beside, and how `settle_amid` did.
+
+        Where the larger box that answers names a class, and a smaller one around the same centre another, or none, both
+        are an `Ensemble`; where the smallest box was not sure, those beside count too.
 
         Args:
             neighbours: knows which are beside.
             steps: (3,), centres that these are away along each axis.
         """
         assert self._kept is not None  # the smallest boxes are wanted everywhere
-        for rows, unsure in self._unsure:
-            larger = self._size[rows] > 0
-            replaced = rows[larger]
-            both = doubt_of_both(unsure.take(larger), self._kept.prediction.take(replaced))
-            for name in DOUBTS:
-                getattr(self._kept.prediction, name)[replaced] = getattr(both, name)
+        kept = self._kept.prediction
         audit = Audit()
         for rows, theirs, doubt in self._tried:
-            own = self._kept.prediction.take(rows)
+            own = kept.take(rows)
             audit += Audit.of((theirs, answers(own)), (doubt, own.mutual_information))
+        self._name_between(neighbours, steps)
+        several: list[tuple[IntArray, Ensemble]] = []
+        for rows, unsure in self._unsure:
+            larger = (self._size[rows] > 0) & (self._place[rows] < 0)
+            smaller, rows = unsure.take(larger), rows[larger]
+            other = otherwise(smaller, kept.take(rows))
+            several.append((rows[other], of_both(smaller.take(other), kept.take(rows[other]))))
+        for rows, ensemble in several:  # all look at what is before any changes
+            self._together(rows, ensemble)
         self._doubt_of_those_beside(neighbours, steps)
         return replace(self._kept, size=self._size, audit=audit)
+
+    def _together(self, rows: IntArray, ensemble: Ensemble) -> None:
+        """Note that ensembles answer for rows, and put their doubt in."""
+        assert self._kept is not None
+        self._place[rows] = np.arange(len(rows)) + sum(map(len, self._ensembles))
+        self._ensembles.append(ensemble)
+        self._put_doubt(rows, ensemble)
+
+    def _put_doubt(self, rows: IntArray, doubt: Ensemble) -> None:
+        assert self._kept is not None
+        for name in DOUBTS:
+            getattr(self._kept.prediction, name)[rows] = getattr(doubt, name)
+
+    def _ensemble_of(self, rows: IntArray, ensembles: Ensemble | None) -> Ensemble:
+        """What answers for rows, their own box or an ensemble."""
+        assert self._kept is not None
+        found = Ensemble.of(self._kept.prediction.take(rows))
+        several = self._place[rows] >= 0
+        if ensembles is not None and several.any():
+            found.put(several, ensembles.take(self._place[rows[several]]))
+        return found
+
+    def _name_between(self, neighbours: Neighbours, steps: IntArray) -> None:
+        """Name what is rejected between boxes that say the same for sure, if the smallest box comes closest to that.
+
+        Larger boxes that hold the border of two elements on one lattice know no such crystal. Along an axis the nearest
+        sure box on both sides counts, of two. Such a centre has their mean, and the doubt of both that and its own.
+        """
+        assert self._kept is not None
+        kept = self._kept.prediction
+        rows = np.flatnonzero((self._closest != MISSING) & kept.rejected)
+        closest = self._closest[rows].astype(np.int64)
+        said = answers(kept)
+        sure = (self.error <= self._rule.error) & ~((self._closest != MISSING) & kept.rejected)
+        near = np.full((len(rows), 6), -1, dtype=np.int64)
+        for far in (1, 2):
+            boxes = neighbours.beside(self._boxes[rows], far * steps)
+            known = (boxes >= 0) & (self._row[boxes] >= 0) & sure[self._row[boxes]]
+            near = np.where((near < 0) & known, boxes, near)
+        near[said[self._row[near]] != closest[:, None]] = -1
+        sides = (near[:, 0::2] >= 0) & (near[:, 1::2] >= 0)
+        between = np.asarray(sides).any(axis=1)
+        near[~np.repeat(sides, 2, axis=1)] = -1
+        rows, near = rows[between], near[between]
+        if not len(rows):
+            return
+        own, mean = kept.take(rows), self._mean_of(near)
+        for name in ROWS:
+            if name != "passes":
+                put_rows(getattr(kept, name), rows, getattr(mean, name))
+        self._together(rows, of_both(own, mean))
 
     def _doubt_of_those_beside(self, neighbours: Neighbours, steps: IntArray) -> None:
         """Let those beside count too where the smallest box was not sure and a class is named."""
@@ -204,90 +305,24 @@ class Found:
         kept = self._kept.prediction
         unsure = (self._size > 0) | (self.error > self._rule.error)
         rows = np.flatnonzero(unsure & kept.valid & ~kept.rejected)
-        doubts: list[dict[str, FloatArray]] = []
-        parts = [rows[k : k + TOGETHER] for k in range(0, len(rows), TOGETHER)]
-        for some in parts:
+        said = answers(kept)
+        ensembles = Ensemble.joined(self._ensembles) if self._ensembles else None
+        doubts: list[tuple[IntArray, Ensemble]] = []
+        for k in range(0, len(rows), TOGETHER):
+            some = rows[k : k + TOGETHER]
             boxes = neighbours.beside(self._boxes[some], steps)
             near = np.where(boxes >= 0, self._row[boxes], -1)
             near[~kept.valid[near]] = -1
-            known, place = np.unique(np.concatenate([some[:, None], near], axis=1), return_inverse=True)
-            place = place.reshape(len(some), -1) - int(known[0] < 0)
-            said = kept.take(known[known >= 0])
-            doubts.append(doubt_of_those_beside(said, place[:, 0], np.where(near >= 0, place[:, 1:], -1)))
-        for some, doubt in zip(parts, doubts, strict=True):  # all look at what is before any changes
-            for name, values in doubt.items():
-                getattr(kept, name)[some] = values
-
-
-def doubt_of_both(smaller: Prediction, larger: Prediction) -> Prediction:
-    """Answers of larger boxes, with the doubt that comes from smaller ones around the same centres.
-
-    Where the larger box names a class and the smaller one another, or none (it is rejected), the two count as an
-    ensemble, like the passes within each. With p the probabilities and r the reject score of a box, it says
-    q = (p (1 - r), r): "none of these" is one more class here. The predictive entropy is that of the mean of both q,
-    the mutual information what it has more than single passes on average; the entropy of these is H(q) less 1 - r times
-    the mutual information of the box. So a twin plane, at which a small box says hcp and a large one fcc, is in doubt,
-    and a grain boundary, at which a small box sees no crystal.
-    """
-    named = larger.valid & ~larger.rejected
-    other = smaller.valid & named & (answers(smaller) != answers(larger))
-    pair = (smaller.take(other), larger.take(other))
-    said = [_with_none(p) for p in pair]
-    of_passes = [_of_passes(p, q) for p, q in zip(pair, said, strict=True)]
-    of_both = entropy((said[0] + said[1]) / 2)
-    columns: dict[str, Any] = {
-        "mutual_information": np.maximum(of_both - (of_passes[0] + of_passes[1]) / 2, 0.0),
-        "predictive_entropy": of_both,
-        "standard_error": np.hypot(*(p.standard_error for p in pair)) / 2,
-    }
-    for name, values in columns.items():
-        columns[name] = getattr(larger, name).copy()
-        columns[name][other] = values
-    return replace(larger, **columns)
-
-
-def doubt_of_those_beside(said: Prediction, rows: IntArray, near: IntArray) -> dict[str, FloatArray]:
-    """Doubt about boxes that comes from those beside them, by column of a prediction, (n,) each.
-
-    Where one of those beside a box says something else, the box and the mean of those beside count as an ensemble, by
-    1 - `BESIDE` and `BESIDE`, with "none of these" as one more class, as in `doubt_of_both`. Where that has no more
-    mutual information than the box itself, that stays.
-
-    Args:
-        said: answers of all these boxes.
-        rows: the boxes, (n,).
-        near: those beside, (n, n_near), -1 for none.
-    """
-    q = _with_none(said)
-    of_passes = _of_passes(said, q)
-    variance = said.standard_error.astype(np.float64) ** 2
-    own = said.take(rows)
-    doubts = {name: getattr(own, name).astype(np.float64) for name in DOUBTS}
-    count = (near >= 0).sum(axis=1)
-    share = np.where(count > 0, BESIDE / np.maximum(count, 1), 0.0)
-    rest = 1 - share * count
-    mean, single, error = rest[:, None] * q[rows], rest * of_passes[rows], rest**2 * variance[rows]
-    for at in near.T:
-        weight = np.where(at >= 0, share, 0.0)
-        mean += weight[:, None] * q[at]
-        single += weight * of_passes[at]
-        error += weight**2 * np.where(weight > 0, variance[at], 0.0)
-    together = entropy(mean)
-    answer = answers(said)
-    differ = ((answer[near] != answer[rows, None]) & (near >= 0)).any(axis=1)
-    more = differ & (together - single > doubts["mutual_information"])
-    for name, values in zip(DOUBTS, (together - single, together, np.sqrt(error)), strict=True):
-        doubts[name][more] = values[more]
-    return doubts
-
-
-def _of_passes(said: Prediction, with_none: FloatArray) -> FloatArray:
-    """Mean entropy of single passes, where "none of these" is a class; see `doubt_of_both`, (n,), bit."""
-    return np.asarray(entropy(with_none) - (1 - with_none[:, -1]) * said.mutual_information)
-
-
-def _with_none(said: Prediction) -> FloatArray:
-    """Probabilities of the classes and, behind them, of none of them, (n, n_classes + 1)."""
-    score = said.reject_score if said.reject_threshold is not None else np.zeros(len(said))
-    named = np.asarray(said.probabilities, dtype=np.float64) * (1 - score)[:, None]
-    return np.concatenate([named, score[:, None]], axis=1)
+            differ = ((said[near] != said[some, None]) & (near >= 0)).any(axis=1)
+            some, near = some[differ], near[differ]
+            if not len(some):
+                continue
+            known, place = np.unique(np.append(some[:, None], near, axis=1), return_inverse=True)
+            if known[0] < 0:
+                known, place = known[1:], place - 1
+            place = place.reshape(len(some), -1)
+            together = self._ensemble_of(known, ensembles).with_others(place[:, 0], place[:, 1:], BESIDE)
+            more = np.flatnonzero(together.mutual_information > kept.mutual_information[some])
+            doubts.append((some[more], together.take(more)))
+        for some, doubt in doubts:  # as above
+            self._put_doubt(some, doubt)

@@ -82,6 +82,12 @@ class Neighbours:
         )  # fmt: skip
         return said, near[:, : int((near >= 0).sum(axis=1).max(initial=1))]
 
+    def blocks(self, boxes: IntArray) -> IntArray:
+        """Numbers of the parts of the grid that centres lie in, (n,)."""
+        return np.asarray(
+            self._blocks[np.unravel_index(boxes, tuple(self._shape))[self._axis]], dtype=np.int64
+        )
+
     def beside(self, boxes: IntArray, steps: IntArray) -> IntArray:
         """Centres so many steps (3,) away along each axis, both ways, (n, 6), -1 where there is none; 0 steps: none."""
         here = np.stack(np.unravel_index(boxes, tuple(self._shape)), axis=1)

@@ -101,9 +101,9 @@ def _search(
     audit = Audit()
     for k in range(len(contexts)):
         last = k == len(contexts) - 1
-        rows = found.unsure(which_class=k >= usual)
+        rows = found.unsure(largest=k >= usual - 1, which_class=k >= usual)
         if not len(rows):
-            break
+            continue
         wanted = np.zeros(len(grid), dtype=bool)
         wanted[boxes[rows]] = True
         begin, end = 1 - 0.5**k, 1.0 if last else 1 - 0.5 ** (k + 1)
@@ -115,6 +115,8 @@ def _search(
             job = level_by_level(contexts[k], wanted, by, rule, found, neighbours, k)
             audit += yield from part(job, begin, end)
             audit += Audit(settled=found.settle_amid(neighbours))
+        if k == 0 and usual > 1:
+            yield from part(found.distrust(neighbours), end, end)
     yield Step(1.0)
     said = found.result(neighbours, _steps_beside(grid))
     assert said.audit is not None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,12 @@ from arise_core.model.sureness import Sureness, answers, expected_error
 from arise_core.progress import Job, part
 from arise_core.recognition.asking import Asker
 
+#: Shares of centres that are most, and of large boxes that are nearly all.
+MOST, NEARLY_ALL = 0.6, 0.8
+#: How much the share of an element changes from one side of a border of two compositions to the other, at least.
+PARTED = 0.3
+#: Atoms in which shares of elements are looked at, at least.
+FEW = 8
 #: Boxes that lie side by side may be so far apart, as a share of their width.
 TOUCHING = 0.05
 
@@ -46,6 +54,7 @@ class Surroundings:
         n = len(context.grid)
         self._known = np.zeros(n, dtype=bool)
         self._answer = np.full(n, MISSING, dtype=np.int16)  # of what is sure, else -1
+        self._unnamed, self._named = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
         self._probabilities = np.zeros((n, len(asker.model.classes)), dtype=np.float32)
 
     def of_relatives(self, boxes: IntArray, found: Prediction, n_atoms: IntArray) -> Job[FloatArray]:
@@ -58,11 +67,84 @@ class Surroundings:
         """
         confused = self._confused[answers(found)]
         rows = np.flatnonzero(found.valid & (confused > n_atoms[:, None]).any(axis=1))
-        index = np.unravel_index(boxes[rows], self._shape)
-        near = np.ravel_multi_index([self._nearest[k][index[k]] for k in range(3)], self._context.grid.shape)
+        near = self.around(boxes[rows])
         yield from self._know(np.unique(near))
         out = np.zeros(len(boxes))
         out[rows] = (self._probabilities[near] * (confused[rows] > n_atoms[rows, None])).sum(axis=1)
+        return out
+
+    def around(self, boxes: IntArray) -> IntArray:
+        """The large box whose centre is nearest to each of some centres, (n,)."""
+        index = np.unravel_index(boxes, self._shape)
+        nearest = [self._nearest[k][index[k]] for k in range(3)]
+        return np.asarray(np.ravel_multi_index(nearest, self._context.grid.shape))
+
+    def unknown(self, boxes: IntArray) -> Job[BoolArray]:
+        """Whether the large box around each centre, and nearly all beside it, are not sure of a class, as a job, (n,).
+
+        Boxes with a border of two compositions in them do not count.
+        """
+        large = self.around(boxes)
+        yield from self._know(np.unique(large))
+        out = self._unnamed[large] & ~self._parted[large]
+        some, place = np.unique(large[out], return_inverse=True)
+        shape = np.array(self._context.grid.shape)
+        steps = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
+        at = np.stack(np.unravel_index(some, tuple(shape)), axis=1)[:, None] + steps
+        inside = (self._context.grid.pbc | ((at >= 0) & (at < shape))).all(axis=2)
+        near = np.ravel_multi_index(tuple(np.moveaxis(at % shape, 2, 0)), tuple(shape))
+        yield from self._know(np.unique(near[inside]))
+        told = inside & (self._unnamed[near] | self._named[near]) & ~self._parted[near]
+        out[out] = ((told & self._unnamed[near]).sum(axis=1) >= NEARLY_ALL * told.sum(axis=1))[place]
+        return out
+
+    @cached_property
+    def _parted(self) -> BoolArray:
+        """Large boxes with other elements on one side than in the middle or on the other, by `PARTED`, (n_boxes,)."""
+        grid = self._context.grid
+        species, kind = np.unique(grid.structure.numbers, return_inverse=True)
+        parted = np.zeros(grid.shape, dtype=bool)
+        if len(species) == 1:
+            return parted.ravel()
+        at = np.rint((grid.fractional - grid.start - grid.width / 2) / grid.step).astype(np.int64)
+        shape = np.array(grid.shape)
+        at = np.where(grid.pbc, at % shape, at.clip(0, shape - 1))
+        place = np.ravel_multi_index(tuple(at.T), grid.shape) * len(species) + kind
+        atoms = np.bincount(place, minlength=len(grid) * len(species)).reshape(*grid.shape, -1)
+        total = atoms.sum(axis=3, keepdims=True)
+        share = np.where(total >= FEW, atoms / np.maximum(total, 1), np.nan)
+        for axis in range(3):
+            before, behind = (_moved(share, way, axis, bool(grid.pbc[axis]), np.nan) for way in (1, -1))
+            for a, b in ((before, share), (behind, share), (before, behind)):
+                parted |= (np.abs(a - b) > PARTED).any(axis=3)
+        return parted.ravel()
+
+    def alike(self, boxes: IntArray, parts: IntArray, said: IntArray) -> BoolArray:
+        """Whether most (`MOST`) of the centres around each say the same as it, (n,).
+
+        Around are those nearest to the same large box, and to the ones beside it.
+
+        Args:
+            boxes: all centres with an answer, (n,).
+            parts: numbers of the parts of the grid that they lie in; those in other parts do not count.
+            said: their answers, -1 of those that are not to count, (n,).
+        """
+        grid = self._context.grid
+        names, number = np.unique(parts, return_inverse=True)
+        shape = (len(names), *grid.shape)
+        place = number * len(grid) + self.around(boxes)
+
+        def around(some: IntArray) -> IntArray:
+            count = np.bincount(some, minlength=len(names) * len(grid)).reshape(shape)
+            for axis in range(3):
+                count = _with_those_beside(count, axis + 1, wrap=bool(grid.pbc[axis]))
+            return count.ravel()
+
+        total = around(place)[place]
+        out = np.zeros(len(boxes), dtype=bool)
+        for answer in np.unique(said[said != MISSING]):
+            same = said == answer
+            out[same] = around(place[same])[place[same]] >= MOST * total[same]
         return out
 
     def _know(self, boxes: IntArray) -> Job[None]:
@@ -80,6 +162,7 @@ class Surroundings:
         done = boxes[same]
         self._probabilities[done] = self._probabilities[tiles[same]].mean(axis=1)
         self._answer[done], self._known[done] = said[same, 0], True
+        self._unnamed[done], self._named[done] = self._unnamed[tiles[same, 0]], self._named[tiles[same, 0]]
         yield from part(self._ask(boxes[~same]), 0.8, 1.0)
 
     def _tiles(self, boxes: IntArray) -> tuple[IntArray, BoolArray]:
@@ -105,5 +188,25 @@ class Surroundings:
         p = said.prediction
         named = np.where(p.valid, 1 - p.reject_score, 0.0)
         self._probabilities[said.boxes] = np.nan_to_num(p.probabilities) * named[:, None]
+        sure = expected_error(p) <= self._error
+        self._named[said.boxes] = p.valid & ~p.rejected & sure
+        self._unnamed[said.boxes] = p.valid & ~self._named[said.boxes]
         self._answer[said.boxes] = np.where(expected_error(p) <= self._error, answers(p), MISSING)
         self._known |= wanted
+
+
+def _moved(values: Any, way: int, axis: int, wrap: bool, border: float) -> Any:
+    """Values of a grid moved by one along an axis; what comes in where it does not repeat has a value of its own."""
+    moved = np.roll(values, way, axis=axis)
+    if not wrap:
+        moved[tuple((0 if way > 0 else -1) if k == axis else slice(None) for k in range(values.ndim))] = (
+            border
+        )
+    return moved
+
+
+def _with_those_beside(count: IntArray, axis: int, wrap: bool) -> IntArray:
+    """Each number along an axis with those before and behind it."""
+    n = count.shape[axis]
+    ways = (1, -1) if n > 2 or not wrap else (1,) if n == 2 else ()
+    return np.asarray(count + sum(_moved(count, way, axis, wrap, 0) for way in ways))

@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 
 import arise_core as arise
-from arise_core.engine.grid import grids_of_sizes
+from arise_core.engine.context import Context
+from arise_core.engine.grid import box_grid, grid_around, grids_of_sizes
 from arise_core.geometry import builders
 from arise_core.model.top import room_for
 from arise_core.recognition import asking
+from arise_core.recognition.asking import Asker
 from arise_core.recognition.audit import CHANCE, LARGE, ONE_OF, ONE_OF_FEW, OTHER, Audit, chosen, total
 from arise_core.recognition.neighbours import LEVELS, Neighbours
 from arise_core.recognition.result import recognise
-from arise_core.recognition.surroundings import Surroundings
+from arise_core.recognition.surroundings import MOST, Surroundings
 from arise_core.runtime import threads
-from arise_core.settings import RecognitionSettings
+from arise_core.settings import MapSettings, RecognitionSettings, SamplingSettings
 from benchmarks.structures import fcc
 from tests.ovito.helpers import crystal_and_melt
 
@@ -132,6 +134,33 @@ def test_those_beside(shape, steps, axis, pbc):
             if at[k] != here[k] and blocks[at[axis]] == blocks[here[axis]]:
                 expected.append(int(np.ravel_multi_index(at, shape)))
         assert sorted(found[found >= 0].tolist()) == sorted(expected)
+
+
+@pytest.mark.parametrize("pbc", [True, (False, True, False)])
+def test_what_most_around_say(model, pbc):
+    """By hand: the centres nearest to a large box and to those beside it, in the same part of the grid."""
+    crystal = fcc(9)
+    structure = arise.Structure(crystal.positions, crystal.numbers, crystal.cell, pbc)
+    grids = grids_of_sizes(box_grid(structure, MapSettings(stride=4.0, resolution="sharp")))
+    around = Surroundings(
+        Context.of(grid_around(grids[-1]), model.descriptor), grids[0], model.sureness,
+        Asker(model, SamplingSettings(), "card"), by_tiles=True,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    boxes = np.flatnonzero(rng.random(len(grids[0])) < 0.9)
+    parts = np.unravel_index(boxes, grids[0].shape)[0] // 4
+    said = rng.choice([-1, 3, 5], size=len(boxes), p=[0.2, 0.65, 0.15])
+    found = around.alike(boxes, parts, said)
+    shape = np.array(grid_around(grids[-1]).shape)
+    wraps = np.broadcast_to(pbc, 3)
+    large = np.stack(np.unravel_index(around.around(boxes), tuple(shape)), axis=1)
+    for k in range(0, len(boxes), 7):
+        apart = np.abs(large - large[k])
+        apart = np.where(wraps, np.minimum(apart, shape - apart), apart)
+        near = (apart <= 1).all(axis=1) & (parts == parts[k])
+        share = (said[near] == said[k]).mean()
+        if abs(share - MOST) > 0.05 or (shape > 2).all():  # beside each other on both sides: counted twice
+            assert found[k] == (said[k] >= 0 and share >= MOST)
 
 
 # --- what that does to a map --------------------------------------------------------------------------------------

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell
-from ase.cluster import Icosahedron
+from ase.cluster import Icosahedron, Octahedron
 from typer.testing import CliRunner
 
 import arise_core as arise
 from arise_cli.main import app
+from arise_core.crystals.others import other
 from arise_core.engine.boxes import describe_boxes, iterate_boxes
 from arise_core.engine.grid import AROUND, LARGEST_ATOMS, SHARP_ATOMS, box_grid, grid_around, grids_of_sizes
 from arise_core.errors import InputError
@@ -25,7 +26,7 @@ from arise_core.model.contents import SAFE_FILE
 from arise_core.model.prediction import ROWS, Prediction
 from arise_core.model.sureness import KNOWN, NO_ANSWER, Sureness, expected_error
 from arise_core.recognition.asking import Asker
-from arise_core.recognition.found import doubt_of_both, doubt_of_those_beside
+from arise_core.recognition.ensembles import Ensemble, of_both, otherwise
 from arise_core.recognition.maps import map_steps
 from arise_core.recognition.result import recognise
 from arise_core.recognition.sizes import TRIAL_PASSES
@@ -359,13 +360,14 @@ def test_where_sizes_say_different_things_is_doubt(one_box):
     """As of passes: the entropy of the mean less the mean entropy of single passes, in bit; "none" is a class too."""
 
     def doubt(smaller, answer):
-        return doubt_of_both(smaller, answer).mutual_information
+        """Of both where they differ, else that of the answer."""
+        both = of_both(smaller, answer) if otherwise(smaller, answer).all() else answer
+        return both.mutual_information
 
     sure, other = one_box([1.0, 0.0], 0.0), one_box([0.0, 1.0], 0.0)
-    both = doubt_of_both(other, sure)
+    both = of_both(other, sure)
     assert (both.mutual_information, both.predictive_entropy) == (pytest.approx([1.0]), pytest.approx([1.0]))
     assert both.standard_error == pytest.approx(np.hypot(other.standard_error, sure.standard_error) / 2)
-    assert both.index == sure.index
     assert doubt(one_box([0.6, 0.4], 0.0), sure) == pytest.approx([0.0])  # both name the first class
     mixed = doubt(one_box([0.4, 0.6], 0.97095), sure)  # of which no pass is sure
     assert mixed == pytest.approx([0.88129 - 0.97095 / 2], abs=1e-4)
@@ -385,10 +387,10 @@ def test_where_boxes_beside_say_different_things_is_doubt(one_box):
     """As of sizes: the box counts by two thirds, those beside it by one."""
     kinds = [
         one_box([1.0, 0.0], 0.0), one_box([0.0, 1.0], 0.0), one_box([1.0, 0.0], 0.0, score=1.0),
-        one_box([0.4, 0.6], 0.3), one_box([0.6, 0.4], 0.3), one_box([0.5, 0.5], 0.0),
+        one_box([0.4, 0.6], 0.3),
     ]  # fmt: skip
     columns = {name: np.concatenate([getattr(kind, name) for kind in kinds]) for name in ROWS}
-    columns["standard_error"] = np.array([0.1, 0.2, 0.3, np.inf, 0.0, 0.5])
+    columns["standard_error"] = np.array([0.1, 0.2, 0.3, np.inf])
     boxes = replace(kinds[0], **columns)
     row_and_near = [
         (0, 0, 0),  # all say the same
@@ -397,19 +399,16 @@ def test_where_boxes_beside_say_different_things_is_doubt(one_box):
         (0, -1, -1),  # there is nothing beside
         (0, 2, -1),  # none of the classes
         (0, 3, -1),  # another class, in doubt: its passes have 0.3 bit
-        (0, 4, 4),  # the same class, in doubt: no matter
-        (5, 1, -1),  # it has more doubt by itself
     ]
     rows, near = np.split(np.array(row_and_near), [1], axis=1)
-    doubt = doubt_of_those_beside(boxes, rows[:, 0], near)
+    found = Ensemble.of(boxes).with_others(rows[:, 0], near, 1 / 3)
     third, sixth, fifth = 0.91830, 0.65002, 0.72193  # bit: entropies of (2/3, 1/3), (5/6, 1/6), (4/5, 1/5)
-    assert doubt["mutual_information"] == pytest.approx(
-        [0, third, sixth, 0, third, fifth - 0.1, 0, 1], abs=1e-4
-    )
-    assert doubt["predictive_entropy"] == pytest.approx([0, third, sixth, 0, third, fifth, 0, 1], abs=1e-4)
+    assert found.mutual_information == pytest.approx([0, third, sixth, 0, third, fifth - 0.1], abs=1e-4)
+    assert found.predictive_entropy == pytest.approx([0, third, sixth, 0, third, fifth], abs=1e-4)
     halves = np.sqrt((4 / 9 + 1 / 36) * 0.1**2 + 0.2**2 / 36)  # where itself is one of those beside
-    errors = [0.1, np.hypot(0.2, 0.2) / 3, halves, 0.1, np.hypot(0.2, 0.3) / 3, np.inf, 0.1, 0.5]
-    assert doubt["standard_error"] == pytest.approx(errors)
+    same = np.sqrt((4 / 9 + 2 / 36) * 0.1**2)
+    errors = [same, np.hypot(0.2, 0.2) / 3, halves, 0.1, np.hypot(0.2, 0.3) / 3, np.inf]
+    assert found.standard_error == pytest.approx(errors)
 
 
 @pytest.mark.parametrize("distance", [2.6, 2.7])
@@ -421,6 +420,68 @@ def test_layers_along_the_faces_of_boxes_are_not_wrong_without_doubt(model, dist
     wrong = p.valid & ~p.rejected & (p.labels != arise.prototype("dhcp").label)
     assert wrong.any()
     assert (wrong & (p.mutual_information < 0.1)).mean() < 0.02
+
+
+def parted(first, second, n=9):
+    """A crystal of one lattice, of one element below and of another one above."""
+    crystal = bulk(first, cubic=True) * (n, n, 2 * n)
+    crystal.symbols[crystal.positions[:, 2] > crystal.cell[2, 2] / 2 - 0.1] = second
+    return shaken(from_atoms(crystal), 0.06)
+
+
+@pytest.mark.parametrize(
+    ("pair", "name", "least"), [(("Fe", "Cr"), "bcc", 0.87), (("Cu", "Ni"), "fcc", 0.87)]
+)
+def test_the_border_of_two_elements_on_one_lattice_has_its_name_in_doubt(model, pair, name, least):
+    """Larger boxes that hold it are rejected; the smallest come closest to what is on both sides."""
+    p = arise.strided_map(parted(*pair), model, stride=3.0).prediction
+    right = (p.labels == arise.prototype(name).label) & ~p.rejected
+    assert right.mean() > least
+    assert (right | p.rejected).all()
+    doubtful = right & (p.mutual_information > 0.5)
+    assert doubtful.mean() > 0.05
+    assert (p.mutual_information <= p.predictive_entropy + 1e-6).all()
+
+
+def test_a_core_and_its_shell(model):
+    particle = Octahedron("Au", 16, 5)
+    from_middle = np.linalg.norm(particle.positions - particle.positions.mean(axis=0), axis=1)
+    particle.symbols[from_middle > 0.65 * from_middle.max()] = "Ag"
+    p = arise.strided_map(shaken(from_atoms(particle), 0.06), model, stride=3.0).prediction
+    right = (p.labels == arise.prototype("fcc").label) & ~p.rejected
+    assert right[p.valid].mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "sigma"),
+    [
+        ("D1_a, Ni4Mo (on fcc)", (5, 5, 8), 0.0),
+        ("D1_a, Ni4Mo (on fcc)", (5, 5, 8), 0.1),
+        ("D0_3, AlFe3 (on bcc)", (5, 5, 5), 0.0),
+        ("D0_3, AlFe3 (on bcc)", (6, 6, 6), 0.03),
+        ("L2_1, Cu2MnAl (on bcc)", (5, 5, 5), 0.1),
+        ("fluorite, CaF2", (6, 6, 6), 0.12),
+    ],
+)
+def test_small_boxes_are_not_believed_where_large_ones_know_no_such_crystal(model, name, counts, sigma):
+    """Ordered compounds that are no class; 32 atoms of them are those of fcc, bcc or CsCl."""
+    structure = shaken(builders.repeat(other(name), counts), sigma)
+    p = arise.strided_map(structure, model, stride=3.0).prediction
+    sure = ~p.rejected & (p.mutual_information < 0.05) & (p.rejection_uncertainty < 0.05)
+    assert sure[p.valid].mean() < 0.05
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"passes": 20, "tolerance": None}, {"passes": 1}, {"reject_threshold": None}]
+)
+def test_there_is_no_more_mutual_information_than_entropy(model, settings):
+    crystals = [arise.build(arise.prototype(name)) for name in ("fcc", "bcc")]
+    grains = builders.polycrystal(crystals * 3, (30.0, 30.0, 30.0), pbc=True, rng=np.random.default_rng(0))
+    p = arise.strided_map(grains, model, stride=3.0, resolution="sharp", **settings).prediction
+    known = p.valid
+    assert (p.mutual_information >= 0)[known].all()
+    assert (p.mutual_information <= p.predictive_entropy + 1e-6)[known].all()
+    assert not np.isnan(p.standard_error[known]).any()
 
 
 def test_an_icosahedral_particle_is_in_doubt(model):
