@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -188,9 +188,9 @@ class Output:
             write_file(self.path, lambda path: path.write_text(text, encoding="utf-8"))
 
 
-def say_csv(rows: list[Record]) -> None:
-    """Print rows as CSV, under the names of their columns."""
-    say(_as_csv(rows), end=False)
+def say_csv(rows: list[Record], columns: Sequence[str]) -> None:
+    """Print rows as CSV, under the names of their columns; without any, under these."""
+    say(_as_csv(rows) if rows else ",".join(columns) + "\n", end=False)
 
 
 def say_json(value: Record | list[Record]) -> None:

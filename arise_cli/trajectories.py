@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 #: Frames of which a table is printed.
 SHOWN = 20
+#: Columns that every row has.
+COLUMNS = ("row", "step", "n_atoms", "mutual_information")
 #: Classes of which it tells the shares.
 CLASSES = 4
 
@@ -184,7 +186,7 @@ def _tell(results: TrajectoryResults, plot: Path | None, output: Output) -> None
         say(note.replace("`types`", "`--types`"), error=True)
     failed = results.failed
     if output.form == "csv":
-        say_csv([_row(record) for record in _shares(results)])
+        say_csv([_row(record) for record in _shares(results)], COLUMNS)
     elif output.form == "json":
         record = {
             "results": str(results.path), "frames": len(results), "recognised": int(results.done.sum()),
@@ -220,9 +222,9 @@ def _tell(results: TrajectoryResults, plot: Path | None, output: Output) -> None
 def _tell_of_wholes(results: TrajectoryResults) -> None:
     """Which frames the mode "auto" has given one answer for all of their atoms."""
     atoms = results.data["n_atoms"].values[results.done]
-    if small := int((atoms < LOCAL_ATOMS).sum()):
+    if small := int((atoms <= LOCAL_ATOMS).sum()):
         say(
-            f"{small} of {len(atoms)} frames have fewer than {LOCAL_ATOMS:,} atoms and were taken as a whole, with one "
+            f"{small} of {len(atoms)} frames have {LOCAL_ATOMS:,} atoms or fewer and were taken as a whole, with one "
             "answer for all of them; --mode local maps them",
             error=True,
         )

@@ -196,26 +196,26 @@ class Found:
         return len(boxes)
 
     def distrust(self, neighbours: Neighbours) -> Job[None]:
-        """Do not believe small boxes most of which say the same where nearly all large ones are not sure of any class.
+        """Do not believe what most small boxes are sure of where nearly all large ones are sure of no class.
 
-        These know better: that is a crystal which is none of the classes, but locally like one. Only boxes of the
+        These know better: that is a crystal which is none of the classes, but locally like some. Only boxes of the
         largest usual size count there. Where there is a melt or a boundary in large boxes, many small ones are rejected
         or not sure, or large ones beside are sure; and the border of two compositions is looked for.
         """
         assert self._kept is not None
         kept = self._kept.prediction
-        named = (self.error <= self._rule.error) & ~kept.rejected
-        said = np.where(named, answers(kept), MISSING)
+        sure = (self.error <= self._rule.error) & ~kept.rejected
+        named = sure.copy()
         for tried, theirs, _ in self._tried:
-            said[tried] = theirs  # as those beside them that were settled
+            named[tried] = theirs < len(kept.classes)  # as those beside them that were settled
         rows = np.flatnonzero(self.error < NO_ANSWER)
         boxes = self._boxes[rows]
-        rows = rows[self._surroundings.alike(boxes, neighbours.blocks(boxes), said[rows])]
+        rows = rows[self._surroundings.filled(boxes, neighbours.blocks(boxes), named[rows])]
         unknown = yield from self._surroundings.unknown(self._boxes[rows])
         self._distrusted[rows[unknown]] = True
-        rows = rows[unknown & named[rows]]
+        rows = rows[unknown & sure[rows]]
         self.error[rows] = NOT_SURE
-        neighbours.note(self._boxes[rows], said[rows], np.zeros(len(rows), dtype=bool))
+        neighbours.note(self._boxes[rows], answers(kept.take(rows)), np.zeros(len(rows), dtype=bool))
         for k, (tried, theirs, doubt) in enumerate(self._tried):
             trusted = ~self._distrusted[tried]
             self._tried[k] = (tried[trusted], theirs[trusted], doubt[trusted])

@@ -119,15 +119,15 @@ class Surroundings:
                 parted |= (np.abs(a - b) > PARTED).any(axis=3)
         return parted.ravel()
 
-    def alike(self, boxes: IntArray, parts: IntArray, said: IntArray) -> BoolArray:
-        """Whether most (`MOST`) of the centres around each say the same as it, (n,).
+    def filled(self, boxes: IntArray, parts: IntArray, named: BoolArray) -> BoolArray:
+        """Which centres have a name and most (`MOST`) of those around them too, (n,).
 
         Around are those nearest to the same large box, and to the ones beside it.
 
         Args:
             boxes: all centres with an answer, (n,).
             parts: numbers of the parts of the grid that they lie in; those in other parts do not count.
-            said: their answers, -1 of those that are not to count, (n,).
+            named: which have a name, (n,).
         """
         grid = self._context.grid
         names, number = np.unique(parts, return_inverse=True)
@@ -138,14 +138,9 @@ class Surroundings:
             count = np.bincount(some, minlength=len(names) * len(grid)).reshape(shape)
             for axis in range(3):
                 count = _with_those_beside(count, axis + 1, wrap=bool(grid.pbc[axis]))
-            return count.ravel()
+            return np.asarray(count.ravel()[place])
 
-        total = around(place)[place]
-        out = np.zeros(len(boxes), dtype=bool)
-        for answer in np.unique(said[said != MISSING]):
-            same = said == answer
-            out[same] = around(place[same])[place[same]] >= MOST * total[same]
-        return out
+        return np.asarray(named & (around(place[named]) >= MOST * around(place)))
 
     def _know(self, boxes: IntArray) -> Job[None]:
         """Find out what boxes say: by those that cover them, where these are sure and say the same, or by themselves.

@@ -15,7 +15,7 @@ from pathlib import Path
 import arise_core as arise
 from benchmarks.measure import DOCS
 from benchmarks.unknown.crystals import CRYSTALS
-from benchmarks.unknown.figures import BOX, DELTA, SPACING, each, families, find, summary
+from benchmarks.unknown.figures import BOX, DELTA, HIGH, SPACING, STRIDE, each, families, find, summary
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -39,8 +39,9 @@ def main(arguments: list[str] | None = None) -> None:
         f"Made by `python -m benchmarks.unknown`: model `{model.name}` ({model.card.weights_sha256[:12]}), "
         f"{given.passes:,} passes, ideal periodic crystals. A score from {model.card.reject.threshold} on rejects. "
         f"Displaced: by up to {100 * DELTA:.0f} % of the nearest-neighbour distance. Boxes: share of {BOX:g} Å boxes "
-        f"that are rejected, crystals scaled to nearest neighbours at {SPACING} Å. None of these crystals takes part "
-        "in training."
+        f"that are rejected, crystals scaled to nearest neighbours at {SPACING} Å. Maps: as by default, with boxes of "
+        f"several sizes every {STRIDE:g} Å, of cells of {HIGH:g} Å and more: share that is named, without doubt. None "
+        "of these crystals takes part in training."
     )
     text = (
         "\n\n".join(

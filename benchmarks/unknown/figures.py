@@ -23,11 +23,13 @@ SPACING = 2.6  # Å, nearest neighbours of the crystals that are cut into boxes
 BOXED = 400  # atoms of such a crystal at least
 NOISY = 200  # atoms of a displaced crystal at least
 MAP_PASSES = 96
+FEW = 0.05  # share of the boxes of a map that does not count
+HIGH, STRIDE = 26.0, 3.5  # Å, of the cells that are mapped as by default, at least, and of their maps
 DOUBT = 0.1  # bit, from which an answer shows doubt: of its mutual information or of its rejection
 COLUMNS = (
     "crystal", "family", "most similar classes (probability, %)", "mutual information, bit",
     "known crystals with less, %", "doubt of the rejection, bit", "reject score", "displaced", "boxes rejected, %",
-    "honest",
+    "maps: named without doubt, %", "maps, displaced", "honest",
 )  # fmt: skip
 
 
@@ -60,6 +62,13 @@ def box_share(structure: Structure, model: arise.Model) -> float:
     return float(field.prediction.rejected[field.prediction.valid].mean())
 
 
+def named_share(structure: Structure, model: arise.Model) -> float:
+    """Share of the boxes of a map as by default, of several sizes, that have a name without doubt."""
+    p = arise.strided_map(structure, model, stride=STRIDE).prediction
+    doubted = np.fmax(p.mutual_information, p.rejection_uncertainty) > DOUBT
+    return float((~p.rejected & ~doubted)[p.valid].mean())
+
+
 @dataclass(frozen=True)
 class Found:
     """What a model says of unknown crystals and of its classes."""
@@ -68,6 +77,8 @@ class Found:
     unknown: arise.Prediction  # of them as they are
     unknown_moved: arise.Prediction  # and displaced
     boxes: FloatArray  # share of their boxes that are rejected, (n_unknown,)
+    named: FloatArray  # share of the boxes of sharp maps that are named without doubt, (n_unknown,)
+    named_moved: FloatArray  # and displaced
     known: arise.Prediction  # of the pristine structures of the classes
     known_moved: arise.Prediction  # of their bulk crystals, displaced
 
@@ -90,6 +101,8 @@ def find(model: arise.Model, passes: int, names: Sequence[str], known: int | Non
         return builders.displace(supercell(structure, NOISY), DELTA, rng)
 
     cells = [unknown(name) for name in names]
+    mapped = [builders.repeat(cell, builders.cell_heights_at_least(cell, HIGH)) for cell in cells]
+    moved = [builders.displace(one, DELTA, np.random.default_rng(k)) for k, one in enumerate(mapped)]
     crystals = prototype_crystals()
     pristine = [s for c in crystals for s in c.pristine][:known]
     bulk = [c.unit for c in crystals if c.dimension == 3][:known]
@@ -101,6 +114,8 @@ def find(model: arise.Model, passes: int, names: Sequence[str], known: int | Non
         unknown_moved=model.predict(features(cells, model, noisy), quick),
         known_moved=model.predict(features(bulk, model, noisy), quick),
         boxes=np.array([box_share(cell, model) for cell in cells]),
+        named=np.array([named_share(one, model) for one in mapped]),
+        named_moved=np.array([named_share(one, model) for one in moved]),
     )
 
 
@@ -129,7 +144,10 @@ def summary(found: Found) -> str:
         f"Mutual information of the {len(f.known)} pristine structures of the classes, from as many passes: median "
         f"{middle:.4f} bit, 90 % of them between {least:.4f} and {most:.4f}. Area under the ROC curve of mutual "
         "information, unknown against pristine: "
-        f"{area(f.unknown.mutual_information, f.known.mutual_information)}."
+        f"{area(f.unknown.mutual_information, f.known.mutual_information)}.\n\n"
+        f"In maps as by default {100 * f.named.mean():.0f} % of the boxes of unknown crystals are named with no more "
+        f"than {DOUBT} bit of doubt ({100 * f.named_moved.mean():.0f} % displaced); {(f.named > FEW).sum()} "
+        f"({(f.named_moved > FEW).sum()}) of {len(f.named)} crystals have more than {100 * FEW:.0f} % of such boxes."
     )
     classes = f"the classes: {len(f.known)} pristine structures; {len(f.known_moved)} bulk crystals displaced"
     share = [100 * p.rejected.mean() for p in (f.unknown, f.unknown_moved, f.known, f.known_moved)]
@@ -199,7 +217,9 @@ def each(found: Found) -> str:
                 f"{p.rejection_uncertainty[k]:.4f}",
                 *scores,
                 f"{100 * found.boxes[k]:.0f}",
+                f"{100 * found.named[k]:.0f}",
+                f"{100 * found.named_moved[k]:.0f}",
                 "yes" if right[k] else "no",
             )
         )
-    return markdown(rows, COLUMNS, ("left", "left", "left", *["right"] * 6, "left"))
+    return markdown(rows, COLUMNS, ("left", "left", "left", *["right"] * 8, "left"))

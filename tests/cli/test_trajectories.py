@@ -34,7 +34,7 @@ def test_a_table_events_and_a_picture(arise, frames, tmp_path, monkeypatch):
     assert "100.0 [100.0, 100.0]" in table
     assert "Step" not in table  # this file tells none
     assert "4 of 5 frames; --json and --csv have all of them" in errors
-    assert "5 of 5 frames have fewer than 1,000 atoms and were taken as a whole" in errors
+    assert "5 of 5 frames have 1,000 atoms or fewer and were taken as a whole" in errors
     assert plot.read_bytes().startswith(b"\x89PNG")
     assert "results: " in errors
     _, text, errors = arise("trajectory", str(frames), "--out", str(out), "--json", *FAST)
@@ -138,8 +138,9 @@ def test_frames_that_failed(arise, tmp_path):
     assert "0.1 Å" in errors
     assert arise(*words, "--strict")[0] == 3
     ase.io.write(tmp_path / "bad.xyz", bad)
-    code, _, errors = arise("trajectory", str(tmp_path / "bad.xyz"), "--out", str(tmp_path / "b.zarr"), *FAST)
-    assert code == 1
+    words = ("trajectory", str(tmp_path / "bad.xyz"), "--out", str(tmp_path / "b.zarr"), "--csv", *FAST)
+    code, text, errors = arise(*words)
+    assert (code, text) == (1, "row,step,n_atoms,mutual_information\n")
     assert "frame 0 failed: " in errors
 
 
