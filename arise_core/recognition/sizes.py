@@ -1,7 +1,8 @@
 """Boxes of several sizes around the same centres: each centre has the answer of the smallest box that is sure.
 
 Small boxes cannot tell some crystals from each other. So what they are sure of is looked up in a coarse map of the
-largest boxes (`Surroundings`), and does not hold where those around say a class that small boxes take for it.
+largest boxes (`Surroundings`), and does not hold where those around say a class that small boxes take for it, or where
+they are sure of no class (`Found.distrust`).
 """
 
 from __future__ import annotations

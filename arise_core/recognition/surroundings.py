@@ -54,7 +54,7 @@ class Surroundings:
         n = len(context.grid)
         self._known = np.zeros(n, dtype=bool)
         self._answer = np.full(n, MISSING, dtype=np.int16)  # of what is sure, else -1
-        self._unnamed, self._named = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+        self._told = np.zeros(n, dtype=bool)  # whether there is an answer, sure or not
         self._probabilities = np.zeros((n, len(asker.model.classes)), dtype=np.float32)
 
     def of_relatives(self, boxes: IntArray, found: Prediction, n_atoms: IntArray) -> Job[FloatArray]:
@@ -86,7 +86,7 @@ class Surroundings:
         """
         large = self.around(boxes)
         yield from self._know(np.unique(large))
-        out = self._unnamed[large] & ~self._parted[large]
+        out = self._unsure[large]
         some, place = np.unique(large[out], return_inverse=True)
         shape = np.array(self._context.grid.shape)
         steps = np.array(list(itertools.product((-1, 0, 1), repeat=3)))
@@ -94,9 +94,15 @@ class Surroundings:
         inside = (self._context.grid.pbc | ((at >= 0) & (at < shape))).all(axis=2)
         near = np.ravel_multi_index(tuple(np.moveaxis(at % shape, 2, 0)), tuple(shape))
         yield from self._know(np.unique(near[inside]))
-        told = inside & (self._unnamed[near] | self._named[near]) & ~self._parted[near]
-        out[out] = ((told & self._unnamed[near]).sum(axis=1) >= NEARLY_ALL * told.sum(axis=1))[place]
+        told = inside & self._told[near] & ~self._parted[near]
+        out[out] = ((told & self._unsure[near]).sum(axis=1) >= NEARLY_ALL * told.sum(axis=1))[place]
         return out
+
+    @property
+    def _unsure(self) -> BoolArray:
+        """Large boxes that are known to be rejected, or not sure of a class, and not `_parted`, (n_boxes,)."""
+        named = (self._answer != MISSING) & (self._answer < self._probabilities.shape[1])
+        return np.asarray(self._told & ~named & ~self._parted)
 
     @cached_property
     def _parted(self) -> BoolArray:
@@ -106,7 +112,7 @@ class Surroundings:
         parted = np.zeros(grid.shape, dtype=bool)
         if len(species) == 1:
             return parted.ravel()
-        at = np.rint((grid.fractional - grid.start - grid.width / 2) / grid.step).astype(np.int64)
+        at = np.rint((grid.wrapped_coordinates() - grid.start - grid.width / 2) / grid.step).astype(np.int64)
         shape = np.array(grid.shape)
         at = np.where(grid.pbc, at % shape, at.clip(0, shape - 1))
         place = np.ravel_multi_index(tuple(at.T), grid.shape) * len(species) + kind
@@ -134,13 +140,13 @@ class Surroundings:
         shape = (len(names), *grid.shape)
         place = number * len(grid) + self.around(boxes)
 
-        def around(some: IntArray) -> IntArray:
+        def count_around(some: IntArray) -> IntArray:
             count = np.bincount(some, minlength=len(names) * len(grid)).reshape(shape)
             for axis in range(3):
                 count = _with_those_beside(count, axis + 1, wrap=bool(grid.pbc[axis]))
             return np.asarray(count.ravel()[place])
 
-        return np.asarray(named & (around(place[named]) >= MOST * around(place)))
+        return np.asarray(named & (count_around(place[named]) >= MOST * count_around(place)))
 
     def _know(self, boxes: IntArray) -> Job[None]:
         """Find out what boxes say: by those that cover them, where these are sure and say the same, or by themselves.
@@ -156,8 +162,7 @@ class Surroundings:
         same = (said == said[:, :1]).all(axis=1) & (said[:, 0] != MISSING)
         done = boxes[same]
         self._probabilities[done] = self._probabilities[tiles[same]].mean(axis=1)
-        self._answer[done], self._known[done] = said[same, 0], True
-        self._unnamed[done], self._named[done] = self._unnamed[tiles[same, 0]], self._named[tiles[same, 0]]
+        self._answer[done], self._known[done], self._told[done] = said[same, 0], True, True
         yield from part(self._ask(boxes[~same]), 0.8, 1.0)
 
     def _tiles(self, boxes: IntArray) -> tuple[IntArray, BoolArray]:
@@ -183,9 +188,7 @@ class Surroundings:
         p = said.prediction
         named = np.where(p.valid, 1 - p.reject_score, 0.0)
         self._probabilities[said.boxes] = np.nan_to_num(p.probabilities) * named[:, None]
-        sure = expected_error(p) <= self._error
-        self._named[said.boxes] = p.valid & ~p.rejected & sure
-        self._unnamed[said.boxes] = p.valid & ~self._named[said.boxes]
+        self._told[said.boxes] = p.valid
         self._answer[said.boxes] = np.where(expected_error(p) <= self._error, answers(p), MISSING)
         self._known |= wanted
 
