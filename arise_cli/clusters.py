@@ -41,9 +41,10 @@ def cluster(address: str, workers: int | None) -> Iterator[Executor | None]:
     make: Any = distributed.Client
     try:
         if address == "local":
-            client = make(n_workers=threads.count(), threads_per_worker=1)
+            client = make(n_workers=threads.count(), threads_per_worker=1, set_as_default=False)
         else:
-            client = make(address, timeout="20s")
+            # not the default: one that finds no scheduler would stay that, and xarray would ask it for its locks
+            client = make(address, timeout="20s", set_as_default=False)
     except (OSError, ValueError) as error:
         raise WorkError(f"`--dask` {address!r}: no scheduler answers there ({error})") from error
     with client:

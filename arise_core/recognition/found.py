@@ -241,12 +241,25 @@ class Found:
         for rows, unsure in self._unsure:
             larger = (self._size[rows] > 0) & (self._place[rows] < 0)
             smaller, rows = unsure.take(larger), rows[larger]
-            other = otherwise(smaller, kept.take(rows))
+            other = otherwise(smaller, kept.take(rows)) & ~self._everywhere(rows, neighbours, steps)
             several.append((rows[other], of_both(smaller.take(other), kept.take(rows[other]))))
         for rows, ensemble in several:  # all look at what is before any changes
             self._together(rows, ensemble)
         self._doubt_of_those_beside(neighbours, steps)
         return replace(self._kept, size=self._size, audit=audit)
+
+    def _everywhere(self, rows: IntArray, neighbours: Neighbours, steps: IntArray) -> BoolArray:
+        """Where all those beside have the same answer, from larger boxes as well, (n,).
+
+        The smallest boxes are too small for what is there, wherever they lie: that is no doubt about a place.
+        """
+        assert self._kept is not None
+        said = answers(self._kept.prediction)
+        boxes = neighbours.beside(self._boxes[rows], steps)
+        near = np.where(boxes >= 0, self._row[boxes], -1)
+        known = (near >= 0) & self._kept.prediction.valid[near]
+        same = (said[near] == said[rows, None]) & (self._size[near] > 0)
+        return np.asarray((same | ~known).all(axis=1) & known.any(axis=1))
 
     def _together(self, rows: IntArray, ensemble: Ensemble) -> None:
         """Note that ensembles answer for rows, and put their doubt in."""

@@ -75,7 +75,7 @@ def test_screen_draws_partly_occupied_sites(arise, tmp_path):
 
 @pytest.mark.filterwarnings("default")  # Dask's own
 def test_dask_does_the_work(arise, crystals, tmp_path):
-    pytest.importorskip("distributed")
+    distributed = pytest.importorskip("distributed")
     code, out, _ = arise("screen", crystals, "--out", tmp_path / "dask.db", "--dask", "local", *FAST)
     assert code == 0
     assert "3 recognised, 0 failed, 0 from before" in out
@@ -88,3 +88,5 @@ def test_dask_does_the_work(arise, crystals, tmp_path):
     code, _, errors = arise(*command, "--dask", "nowhere")
     assert code == 1
     assert "`--dask` 'nowhere': no scheduler answers there" in errors
+    with pytest.raises(ValueError, match="No clients found"):
+        distributed.default_client()  # none that finds no scheduler is left for others to ask

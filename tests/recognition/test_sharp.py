@@ -484,6 +484,14 @@ def test_there_is_no_more_mutual_information_than_entropy(model, settings):
     assert not np.isnan(p.standard_error[known]).any()
 
 
+def test_a_crystal_that_needs_larger_boxes_everywhere_is_not_in_doubt(model):
+    """The smallest boxes of rock salt of this size are rejected, wherever they lie: that is no doubt about a place."""
+    crystal = from_atoms(bulk("NaCl", "rocksalt", a=5.64, cubic=True) * (5, 5, 5))
+    p = arise.strided_map(crystal, model, stride=3.0).prediction
+    assert (p.labels == arise.prototype("rock salt").label).all()
+    assert (p.passes.sum() > 0) and (p.mutual_information.max() < 0.05)
+
+
 def test_an_icosahedral_particle_is_in_doubt(model):
     """Twenty grains, all twins of each other, which large boxes take for dhcp: no class fits such a particle."""
     structure = from_atoms(Icosahedron("Cu", 8))
