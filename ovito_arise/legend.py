@@ -20,6 +20,7 @@ from ovito_arise.outputs import (
     kinds,
     said_rates,
     scale_of,
+    suffix_of,
 )
 from ovito_arise.parameters import refuse_unknown
 
@@ -129,19 +130,19 @@ class AriseLegend(ViewportOverlayInterface):
 
     def scale(self, data: DataCollection) -> Scale | None:
         """The scale by which particles are coloured, if it is shown; None where structures are."""
-        suffix = "" if self.instance == 1 else f".{self.instance}"
+        suffix = suffix_of(int(self.instance))
         by, end = (data.attributes.get(f"ARISE.color_{name}{suffix}") for name in ("by", "end"))
         return scale_of(str(by).replace("_", " "), float(end or 0.0)) if self.show_scale else None
 
     def rates(self, data: DataCollection) -> list[str]:
         """Lines that say which errors the reject threshold stands for; none where nothing is known."""
-        suffix = "" if self.instance == 1 else f".{self.instance}"
+        suffix = suffix_of(int(self.instance))
         known = {name: data.attributes.get(f"ARISE.{name}{suffix}") for name in RATES}
         return said_rates({name: value for name, value in known.items() if value is not None})
 
     def rows(self, data: DataCollection) -> list[Row]:
         """Name, colour, number of particles and their share, of each line of the legend."""
-        name = TABLE if self.instance == 1 else f"{TABLE}.{self.instance}"
+        name = f"{TABLE}{suffix_of(int(self.instance))}"
         if name not in data.tables:
             return []
         table = data.tables[name]

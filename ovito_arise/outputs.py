@@ -132,12 +132,13 @@ def write(
 def instance_suffix(data: DataCollection, table: str = TABLE) -> str:
     """ "" for the first of the modifiers that make a table in a pipeline, ".2" for the second, and so on."""
     number = 1
-    while f"{table}{_suffix(number)}" in data.tables:
+    while f"{table}{suffix_of(number)}" in data.tables:
         number += 1
-    return _suffix(number)
+    return suffix_of(number)
 
 
-def _suffix(number: int) -> str:
+def suffix_of(number: int) -> str:
+    """What stands behind the names of the first, second, ... modifier of a pipeline."""
     return "" if number == 1 else f".{number}"
 
 
@@ -250,10 +251,8 @@ def colour_particles(data: DataCollection, classes: ClassTable, by: str, end: fl
         suffix: of the modifier, see `instance_suffix`.
     """
     scale = scale_of(by, end)
-    noted = {
-        "by": by.replace(" ", "_"),
-        "end": scale.end if scale else 0.0,
-    }  # exported rows are split at blanks
+    # exported rows are split at blanks
+    noted = {"by": by.replace(" ", "_"), "end": scale.end if scale else 0.0}
     set_attributes(data, {f"ARISE.color_{name}{suffix}": value for name, value in noted.items()})
     if by == "nothing":
         return

@@ -255,11 +255,17 @@ class Found:
         """
         assert self._kept is not None
         said = answers(self._kept.prediction)
-        boxes = neighbours.beside(self._boxes[rows], steps)
-        near = np.where(boxes >= 0, self._row[boxes], -1)
-        known = (near >= 0) & self._kept.prediction.valid[near]
+        near = self._rows_beside(rows, neighbours, steps)
+        known = near >= 0
         same = (said[near] == said[rows, None]) & (self._size[near] > 0)
         return np.asarray((same | ~known).all(axis=1) & known.any(axis=1))
+
+    def _rows_beside(self, rows: IntArray, neighbours: Neighbours, steps: IntArray) -> IntArray:
+        """Rows of the centres beside some that have an answer, (n, 6), -1 for none."""
+        assert self._kept is not None
+        boxes = neighbours.beside(self._boxes[rows], steps)
+        near = np.where(boxes >= 0, self._row[boxes], -1)
+        return np.where((near >= 0) & self._kept.prediction.valid[near], near, -1)
 
     def _together(self, rows: IntArray, ensemble: Ensemble) -> None:
         """Note that ensembles answer for rows, and put their doubt in."""
@@ -323,9 +329,7 @@ class Found:
         doubts: list[tuple[IntArray, Ensemble]] = []
         for k in range(0, len(rows), TOGETHER):
             some = rows[k : k + TOGETHER]
-            boxes = neighbours.beside(self._boxes[some], steps)
-            near = np.where(boxes >= 0, self._row[boxes], -1)
-            near[~kept.valid[near]] = -1
+            near = self._rows_beside(some, neighbours, steps)
             differ = ((said[near] != said[some, None]) & (near >= 0)).any(axis=1)
             some, near = some[differ], near[differ]
             if not len(some):

@@ -102,7 +102,8 @@ class Surroundings:
     def _unsure(self) -> BoolArray:
         """Large boxes that are known to be rejected, or not sure of a class, and not `_parted`, (n_boxes,)."""
         named = (self._answer != MISSING) & (self._answer < self._probabilities.shape[1])
-        return np.asarray(self._told & ~named & ~self._parted)
+        unsure = self._told & ~named
+        return np.asarray(unsure & ~self._parted) if unsure.any() else unsure
 
     @cached_property
     def _parted(self) -> BoolArray:
