@@ -13,6 +13,38 @@ BIT = np.float32(1.0 / math.log(2.0))
 
 
 @jit
+def first_layer(whole, inputs, starts, index, weights, mask, out):
+    """What passes let through the first layer and its ReLU, from that of all inputs.
+
+    `whole` (at least n, width) is the layer of all `inputs` (at least n, n_inputs). Of these pass t leaves out those
+    of the numbers `index` (n_missing,) from `starts[t]` (n_passes + 1,) to the next; `weights` (n_missing, width) of
+    each are added. `mask` (n_passes, width) is that behind the layer. Fills `out` (n_passes, n, width).
+    """
+    n_passes, n, width = out.shape
+    for t in range(n_passes):
+        for i in range(n):
+            row = out[t, i]
+            for c in range(width):
+                row[c] = whole[i, c]
+            for k in range(starts[t], starts[t + 1]):
+                value, weight = inputs[i, index[k]], weights[k]
+                for c in range(width):
+                    row[c] += value * weight[c]
+            for c in range(width):
+                row[c] = max(row[c], np.float32(0.0)) * mask[t, c]
+
+
+@jit
+def rectify(values, mask):
+    """ReLU of values (n_passes, n, width) in place, and the mask (n_passes, width) behind it."""
+    n_passes, n, width = values.shape
+    for t in range(n_passes):
+        for i in range(n):
+            for c in range(width):
+                values[t, i, c] = max(values[t, i, c], np.float32(0.0)) * mask[t, c]
+
+
+@jit
 def add_passes(outputs, reference, reject, p_sum, p_square, votes, moments):
     """Add passes to sums, which are those of `DropoutMLP.sums_over_passes`.
 

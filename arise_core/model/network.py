@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from arise_core.geometry.arrays import Float32Array
+from arise_core.geometry.arrays import Float32Array, IntArray
+from arise_core.model import loops
 from arise_core.model.card import Card
 
 #: Dropout rate up to which the first layer is made by difference.
 MUCH = 0.2
 #: Rows, over passes, that go through the layers behind the first side by side: few calls, and still in the cache.
 TOGETHER = 256
+
+
+class LeftOut(NamedTuple):
+    """What passes leave out of the first layer."""
+
+    starts: IntArray  # (n_passes + 1,), where those of each pass begin
+    inputs: IntArray  # (n_missing,), which ones, pass after pass
+    weights: Float32Array  # (n_missing, width), minus what the layer makes of each
+
+    def of(self, passes: slice) -> LeftOut:
+        """That of some passes, one after the other."""
+        return self._replace(starts=self.starts[passes.start : passes.stop + 1])
 
 
 class DropoutMLP(nn.Module):
@@ -151,30 +165,30 @@ class DropoutMLP(nn.Module):
             out.append(x)
         return torch.stack(out)
 
-    def left_out(self, mask: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """What each pass leaves out of the first layer: which inputs, and minus what the layer makes of them.
+    def left_out(self, mask: Tensor) -> LeftOut | None:
+        """What each pass leaves out of the first layer.
 
         Args:
             mask: of the inputs, (n_passes, n_inputs).
 
         Returns:
-            Indices (n_missing,) and weights (n_missing, width) of each pass; empty where passes leave out much: then
-            `by_difference` is no faster, and loses digits.
+            None where passes leave out much: then `by_difference` is no faster, and loses digits.
         """
         if self.dropout > MUCH:
-            return []
-        weight = self._weights[0].t() / (self.dropout - 1.0)
-        missing = [(row == 0).nonzero()[:, 0] for row in mask]
-        return [(index, weight.index_select(0, index)) for index in missing]
+            return None
+        passes, index = np.nonzero(mask.numpy() == 0)
+        weight = (self._weights[0].t() / (self.dropout - 1.0)).numpy()
+        return LeftOut(np.searchsorted(passes, np.arange(len(mask) + 1)), index, weight.take(index, axis=0))
 
     def by_difference(
-        self, inputs: Tensor, masks: list[Tensor], left_out: list[tuple[Tensor, Tensor]], count: int
+        self, inputs: Tensor, masks: list[Tensor], left_out: LeftOut | None, count: int
     ) -> Tensor:
         """As `passes`, up to rounding: the first layer is that of all inputs, less the few that a pass leaves out.
 
         Several passes go through the layers behind the first side by side, in blocks of `TOGETHER` rows or of as many
         as there are inputs, filled up: always of one size, since other sizes may have other last bits. Where few rows
-        count, a block holds more passes.
+        count, a block holds more passes. What is no product of matrices is done by compiled loops: threads would wait
+        for each other between many small steps.
 
         Args:
             inputs, masks: see `passes`.
@@ -184,31 +198,29 @@ class DropoutMLP(nn.Module):
         Returns:
             (n_passes, count or more, n_outputs).
         """
-        if not left_out:
+        if left_out is None:
             return self.passes(inputs, masks)
         weights, biases = self._weights, self._biases
         whole = nn.functional.linear(inputs, weights[0] / (1.0 - self.dropout), biases[0])
-        block = len(inputs)
+        block, n_passes = len(inputs), len(masks[0])
         rows = block // max(1, block // max(1, count))
         size = max(block, TOGETHER)
         together = size // rows
         out: list[Tensor] = []
-        for begin in range(0, len(left_out), together):
-            several = left_out[begin : begin + together]
-            n = len(several) * rows
+        for begin in range(0, n_passes, together):
+            some = slice(begin, min(begin + together, n_passes))
+            n = (some.stop - begin) * rows
             x = whole.new_empty((size, whole.shape[1]))
             x[n:] = 0.0
-            for j, (index, weight) in enumerate(several):
-                some, own = inputs.index_select(1, index), x[j * rows : (j + 1) * rows]
-                if rows == block:
-                    torch.addmm(whole, some, weight, out=own)
-                else:
-                    own.copy_(torch.addmm(whole, some, weight)[:rows])
+            loops.first_layer(
+                whole.numpy(), inputs.numpy(), *left_out.of(some), masks[1][some].numpy(),
+                x.numpy()[:n].reshape(-1, rows, x.shape[1]),
+            )  # fmt: skip
             for i in range(1, len(weights)):
-                mask = masks[i][begin : begin + together]
-                x[:n].view(len(several), rows, -1).relu_().mul_(mask[:, None])
+                if i > 1:
+                    loops.rectify(x.numpy()[:n].reshape(-1, rows, x.shape[1]), masks[i][some].numpy())
                 x = nn.functional.linear(x, weights[i], biases[i])
-            out.append(x[:n].view(len(several), rows, -1))
+            out.append(x[:n].view(-1, rows, x.shape[1]))
         return torch.cat(out)
 
     @property

@@ -125,7 +125,8 @@ class Runner:
             here = rows[first : first + self.rows]
             with torch.inference_mode():
                 x = self.tensor(_filled(inputs[here], self.rows))
-                outputs = self.network.by_difference(x, [m[some] for m in masks], left_out[some], len(here))
+                less = None if left_out is None else left_out.of(some)
+                outputs = self.network.by_difference(x, [m[some] for m in masks], less, len(here))
             said = outputs.numpy()
             log2_p = reference[first : first + self.rows].astype(np.float32)
             found = []
@@ -200,13 +201,17 @@ def ask_in_parts(
 ) -> Job[dict[str, NDArray[Any]]]:
     """What is said of rows, on the CPU: by several threads that each ask for some of them, where there are enough.
 
+    Neighbouring rows go to different threads: those in doubt, which take long, often lie side by side.
+
     Args:
         ask: a job that returns columns by name, (n, ...), for features (n, n_features).
         features: of all rows.
     """
-    rows = min(MOST_ROWS, len(features) // threads.count() // ROWS * ROWS)
-    if threads.count() == 1 or rows < LEAST_ROWS:
+    n, count = len(features), threads.count()
+    count = min(count, n // LEAST_ROWS)
+    if count <= 1:
         return (yield from ask(features))
+    count *= -(-n // (count * MOST_ROWS))
     stopped = Event()
 
     def go_on(step: Step) -> None:
@@ -214,17 +219,21 @@ def ask_in_parts(
             raise CancelledError
 
     def one(first: int) -> dict[str, NDArray[Any]]:
-        return run(ask(features[first : first + rows]), go_on)
+        return run(ask(features[first::count]), go_on)
 
-    firsts = range(0, len(features), rows)
     parts: list[dict[str, NDArray[Any]]] = []
-    several = threads.in_order(one, firsts, name="arise-network", stop=stopped)
+    several = threads.in_order(one, range(count), name="arise-network", stop=stopped)
     # this thread is the first inside and the last: else one of the others may take back what another has set
     with threads.one_torch_thread(), closing(several) as asked:
         for found in asked:
             parts.append(found)
-            yield Step(len(parts) / len(firsts), "network")
-    return {name: np.concatenate([found[name] for found in parts]) for name in parts[0]}
+            yield Step(len(parts) / count, "network")
+    columns = {}
+    for name, values in parts[0].items():
+        columns[name] = np.empty((n, *values.shape[1:]), dtype=values.dtype)
+        for first, found in enumerate(parts):
+            columns[name][first::count] = found[name]
+    return columns
 
 
 def _out_of_memory(error: RuntimeError) -> bool:

@@ -1,8 +1,9 @@
 """Descriptors, dropout masks and predictions of the golden set, as hashes and as a few numbers a row.
 
 `python -m tests.golden.record` compares this checkout with `golden.json` and says what differs; with `--write` it
-records it anew, after a change that is meant to change numbers. Hashes hold on one kind of machine (processor,
-versions of the numerical libraries): loops are compiled for the processor. The numbers hold on all.
+records it anew, after a change that is meant to change numbers; with `--add` it adds the hashes of another machine,
+for a checkout whose numbers are those of the file. Hashes hold on one kind of machine (processor, versions of the
+numerical libraries): loops are compiled for the processor. The numbers hold on all.
 """
 
 from __future__ import annotations
@@ -143,15 +144,17 @@ def main() -> int:
     """Compare or write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="record this checkout as the truth")
+    parser.add_argument("--add", action="store_true", help="add the hashes of this machine")
     arguments = parser.parse_args()
     found = compute()
-    if arguments.write:
+    if arguments.write or arguments.add:
         known = json.loads(FILE.read_text()) if FILE.is_file() else {}
         hashes = {name: {k: v["sha256"] for k, v in arrays.items()} for name, arrays in found.items()}
         values = {name: {k: v["values"] for k, v in arrays.items()} for name, arrays in found.items()}
         model = arise.load_model("arise-108").card.weights_sha256
         same = known.get("model") == model and agrees(known["values"], values)
-        machines = known["machines"] if same else {}  # those of other numbers hold no more
+        # those of other numbers hold no more
+        machines = known["machines"] if same and arguments.add else {}
         values = known["values"] if same else values
         content = {
             "model": model, "masks": masks(), "machines": {**machines, machine(): hashes}, "values": values,
