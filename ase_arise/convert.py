@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
 from ase.symbols import Symbols
 
@@ -13,6 +14,7 @@ import arise_core as arise
 from arise_core.crystals.species import Types, parse_types
 from arise_core.crystals.standard import check_one, check_ordered
 from arise_core.errors import InputError, InputTypeError, MissingFileError, check_type, shown
+from arise_core.geometry.arrays import FloatArray
 from arise_core.geometry.material import Material
 from ase_arise.occupancy import check_occupancies
 from ase_arise.pymatgen_structures import as_atoms, is_pymatgen
@@ -29,9 +31,9 @@ def from_atoms(atoms: Atoms, where: str = "", types: Types = None) -> arise.Stru
     """The structure of an `Atoms` object, or of a structure of pymatgen, which stays as it is.
 
     Args:
-        atoms: positions, atomic numbers, cell and pbc are used; constraints, momenta and calculator are not. Sites
-            without mass (X, number 0) are left out. Where atomic numbers are no more than what ASE's readers make of
-            the types of a LAMMPS file, different types are different elements.
+        atoms: positions, atomic numbers, cell, its displacement and pbc are used; constraints, momenta and calculator
+            are not. Sites without mass (X, number 0) are left out. Where atomic numbers are no more than what ASE's
+            readers make of the types of a LAMMPS file, different types are different elements.
         where: begin of error messages, such as "structure 3: ".
         types: elements by type or name, such as `{1: "Cu", "A": "Si"}` or "1=Cu, A=Si"; "X" leaves a type out.
 
@@ -54,9 +56,15 @@ def _structure(
     try:
         species = species_of(atoms, elements, option)
         positions = atoms.positions if species.kept is None else atoms.positions[species.kept]
-        return arise.Structure(positions, species.numbers, atoms.cell[:], atoms.pbc), species
+        return arise.Structure(positions, species.numbers, atoms.cell[:], atoms.pbc, _begin(atoms)), species
     except InputError as error:
         raise InputError(f"{where}{error}") from error
+
+
+def _begin(atoms: Atoms) -> FloatArray:
+    """Where the cell begins, (3,), Å. Zero where that is unset, of which `Atoms.set_celldisp(None)` makes one NaN."""
+    place = np.ravel(atoms.get_celldisp())
+    return place if place.shape == (3,) and np.isfinite(place).all() else np.zeros(3)
 
 
 def to_material(atoms: Atoms, where: str = "", types: Types = None, option: str = "types") -> Material:
@@ -91,7 +99,13 @@ def numbered(images: list[Atoms], types: Types = None) -> list[Material]:
 
 def to_atoms(structure: arise.Structure) -> Atoms:
     """A structure as `Atoms`."""
-    return Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=structure.pbc)
+    return Atoms(
+        structure.numbers,
+        structure.positions,
+        cell=structure.cell,
+        pbc=structure.pbc,
+        celldisp=structure.origin,
+    )
 
 
 def formula(material: Material) -> str:

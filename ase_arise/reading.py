@@ -56,6 +56,8 @@ COUNTS = re.compile(rb"^[ \t]*\d+(?:[ \t]+\d+)*[ \t]*$")
 POSCAR = re.compile(rb".*\n[ \t]*\S+[ \t]*\r?\n(?:[ \t]*\S+[ \t]+\S+[ \t]+\S+[ \t]*\r?\n){3}")
 #: Sections of a LAMMPS data file that begin it.
 BOUNDS = re.compile(rb"^\s*\S+\s+\S+\s+xlo\s+xhi", re.M)
+#: Where the cell of a LAMMPS data file begins along an axis.
+BEGINS = re.compile(rb"^\s*(\S+)\s+\S+\s+([xyz])lo\s+\2hi", re.M)
 #: What is said of files that are like nothing that ASE reads.
 UNKNOWN = "ASE does not know what kind of file it is: name its format (`--format lammps-data`, `vasp`, `extxyz`, ...)"
 #: What may follow an @: a number of a frame, or a range.
@@ -245,6 +247,7 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
     """Frames as ASE reads them; the first error of a reader ends them, unless frames were cut here."""
     kind, problem = reader.format, ""
     content: bytes | None = None
+    head = b""
     if Path(path).suffix not in DATABASES and "*" not in path and path != "-":
         head, plain = _begin_of(path)
         try:
@@ -281,6 +284,8 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
                     "it names a space group, but lists no symmetry operations, and the group is named in a way that "
                     "is not known here: it has the independent atoms only. Write it anew in P 1"
                 )
+            if kind == DATA:
+                _begin(atoms, head)
             yield Frame(max(number, 0), atoms)
             number += 1
     except Exception as error:  # readers of some hundred formats raise anything
@@ -293,6 +298,13 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         return
     if number == begin == 0 and kind not in ("",):
         yield Frame(0, None, f"ASE's reader of {kind} finds no structure in it")
+
+
+def _begin(atoms: Atoms, head: bytes) -> None:
+    """Set where the cell of a LAMMPS data file begins, which ASE's reader forgets."""
+    lows = {axis: float(low) for low, axis in BEGINS.findall(head)}
+    if len(lows) == 3 and not atoms.get_celldisp().any():
+        atoms.set_celldisp([lows[axis] for axis in (b"x", b"y", b"z")])
 
 
 def kind_in(path: str, kind: str = "") -> str:

@@ -95,6 +95,7 @@ def to_collection(structure: Structure, radius: float | None = None) -> DataColl
     if structure.cell.any():
         cell = SimulationCell(pbc=three_flags(structure.pbc))
         cell[:, :3] = structure.complete_cell.T
+        cell[:, 3] = structure.origin
         data.objects.append(cell)
     particles = data.create_particles(count=len(structure))
     particles.create_property("Position", data=structure.positions)

@@ -221,10 +221,10 @@ class BoxGrid:
 def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
     """Lay boxes over a structure.
 
-    Along a periodic axis the boxes wrap, and the stride is the largest divisor of the period that does not
-    exceed the one asked for; a period shorter than the box enters it several times. Along an open axis the
-    boxes are laid by `settings.padding`; a structure thinner than a box (or `settings.thin` boxes) gets one
-    layer over its whole thickness. A periodic axis across vacuum (a slab in a cell) counts as open.
+    Along a periodic axis the boxes wrap, begin where the cell does (`Structure.origin`), and the stride is the largest
+    divisor of the period that does not exceed the one asked for; a period shorter than the box enters it several times.
+    Along an open axis the boxes are laid by `settings.padding`; a structure thinner than a box (or `settings.thin`
+    boxes) gets one layer over its whole thickness. A periodic axis across vacuum (a slab in a cell) counts as open.
     """
     check_type("settings", settings, MapSettings, "MapSettings")
     material = Material.of(structure)
@@ -234,6 +234,7 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
     cell, pbc = material.body.complete_cell, material.body.pbc
     heights = perpendicular_heights(cell)
     u = transformed(material.body.positions, inverse(cell))
+    begin = transformed(material.structure.origin[None], inverse(cell))[0]
     shape, start, step, width = np.zeros(3, int), np.zeros(3), np.zeros(3), np.zeros(3)
     low, high = np.full(3, -np.inf), np.full(3, np.inf)
     for k in range(3):
@@ -241,7 +242,7 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
         if pbc[k]:
             shape[k] = max(1, math.ceil(min(1 / stride, MAX_BOXES) - 1e-9))
             step[k], width[k] = 1 / shape[k], box
-            start[k] = step[k] / 2 - box / 2
+            start[k] = begin[k] - np.round(begin[k]) + step[k] / 2 - box / 2
             continue
         margin = SURFACE * spacing / heights[k]
         first, last = float(u[:, k].min()), float(u[:, k].max())

@@ -27,6 +27,7 @@ class Structure:
         numbers: (n_atoms,), atomic numbers, 1 to 118.
         cell: (3, 3), Å, rows are the cell vectors. Zeros: no cell; a zero row: no vector in that direction.
         pbc: (3,), whether the structure repeats along each cell vector. One boolean stands for all three.
+        origin: (3,), Å, where the cell begins. Positions are not relative to it; boxes of maps are laid from there.
 
     Raises:
         ValueError: no atoms, NaN or infinite values, values above 1e9 Å, wrong shapes, an unknown element, or a
@@ -37,6 +38,7 @@ class Structure:
     numbers: IntArray
     cell: FloatArray = field(default_factory=lambda: np.zeros((3, 3)))
     pbc: BoolArray = field(default_factory=lambda: np.zeros(3, dtype=bool))
+    origin: FloatArray = field(default_factory=lambda: np.zeros(3))
 
     def __post_init__(self) -> None:
         positions = _frozen(self.positions, np.float64, "positions")
@@ -72,10 +74,14 @@ class Structure:
         if (np.abs(cell) > FARTHEST).any():
             raise InputError(f"`cell` must not exceed {FARTHEST:g} Å, got {cell.tolist()}")
         pbc = _flags(self.pbc)
+        origin = _frozen(self.origin, np.float64, "origin")
+        if origin.shape != (3,) or not (np.abs(origin) <= FARTHEST).all():
+            raise InputError(f"`origin` must be three numbers up to {FARTHEST:g} Å, got {origin.tolist()}")
         object.__setattr__(self, "positions", positions)
         object.__setattr__(self, "numbers", numbers)
         object.__setattr__(self, "cell", cell)
         object.__setattr__(self, "pbc", pbc)
+        object.__setattr__(self, "origin", origin)
         if pbc.any() and not (cell[pbc].any(axis=1).all() and has_volume(self.complete_cell)):
             raise InputError(
                 f"`cell` must have a non-zero volume along the periodic directions {pbc.tolist()}, "

@@ -1,0 +1,119 @@
+"""A cell that begins elsewhere than at zero has its boxes at the same places in all doors."""
+
+import ase.io
+import numpy as np
+import pytest
+from ovito.io import import_file
+from typer.testing import CliRunner
+
+import arise_core as arise
+from arise_cli.main import app
+from ase_arise import annotate, from_atoms
+from ase_arise.convert import to_atoms
+from ovito_arise import AriseModifier
+from tests.doors.systems import polycrystal
+
+OPTIONS = {"box_size": 10.0, "stride": 5.0, "passes": 16, "seed": 3}
+ORIGIN = np.array([-31.3, 4.7, 102.2])
+#: Bit; files have four digits, so that an atom may be on the other side of the face of a box.
+TOLERANCE = 1e-3
+
+
+def grains(tilts: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> arise.Structure:
+    """Four periodic grains in a cell that begins elsewhere, in the form that LAMMPS has."""
+    made = polycrystal()
+    x, y, z = np.diag(made.cell)
+    cell = np.array([[x, 0, 0], [tilts[0], y, 0], [tilts[1], tilts[2], z]])
+    positions = made.positions @ np.linalg.inv(made.cell) @ cell + ORIGIN
+    numbers = np.full(len(made), 29)
+    return arise.Structure(np.round(positions, 4), numbers, cell, True, ORIGIN)
+
+
+def dump(structure):
+    (x, _, _), (xy, y, _), (xz, yz, z) = structure.cell
+    low = structure.origin
+    bounds = [
+        (low[0] + min(0, xy, xz, xy + xz), low[0] + x + max(0, xy, xz, xy + xz), xy),
+        (low[1] + min(0, yz), low[1] + y + max(0, yz), xz),
+        (low[2], low[2] + z, yz),
+    ]
+    head = ["ITEM: TIMESTEP", "0", "ITEM: NUMBER OF ATOMS", str(len(structure))]
+    rows = ["ITEM: BOX BOUNDS xy xz yz pp pp pp", *(" ".join(f"{v:.10f}" for v in b) for b in bounds)]
+    atoms = [f"{k} 1 {p[0]:.4f} {p[1]:.4f} {p[2]:.4f}" for k, p in enumerate(structure.positions, 1)]
+    return "\n".join([*head, *rows, "ITEM: ATOMS id type x y z", *atoms, ""])
+
+
+def data(structure):
+    (x, _, _), (xy, y, _), (xz, yz, z) = structure.cell
+    low, high = structure.origin, structure.origin + (x, y, z)
+    sides = [f"{low[k]:.10f} {high[k]:.10f} {'xyz'[k]}lo {'xyz'[k]}hi" for k in range(3)]
+    head = ["made by a test", "", f"{len(structure)} atoms", "1 atom types", "", *sides]
+    atoms = [f"{k} 1 {p[0]:.4f} {p[1]:.4f} {p[2]:.4f}" for k, p in enumerate(structure.positions, 1)]
+    rest = [f"{xy:.10f} {xz:.10f} {yz:.10f} xy xz yz", "", "Masses", "", "1 63.546", ""]
+    return "\n".join([*head, *rest, "Atoms # atomic", "", *atoms, ""])
+
+
+@pytest.mark.parametrize("tilts", [(0.0, 0.0, 0.0), (2.0, -1.0, 1.5)], ids=["straight", "triclinic"])
+@pytest.mark.parametrize(("write", "name"), [(dump, "a.dump"), (data, "a.data")])
+def test_doors_agree(write, name, tilts, model, tmp_path):
+    structure = grains(tilts)
+    path = tmp_path / name
+    path.write_text(write(structure))
+    field = arise.strided_map(structure, model, **OPTIONS)
+    assert not np.allclose(
+        field.grid.origin, arise.strided_map(moved(structure), model, **OPTIONS).grid.origin
+    )
+    here = field.values_at_atoms()
+    found = {"ASE": annotate(str(path), model, types={1: "Cu"}, mode="local", **OPTIONS)}
+    words = ["map", str(path), "--types", "1=Cu", "--atoms", str(tmp_path / "out.xyz")]
+    for option, value in OPTIONS.items():
+        words += [f"--{option.replace('_', '-')}", str(value)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    found["command line"] = ase.io.read(tmp_path / "out.xyz")
+    read = ase.io.read(path, format="lammps-dump-text" if write is dump else "lammps-data")
+    found["atoms"] = annotate(read, model, types={1: "Cu"}, mode="local", copy=True, **OPTIONS)
+    for door, atoms in found.items():
+        if write is data and door == "atoms":
+            continue  # ASE's reader forgets where the cell of such a file begins
+        atoms = atoms[0] if isinstance(atoms, list) else atoms
+        theirs = atoms.arrays["arise_mutual_information"]
+        assert np.allclose(theirs, here.mutual_information, rtol=0, atol=TOLERANCE), door
+    pipeline = import_file(str(path))
+    pipeline.modifiers.append(AriseModifier(types_to_elements="1: Cu", **OPTIONS))
+    theirs = pipeline.compute().particles["ARISE Mutual Information"]
+    assert np.allclose(theirs, here.mutual_information, rtol=0, atol=TOLERANCE)
+
+
+def moved(structure):
+    """The same atoms in the same periodic space, the cell beginning at zero."""
+    return arise.Structure(structure.positions, structure.numbers, structure.cell, True)
+
+
+def test_a_map_moves_with_its_cell(model):
+    structure = grains()
+    field = arise.strided_map(structure, model, **OPTIONS)
+    before = arise.strided_map(
+        arise.Structure(structure.positions - ORIGIN, structure.numbers, structure.cell, True),
+        model,
+        **OPTIONS,
+    )
+    centers = before.grid.centers + ORIGIN
+    assert np.allclose(field.at(centers).mutual_information, before.prediction.mutual_information, atol=1e-3)
+    whole = (field.grid.origin - ORIGIN) @ np.linalg.inv(structure.cell)
+    assert np.allclose(whole, np.round(whole))
+
+
+def test_atoms_of_ase_and_back():
+    structure = grains()
+    atoms = to_atoms(structure)
+    assert np.allclose(atoms.get_celldisp().ravel(), ORIGIN)
+    assert np.array_equal(from_atoms(atoms).origin, ORIGIN)
+    atoms.set_celldisp(None)
+    assert np.array_equal(from_atoms(atoms).origin, np.zeros(3))
+
+
+@pytest.mark.parametrize("origin", [(0, 0), (0, 0, np.nan), (0, 0, 1e10), "zero"])
+def test_where_a_cell_begins_is_three_numbers(origin):
+    with pytest.raises(ValueError, match="`origin`"):
+        arise.Structure(np.zeros((1, 3)), [29], np.eye(3), True, origin)
