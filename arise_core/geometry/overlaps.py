@@ -95,6 +95,9 @@ def _said(
     differ = structure.numbers[a] != structure.numbers[b]
     shared = ". Of a site that elements share, one has to be drawn" if differ else ""
     guess = ". Are atoms there twice?" if twice and not differ else _unit(distance) if share > MANY else ""
+    flat = np.flatnonzero(np.ptp(structure.positions, axis=0) == 0)
+    if len(flat) and share > MANY:
+        guess = f". All have the same {'xyz'[flat[0]]}: is a column of coordinates missing?"
     return (
         f"`positions` has overlapping atoms: {count} pairs closer than {OVERLAP_DISTANCE} Å, closest are "
         f"atoms {a} and {b} at {distance:.4f} Å{shared}{guess}"

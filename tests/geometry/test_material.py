@@ -108,6 +108,16 @@ def test_overlaps_are_looked_for_in_images_too():
         Material.of(itself).check_overlaps()
 
 
+def test_a_column_of_coordinates_that_is_missing_is_guessed():
+    """Not a unit: shrunk to a plane, atoms of a crystal overlap."""
+    whole = bulk("fcc", 4, 0.0)
+    flat = whole.positions * [1, 1, 0]
+    with pytest.raises(ValueError, match="All have the same z: is a column of coordinates missing"):
+        Material.of(changed(whole, flat)).check_overlaps()
+    with pytest.raises(ValueError, match="Are lengths in"):
+        Material.of(Structure(whole.positions / 50, whole.numbers, whole.cell / 50, True)).check_overlaps()
+
+
 def test_the_support_ends_half_a_spacing_beyond_the_atoms():
     structure = ball("fcc", 12.0)
     material = Material.of(structure)
