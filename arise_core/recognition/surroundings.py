@@ -19,6 +19,9 @@ from arise_core.recognition.asking import Asker
 
 #: Shares of centres that are most, and of large boxes that are nearly all.
 MOST, NEARLY_ALL = 0.6, 0.8
+#: Share of centres that are many, and that are some; centres at a large box, at least, of which a share is looked at;
+#: share of the large boxes that are everywhere.
+MANY, SOME, LEAST, MOST_PLACES = 0.2, 0.05, 4, 0.87
 #: How much the share of an element changes from one side of a border of two compositions to the other, at least.
 PARTED = 0.3
 #: Atoms in which shares of elements are looked at, at least.
@@ -127,9 +130,10 @@ class Surroundings:
         return parted.ravel()
 
     def filled(self, boxes: IntArray, parts: IntArray, named: BoolArray) -> BoolArray:
-        """Which centres have a name and most (`MOST`) of those around them too, (n,).
+        """Which centres have a name and most (`MOST`) of those around them too, or many (`MANY`) everywhere, (n,).
 
-        Around are those nearest to the same large box, and to the ones beside it.
+        Around are those nearest to the same large box, and to the ones beside it. Everywhere is twice as far, and at
+        nearly all large boxes there some have a name (`SOME`): beyond a small crystal in a melt none has.
 
         Args:
             boxes: all centres with an answer, (n,).
@@ -140,14 +144,24 @@ class Surroundings:
         names, number = np.unique(parts, return_inverse=True)
         shape = (len(names), *grid.shape)
         place = number * len(grid) + self.around(boxes)
+        count = np.stack([
+            np.bincount(some, minlength=len(names) * len(grid)).reshape(shape) for some in (place[named], place)
+        ])  # fmt: skip
+        told = count[1] >= LEAST
+        some = told & (count[0] >= np.maximum(SOME * count[1], 1))
+        near = self._summed_around(count)
+        named_far, all_far, some_far, told_far = self._summed_around(
+            self._summed_around(np.stack([*count, some, told]).astype(np.int64))
+        )
+        everywhere = (told_far > 0) & (some_far >= MOST_PLACES * told_far)
+        filled = (near[0] >= MOST * near[1]) | (everywhere & (named_far >= MANY * all_far))
+        return np.asarray(named & filled.ravel()[place])
 
-        def count_around(some: IntArray) -> IntArray:
-            count = np.bincount(some, minlength=len(names) * len(grid)).reshape(shape)
-            for axis in range(3):
-                count = _with_those_beside(count, axis + 1, wrap=bool(grid.pbc[axis]))
-            return np.asarray(count.ravel()[place])
-
-        return np.asarray(named & (count_around(place[named]) >= MOST * count_around(place)))
+    def _summed_around(self, count: IntArray) -> IntArray:
+        """Numbers at large boxes, (..., *shape), with those of the ones beside them."""
+        for axis in range(3):
+            count = _with_those_beside(count, axis - 3, wrap=bool(self._context.grid.pbc[axis]))
+        return count
 
     def _know(self, boxes: IntArray) -> Job[None]:
         """Find out what boxes say: by those that cover them, where these are sure and say the same, or by themselves.
@@ -206,6 +220,6 @@ def _moved(values: Any, way: int, axis: int, wrap: bool, border: float) -> Any:
 
 def _with_those_beside(count: IntArray, axis: int, wrap: bool) -> IntArray:
     """Each number along an axis with those before and behind it."""
-    n = count.shape[axis]
+    n, axis = count.shape[axis], axis % count.ndim
     ways = (1, -1) if n > 2 or not wrap else (1,) if n == 2 else ()
     return np.asarray(count + sum(_moved(count, way, axis, wrap, 0) for way in ways))

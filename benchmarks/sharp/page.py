@@ -132,8 +132,9 @@ that of the crystal's own density waves: for each atom how much it is in phase w
 crystal, summed over the shortest lattice vectors in the plane of the front (its mean is 1 in the crystal and 0 in the
 melt, and it needs no neighbours). A tanh at each front is fitted to it and to each method's atoms of the right class
 alike; the fronts of the waves are the dividing surfaces, atoms between them the true share. Longer lattice vectors put
-the fronts 0.3 to 1.6 Å further into the crystal, whose outer layers vibrate more. Widths are compared with
-{TEMPLATES}.""",
+the fronts 0.3 to 1.6 Å further into the crystal, whose outer layers vibrate more. By numbers of atoms alone the fronts
+lie further in still in metals, and further out in silicon: [the equimolar dividing surface](equimolar.md). Widths are
+compared with {TEMPLATES}.""",
     "abrupt": f"""\
 Crystal and melt of the frames above, each without what is within {DEEP:g} Å of the fronts, side by side; {JOINTS}
 frames of each material, the melt shifted. Where the crystal ends is known here, so this is what a method by itself is

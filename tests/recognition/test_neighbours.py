@@ -12,7 +12,7 @@ from arise_core.engine.context import Context
 from arise_core.engine.grid import box_grid, grid_around, grids_of_sizes
 from arise_core.geometry import builders
 from arise_core.model.top import room_for
-from arise_core.recognition import asking
+from arise_core.recognition import asking, surroundings
 from arise_core.recognition.asking import Asker
 from arise_core.recognition.audit import CHANCE, LARGE, ONE_OF, ONE_OF_FEW, OTHER, Audit, chosen, total
 from arise_core.recognition.neighbours import LEVELS, Neighbours
@@ -136,22 +136,30 @@ def test_those_beside(shape, steps, axis, pbc):
         assert sorted(found[found >= 0].tolist()) == sorted(expected)
 
 
-@pytest.mark.parametrize("pbc", [True, (False, True, False)])
-def test_whether_most_around_have_a_name(model, pbc):
-    """By hand: the centres nearest to a large box and to those beside it, in the same part of the grid."""
-    crystal = fcc(9)
+def surroundings_of(model, pbc, cells=9):
+    """Of a crystal, and the grids of its small and large boxes."""
+    crystal = fcc(cells)
     structure = arise.Structure(crystal.positions, crystal.numbers, crystal.cell, pbc)
     grids = grids_of_sizes(box_grid(structure, MapSettings(stride=4.0, resolution="sharp")))
+    large = grid_around(grids[-1])
     around = Surroundings(
-        Context.of(grid_around(grids[-1]), model.descriptor), grids[0], model.sureness,
-        Asker(model, SamplingSettings(), "card"), by_tiles=True,
+        Context.of(large, model.descriptor), grids[0], model.sureness, Asker(model, SamplingSettings(), "card"),
+        by_tiles=True,
     )  # fmt: skip
+    return around, grids[0], large
+
+
+@pytest.mark.parametrize("pbc", [True, (False, True, False)])
+def test_whether_most_around_have_a_name(model, pbc, monkeypatch):
+    """By hand: the centres nearest to a large box and to those beside it, in the same part of the grid."""
+    monkeypatch.setattr(surroundings, "MANY", 2.0)  # never
+    around, small, large = surroundings_of(model, pbc)
     rng = np.random.default_rng(0)
-    boxes = np.flatnonzero(rng.random(len(grids[0])) < 0.9)
-    parts = np.unravel_index(boxes, grids[0].shape)[0] // 4
+    boxes = np.flatnonzero(rng.random(len(small)) < 0.9)
+    parts = np.unravel_index(boxes, small.shape)[0] // 4
     named = rng.random(len(boxes)) < MOST
     found = around.filled(boxes, parts, named)
-    shape = np.array(grid_around(grids[-1]).shape)
+    shape = np.array(large.shape)
     wraps = np.broadcast_to(pbc, 3)
     large = np.stack(np.unravel_index(around.around(boxes), tuple(shape)), axis=1)
     for k in range(0, len(boxes), 7):
@@ -161,6 +169,21 @@ def test_whether_most_around_have_a_name(model, pbc):
         share = named[near].mean()
         if abs(share - MOST) > 0.05 or (shape > 2).all():  # beside each other on both sides: counted twice
             assert found[k] == (named[k] and share >= MOST)
+
+
+@pytest.mark.parametrize("pbc", [True, False])
+def test_whether_many_have_a_name_everywhere(model, pbc):
+    """As where a crystal is none of the classes, not where a small one lies in a melt, however many are named in it."""
+    around, small, _ = surroundings_of(model, pbc, cells=16)
+    boxes, parts = np.arange(len(small)), np.zeros(len(small), dtype=int)
+    rng = np.random.default_rng(1)
+    scattered = rng.random(len(boxes)) < 0.45
+    assert (around.filled(boxes, parts, scattered) == scattered).mean() > 0.99
+    assert not around.filled(boxes, parts, rng.random(len(boxes)) < 0.1).any()
+    from_middle = np.linalg.norm(small.centers - small.centers.mean(axis=0), axis=1)
+    inside = (from_middle < 14.0) & (rng.random(len(boxes)) < 0.5)
+    assert inside.sum() > 50
+    assert not around.filled(boxes, parts, inside).any()
 
 
 # --- what that does to a map --------------------------------------------------------------------------------------

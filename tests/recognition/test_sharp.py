@@ -461,10 +461,13 @@ def test_a_core_and_its_shell(model):
         ("D0_3, AlFe3 (on bcc)", (6, 6, 6), 0.03),
         ("L2_1, Cu2MnAl (on bcc)", (5, 5, 5), 0.1),
         ("fluorite, CaF2", (6, 6, 6), 0.12),
+        ("spinel, MgAl2O4", (4, 4, 4), 0.0),
+        ("spinel, MgAl2O4", (4, 4, 4), 0.06),
+        ("CaCu5", (7, 7, 8), 0.08),
     ],
 )
 def test_small_boxes_are_not_believed_where_large_ones_know_no_such_crystal(model, name, counts, sigma):
-    """Ordered compounds that are no class; 32 atoms of them are those of fcc, bcc or CsCl."""
+    """Compounds that are no class; 32 atoms of them, at most or at many places, are those of fcc, bcc or CsCl."""
     structure = shaken(builders.repeat(other(name), counts), sigma)
     p = arise.strided_map(structure, model, stride=3.0).prediction
     sure = ~p.rejected & (p.mutual_information < 0.05) & (p.rejection_uncertainty < 0.05)
