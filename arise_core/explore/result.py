@@ -263,6 +263,7 @@ def _map_arrays(field: StridedMap) -> dict[str, Any]:
         "numbers": structure.numbers,
         "cell": structure.cell,
         "pbc": structure.pbc,
+        "origin": structure.origin,
         "offset": field.grid.offset,
         "kept": np.ones(len(structure), dtype=bool) if kept is None else kept,
         "n_atoms": field.n_atoms,
@@ -294,7 +295,8 @@ def _exploration(arrays: dict[str, Any], facts: dict[str, Any]) -> Exploration:
     if "points" in arrays:
         embedding = Embedding(arrays["points"], vectors, settings, facts["embedding_note"])
     if "map" in facts:
-        structure = Structure(arrays["positions"], arrays["numbers"], arrays["cell"], arrays["pbc"])
+        origin = arrays.get("origin", np.zeros(3))  # files from before cells could begin elsewhere
+        structure = Structure(arrays["positions"], arrays["numbers"], arrays["cell"], arrays["pbc"], origin)
         kept = None if arrays["kept"].all() else arrays["kept"]
         material = Material(structure, [str(note) for note in facts["notes"]], kept)
         grid = replace(box_grid(material, MapSettings(**facts["map"])), offset=arrays["offset"])
@@ -350,6 +352,7 @@ def _check_arrays(arrays: dict[str, Any], n_classes: int) -> None:
         wanted |= {
             "positions": ("f", (n_atoms, 3)), "numbers": ("i", (n_atoms,)), "cell": ("f", (3, 3)), "pbc": ("b", (3,)),
             "offset": ("f", (3,)), "kept": ("b", (-1,)), "n_atoms": ("i", (n,)),
+            **({"origin": ("f", (3,))} if "origin" in arrays else {}),
         }  # fmt: skip
     for name, (kind, shape) in wanted.items():
         check_array(name, arrays[name], kind, shape)

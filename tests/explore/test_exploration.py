@@ -11,6 +11,7 @@ from arise_core.explore.storage import read_arrays, write_arrays
 from arise_core.geometry import builders
 from arise_core.geometry.grains import GRAINS, four_grains
 from arise_core.progress import run
+from tests.doors.systems import polycrystal
 
 #: Half a box: boxes whose centre is further from where grains meet hold atoms of one grain.
 HALF = 8.0
@@ -141,6 +142,31 @@ def test_saved_and_loaded(small, tmp_path):
     arise.Representations((0,), (small.vectors,), np.arange(len(small)), "m").save(path)
     with pytest.raises(FileError, match="holds no exploration"):
         arise.Exploration.load(path)
+
+
+def test_saved_where_the_cell_begins_elsewhere(model, tmp_path):
+    """Also files from before cells could, which do not say where."""
+    path, before = tmp_path / "found.npz", tmp_path / "before.npz"
+    grains = polycrystal()
+    for origin in ((3.0, -2.0, 1.5), (0.0, 0.0, 0.0)):
+        moved = arise.Structure(grains.positions, grains.numbers, grains.cell, True, origin)
+        found = arise.exploration(
+            moved,
+            model,
+            resolution="single",
+            box_size=10.0,
+            stride=5.0,
+            passes=5,
+            min_cluster_size=5,
+            embed=False,
+        )
+        found.save(path)
+        again = arise.Exploration.load(path)
+        assert np.array_equal(again.field.centers, found.field.centers)
+        assert np.array_equal(again.labels_at_atoms(), found.labels_at_atoms())
+    arrays, facts = read_arrays(path, "exploration")
+    write_arrays(before, {k: v for k, v in arrays.items() if k != "origin"}, facts)
+    assert np.array_equal(arise.Exploration.load(before).field.centers, found.field.centers)
 
 
 def test_other_settings_without_the_network(small):
