@@ -13,12 +13,12 @@ BIT = np.float32(1.0 / math.log(2.0))
 
 
 @jit
-def first_layer(whole, inputs, starts, index, weights, mask, out):
-    """What passes let through the first layer and its ReLU, from that of all inputs.
+def first_layer(whole, inputs, starts, index, weights, out):
+    """The first layer of passes, from that of all inputs.
 
     `whole` (at least n, width) is the layer of all `inputs` (at least n, n_inputs). Of these pass t leaves out those
     of the numbers `index` (n_missing,) from `starts[t]` (n_passes + 1,) to the next; `weights` (n_missing, width) of
-    each are added. `mask` (n_passes, width) is that behind the layer. Fills `out` (n_passes, n, width).
+    each are added. Fills `out` (n_passes, n, width).
     """
     n_passes, n, width = out.shape
     for t in range(n_passes):
@@ -30,8 +30,6 @@ def first_layer(whole, inputs, starts, index, weights, mask, out):
                 value, weight = inputs[i, index[k]], weights[k]
                 for c in range(width):
                     row[c] += value * weight[c]
-            for c in range(width):
-                row[c] = max(row[c], np.float32(0.0)) * mask[t, c]
 
 
 @jit

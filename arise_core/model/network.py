@@ -213,14 +213,12 @@ class DropoutMLP(nn.Module):
             x = whole.new_empty((size, whole.shape[1]))
             x[n:] = 0.0
             loops.first_layer(
-                whole.numpy(), inputs.numpy(), *left_out.of(some), masks[1][some].numpy(),
-                x.numpy()[:n].reshape(-1, rows, x.shape[1]),
-            )  # fmt: skip
+                whole.numpy(), inputs.numpy(), *left_out.of(some), _of_passes(x[:n], rows).numpy()
+            )
             for i in range(1, len(weights)):
-                if i > 1:
-                    loops.rectify(x.numpy()[:n].reshape(-1, rows, x.shape[1]), masks[i][some].numpy())
+                loops.rectify(_of_passes(x[:n], rows).numpy(), masks[i][some].numpy())
                 x = nn.functional.linear(x, weights[i], biases[i])
-            out.append(x[:n].view(-1, rows, x.shape[1]))
+            out.append(_of_passes(x[:n], rows))
         return torch.cat(out)
 
     @property
@@ -230,6 +228,11 @@ class DropoutMLP(nn.Module):
     @property
     def _biases(self) -> list[Tensor]:
         return [layer.bias for layer in self.layers]  # type: ignore[misc]
+
+
+def _of_passes(values: Tensor, rows: int) -> Tensor:
+    """Values of passes, so many rows each, one after the other (n_passes * rows, width), as (n_passes, rows, width)."""
+    return values.view(-1, rows, values.shape[1])
 
 
 def build_network(

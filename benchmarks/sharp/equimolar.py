@@ -192,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     methods = {"sharp": mapped(model, resolution="sharp", stride=STRIDE), **OTHERS}
     rows = []
     for name in MATERIALS[:1] if given.quick else MATERIALS:
-        row, run = followed(name, (given.frames or QUICK / "equimolar") / "equimolar")
+        row, run = followed(name, (given.frames or QUICK / "sharp") / "equimolar")
         rows.append((name, truth(snapshots(row, run)), shares(row, run, methods)))
         print(*rows[-1], flush=True)
     folder = given.out or (QUICK if given.quick else DOCS)
