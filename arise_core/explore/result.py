@@ -236,6 +236,7 @@ class Exploration:
         if self.field is not None:
             arrays.update(_map_arrays(self.field))
             facts["map"] = asdict(self.field.grid.settings)
+            facts["origin"] = self.field.grid.material.structure.origin.tolist()
             facts["notes"] = list(self.field.grid.material.given_notes)
         write_arrays(Path(path), arrays, facts)
 
@@ -263,7 +264,6 @@ def _map_arrays(field: StridedMap) -> dict[str, Any]:
         "numbers": structure.numbers,
         "cell": structure.cell,
         "pbc": structure.pbc,
-        "origin": structure.origin,
         "offset": field.grid.offset,
         "kept": np.ones(len(structure), dtype=bool) if kept is None else kept,
         "n_atoms": field.n_atoms,
@@ -295,7 +295,7 @@ def _exploration(arrays: dict[str, Any], facts: dict[str, Any]) -> Exploration:
     if "points" in arrays:
         embedding = Embedding(arrays["points"], vectors, settings, facts["embedding_note"])
     if "map" in facts:
-        origin = arrays.get("origin", np.zeros(3))  # files from before cells could begin elsewhere
+        origin = facts.get("origin", np.zeros(3))  # missing in files from before cells could begin elsewhere
         structure = Structure(arrays["positions"], arrays["numbers"], arrays["cell"], arrays["pbc"], origin)
         kept = None if arrays["kept"].all() else arrays["kept"]
         material = Material(structure, [str(note) for note in facts["notes"]], kept)
@@ -352,7 +352,6 @@ def _check_arrays(arrays: dict[str, Any], n_classes: int) -> None:
         wanted |= {
             "positions": ("f", (n_atoms, 3)), "numbers": ("i", (n_atoms,)), "cell": ("f", (3, 3)), "pbc": ("b", (3,)),
             "offset": ("f", (3,)), "kept": ("b", (-1,)), "n_atoms": ("i", (n,)),
-            **({"origin": ("f", (3,))} if "origin" in arrays else {}),
         }  # fmt: skip
     for name, (kind, shape) in wanted.items():
         check_array(name, arrays[name], kind, shape)

@@ -108,7 +108,8 @@ def test_arrays_that_do_not_belong_together_are_refused(saved, tmp_path, end):
         ("model", None), ("layer", -1), ("layer", True), ("layer", "2"), ("classes", []), ("classes", {}),
         ("reject_threshold", "x"), ("reject_threshold", {}), ("min_cluster_size", 1e308), ("soft", "x"), ("note", 3),
         ("trials", [[1]]), ("trials", [{"a": 1}]), ("settings", {"layer": "x"}), ("map", None),
-        ("map", {"stride": 1e-9}),
+        ("map", {"stride": 1e-9}), ("origin", None), ("origin", [0.0, 1.0]), ("origin", [[0.0], [1.0], [2.0]]),
+        ("origin", [0.0, 0.0, 1e300]), ("origin", "here"),
         ("notes", "x"), ("format", True), ("format", 2), ("kind", "representations"),
     ],
 )  # fmt: skip
