@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import convolve1d
 
+from arise_core.descriptor import loops
 from arise_core.geometry.arrays import FloatArray
 
 #: Spacing of ln r on which the pair density is gathered and evaluated.
@@ -80,20 +80,7 @@ class PairDensity:
         largest value stands in.
         """
         offsets = np.arange(-self.margin, self.margin + 1) * LOG_STEP
-        smooth = convolve1d(histograms, np.exp(-0.5 * (offsets / SMOOTHING) ** 2), axis=1, mode="constant")
-        density = smooth[:, self.margin : self.margin + self.n_grid]
-        largest = density.max(axis=1)
-        inner = density[:, 1:-1]
-        peak = (
-            (inner >= density[:, :-2]) & (inner > density[:, 2:]) & (inner >= FIRST_PEAK * largest[:, None])
-        )
-        first = np.where(peak.any(axis=1), peak.argmax(axis=1) + 1, density.argmax(axis=1))
-        first = np.clip(first, 1, self.n_grid - 2)
-        rows = np.arange(len(density))
-        tiny = np.finfo(float).tiny
-        a, b, c = (np.log(np.maximum(density[rows, first + k], tiny)) for k in (-1, 0, 1))
-        curvature = a - 2 * b + c
-        with np.errstate(divide="ignore", invalid="ignore"):
-            shift = np.where(curvature < 0, 0.5 * (a - c) / curvature, 0.0)
-        scale = np.exp(self.log_low + LOG_STEP * (first + np.clip(shift, -1, 1)))
-        return np.where(largest > 0, scale, np.nan)
+        kernel = np.exp(-0.5 * (offsets / SMOOTHING) ** 2)
+        scales = np.empty(len(histograms))
+        loops.first_peaks(histograms, kernel, self.log_low, LOG_STEP, FIRST_PEAK, scales)
+        return scales

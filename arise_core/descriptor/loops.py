@@ -14,6 +14,9 @@ import numpy as np
 
 from arise_core.runtime.compilation import jit, jit_inline
 
+#: Below it no logarithm is taken.
+TINY = np.finfo(np.float64).tiny
+
 
 @jit_inline
 def harmonics(x, y, z, l_max, l_step, norm, legendre, out):
@@ -166,3 +169,43 @@ def grid_covariance(vectors, to_voxel, covariance, floor, out):
         high = (1 - b) * ((1 - c) * covariance[i1, j0, k0] + c * covariance[i1, j0, k1])
         high += b * ((1 - c) * covariance[i1, j1, k0] + c * covariance[i1, j1, k1])
         out[p] = 1.0 / max((1 - a) * low + a * high, floor)
+
+
+@jit
+def first_peaks(histograms, kernel, log_low, log_step, least, out):
+    """Position of the first peak of each histogram (n, n_bins) smoothed by a kernel, NaN for an empty one, (n,).
+
+    Values of r are exp(`log_low` + k `log_step`) where the kernel has its middle at the bin behind k times half of it;
+    `least` is the share of the largest peak that the first one has. Without an inner peak the largest value stands in.
+    The peak is refined by a parabola through the logarithms of three values.
+    """
+    n_kernel = kernel.shape[0]
+    n_grid = histograms.shape[1] - n_kernel + 1
+    density = np.empty(n_grid)
+    for i in range(histograms.shape[0]):
+        top = 0
+        for k in range(n_grid):
+            total = 0.0
+            for j in range(n_kernel):
+                total += kernel[j] * histograms[i, k + j]
+            density[k] = total
+            if total > density[top]:
+                top = k
+        if not density[top] > 0.0:
+            out[i] = math.nan
+            continue
+        first = top
+        for k in range(1, n_grid - 1):
+            here = density[k]
+            if here >= density[k - 1] and here > density[k + 1] and here >= least * density[top]:
+                first = k
+                break
+        first = min(max(first, 1), n_grid - 2)
+        a, b, c = (
+            math.log(max(density[first - 1], TINY)),
+            math.log(max(density[first], TINY)),
+            math.log(max(density[first + 1], TINY)),
+        )
+        curvature = a - 2.0 * b + c
+        shift = 0.5 * (a - c) / curvature if curvature < 0.0 else 0.0
+        out[i] = math.exp(log_low + log_step * (first + min(max(shift, -1.0), 1.0)))

@@ -129,8 +129,8 @@ def gather_boxes(
 
 def describe_tile(context: Context, tile: Tile) -> BoxDescriptors:
     """All boxes of a tile: full and mostly full ones each all at once, the others a few at once."""
-    boxes = tile.boxes(context.grid)
     engine = TileEngine(context, tile)
+    boxes = engine.boxes
     n_atoms = engine.n_atoms
     wanted = context.is_wanted(boxes)
     enough = wanted & (n_atoms >= context.grid.settings.min_atoms)

@@ -59,17 +59,18 @@ class Pieces:
     def __init__(self, engine: TileEngine, rows: IntArray, voxel: float = BOX_VOXEL) -> None:
         context, grid = engine.context, engine.context.grid
         self.engine, self.rows = engine, rows
-        boxes = engine.tile.boxes(grid)[rows]
+        boxes = engine.boxes[rows]
         widths = context.box_widths(boxes)
         n = voxel_counts(grid, widths, voxel)
         lower = np.stack(np.unravel_index(boxes, grid.shape), axis=1) * grid.step + grid.start
         self.gamma = covariances(voxels(context, np.maximum(lower, grid.low), widths, n))
         self.to_lag = np.ascontiguousarray(grid.to_fraction * (n / widths)[:, None, :])
+        self._atoms: dict[int, tuple[FloatArray, IntArray, IntArray]] = {}
 
     @classmethod
     def batches(cls, engine: TileEngine, rows: IntArray, voxel: float = BOX_VOXEL) -> Iterator[Pieces]:
         """As many boxes at once as are worked on at once, until nobody wants the rest any more."""
-        boxes = engine.tile.boxes(engine.context.grid)[rows]
+        boxes = engine.boxes[rows]
         n = voxel_counts(engine.context.grid, engine.context.box_widths(boxes), voxel)
         size = batch_size(n.max(axis=0, initial=1))
         for first in range(0, len(rows), size):
@@ -125,13 +126,19 @@ class Pieces:
         first, last = self._index.min(axis=0), self._index.max(axis=0)
         return np.asarray(((self.engine.first <= last) & (self.engine.last >= first)).all(axis=1))
 
+    def _atoms_of(self, species: int) -> tuple[FloatArray, IntArray, IntArray]:
+        """Atoms of a species near the boxes: positions and first and last boxes, (n_atoms, 3) each; kept."""
+        if species not in self._atoms:
+            engine = self.engine
+            some = np.flatnonzero(self._near & ((engine.numbers == species) | (species == ANY)))
+            self._atoms[species] = engine.positions[some], engine.first[some], engine.last[some]
+        return self._atoms[species]
+
     def _pair_arguments(self, alpha: int, beta: int) -> tuple[object, ...]:
         """What the loops over pairs of atoms of two species need of atoms and boxes."""
-        engine = self.engine
-        a, b = (np.flatnonzero(self._near & ((engine.numbers == s) | (s == ANY))) for s in (alpha, beta))
         return (
-            engine.positions[a], engine.first[a], engine.last[a], engine.positions[b], engine.first[b], engine.last[b],
-            alpha == beta, self._index, self.gamma, self.to_lag, engine.context.settings.floor,
+            *self._atoms_of(alpha), *self._atoms_of(beta), alpha == beta, self._index, self.gamma, self.to_lag,
+            self.engine.context.settings.floor,
         )  # fmt: skip
 
 

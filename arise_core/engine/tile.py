@@ -228,6 +228,8 @@ class TileEngine:
         self.n_species_atoms = {int(s): self._count(self.numbers == s) for s in np.unique(self.numbers)}
         self.n_atoms = sum(self.n_species_atoms.values(), np.zeros(np.prod(tile.shape), dtype=np.int64))
         self._part: TileEngine | None = None  # the last that was asked for
+        self._weights: dict[SpeciesPair, FloatArray] = {}
+        self._runs: dict[bool, tuple[IntArray, FloatArray]] = {}
 
     def _widths(self) -> FloatArray:
         """Widths of the boxes of the tile along each axis, (3, n), fractions; 1 behind the last."""
@@ -237,20 +239,33 @@ class TileEngine:
             widths[k, : stop - first] = np.maximum(self.context.widths[k][first:stop], 1e-12)
         return widths
 
-    def _ends(self, widths: FloatArray) -> IntArray:
-        """Last box of the run of equal width that each box of the tile belongs to, (3, n)."""
-        ends = np.zeros(widths.shape, dtype=np.int64)
-        for k, n in enumerate(self.tile.shape):
-            change = np.abs(np.diff(widths[k, :n])) > 1e-12 * self.context.grid.width[k]
-            last = np.append(np.flatnonzero(change), n - 1)
-            ends[k, :n] = np.repeat(last, np.diff(last, prepend=-1))
-        return ends
+    def _runs_of(self, *, cut: bool) -> tuple[IntArray, FloatArray]:
+        """Last box of the run of equal width that each box belongs to, and one over the widths, (3, n) each; kept.
+
+        Args:
+            cut: whether flat borders of the material cut boxes.
+        """
+        if cut not in self._runs:
+            grid, widths = self.context.grid, self.widths
+            if not cut:
+                widths = np.repeat(grid.width[:, None], widths.shape[1], axis=1)
+            ends = np.zeros(widths.shape, dtype=np.int64)
+            for k, n in enumerate(self.tile.shape):
+                change = np.abs(np.diff(widths[k, :n])) > 1e-12 * grid.width[k]
+                last = np.append(np.flatnonzero(change), n - 1)
+                ends[k, :n] = np.repeat(last, np.diff(last, prepend=-1))
+            self._runs[cut] = ends, 1.0 / widths
+        return self._runs[cut]
+
+    @cached_property
+    def boxes(self) -> IntArray:
+        """Indices of the tile's boxes into the flattened grid, (n_boxes,)."""
+        return self.tile.boxes(self.context.grid)
 
     @cached_property
     def left(self) -> FloatArray:
         """Share of the width of each box that flat borders of the material leave, (n_boxes, 3)."""
-        grid = self.context.grid
-        return np.asarray(self.context.box_widths(self.tile.boxes(grid)) / grid.width)
+        return np.asarray(self.context.box_widths(self.boxes) / self.context.grid.width)
 
     @cached_property
     def is_cut(self) -> BoolArray:
@@ -322,7 +337,7 @@ class TileEngine:
         for pair in self.pairs():
             enough = chosen & self.enough(pair)[rows]
             if enough.any():
-                weights = self.weights(pair)[rows]
+                weights = self.weights(pair)[rows].copy()
                 weights[~add(pair, enough, weights, total)] = 0.0
                 sums += weights
         shares = np.sqrt([c.share for c in settings.channels], dtype=np.float32)
@@ -355,7 +370,12 @@ class TileEngine:
         return np.asarray(sum(n > 0 for n in self.n_species_atoms.values()) == 1)
 
     def weights(self, pair: SpeciesPair) -> FloatArray:
-        """Weight of a pair of species in each box and channel, (n_boxes, n_channels)."""
+        """Weight of a pair of species in each box and channel, (n_boxes, n_channels); kept."""
+        if pair not in self._weights:
+            self._weights[pair] = self._weights_of(pair)
+        return self._weights[pair]
+
+    def _weights_of(self, pair: SpeciesPair) -> FloatArray:
         n_atoms = np.maximum(self.n_atoms, 1)
         alpha, beta = (self.n_species_atoms.get(s, self.n_atoms) / n_atoms for s in pair)
         settings = self.context.settings
@@ -420,12 +440,9 @@ class TileEngine:
         limit = self.context.settings.reach * float(scales[chosen].max())
         knot = KNOT * float(scales[chosen].min())
         n_knots = int(np.ceil(limit / knot)) + 3
-        widths = self.widths
-        if not cut:
-            widths = np.repeat(self.context.grid.width[:, None], widths.shape[1], axis=1)
         sums = np.zeros((int(np.prod(self.tile.shape)), n_knots * n_row), dtype=np.float32)
         loops.add_sums(
-            *self._pair_arguments(*pair, limit, chosen, widths),
+            *self._pair_arguments(*pair, limit, chosen, cut=cut),
             knot, l_max, step, n_lm, n_row, harmonics_norm(l_max), PAIRS, sums,
         )  # fmt: skip
         loops.accumulate(sums, self.tile.shape)
@@ -443,7 +460,7 @@ class TileEngine:
             return scales
         histograms = np.zeros((len(chosen), density.n_bins))
         loops.add_histograms(
-            *self._pair_arguments(alpha, beta, density.limit, chosen, self.widths),
+            *self._pair_arguments(alpha, beta, density.limit, chosen, cut=True),
             density.log_start, LOG_STEP, histograms,
         )  # fmt: skip
         loops.accumulate(histograms, self.tile.shape)
@@ -453,7 +470,7 @@ class TileEngine:
         return scales
 
     def _pair_arguments(
-        self, alpha: int, beta: int, limit: float, chosen: BoolArray, widths: FloatArray
+        self, alpha: int, beta: int, limit: float, chosen: BoolArray, *, cut: bool
     ) -> tuple[object, ...]:
         """What the loops over pairs of atoms of two species in some boxes need, up to the shape of the tile."""
         grid, same = self.context.grid, alpha == beta
@@ -477,6 +494,6 @@ class TileEngine:
             below[1:, 1:, 1:] = chosen.reshape(self.tile.shape).cumsum(0).cumsum(1).cumsum(2)
         return (
             self.positions[a], self.first[a], self.last[a], self.positions[b], self.first[b], self.last[b], same, limit,
-            reach, origin, size, shape, start, below, grid.to_fraction, self._ends(widths), 1.0 / widths,
+            reach, origin, size, shape, start, below, grid.to_fraction, *self._runs_of(cut=cut),
             self.context.settings.floor, self.tile.shape,
         )  # fmt: skip
