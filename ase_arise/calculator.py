@@ -21,7 +21,7 @@ from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import InputError, InputTypeError, check_type, shown
 from arise_core.recognition.result import Recognition, recognise
 from arise_core.settings import DEFAULT_MODEL, RecognitionSettings, check_number
-from ase_arise.convert import Device, ModelLike, as_model, to_material
+from ase_arise.convert import Device, ModelLike, as_model, place_of_cell, to_material
 
 #: Results for the structure; per atom, in maps only (plural, as ASE's `energies` beside `energy`).
 STRUCTURE_PROPERTIES = (
@@ -224,7 +224,11 @@ class AriseCalculator(Calculator):
 
     def _changes(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """What changed since ARISE looked at the atoms."""
-        return list(compare_atoms(self._found_for, atoms, tol=tol, excluded_properties=set(IGNORED)))
+        seen = self._found_for
+        changes = list(compare_atoms(seen, atoms, tol=tol, excluded_properties=set(IGNORED)))
+        if seen is not None and not np.array_equal(place_of_cell(seen), place_of_cell(atoms)):
+            changes.append("cell")  # ASE does not look where it begins; boxes are laid from there
+        return changes
 
     def _forget(self) -> None:
         self._found, self._found_for, self.recognition = {}, None, None

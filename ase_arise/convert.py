@@ -56,12 +56,13 @@ def _structure(
     try:
         species = species_of(atoms, elements, option)
         positions = atoms.positions if species.kept is None else atoms.positions[species.kept]
-        return arise.Structure(positions, species.numbers, atoms.cell[:], atoms.pbc, _begin(atoms)), species
+        begin = place_of_cell(atoms)
+        return arise.Structure(positions, species.numbers, atoms.cell[:], atoms.pbc, begin), species
     except InputError as error:
         raise InputError(f"{where}{error}") from error
 
 
-def _begin(atoms: Atoms) -> FloatArray:
+def place_of_cell(atoms: Atoms) -> FloatArray:
     """Where the cell begins, (3,), Å. Zero where that is unset, of which `Atoms.set_celldisp(None)` makes one NaN."""
     place = np.ravel(atoms.get_celldisp())
     return place if place.shape == (3,) and np.isfinite(place).all() else np.zeros(3)

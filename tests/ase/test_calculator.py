@@ -168,7 +168,7 @@ def test_arise_runs_every_interval_configurations(looks):
     assert atoms.calc.configurations == 7
 
 
-@pytest.mark.parametrize("change", ["positions", "numbers", "cell", "pbc"])
+@pytest.mark.parametrize("change", ["positions", "numbers", "cell", "pbc", "celldisp"])
 def test_results_are_kept_until_the_structure_changes(looks, change):
     atoms = copper()
     calculator = emt()
@@ -185,6 +185,8 @@ def test_results_are_kept_until_the_structure_changes(looks, change):
         atoms.numbers[0] = 47
     elif change == "cell":
         atoms.cell[0, 0] += 1e-3
+    elif change == "celldisp":
+        atoms.set_celldisp([0.5, 0.0, 0.0])
     else:
         atoms.pbc[0] = False
     assert calculator.calculation_required(atoms, ["arise_label"])
