@@ -13,33 +13,35 @@ BIT = np.float32(1.0 / math.log(2.0))
 
 
 @jit
-def first_layer(whole, inputs, starts, index, weights, out):
+def first_layer(whole, inputs, starts, index, weights, begin, count, out):
     """The first layer of passes, from that of all inputs.
 
-    `whole` (at least n, width) is the layer of all `inputs` (at least n, n_inputs). Of these pass t leaves out those
-    of the numbers `index` (n_missing,) from `starts[t]` (n_passes + 1,) to the next; `weights` (n_missing, width) of
-    each are added. Fills `out` (n_passes, n, width).
+    `whole` (at least count, width) is the layer of all `inputs` (at least count, n_inputs). Of these pass t leaves out
+    those of the numbers `index` (n_missing,) from `starts[t]` (n_passes + 1,) to the next; `weights` (n_missing, width)
+    of each are added. Fills `out` (n, width) with what is from `begin` on of `count` rows, pass after pass.
     """
-    n_passes, n, width = out.shape
-    for t in range(n_passes):
-        for i in range(n):
-            row = out[t, i]
+    width = out.shape[1]
+    for r in range(out.shape[0]):
+        t, i = (begin + r) // count, (begin + r) % count
+        row = out[r]
+        for c in range(width):
+            row[c] = whole[i, c]
+        for k in range(starts[t], starts[t + 1]):
+            value, weight = inputs[i, index[k]], weights[k]
             for c in range(width):
-                row[c] = whole[i, c]
-            for k in range(starts[t], starts[t + 1]):
-                value, weight = inputs[i, index[k]], weights[k]
-                for c in range(width):
-                    row[c] += value * weight[c]
+                row[c] += value * weight[c]
 
 
 @jit
-def rectify(values, mask):
-    """ReLU of values (n_passes, n, width) in place, and the mask (n_passes, width) behind it."""
-    n_passes, n, width = values.shape
-    for t in range(n_passes):
-        for i in range(n):
-            for c in range(width):
-                values[t, i, c] = max(values[t, i, c], np.float32(0.0)) * mask[t, c]
+def rectify(values, mask, begin, count):
+    """ReLU of values (n, width) in place, and behind it the mask (n_passes, width) of the pass that each is of.
+
+    They are those from `begin` on of `count` rows, pass after pass.
+    """
+    for r in range(values.shape[0]):
+        t = (begin + r) // count
+        for c in range(values.shape[1]):
+            values[r, c] = max(values[r, c], np.float32(0.0)) * mask[t, c]
 
 
 @jit

@@ -185,10 +185,9 @@ class DropoutMLP(nn.Module):
     ) -> Tensor:
         """As `passes`, up to rounding: the first layer is that of all inputs, less the few that a pass leaves out.
 
-        Several passes go through the layers behind the first side by side, in blocks of `TOGETHER` rows or of as many
-        as there are inputs, filled up: always of one size, since other sizes may have other last bits. Where few rows
-        count, a block holds more passes. What is no product of matrices is done by compiled loops: threads would wait
-        for each other between many small steps.
+        Rows go through the layers behind the first side by side, pass after pass, in blocks of `TOGETHER`, the last of
+        which is filled up: always of one size, since other sizes may have other last bits. What is no product of
+        matrices is done by compiled loops: threads would wait for each other between many small steps.
 
         Args:
             inputs, masks: see `passes`.
@@ -202,24 +201,19 @@ class DropoutMLP(nn.Module):
             return self.passes(inputs, masks)
         weights, biases = self._weights, self._biases
         whole = nn.functional.linear(inputs, weights[0] / (1.0 - self.dropout), biases[0])
-        block, n_passes = len(inputs), len(masks[0])
-        rows = block // max(1, block // max(1, count))
-        size = max(block, TOGETHER)
-        together = size // rows
+        kept = [mask.numpy() for mask in masks]
+        n_passes, total = len(masks[0]), len(masks[0]) * count
         out: list[Tensor] = []
-        for begin in range(0, n_passes, together):
-            some = slice(begin, min(begin + together, n_passes))
-            n = (some.stop - begin) * rows
-            x = whole.new_empty((size, whole.shape[1]))
+        for begin in range(0, total, TOGETHER):
+            n = min(TOGETHER, total - begin)
+            x = whole.new_empty((TOGETHER, whole.shape[1]))
             x[n:] = 0.0
-            loops.first_layer(
-                whole.numpy(), inputs.numpy(), *left_out.of(some), _of_passes(x[:n], rows).numpy()
-            )
+            loops.first_layer(whole.numpy(), inputs.numpy(), *left_out, begin, count, x[:n].numpy())
             for i in range(1, len(weights)):
-                loops.rectify(_of_passes(x[:n], rows).numpy(), masks[i][some].numpy())
+                loops.rectify(x[:n].numpy(), kept[i], begin, count)
                 x = nn.functional.linear(x, weights[i], biases[i])
-            out.append(_of_passes(x[:n], rows))
-        return torch.cat(out)
+            out.append(x[:n])
+        return torch.cat(out).view(n_passes, count, -1)
 
     @property
     def _weights(self) -> list[Tensor]:
@@ -228,11 +222,6 @@ class DropoutMLP(nn.Module):
     @property
     def _biases(self) -> list[Tensor]:
         return [layer.bias for layer in self.layers]  # type: ignore[misc]
-
-
-def _of_passes(values: Tensor, rows: int) -> Tensor:
-    """Values of passes, so many rows each, one after the other (n_passes * rows, width), as (n_passes, rows, width)."""
-    return values.view(-1, rows, values.shape[1])
 
 
 def build_network(

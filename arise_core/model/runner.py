@@ -138,8 +138,10 @@ class Runner:
         n_passes = len(masks[0])
         work = []
         for first in range(0, len(rows), self.rows):
-            # few rows: all passes at once, which fill a block of the network together
-            count = PASSES if (len(rows) - first) * PASSES >= TOGETHER else n_passes
+            # fewer rows than a block: as many passes as fill blocks of the network, if no thread waits for work
+            few = len(rows) - first
+            at_once = few < self.rows and (self.pool is None or few * PASSES < TOGETHER)
+            count = n_passes if at_once else PASSES
             work += [(first, begin, count) for begin in range(0, n_passes, count)]
         firsts, begins, counts = zip(*work, strict=True) if work else ((), (), ())
         total = self._no_sums(len(rows))
