@@ -99,13 +99,14 @@ def binned_pairs(
 def nearest_on_grid(points, step, to_nodes, radius, low, begin, end, field):
     """Lower `field` (n0, n1, n2) to the distance of each node from the nearest point, within `radius`.
 
-    Of nodes [begin, end) along the first axis. Node (i, j, k) stands at i step[0] + j step[1] + k step[2] (rows of
-    `step`, Å, whose inverse is `to_nodes`) and `low[k]` is the number of nodes that a distance of one Å spans along
-    direction k at most.
+    Of nodes [begin, end) along the first axis; `field` is inf there before. Node (i, j, k) stands at i step[0] +
+    j step[1] + k step[2] (rows of `step`, Å, whose inverse is `to_nodes`) and `low[k]` is the number of nodes that a
+    distance of one Å spans along direction k at most.
     """
+    square = np.full((end - begin, field.shape[1], field.shape[2]), np.inf)
+    lo = np.empty(3, dtype=np.int64)
+    hi = np.empty(3, dtype=np.int64)
     for p in range(points.shape[0]):
-        lo = np.empty(3, dtype=np.int64)
-        hi = np.empty(3, dtype=np.int64)
         for k in range(3):
             q = points[p, 0] * to_nodes[0, k] + points[p, 1] * to_nodes[1, k] + points[p, 2] * to_nodes[2, k]
             lo[k] = max(math.ceil(q - radius * low[k]), 0)
@@ -115,11 +116,16 @@ def nearest_on_grid(points, step, to_nodes, radius, low, begin, end, field):
                 x = i * step[0, 0] + j * step[1, 0] - points[p, 0]
                 y = i * step[0, 1] + j * step[1, 1] - points[p, 1]
                 z = i * step[0, 2] + j * step[1, 2] - points[p, 2]
+                row = square[i - begin, j]
                 for k in range(lo[2], hi[2] + 1):
                     dx, dy, dz = x + k * step[2, 0], y + k * step[2, 1], z + k * step[2, 2]
-                    d = math.sqrt(dx * dx + dy * dy + dz * dz)
-                    if d < radius and d < field[i, j, k]:
-                        field[i, j, k] = d
+                    row[k] = min(row[k], dx * dx + dy * dy + dz * dz)
+    for i in range(begin, end):
+        for j in range(field.shape[1]):
+            for k in range(field.shape[2]):
+                d = math.sqrt(square[i - begin, j, k])
+                if d < radius:
+                    field[i, j, k] = d
 
 
 @jit_inline
