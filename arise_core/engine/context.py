@@ -31,6 +31,7 @@ class Context:
     widths: tuple[FloatArray, ...]  # clipped width of the boxes along each axis, fractions
     wanted: BoolArray | None = None  # (n_boxes,), which boxes are; None: all
     stopped: Event = field(default_factory=Event)  # set when nobody wants the rest any more
+    whole: dict[int, FloatArray] = field(default_factory=dict)  # see `Corrected`; what the first tile finds
 
     @classmethod
     def of(cls, grid: BoxGrid, settings: DescriptorSettings) -> Context:
@@ -57,7 +58,7 @@ class Context:
         """The same for boxes of another size over the same structure."""
         filled = None if self.support is None else filled_share(grid, self.support)
         widths = tuple(grid.clipped_width(k) for k in range(3))
-        return replace(self, grid=grid, filled=filled, widths=widths, wanted=None, stopped=Event())
+        return replace(self, grid=grid, filled=filled, widths=widths, wanted=None, stopped=Event(), whole={})
 
     def is_wanted(self, boxes: IntArray) -> BoolArray:
         """Which boxes (indices into the flattened grid) somebody wants, of the shape of `boxes`."""
@@ -69,11 +70,16 @@ class Context:
             return np.ones(np.shape(boxes), dtype=bool)
         return np.asarray(self.filled.ravel()[boxes] >= FULL)
 
-    def is_mostly_full(self, boxes: IntArray) -> BoolArray:
-        """Which boxes are full, or so full that sums of full boxes can be corrected, of the shape of `boxes`."""
+    def is_mostly_full(self, boxes: IntArray, share: float = MOST) -> BoolArray:
+        """Which boxes are full, or so full that sums of full boxes can be corrected, of the shape of `boxes`.
+
+        Args:
+            boxes: indices into the flattened grid.
+            share: of each that is material, at least.
+        """
         if self.filled is None:
             return np.ones(np.shape(boxes), dtype=bool)
-        return np.asarray(self.filled.ravel()[boxes] >= MOST)
+        return np.asarray(self.filled.ravel()[boxes] >= share)
 
     def width(self, box: int) -> FloatArray:
         """Clipped width of a box, (3,), fractions."""
@@ -81,8 +87,11 @@ class Context:
 
     def box_widths(self, boxes: IntArray) -> FloatArray:
         """Clipped widths of some boxes (n,), (n, 3), fractions."""
-        index = np.unravel_index(boxes, self.grid.shape)
-        return np.stack([self.widths[k][index[k]] for k in range(3)], axis=1)
+        return self.widths_at(np.stack(np.unravel_index(boxes, self.grid.shape), axis=1))
+
+    def widths_at(self, places: IntArray) -> FloatArray:
+        """Clipped widths of boxes with some numbers along each axis (n, 3), also behind the grid where it repeats."""
+        return np.stack([w[places[:, k] % len(w)] for k, w in enumerate(self.widths)], axis=1)
 
     def window(self, box: int) -> Window:
         """The window of a box: its flat faces, or the material inside if that is not all of it."""

@@ -872,6 +872,25 @@ def add_ratios(gamma, to_lag, whole, floor, directions, step, ratios):
                 ratios[k, node, j] = whole[node, j] * weight
 
 
+@jit
+def mean_ratios(inverse, corners, ratios):
+    """`ratios` (n_boxes, n_nodes, n_directions) of boxes from one over those of others, `inverse` (m, ...).
+
+    `corners` (n_boxes, n_around) tells which are around each; one over its ratio is the mean of theirs.
+    """
+    n_around, n_directions = corners.shape[1], ratios.shape[2]
+    total = np.empty(n_directions, dtype=np.float32)
+    for k in range(corners.shape[0]):
+        for node in range(ratios.shape[1]):
+            total[:] = 0.0
+            for c in range(n_around):
+                row = inverse[corners[k, c], node]
+                for j in range(n_directions):
+                    total[j] += row[j]
+            for j in range(n_directions):
+                ratios[k, node, j] = np.float32(n_around) / total[j]
+
+
 @jit_inline
 def product_in_parts(a, b, out):
     """The matrix product of `a` (n, m) and `b` (m, k), some rows at a time.

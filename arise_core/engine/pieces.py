@@ -23,6 +23,7 @@ from arise_core.descriptor.soap import SpeciesPair
 from arise_core.engine import loops
 from arise_core.engine.context import Context
 from arise_core.engine.fill import BOX_VOXEL, COARSE_VOXEL, batch_size, lags, voxel_counts
+from arise_core.engine.grid import BoxGrid
 from arise_core.engine.tile import (
     KNOT,
     MORE_DEGREES,
@@ -41,6 +42,10 @@ from arise_core.geometry.neighbors import ANY
 MANY = 64
 #: Of a box that a flat border cuts: share of its width that is left, at least, where sums of whole ones are corrected.
 LEFT = 0.5
+#: Boxes this far apart tell what those between them have: in atomic spacings, at most, and as a share of a box's width.
+BETWEEN, OF_WIDTH = 0.85, 0.13
+#: If they are fewer than a share of these, and where boxes are filled by a share: emptier ones change faster.
+WORTH, NEARLY = 0.5, 0.8
 #: Lags of boxes whose covariances are worked out together: what that takes stays in the processor's cache.
 CACHED_LAGS = 200_000
 #: Pairs of a box that are held at once.
@@ -57,26 +62,15 @@ class Pieces:
     """
 
     def __init__(self, engine: TileEngine, rows: IntArray, voxel: float = BOX_VOXEL) -> None:
-        context, grid = engine.context, engine.context.grid
         self.engine, self.rows = engine, rows
-        boxes = engine.boxes[rows]
-        widths = context.box_widths(boxes)
-        n = voxel_counts(grid, widths, voxel)
-        lower = np.stack(np.unravel_index(boxes, grid.shape), axis=1) * grid.step + grid.start
-        self.gamma = covariances(voxels(context, np.maximum(lower, grid.low), widths, n))
-        self.to_lag = np.ascontiguousarray(grid.to_fraction * (n / widths)[:, None, :])
+        self.gamma, self.to_lag = looked_at(engine.context, engine.places(rows), voxel)
         self._atoms: dict[int, tuple[FloatArray, IntArray, IntArray]] = {}
 
     @classmethod
     def batches(cls, engine: TileEngine, rows: IntArray, voxel: float = BOX_VOXEL) -> Iterator[Pieces]:
         """As many boxes at once as are worked on at once, until nobody wants the rest any more."""
-        boxes = engine.boxes[rows]
-        n = voxel_counts(engine.context.grid, engine.context.box_widths(boxes), voxel)
-        size = batch_size(n.max(axis=0, initial=1))
-        for first in range(0, len(rows), size):
-            if engine.context.stopped.is_set():
-                return
-            yield cls(engine, rows[first : first + size], voxel)
+        for some in in_batches(engine.context, engine.context.box_widths(engine.boxes[rows]), voxel):
+            yield cls(engine, rows[some], voxel)
 
     def features(self) -> Float32Array:
         """Descriptors, every pair evaluated, (n, n_features); NaN where no species pair is left."""
@@ -183,14 +177,16 @@ class Corrected:
             partly: boxes that are filled in part.
             cut: those that are full up to flat borders.
         """
-        context = self.engine.context
+        engine, context = self.engine, self.engine.context
         floor, grid = context.settings.floor, context.grid
         high = max((high for _, high in context.survey.ranges.values()), default=0.0)
         directions = sphere(context.settings.l_max, 2, self.more)[0]
         lengths = self.step * np.arange(node_count(grid, context.settings.reach * high))
         vectors = lengths[:, None, None] * directions
-        whole = 1.0 / BoxWindow(grid.cell, grid.width, floor).weights(vectors.reshape(-1, 3))
-        whole = whole.reshape(vectors.shape[:2]).astype(np.float32)
+        if self.more not in context.whole:
+            weights = BoxWindow(grid.cell, grid.width, floor).weights(vectors.reshape(-1, 3))
+            context.whole[self.more] = (1.0 / weights).reshape(vectors.shape[:2]).astype(np.float32)
+        whole = context.whole[self.more]
         kinds, kind = np.unique(np.round(self.engine.left[cut], 9), axis=0, return_inverse=True)
         self.ratios = np.ones((len(partly) + len(kinds), *whole.shape), dtype=np.float32)
         self.row_of = np.full(len(self.full), -1)
@@ -198,11 +194,19 @@ class Corrected:
         any_few = np.zeros(len(partly), dtype=bool)
         for few in self.few.values():
             any_few |= few[partly]
-        self.row_of[np.concatenate([partly[~any_few], partly[any_few]])] = np.arange(len(partly))
+        group = np.where(any_few, 2, np.where(context.is_mostly_full(engine.boxes[partly], NEARLY), 0, 1))
+        nearly, coarse, fine = (partly[group == k] for k in range(3))
+        self.row_of[np.concatenate([nearly, coarse, fine])] = np.arange(len(partly))
         self.row_of[cut] = len(partly) + kind.ravel()
+        around = None
+        if all(map(alike, self.many)):  # length scales of unlike species take the covariances of each box
+            around = nodes_around(grid, engine.places(nearly))
+        if around is not None:
+            self._look_around(*around, whole[: self._lengths(nearly)], directions)
+        else:
+            coarse = np.concatenate([nearly, coarse])
         for pieces in itertools.chain(
-            Pieces.batches(self.engine, partly[~any_few], COARSE_VOXEL),
-            Pieces.batches(self.engine, partly[any_few]),
+            Pieces.batches(engine, coarse, COARSE_VOXEL), Pieces.batches(engine, fine)
         ):
             here = pieces.rows
             for pair, many in self.many.items():
@@ -210,17 +214,39 @@ class Corrected:
                     self.scales[pair][here] = pieces.scales(*pair, many[here])
                 few = self.few[pair][here]
                 if few.any():
-                    part = self.engine.nothing(len(here))
-                    self.found[pair][here] = pieces.add_pair(pair, few, self.engine.weights(pair)[here], part)
+                    part = engine.nothing(len(here))
+                    self.found[pair][here] = pieces.add_pair(pair, few, engine.weights(pair)[here], part)
                     self.total[here] += part
-            longest = max((float(np.nan_to_num(s[here]).max()) for s in self.scales.values()), default=0.0)
             loops.add_ratios(
-                pieces.gamma, pieces.to_lag, whole[: node_count(grid, context.settings.reach * longest)], floor,
-                directions, self.step, self.ratios[self.row_of[here[0]] :][: len(here)],
+                pieces.gamma, pieces.to_lag, whole[: self._lengths(here)], floor, directions, self.step,
+                self.ratios[self.row_of[here[0]] :][: len(here)],
             )  # fmt: skip
         for row, part in enumerate(kinds, len(partly)):
             weights = BoxWindow(grid.cell, grid.width * part, floor).weights(vectors.reshape(-1, 3))
             self.ratios[row] = whole * weights.reshape(whole.shape)
+
+    def _look_around(
+        self, nodes: IntArray, corners: IntArray, whole: FloatArray, directions: FloatArray
+    ) -> None:
+        """`_look_at` boxes by means of those around them, see `nodes_around`; they are the first in `ratios`.
+
+        γ of the material changes about linearly from box to box.
+        """
+        context = self.engine.context
+        inverse = np.ones((len(nodes), *self.ratios.shape[1:]), dtype=np.float32)
+        for some in in_batches(context, context.widths_at(nodes), COARSE_VOXEL):
+            loops.add_ratios(
+                *looked_at(context, nodes[some], COARSE_VOXEL), whole, context.settings.floor, directions, self.step,
+                inverse[some],
+            )  # fmt: skip
+        np.reciprocal(inverse, out=inverse)
+        loops.mean_ratios(inverse, corners, self.ratios[: len(corners)])
+
+    def _lengths(self, rows: IntArray) -> int:
+        """How many lengths of pairs there are in some boxes."""
+        context = self.engine.context
+        longest = max((float(np.nan_to_num(s[rows]).max()) for s in self.scales.values()), default=0.0)
+        return node_count(context.grid, context.settings.reach * longest)
 
     def features(self) -> Float32Array:
         """Descriptors, (n_boxes, n_features); NaN for others, and where no species pair is left."""
@@ -294,6 +320,56 @@ def sphere(l_max: int, l_step: int, more: int) -> tuple[FloatArray, Float32Array
         harmonics[0].astype(np.float32),
         np.ascontiguousarray((harmonics[1] * weight).T, dtype=np.float32),
     )
+
+
+def nodes_around(grid: BoxGrid, places: IntArray) -> tuple[IntArray, IntArray] | None:
+    """Boxes that lie close around others: those with even numbers along all axes where boxes lie close (`BETWEEN`).
+
+    Along other axes they have the same number; so have they where an open axis ends.
+
+    Args:
+        grid: of the boxes.
+        places: numbers of boxes along each axis, (n, 3).
+
+    Returns:
+        Their places, (m, 3), which may lie behind the grid where it repeats, and which of them are around each box,
+        (n, 8), some more than once. None where they are no fewer than a share (`WORTH`) of the boxes.
+    """
+    shape = np.array(grid.shape)
+    apart = 2 * grid.step * np.linalg.norm(grid.cell, axis=1)
+    close = (apart <= BETWEEN * grid.spacing) & (2 * grid.step <= OF_WIDTH * grid.width)
+    odd = close & (places % 2 == 1) & (grid.pbc | (places < shape - 1))
+    steps = np.array(list(itertools.product((-1, 1), repeat=3)))
+    around = np.moveaxis(places[:, None] + odd[:, None] * steps, 2, 0)
+    nodes, corners = np.unique(np.ravel_multi_index(tuple(around), tuple(shape + 1)), return_inverse=True)
+    if len(nodes) >= WORTH * len(places):
+        return None
+    return np.stack(np.unravel_index(nodes, tuple(shape + 1)), axis=1), corners.reshape(-1, 8)
+
+
+def in_batches(context: Context, widths: FloatArray, voxel: float) -> Iterator[slice]:
+    """Which boxes of some widths (n, 3) are worked on at once, until nobody wants the rest any more."""
+    n = voxel_counts(context.grid, widths, voxel)
+    size = batch_size(n.max(axis=0, initial=1))
+    for first in range(0, len(widths), size):
+        if context.stopped.is_set():
+            return
+        yield slice(first, first + size)
+
+
+def looked_at(context: Context, places: IntArray, voxel: float) -> tuple[Float32Array, FloatArray]:
+    """Set covariances of the material in boxes, and what brings lags in Å to their voxels, (n, 3, 3).
+
+    Args:
+        context: of their grid.
+        places: numbers of the boxes along each axis, (n, 3); they may lie behind the grid where it repeats.
+        voxel: edge of the voxels, atomic spacings.
+    """
+    grid, widths = context.grid, context.widths_at(places)
+    n = voxel_counts(grid, widths, voxel)
+    lower = np.maximum(places * grid.step + grid.start, grid.low)
+    gamma = covariances(voxels(context, lower, widths, n))
+    return gamma, np.ascontiguousarray(grid.to_fraction * (n / widths)[:, None, :])
 
 
 def voxels(context: Context, lower: FloatArray, widths: FloatArray, n: IntArray) -> Float32Array:

@@ -166,7 +166,8 @@ def tiles_in_memory(context: Context, tiles: Sequence[Tile]) -> int:
     if context.support is not None or not context.grid.pbc.all():
         high = max((high for _, high in context.survey.ranges.values()), default=0.0)
         n_rings, n_angles = ring_counts(settings.l_max)
-        bytes_per_box += 4 * n_rings * n_angles * node_count(context.grid, settings.reach * high)
+        # ratios of each box, and of those around (`pieces.WORTH`)
+        bytes_per_box += 6 * n_rings * n_angles * node_count(context.grid, settings.reach * high)
     tile = bytes_per_box * max(math.prod(tile.shape) for tile in tiles)
     if context.support is not None:
         tile += batch_bytes(context.grid)
@@ -261,6 +262,10 @@ class TileEngine:
     def boxes(self) -> IntArray:
         """Indices of the tile's boxes into the flattened grid, (n_boxes,)."""
         return self.tile.boxes(self.context.grid)
+
+    def places(self, rows: IntArray) -> IntArray:
+        """Numbers of some boxes of the tile along each axis of the grid, (n, 3)."""
+        return np.stack(np.unravel_index(self.boxes[rows], self.context.grid.shape), axis=1)
 
     @cached_property
     def left(self) -> FloatArray:

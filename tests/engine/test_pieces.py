@@ -14,9 +14,10 @@ from arise_core.engine.boxes import describe_box, describe_boxes, iterate_boxes
 from arise_core.engine.context import Context
 from arise_core.engine.fill import FULL, MOST, batch_bytes, material_inside
 from arise_core.engine.grid import box_grid
-from arise_core.engine.pieces import LEFT, MANY, Corrected, Pieces, covariances, sphere
+from arise_core.engine.pieces import LEFT, MANY, NEARLY, Corrected, Pieces, covariances, nodes_around, sphere
 from arise_core.engine.tile import MORE_DEGREES, Tile, TileEngine, make_tiles, tiles_in_memory
 from arise_core.geometry import builders
+from arise_core.geometry.cell import perpendicular_heights
 from arise_core.geometry.support import Support
 from arise_core.runtime import threads
 from arise_core.settings import DescriptorSettings, MapSettings
@@ -112,6 +113,75 @@ def test_corrected_sums_are_those_of_pairs_one_by_one(name):
         assert cosines(corrected.astype(float), one_by_one.astype(float)).min() > 0.9999
         compared += len(rows)
     assert compared > 20
+
+
+@pytest.mark.parametrize("name", ["foam", "cube"])
+def test_boxes_between_others_are_exact(name, monkeypatch):
+    """Where boxes lie close, those with even numbers tell what the others have, if these are nearly full."""
+    structure = SYSTEMS[name][0]()
+    edge = 0.4 * arise.box_grid(structure, MapSettings()).spacing
+    cell = structure.complete_cell / np.linalg.norm(structure.complete_cell, axis=1)[:, None]
+    # a few boxes at a surface
+    grid = box_grid(structure, MapSettings(box_size=16.0, stride=edge * perpendicular_heights(cell).min()))
+    context = Context.of(grid, SETTINGS)
+    places = np.stack(np.unravel_index(np.arange(len(grid)), grid.shape), axis=1)
+    share = context.filled.ravel()
+    centre = places[np.argmin(np.abs(share - 0.9))]
+    apart = np.abs(places - centre)
+    apart = np.where(grid.pbc, np.minimum(apart, grid.shape - apart), apart)
+    wanted = (apart <= 5).all(axis=1)
+    looked = []
+    real = piece_module.nodes_around
+
+    def around(grid, places):
+        looked.append((len(places), real(grid, places)))
+        return looked[-1][1]
+
+    monkeypatch.setattr(piece_module, "nodes_around", around)
+
+    def described():
+        parts = list(iterate_boxes(context, SETTINGS, wanted=wanted))
+        boxes = np.concatenate([p.boxes for p in parts])
+        return boxes, np.concatenate([p.features for p in parts]).astype(np.float64)
+
+    boxes, found = described()
+    between = sum(n for n, nodes in looked if nodes is not None)
+    assert between > 100
+    assert all(len(nodes[0]) < 0.5 * n for n, nodes in looked if nodes is not None)
+    monkeypatch.setattr(piece_module, "nodes_around", lambda *_: None)
+    again, own = described()
+    assert np.array_equal(boxes, again)
+    known = np.isfinite(own[:, 0])
+    changed = 1 - cosines(found[known], own[known])
+    assert 1e-9 < changed.max() < 1e-4
+    odd = (places[boxes[known]] % 2 == 1).any(axis=1) & (share[boxes[known]] >= NEARLY)
+    assert changed[~odd].max() < 1e-9
+    picked = np.random.default_rng(0).permutation(np.flatnonzero(odd))[:60]
+    direct = np.array([describe_box(context, int(k))[0] for k in boxes[known][picked]])
+    assert cosines(direct, found[known][picked]).min() > 0.9999
+
+
+def test_nodes_lie_around_the_boxes():
+    """Also behind the end of a periodic axis; at the end of an open one a box is its own."""
+    structure = builders.repeat(conventional(crystal("fcc")), (5, 5, 5))
+    half = arise.Structure(structure.positions, structure.numbers, structure.cell, (True, True, False))
+    edge = 0.4 * arise.box_grid(half, MapSettings()).spacing
+    grid = box_grid(half, MapSettings(box_size=16.0, stride=edge))
+    places = np.stack(np.unravel_index(np.arange(len(grid)), grid.shape), axis=1)
+    nodes, corners = nodes_around(grid, places)
+    assert corners.shape == (len(places), 8)
+    around = nodes[corners]
+    assert np.array_equal(around.mean(axis=1), places)
+    assert (np.abs(around - places[:, None]) <= 1).all()
+    last = np.array(grid.shape) - 1
+    odd_end = ~grid.pbc & (last % 2 == 1)
+    assert ((nodes % 2 == 0) | (odd_end & (nodes == last))).all()
+    assert (nodes[:, ~grid.pbc] <= last[~grid.pbc]).all()
+    assert nodes_around(grid, places[:8]) is None
+    coarse = box_grid(half, MapSettings(box_size=12.0, stride=1.2 * edge))
+    assert (
+        nodes_around(coarse, np.stack(np.unravel_index(np.arange(len(coarse)), coarse.shape), axis=1)) is None
+    )
 
 
 def block(padding, skewed=False, alloy=False, edges="exact"):
