@@ -12,10 +12,11 @@ from ase.io import iread
 
 from arise_core.crystals.elements import ATOMIC_NUMBERS
 from arise_core.crystals.species import element_of_name
+from ase_arise.begins import begin_of_comment, move_scaled
 from ase_arise.species import NAMES
 
-#: Formats in which names can be told from the rest of the text.
-XYZ = ("extxyz", "xyz")
+#: Formats in which names can be told from the rest of the text, and that of dumps.
+XYZ, DUMP = ("extxyz", "xyz"), "lammps-dump-text"
 #: The properties of a frame that states none, and its atoms' names among them.
 PLAIN = "Properties=species:S:1:pos:R:3"
 SPECIES = re.compile(r"(Properties=\"?(?:[^\s\"]*:)?)species(:S:1)", re.IGNORECASE)
@@ -30,10 +31,21 @@ def frames_of(text: str, kind: str, **options: Any) -> list[Atoms]:
         **options: of ASE's reader of that format.
     """
     try:
-        return list(iread(io.StringIO(text), index=slice(None), format=kind, parallel=False, **options))
+        found = list(iread(io.StringIO(text), index=slice(None), format=kind, parallel=False, **options))
     except KeyError as error:
         if kind not in XYZ or not is_symbol_missing(error):
             raise
+        found = _frames_with_names(text)
+    for atoms in found:
+        if kind in XYZ:
+            begin_of_comment(atoms)
+        elif kind == DUMP:
+            move_scaled(atoms, text)
+    return found
+
+
+def _frames_with_names(text: str) -> list[Atoms]:
+    """Frames of (extended) XYZ whose column of symbols is one of names."""
     found = list(iread(io.StringIO(_with_names(text)), index=slice(None), format="extxyz", parallel=False))
     for atoms in found:
         if NAMES in atoms.arrays:

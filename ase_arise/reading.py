@@ -31,6 +31,7 @@ from arise_core.crystals.symmetric_cif import complete_source, lists_no_operatio
 from arise_core.errors import FileError, InputError, MissingFileError, check_type
 from arise_core.runtime.files import file_errors
 from ase_arise.atom_probe import probed
+from ase_arise.begins import begin_of_data
 from ase_arise.cutting import CUT, DUMP, Place, TextFrames, places, reason_of
 from ase_arise.plain import ENDS, SUFFIXES, Plain, content_of, open_plain
 
@@ -55,9 +56,7 @@ COUNTS = re.compile(rb"^[ \t]*\d+(?:[ \t]+\d+)*[ \t]*$")
 #: How such a file begins: a title, a scale, three vectors.
 POSCAR = re.compile(rb".*\n[ \t]*\S+[ \t]*\r?\n(?:[ \t]*\S+[ \t]+\S+[ \t]+\S+[ \t]*\r?\n){3}")
 #: Sections of a LAMMPS data file that begin it.
-BOUNDS = re.compile(rb"^\s*\S+\s+\S+\s+xlo\s+xhi", re.M)
-#: Where the cell of a LAMMPS data file begins along an axis.
-BEGINS = re.compile(rb"^\s*(\S+)\s+\S+\s+([xyz])lo\s+\2hi", re.M)
+BOUNDS = re.compile(rb"^\s*\S+\s+\S+\s+(?:xlo\s+xhi|\S+\s+avec)", re.M)
 #: What is said of files that are like nothing that ASE reads.
 UNKNOWN = "ASE does not know what kind of file it is: name its format (`--format lammps-data`, `vasp`, `extxyz`, ...)"
 #: What may follow an @: a number of a frame, or a range.
@@ -285,7 +284,7 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
                     "is not known here: it has the independent atoms only. Write it anew in P 1"
                 )
             if kind == DATA:
-                _begin(atoms, head)
+                begin_of_data(atoms, head)
             yield Frame(max(number, 0), atoms)
             number += 1
     except Exception as error:  # readers of some hundred formats raise anything
@@ -298,13 +297,6 @@ def _by_ase(path: str, reader: Reader, chosen: slice) -> Iterator[Frame]:
         return
     if number == begin == 0 and kind not in ("",):
         yield Frame(0, None, f"ASE's reader of {kind} finds no structure in it")
-
-
-def _begin(atoms: Atoms, head: bytes) -> None:
-    """Set where the cell of a LAMMPS data file begins, which ASE's reader forgets."""
-    lows = {axis: float(low) for low, axis in BEGINS.findall(head)}
-    if len(lows) == 3 and not atoms.get_celldisp().any():
-        atoms.set_celldisp([lows[axis] for axis in (b"x", b"y", b"z")])
 
 
 def kind_in(path: str, kind: str = "") -> str:

@@ -43,6 +43,23 @@ def dump(structure):
     return "\n".join([*head, *rows, "ITEM: ATOMS id type x y z", *atoms, ""])
 
 
+def scaled(structure):
+    """A dump as LAMMPS writes it by default."""
+    u = (structure.positions - structure.origin) @ np.linalg.inv(structure.cell)
+    head, _, _ = dump(structure).partition("ITEM: ATOMS")
+    atoms = [f"{k} 1 {q[0]:.6f} {q[1]:.6f} {q[2]:.6f}" for k, q in enumerate(u, 1)]
+    return "\n".join([head + "ITEM: ATOMS id type xs ys zs", *atoms, ""])
+
+
+def xyz(structure):
+    """Extended XYZ as OVITO writes it."""
+    cell = " ".join(f"{x:.8f}" for x in structure.cell.ravel())
+    origin = " ".join(f"{x:.8f}" for x in structure.origin)
+    comment = f'Lattice="{cell}" Origin="{origin}" Properties=species:S:1:pos:R:3'
+    atoms = [f"Cu {p[0]:.4f} {p[1]:.4f} {p[2]:.4f}" for p in structure.positions]
+    return "\n".join([str(len(structure)), comment, *atoms, ""])
+
+
 def data(structure):
     (x, _, _), (xy, y, _), (xz, yz, z) = structure.cell
     low, high = structure.origin, structure.origin + (x, y, z)
@@ -54,7 +71,9 @@ def data(structure):
 
 
 @pytest.mark.parametrize("tilts", [(0.0, 0.0, 0.0), (2.0, -1.0, 1.5)], ids=["straight", "triclinic"])
-@pytest.mark.parametrize(("write", "name"), [(dump, "a.dump"), (data, "a.data")])
+@pytest.mark.parametrize(
+    ("write", "name"), [(dump, "a.dump"), (scaled, "b.dump"), (data, "a.data"), (xyz, "a.xyz")]
+)
 def test_doors_agree(write, name, tilts, model, tmp_path):
     structure = grains(tilts)
     path = tmp_path / name
@@ -64,23 +83,25 @@ def test_doors_agree(write, name, tilts, model, tmp_path):
         field.grid.origin, arise.strided_map(moved(structure), model, **OPTIONS).grid.origin
     )
     here = field.values_at_atoms()
-    found = {"ASE": annotate(str(path), model, types={1: "Cu"}, mode="local", **OPTIONS)}
-    words = ["map", str(path), "--types", "1=Cu", "--atoms", str(tmp_path / "out.xyz")]
+    types = None if write is xyz else {1: "Cu"}
+    found = {"ASE": annotate(str(path), model, types=types, mode="local", **OPTIONS)}
+    words = ["map", str(path), "--atoms", str(tmp_path / "out.xyz")]
+    if types is not None:
+        words += ["--types", "1=Cu"]
     for option, value in OPTIONS.items():
         words += [f"--{option.replace('_', '-')}", str(value)]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     found["command line"] = ase.io.read(tmp_path / "out.xyz")
-    read = ase.io.read(path, format="lammps-dump-text" if write is dump else "lammps-data")
-    found["atoms"] = annotate(read, model, types={1: "Cu"}, mode="local", copy=True, **OPTIONS)
+    if write is dump:  # of the others ASE's readers forget where the cell begins, or to move atoms there
+        read = ase.io.read(path, format="lammps-dump-text")
+        found["atoms"] = annotate(read, model, types=types, mode="local", copy=True, **OPTIONS)
     for door, atoms in found.items():
-        if write is data and door == "atoms":
-            continue  # ASE's reader forgets where the cell of such a file begins
         atoms = atoms[0] if isinstance(atoms, list) else atoms
         theirs = atoms.arrays["arise_mutual_information"]
         assert np.allclose(theirs, here.mutual_information, rtol=0, atol=TOLERANCE), door
     pipeline = import_file(str(path))
-    pipeline.modifiers.append(AriseModifier(types_to_elements="1: Cu", **OPTIONS))
+    pipeline.modifiers.append(AriseModifier(types_to_elements="*: Cu", **OPTIONS))
     theirs = pipeline.compute().particles["ARISE Mutual Information"]
     assert np.allclose(theirs, here.mutual_information, rtol=0, atol=TOLERANCE)
 
