@@ -98,6 +98,7 @@ def _read(path: str, first: int) -> tuple[list[Found], bool]:
         if count > AT_ONCE:
             return found, True
         atoms = with_kinds(f.positions, f.cell, f.pbc, f.kinds, f.which)
+        atoms.set_celldisp(f.origin)
         if f.step is not None:
             atoms.info["timestep"] = f.step
         found.append((atoms, f.notes))

@@ -43,8 +43,9 @@ def wait_for_frames(source: FileSource) -> int:
 class FileFrame:
     """A frame of a file as OVITO reads it. What its types are is not decided yet."""
 
-    positions: FloatArray  # (n, 3), Å, from the origin of the cell
+    positions: FloatArray  # (n, 3), Å
     cell: FloatArray  # (3, 3), Å
+    origin: FloatArray  # (3,), Å, where the cell begins
     pbc: BoolArray  # (3,)
     kinds: list[Kind]
     which: IntArray  # (n,), index of the kind of each particle
@@ -77,7 +78,7 @@ def read_file(name: str, first: int = 0) -> Iterator[FileFrame]:
     for frame in range(first, wait_for_frames(pipeline.source)):
         data = pipeline.compute(frame)
         found = to_atoms(data, {})
-        where = np.asarray(data.particles["Position"]) - found.origin
+        where = np.asarray(data.particles["Position"])
         structure = found.material.structure
         kinds, which = kinds_of(data.particles)
         order = np.arange(len(where))
@@ -85,6 +86,6 @@ def read_file(name: str, first: int = 0) -> Iterator[FileFrame]:
             order = np.argsort(np.asarray(data.particles["Particle Identifier"]), kind="stable")
         step = data.attributes.get("Timestep")
         yield FileFrame(
-            where[order], structure.cell, structure.pbc, kinds, which[order], found.notes,
+            where[order], structure.cell, found.origin, structure.pbc, kinds, which[order], found.notes,
             None if step is None else int(step),
         )  # fmt: skip

@@ -31,6 +31,8 @@ FREE_BOXES = 500_000
 EMPTY = 10
 #: Boxes that are counted all at once; of more, those that hold atoms.
 COUNTED = 20_000_000
+#: Digits behind the point to which it is known where centres lie between those of another grid.
+TIE = 6
 
 
 @dataclass(frozen=True)
@@ -155,13 +157,16 @@ class BoxGrid:
     def nearest(self, other: BoxGrid) -> tuple[IntArray, ...]:
         """Along each axis the box of this grid whose centre is nearest to that of each box of another one.
 
+        Half way between two it is the one with an even number, whatever the rounding.
+
         Args:
             other: over the same material, with any stride and size.
         """
         found = []
         for k in range(3):
             centers = other.start[k] + other.width[k] / 2 + other.step[k] * np.arange(other.shape[k])
-            at = np.round((centers - self.start[k] - self.width[k] / 2) / self.step[k]).astype(np.int64)
+            exact = (centers - self.start[k] - self.width[k] / 2) / self.step[k]
+            at = np.round(np.round(exact, TIE)).astype(np.int64)
             found.append(at % self.shape[k] if self.pbc[k] else np.clip(at, 0, self.shape[k] - 1))
         return tuple(found)
 
@@ -234,7 +239,6 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
     cell, pbc = material.body.complete_cell, material.body.pbc
     heights = perpendicular_heights(cell)
     u = transformed(material.body.positions, inverse(cell))
-    begin = transformed(material.structure.origin[None], inverse(cell))[0]
     shape, start, step, width = np.zeros(3, int), np.zeros(3), np.zeros(3), np.zeros(3)
     low, high = np.full(3, -np.inf), np.full(3, np.inf)
     for k in range(3):
@@ -242,7 +246,7 @@ def box_grid(structure: Structure | Material, settings: MapSettings) -> BoxGrid:
         if pbc[k]:
             shape[k] = max(1, math.ceil(min(1 / stride, MAX_BOXES) - 1e-9))
             step[k], width[k] = 1 / shape[k], box
-            start[k] = begin[k] - np.round(begin[k]) + step[k] / 2 - box / 2
+            start[k] = material.begin[k] + step[k] / 2 - box / 2
             continue
         margin = SURFACE * spacing / heights[k]
         first, last = float(u[:, k].min()), float(u[:, k].max())

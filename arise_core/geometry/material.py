@@ -179,6 +179,12 @@ class Material:
             return inside if self.in_body.all() else inside[self.in_body]
         return self.body.positions if self._short is self._opened[0] else wrapped(self.body)
 
+    @cached_property
+    def begin(self) -> FloatArray:
+        """Where the cell begins (`Structure.origin`) along the vectors of the body's, within half of each, (3,)."""
+        u = transformed(self.structure.origin[None], inverse(self.body.complete_cell))[0]
+        return np.asarray(u - np.round(u))
+
     def fold(self, points: FloatArray) -> FloatArray:
         """Points as the user has them, taken to where the body is, (n, 3), Å.
 

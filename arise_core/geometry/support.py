@@ -83,7 +83,7 @@ def support(material: Material, max_voxels: int = MAX_VOXELS) -> Support:
     heights = perpendicular_heights(cell)
     fractional = transformed(positions, inverse(cell))
     room = 1.2 * radius / heights
-    low = np.where(pbc, 0.0, fractional.min(axis=0) - room)
+    low = np.where(pbc, material.begin, fractional.min(axis=0) - room)
     extent = np.where(pbc, 1.0, np.ptp(fractional, axis=0) + 2 * room)
     size = VOXEL * spacing
     coarse = max(1.0, float(np.cbrt(np.prod(extent * heights / size) / max_voxels)))
@@ -134,8 +134,9 @@ def _distance_field(
 ) -> Float32Array:  # fmt: skip
     """Distance of each grid node from the nearest point or image, Å; inf beyond `radius`."""
     field = np.full(tuple(shape), np.inf, dtype=np.float32)
-    near = images(wrapped_points(points, cell, pbc), cell, pbc, radius, whole_cell=True).positions
-    at, low, to_nodes = near - origin, 1.0 / perpendicular_heights(step), inverse(step)
+    begin = transformed(np.where(pbc, transformed(origin, inverse(cell)), 0.0), cell)
+    near = images(wrapped_points(points - begin, cell, pbc), cell, pbc, radius, whole_cell=True).positions
+    at, low, to_nodes = near - (origin - begin), 1.0 / perpendicular_heights(step), inverse(step)
     ends = np.linspace(0, len(field), threads.count() + 1).astype(int)
 
     def lower(part: tuple[int, int]) -> None:

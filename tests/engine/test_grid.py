@@ -190,3 +190,19 @@ def test_flat_faces_leave_boxes_full():
         assert (share >= FULL).all() == flat
         assert share[-1, -1, -1] >= FULL
         assert (share[0, 0, 0] < FULL) != flat
+
+
+@pytest.mark.parametrize("edge", [27.0, 45.0, 63.0])
+def test_half_way_between_two_boxes_rounding_decides_nothing(edge):
+    """Odd numbers of boxes over even ones: some centres lie half way between those of large boxes."""
+    rng = np.random.default_rng(0)
+    found = []
+    for origin in (np.zeros(3), *rng.uniform(-50, 50, (20, 3))):
+        u = (np.arange(8**3)[:, None] // np.array([64, 8, 1]) % 8 + 0.3) / 8
+        structure = arise.Structure(u * edge + origin, np.full(len(u), 29), np.eye(3) * edge, True, origin)
+        fine = arise.box_grid(structure, arise.MapSettings(box_size=8.0, stride=3.0))
+        coarse = arise.box_grid(structure, arise.MapSettings(box_size=16.0, stride=8.0))
+        found.append(np.stack(coarse.nearest(fine)))
+    assert fine.shape[0] % 2 == 1
+    assert coarse.shape[0] % 2 == 0
+    assert all(np.array_equal(found[0], other) for other in found)
