@@ -10,14 +10,18 @@ import numpy as np
 from ase import Atoms
 from ase.io import read
 
+from arise_core.geometry.arrays import FloatArray
+
+#: The format of LAMMPS dumps, as ASE names it.
+DUMP = "lammps-dump-text"
 #: Where each axis of the cell begins in a LAMMPS data file.
-BOUNDS = re.compile(rb"^\s*(\S+)\s+\S+\s+([xyz])lo\s+\2hi", re.M)
+LOWS = re.compile(rb"^\s*(\S+)\s+\S+\s+([xyz])lo\s+\2hi", re.M)
 #: Columns of a dump with coordinates, in the order in which ASE looks for them, and whether they are fractions.
 COORDINATES = {"x": False, "xs": True, "xu": False, "xsu": True}
 #: Entry of the comment of an extended XYZ file, as OVITO writes it.
 ORIGIN = "Origin"
-#: A dump of one atom, at one of four quarters of its cell, which begins at 8.
-DUMP = """ITEM: TIMESTEP
+#: A dump of one atom, a quarter of its cell behind where that begins, which is 8.
+ONE_ATOM = """ITEM: TIMESTEP
 0
 ITEM: NUMBER OF ATOMS
 1
@@ -30,6 +34,12 @@ ITEM: ATOMS id type xs ys zs
 """
 
 
+def place_of_cell(atoms: Atoms) -> FloatArray:
+    """Where the cell begins, (3,), Å. Zero where that is unset, of which `Atoms.set_celldisp(None)` makes one NaN."""
+    place = np.ravel(atoms.get_celldisp())
+    return place if place.shape == (3,) and np.isfinite(place).all() else np.zeros(3)
+
+
 def begin_of_data(atoms: Atoms, head: bytes) -> None:
     """Set where the cell of a LAMMPS data file begins, which ASE's reader forgets.
 
@@ -37,8 +47,8 @@ def begin_of_data(atoms: Atoms, head: bytes) -> None:
         atoms: that were read.
         head: how the file begins.
     """
-    lows = {axis: float(low) for low, axis in BOUNDS.findall(head)}
-    if len(lows) == 3 and not atoms.get_celldisp().any():
+    lows = {axis: float(low) for low, axis in LOWS.findall(head)}
+    if len(lows) == 3 and not place_of_cell(atoms).any():
         atoms.set_celldisp([lows[axis] for axis in (b"x", b"y", b"z")])
 
 
@@ -51,7 +61,7 @@ def move_scaled(atoms: Atoms, text: str) -> None:
     """
     columns = text.partition("ITEM: ATOMS")[2].partition("\n")[0].split()
     scaled = next((fractions for name, fractions in COORDINATES.items() if name in columns), False)
-    begin = np.ravel(atoms.get_celldisp())
+    begin = place_of_cell(atoms)
     if scaled and begin.any() and _forgets_to_move():
         atoms.positions += begin
 
@@ -59,7 +69,7 @@ def move_scaled(atoms: Atoms, text: str) -> None:
 @cache
 def _forgets_to_move() -> bool:
     """Whether ASE's reader leaves scaled coordinates where those of a cell at zero would be (3.29 does)."""
-    atoms = read(io.StringIO(DUMP), format="lammps-dump-text", parallel=False)
+    atoms = read(io.StringIO(ONE_ATOM), format=DUMP, parallel=False)
     assert isinstance(atoms, Atoms)
     return bool(abs(atoms.positions[0, 0] - 1.0) < 1e-6)
 
@@ -69,5 +79,5 @@ def begin_of_comment(atoms: Atoms) -> None:
     place = np.asarray(atoms.info.get(ORIGIN, 0.0))
     if place.shape != (3,) or place.dtype.kind not in "if" or not np.isfinite(place).all():
         return
-    if atoms.cell.any() and not atoms.get_celldisp().any():
+    if atoms.cell.any() and not place_of_cell(atoms).any():
         atoms.set_celldisp(place)

@@ -21,7 +21,8 @@ from arise_core.crystals.species import Types, parse_types
 from arise_core.errors import InputError, InputTypeError, check_type, shown
 from arise_core.recognition.result import Recognition, recognise
 from arise_core.settings import DEFAULT_MODEL, RecognitionSettings, check_number
-from ase_arise.convert import Device, ModelLike, as_model, place_of_cell, to_material
+from ase_arise.begins import place_of_cell
+from ase_arise.convert import Device, ModelLike, as_model, to_material
 
 #: Results for the structure; per atom, in maps only (plural, as ASE's `energies` beside `energy`).
 STRUCTURE_PROPERTIES = (

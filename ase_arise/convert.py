@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
 from ase import Atoms
 from ase.symbols import Symbols
 
@@ -14,8 +13,8 @@ import arise_core as arise
 from arise_core.crystals.species import Types, parse_types
 from arise_core.crystals.standard import check_one, check_ordered
 from arise_core.errors import InputError, InputTypeError, MissingFileError, check_type, shown
-from arise_core.geometry.arrays import FloatArray
 from arise_core.geometry.material import Material
+from ase_arise.begins import place_of_cell
 from ase_arise.occupancy import check_occupancies
 from ase_arise.pymatgen_structures import as_atoms, is_pymatgen
 from ase_arise.reading import Reader, whole_frames
@@ -60,12 +59,6 @@ def _structure(
         return arise.Structure(positions, species.numbers, atoms.cell[:], atoms.pbc, begin), species
     except InputError as error:
         raise InputError(f"{where}{error}") from error
-
-
-def place_of_cell(atoms: Atoms) -> FloatArray:
-    """Where the cell begins, (3,), Å. Zero where that is unset, of which `Atoms.set_celldisp(None)` makes one NaN."""
-    place = np.ravel(atoms.get_celldisp())
-    return place if place.shape == (3,) and np.isfinite(place).all() else np.zeros(3)
 
 
 def to_material(atoms: Atoms, where: str = "", types: Types = None, option: str = "types") -> Material:

@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from ase import Atoms
 
+from ase_arise.begins import DUMP
 from ase_arise.long_frames import LONG, read_in_pieces
 from ase_arise.named import frames_of, is_symbol_missing
 from ase_arise.plain import ENDS, open_plain, skip
 
 #: Formats that are cut, as ASE names them.
-XYZ, DUMP = "extxyz", "lammps-dump-text"
+XYZ = "extxyz"
 CUT = (XYZ, "xyz", DUMP)
 #: Array of `Atoms`, and column of files, with the identifiers of the atoms.
 IDENTIFIERS = "id"

@@ -12,11 +12,11 @@ from ase.io import iread
 
 from arise_core.crystals.elements import ATOMIC_NUMBERS
 from arise_core.crystals.species import element_of_name
-from ase_arise.begins import begin_of_comment, move_scaled
+from ase_arise.begins import DUMP, begin_of_comment, move_scaled
 from ase_arise.species import NAMES
 
-#: Formats in which names can be told from the rest of the text, and that of dumps.
-XYZ, DUMP = ("extxyz", "xyz"), "lammps-dump-text"
+#: Formats in which names can be told from the rest of the text.
+XYZ = ("extxyz", "xyz")
 #: The properties of a frame that states none, and its atoms' names among them.
 PLAIN = "Properties=species:S:1:pos:R:3"
 SPECIES = re.compile(r"(Properties=\"?(?:[^\s\"]*:)?)species(:S:1)", re.IGNORECASE)

@@ -31,8 +31,8 @@ from arise_core.crystals.symmetric_cif import complete_source, lists_no_operatio
 from arise_core.errors import FileError, InputError, MissingFileError, check_type
 from arise_core.runtime.files import file_errors
 from ase_arise.atom_probe import probed
-from ase_arise.begins import begin_of_data
-from ase_arise.cutting import CUT, DUMP, Place, TextFrames, places, reason_of
+from ase_arise.begins import DUMP, begin_of_data
+from ase_arise.cutting import CUT, Place, TextFrames, places, reason_of
 from ase_arise.plain import ENDS, SUFFIXES, Plain, content_of, open_plain
 
 #: Reads the frames of a file from one on, with notes on what was assumed of them. Names and types of the atoms are as

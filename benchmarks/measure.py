@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -21,6 +22,30 @@ DOCS = ROOT / "docs" / "benchmarks"
 QUICK = ROOT / "out" / "benchmarks"
 PACKAGES = ("arise-core", "ovito-arise", "numpy", "numba", "torch", "dscribe", "ovito", "quippy-ase")
 THREADS = ("ARISE_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OVITO_THREAD_COUNT")
+
+
+def page_options(module: str, description: str | None, quick: str) -> argparse.ArgumentParser:
+    """Options of a benchmark that writes a page.
+
+    Args:
+        module: that is run.
+        description: its docstring.
+        quick: what its short form is.
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {module}", description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, help="folder of the page; default: docs/benchmarks")
+    parser.add_argument("--quick", action="store_true", help=f"{quick}; writes to out/benchmarks")
+    return parser
+
+
+def page_folder(given: argparse.Namespace) -> Path:
+    """Where the page goes by these options; it is there then."""
+    folder: Path = given.out or (QUICK if given.quick else DOCS)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def seconds(function: Callable[[], object]) -> float:

@@ -33,7 +33,8 @@ from arise_core.settings import RecognitionSettings
 from arise_core.trajectories.rows import Row
 from arise_core.trajectories.store import Store
 from ase_arise import trajectory
-from ase_arise.cutting import DUMP, places
+from ase_arise.begins import DUMP
+from ase_arise.cutting import places
 from ase_arise.reading import Reader
 from ase_arise.trajectories.frames import frames_in
 from ase_arise.trajectories.job import TrajectoryOrder, recognise_task

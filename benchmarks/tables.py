@@ -11,6 +11,11 @@ import pandas as pd
 from benchmarks.measure import machine
 
 
+def mark(reached: bool) -> str:
+    """Whether a goal is reached, behind a figure."""
+    return " ✓" if reached else " ✗"
+
+
 def number(value: object) -> str:
     """A figure for a table."""
     if isinstance(value, float):

@@ -31,7 +31,6 @@ class Context:
     widths: tuple[FloatArray, ...]  # clipped width of the boxes along each axis, fractions
     wanted: BoolArray | None = None  # (n_boxes,), which boxes are; None: all
     stopped: Event = field(default_factory=Event)  # set when nobody wants the rest any more
-    whole: dict[int, FloatArray] = field(default_factory=dict)  # see `Corrected`; what the first tile finds
 
     @classmethod
     def of(cls, grid: BoxGrid, settings: DescriptorSettings) -> Context:
@@ -58,7 +57,7 @@ class Context:
         """The same for boxes of another size over the same structure."""
         filled = None if self.support is None else filled_share(grid, self.support)
         widths = tuple(grid.clipped_width(k) for k in range(3))
-        return replace(self, grid=grid, filled=filled, widths=widths, wanted=None, stopped=Event(), whole={})
+        return replace(self, grid=grid, filled=filled, widths=widths, wanted=None, stopped=Event())
 
     def is_wanted(self, boxes: IntArray) -> BoolArray:
         """Which boxes (indices into the flattened grid) somebody wants, of the shape of `boxes`."""

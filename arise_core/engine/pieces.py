@@ -69,7 +69,7 @@ class Pieces:
     @classmethod
     def batches(cls, engine: TileEngine, rows: IntArray, voxel: float = BOX_VOXEL) -> Iterator[Pieces]:
         """As many boxes at once as are worked on at once, until nobody wants the rest any more."""
-        for some in in_batches(engine.context, engine.context.box_widths(engine.boxes[rows]), voxel):
+        for some in in_batches(engine.context, engine.places(rows), voxel):
             yield cls(engine, rows[some], voxel)
 
     def features(self) -> Float32Array:
@@ -183,10 +183,8 @@ class Corrected:
         directions = sphere(context.settings.l_max, 2, self.more)[0]
         lengths = self.step * np.arange(node_count(grid, context.settings.reach * high))
         vectors = lengths[:, None, None] * directions
-        if self.more not in context.whole:
-            weights = BoxWindow(grid.cell, grid.width, floor).weights(vectors.reshape(-1, 3))
-            context.whole[self.more] = (1.0 / weights).reshape(vectors.shape[:2]).astype(np.float32)
-        whole = context.whole[self.more]
+        whole = 1.0 / BoxWindow(grid.cell, grid.width, floor).weights(vectors.reshape(-1, 3))
+        whole = whole.reshape(vectors.shape[:2]).astype(np.float32)
         kinds, kind = np.unique(np.round(self.engine.left[cut], 9), axis=0, return_inverse=True)
         self.ratios = np.ones((len(partly) + len(kinds), *whole.shape), dtype=np.float32)
         self.row_of = np.full(len(self.full), -1)
@@ -234,7 +232,7 @@ class Corrected:
         """
         context = self.engine.context
         inverse = np.ones((len(nodes), *self.ratios.shape[1:]), dtype=np.float32)
-        for some in in_batches(context, context.widths_at(nodes), COARSE_VOXEL):
+        for some in in_batches(context, nodes, COARSE_VOXEL):
             loops.add_ratios(
                 *looked_at(context, nodes[some], COARSE_VOXEL), whole, context.settings.floor, directions, self.step,
                 inverse[some],
@@ -338,6 +336,8 @@ def nodes_around(grid: BoxGrid, places: IntArray) -> tuple[IntArray, IntArray] |
     shape = np.array(grid.shape)
     apart = 2 * grid.step * np.linalg.norm(grid.cell, axis=1)
     close = (apart <= BETWEEN * grid.spacing) & (2 * grid.step <= OF_WIDTH * grid.width)
+    if not close.any():
+        return None
     odd = close & (places % 2 == 1) & (grid.pbc | (places < shape - 1))
     steps = np.array(list(itertools.product((-1, 1), repeat=3)))
     around = np.moveaxis(places[:, None] + odd[:, None] * steps, 2, 0)
@@ -347,11 +347,11 @@ def nodes_around(grid: BoxGrid, places: IntArray) -> tuple[IntArray, IntArray] |
     return np.stack(np.unravel_index(nodes, tuple(shape + 1)), axis=1), corners.reshape(-1, 8)
 
 
-def in_batches(context: Context, widths: FloatArray, voxel: float) -> Iterator[slice]:
-    """Which boxes of some widths (n, 3) are worked on at once, until nobody wants the rest any more."""
-    n = voxel_counts(context.grid, widths, voxel)
+def in_batches(context: Context, places: IntArray, voxel: float) -> Iterator[slice]:
+    """Which of some boxes, as for `looked_at`, are worked on at once, until nobody wants the rest any more."""
+    n = voxel_counts(context.grid, context.widths_at(places), voxel)
     size = batch_size(n.max(axis=0, initial=1))
-    for first in range(0, len(widths), size):
+    for first in range(0, len(places), size):
         if context.stopped.is_set():
             return
         yield slice(first, first + size)

@@ -11,6 +11,7 @@ from ase import Atoms
 
 from arise_core.errors import InputError
 from arise_core.trajectories.averaging import averaged
+from ase_arise.begins import place_of_cell
 from ase_arise.cutting import IDENTIFIERS
 from ase_arise.trajectories.frames import FrameRef
 
@@ -131,5 +132,5 @@ def _places(own: Atoms, image: Atoms) -> np.ndarray:
             raise InputError("a frame beside it has atoms with other identifiers")
     if (image.numbers[order] != own.numbers).any():
         raise InputError("a frame beside it has other elements")
-    shift = own.get_celldisp().ravel() - image.get_celldisp().ravel()
+    shift = place_of_cell(own) - place_of_cell(image)
     return np.asarray(image.positions[order] + shift)

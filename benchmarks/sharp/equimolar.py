@@ -10,7 +10,6 @@ order. Densities need many atoms and many snapshots, so its error is told, and o
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,22 +20,18 @@ from ase import Atoms
 import arise_core as arise
 from ase_arise import from_atoms
 from benchmarks.md.materials import Material, supercell, unit_cell
-from benchmarks.measure import DOCS, QUICK
+from benchmarks.measure import QUICK, page_folder, page_options
 from benchmarks.sharp.methods import OTHERS, STRIDE, Method, mapped
 from benchmarks.sharp.simulated import FRONT_PS, front_frame, material, simulated, steps
-from benchmarks.tables import markdown
+from benchmarks.tables import mark, markdown
 
 MATERIALS = ("Cu", "Fe", "Mg", "Si")
 EDGES = (110.0, 32.0, 32.0)  # Å, at least
-FOLLOWED_PS, APART_PS = (
-    20.0,
-    0.2,
-)  # length of the run behind that in which fronts relax, and from snapshot to snapshot
+#: Length of the run behind that in which fronts relax, and from snapshot to snapshot.
+FOLLOWED_PS, APART_PS = 20.0, 0.2
 FITTED, MAPPED = 4, 10  # of so many snapshots one has its waves fitted, one is looked at by the methods
-DEEP, TAPER = (
-    14.0,
-    8.0,
-)  # Å, from a front; over which the border of what is counted is spread, more than a layer
+#: Å, from a front; over which the border of what is counted is spread, more than a layer.
+DEEP, TAPER = 14.0, 8.0
 BLOCKS = 5  # of the run, whose scatter tells the error
 NEAR, POINTS = 1.5, 2.0  # goals: Å, and points of share
 
@@ -173,20 +168,10 @@ def document(rows: list[tuple[str, Truth, dict[str, float]]], model: arise.Model
     ]) + "\n"  # fmt: skip
 
 
-def mark(reached: bool) -> str:
-    """Whether a goal is reached."""
-    return " ✓" if reached else " ✗"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.sharp.equimolar", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = page_options("benchmarks.sharp.equimolar", __doc__, "copper alone")
     parser.add_argument("--frames", type=Path, help="folder of the runs; default: in out/")
-    parser.add_argument("--out", type=Path, help="folder of the page; default: docs/benchmarks")
-    parser.add_argument("--quick", action="store_true", help="copper alone; writes to out/benchmarks")
     given = parser.parse_args(arguments)
     model = arise.load_model("arise-108")
     methods = {"sharp": mapped(model, resolution="sharp", stride=STRIDE), **OTHERS}
@@ -195,9 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         row, run = followed(name, (given.frames or QUICK / "sharp") / "equimolar")
         rows.append((name, truth(snapshots(row, run)), shares(row, run, methods)))
         print(*rows[-1], flush=True)
-    folder = given.out or (QUICK if given.quick else DOCS)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "equimolar.md").write_text(document(rows, model), encoding="utf-8")
+    (page_folder(given) / "equimolar.md").write_text(document(rows, model), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from benchmarks.sharp.methods import OTHERS, PASSES, STRIDE, Answer
 from benchmarks.sharp.scores import BOUNDARY, DOUBT, FAR
 from benchmarks.sharp.simulated import FRONT_PS, HOT, JOINTS
 from benchmarks.structures import THERMAL
-from benchmarks.tables import markdown
+from benchmarks.tables import mark, markdown
 
 #: What widths and precipitates are compared with, what spheres are, since that finds no crystal in melts, and what
 #: bulk figures are.
@@ -213,8 +213,7 @@ def cell(check: Check, value: float, passed: bool | None) -> str:
     if np.isnan(value):
         return "–"
     fine = check.scale == 1 or check.goal == "bulk" or check.figure == "false"
-    mark = {None: "", True: " ✓", False: " ✗"}[None if passed is None else bool(passed)]
-    return f"{check.scale * value:.{2 if fine else 1}f}{mark}"
+    return f"{check.scale * value:.{2 if fine else 1}f}{'' if passed is None else mark(bool(passed))}"
 
 
 def summary(verdicts: pd.DataFrame) -> str:

@@ -10,9 +10,7 @@ layers at other distances of their atoms, with layers along the faces of the box
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +18,7 @@ from scipy.spatial.transform import Rotation
 
 import arise_core as arise
 from arise_core.geometry import builders
-from benchmarks.measure import DOCS, QUICK
+from benchmarks.measure import page_folder, page_options
 from benchmarks.tables import markdown
 
 STRIDE = 4.0  # Å
@@ -165,16 +163,9 @@ def document(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.sharp.prototypes", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("--out", type=Path, help="folder of the page; default: docs/benchmarks")
-    parser.add_argument("--quick", action="store_true", help="a few of them; writes to out/benchmarks")
-    given = parser.parse_args(arguments)
+    given = page_options("benchmarks.sharp.prototypes", __doc__, "a few of them").parse_args(arguments)
     model = arise.load_model("arise-108")
-    folder = given.out or (QUICK if given.quick else DOCS)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = page_folder(given)
     page = document(measured(model, given.quick), stackings(model, given.quick), model)
     (folder / "sharp_prototypes.md").write_text(page, encoding="utf-8")
 
