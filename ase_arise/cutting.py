@@ -58,6 +58,8 @@ class TextFrames:
 
         :raises ValueError: it cannot be read; the text is the reason.
         """
+        if place.n_atoms == 0 and not place.problem and self._kind == DUMP:
+            return Atoms()  # ASE's reader warns of it
         try:
             if place.n_atoms >= LONG and (atoms := self._long(place, identifiers)) is not None:
                 return atoms
@@ -178,7 +180,7 @@ def _dump_frames(file: Any, start: int) -> Iterator[Place]:
             return Place(
                 start, at, 0, f"frame {number} has {have:,} lines of atoms, but announces {count:,} atoms"
             )
-        if len(last.split()) < columns:
+        if have and len(last.split()) < columns:
             where = f"the last line of frame {number}"
             problem = f"{ENDS} in {where}" if end else f"{where} is cut off"
             return Place(start, at, 0, problem, cut=True, last=end)

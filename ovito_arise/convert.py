@@ -40,6 +40,24 @@ class Analysed:
     notes: tuple[str, ...] = ()  # those of the material that are not of types
 
 
+def nothing_in(data: DataCollection, only_selected: bool) -> str:
+    """Why there is nothing to analyse in a frame that is in order otherwise; empty where there is something.
+
+    Frames of a run may have no particles (any more), or none that a modifier before has selected.
+
+    Args:
+        data: from a pipeline.
+        only_selected: whether particles are left out whose `Selection` is zero.
+    """
+    particles = data.particles
+    if particles is None:
+        return ""  # no file of particles
+    if particles.count == 0:
+        return "no particles in this frame"
+    selection = _property(particles, "Selection") if only_selected else None
+    return "" if selection is None or np.any(selection) else "no particle is selected in this frame"
+
+
 def to_atoms(
     data: DataCollection, types_to_elements: Mapping[str, str], only_selected: bool = False
 ) -> Analysed:

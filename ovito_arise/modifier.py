@@ -8,7 +8,7 @@ from typing import Any
 from ovito.data import DataCollection
 from ovito.traits import OvitoObject
 from ovito.vis import VoxelGridVis
-from traits.api import Bool, Enum, Instance, Range
+from traits.api import Bool, Enum, Instance, Range, Str
 
 import arise_core as arise
 from arise_core.errors import WorkError
@@ -17,7 +17,7 @@ from arise_core.recognition.result import Recognition, recognise_steps
 from arise_core.settings import KeptProbabilities, MapSettings, RecognitionSettings
 from ovito_arise import outputs
 from ovito_arise.cache import Result, ResultStore
-from ovito_arise.convert import Analysed
+from ovito_arise.convert import Analysed, nothing_in
 from ovito_arise.mapping import SHOWN, MapModifier, Steps
 from ovito_arise.parameters import CARD, NEVER, ClassNames, RejectThreshold, class_indices
 
@@ -86,15 +86,23 @@ class AriseModifier(MapModifier):
     )  # fmt: skip
     grid_vis = OvitoObject(VoxelGridVis, enabled=False, title="ARISE map")
     _results = Instance(ResultStore, (), allow_none=False, transient=True)
+    _nothing = Str(transient=True)  # why the frame evaluated last has no map
 
     # --- what OVITO calls -----------------------------------------------------------------------------------
 
     def modify(self, data: DataCollection, **_: Any) -> Steps:
         """Add the outputs to a data collection; yields texts and shares of the work done."""
-        atoms = self._atoms(data)
-        yield from (f"ARISE: {note}" for note in atoms.material.notes)
         model = self._model()
         rule, shown = self._rule(model), self._shown(model)
+        self._nothing = nothing_in(data, self.only_selected)
+        if self._nothing:
+            yield f"ARISE: {self._nothing}"
+            settings = self._map_settings(None).resolved(several=model.knows_when_sure)
+            sharp = settings.resolution == "sharp"
+            outputs.write_nothing(data, model, rule, shown, self._nothing, sharp=sharp)
+            return
+        atoms = self._atoms(data)
+        yield from (f"ARISE: {note}" for note in atoms.material.notes)
         sampling = self._sampling()
         key = self._key(atoms, model)
         result = self._results.get(key)
@@ -148,8 +156,10 @@ class AriseModifier(MapModifier):
         """The map of the frame evaluated last, to save with `to_netcdf` or to read off at points.
 
         Raises:
-            RuntimeError: no frame was evaluated.
+            RuntimeError: no frame was evaluated, or nothing was analysed in the last one.
         """
+        if self._nothing:
+            raise WorkError(f"the frame evaluated last has no map: {self._nothing}")
         last: Result | None = self._results.last()
         if last is None:
             raise WorkError("no frame was evaluated yet: call `pipeline.compute()` first")

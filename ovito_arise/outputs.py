@@ -25,6 +25,7 @@ from arise_core.crystals.naming import ClassInfo
 from arise_core.crystals.table import Colour
 from arise_core.geometry.arrays import FloatArray, IntArray
 from arise_core.model.classes import MISSING, ClassTable
+from arise_core.model.model import Model
 from arise_core.model.prediction import Rule
 from arise_core.recognition.maps import StridedMap
 from arise_core.recognition.result import Recognition
@@ -40,6 +41,13 @@ GRID = "arise"
 #: Errors that the reject threshold stands for, and the attributes that say how rare, as `Model.error_rates` names them.
 ERRORS = ("false_crystal", "false_rejection")
 RATES = tuple(f"{kind}_{what}" for kind in ERRORS for what in ("rate", "bound"))
+
+#: Attributes with means over all particles, and with what the model says of the structure as a whole.
+MEANS = ("mutual_information.mean", "rejection_uncertainty.mean")
+OF_THE_WHOLE = tuple(
+    f"structure.{what}"
+    for what in ("confidence", "mutual_information", "reject_score", "rejection_uncertainty")
+)
 
 Ids = NDArray[np.int32]
 Mask = NDArray[np.bool_]
@@ -118,15 +126,66 @@ def write(
     counts = np.bincount(ids, minlength=len(view.classes) + 1)
     bar_chart(data, counts, view.classes, f"{TABLE}{view.suffix}")
     _attributes(data, view, counts)
-    threshold = np.nan if rule.reject_threshold is None else float(rule.reject_threshold)
-    stands_for = {"reject_threshold": threshold, **(rates or {})}
-    set_attributes(data, {f"ARISE.{name}{view.suffix}": value for name, value in stands_for.items()})
-    if notes:
-        set_attributes(data, {f"ARISE.notes{view.suffix}": "; ".join(notes)})
+    _said(data, rule, rates, notes, view.suffix)
     if shown.voxel_grid:
         _voxel_grid(data, view, f"{GRID}{view.suffix}", grid_vis)
     if shown.box_table:
         _box_table(data, view, f"{BOXES}{view.suffix}")
+
+
+def write_nothing(
+    data: DataCollection,
+    model: Model,
+    rule: Rule,
+    shown: Shown,
+    reason: str,
+    *,
+    sharp: bool,
+) -> None:
+    """The outputs of a frame in which nothing is analysed: all particles are Other, numbers are NaN, there is no map.
+
+    So tables over all frames can be exported, and a second modifier is the second one in all frames.
+
+    Args:
+        data: what the pipeline passes on.
+        model: that other frames are analysed with.
+        rule: when a particle has the name of its class.
+        shown: what to put out.
+        reason: why nothing is analysed, for the notes.
+        sharp: whether boxes would have several sizes.
+    """
+    classes, suffix = model.class_info, instance_suffix(data)
+    nothing = np.full(data.particles.count, np.nan)
+    ids = np.full(len(nothing), OTHER, dtype=np.int32)
+    fields = (
+        "Confidence",
+        "Mutual Information",
+        "Reject Score",
+        "Rejection Uncertainty",
+        *sharp * ("Resolution",),
+    )
+    unknown = np.full((len(nothing), len(shown.probabilities)), np.nan)
+    _properties(data, classes, ids, dict.fromkeys(fields, nothing), unknown, shown, suffix)
+    counts = np.bincount(ids, minlength=len(classes) + 1)
+    bar_chart(data, counts, classes, f"{TABLE}{suffix}")
+    values = counted(counts, classes, rule.considered)
+    values |= dict.fromkeys((*MEANS, "box_size", "stride"), np.nan)
+    values |= {"without_answer": 0, "model": model.name}
+    if shown.whole_structure:
+        values |= {"structure.name": "OTHER", **dict.fromkeys(OF_THE_WHOLE, np.nan)}
+    set_attributes(data, {f"ARISE.{name}{suffix}": value for name, value in values.items()})
+    _said(data, rule, model.error_rates(rule.reject_threshold), [reason], suffix)
+
+
+def _said(
+    data: DataCollection, rule: Rule, rates: Mapping[str, float] | None, notes: Sequence[str], suffix: str
+) -> None:
+    """Attributes that say by which threshold was judged, what it stands for, and what was assumed."""
+    threshold = np.nan if rule.reject_threshold is None else float(rule.reject_threshold)
+    said: dict[str, object] = {"reject_threshold": threshold, **(rates or {})}
+    if notes:
+        said["notes"] = "; ".join(notes)
+    set_attributes(data, {f"ARISE.{name}{suffix}": value for name, value in said.items()})
 
 
 def instance_suffix(data: DataCollection, table: str = TABLE) -> str:
@@ -176,10 +235,7 @@ def colour(kind: ElementType) -> Colour:
 
 
 def _particles(data: DataCollection, view: _View, ids: Ids) -> None:
-    particles = data.particles_
-    names = of_properties(view.suffix)
-    typed_property(particles, "Structure Type", ids, element_types(view.classes))
-    atoms = view.recognition.atoms
+    atoms, count = view.recognition.atoms, data.particles.count
     scalars = {
         "Confidence": atoms.confidence,
         "Mutual Information": atoms.mutual_information,
@@ -188,21 +244,35 @@ def _particles(data: DataCollection, view: _View, ids: Ids) -> None:
     }
     if view.recognition.atom_resolution is not None:
         scalars["Resolution"] = view.recognition.atom_resolution
+    there = {name: view.at_particles(values, count, np.nan) for name, values in scalars.items()}
+    chosen = view.shown.probabilities
+    probabilities = view.recognition.probabilities_at_atoms(chosen) if chosen else np.empty((0, 0))
+    values = view.at_particles(probabilities, count, np.nan) if chosen else probabilities
+    _properties(data, view.classes, ids, there, values, view.shown, view.suffix)
+
+
+def _properties(
+    data: DataCollection,
+    classes: ClassTable,
+    ids: Ids,
+    scalars: Mapping[str, NDArray[Any]],
+    probabilities: NDArray[Any],
+    shown: Shown,
+    suffix: str,
+) -> None:
+    """Add the properties of all particles: types, scalars by name, (n,) each, and probabilities, (n, n_chosen)."""
+    particles = data.particles_
+    names = of_properties(suffix)
+    typed_property(particles, "Structure Type", ids, element_types(classes))
     for name, values in scalars.items():
-        data.particles_.create_property(
-            f"ARISE {name}{names}", data=view.at_particles(values, particles.count, np.nan)
-        )
+        particles.create_property(f"ARISE {name}{names}", data=values)
     probability = f"ARISE Probability{names}"
     if probability in particles:
         del particles[probability]  # another number of components is refused
-    chosen = view.shown.probabilities
-    if chosen:
-        particles.create_property(
-            probability,
-            data=view.at_particles(view.recognition.probabilities_at_atoms(chosen), particles.count, np.nan),
-            components=[view.classes.identifiers[k] for k in chosen],
-        )
-    colour_particles(data, view.classes, view.shown.color_by, view.shown.color_end, view.suffix)
+    if shown.probabilities:
+        of = [classes.identifiers[k] for k in shown.probabilities]
+        particles.create_property(probability, data=probabilities, components=of)
+    colour_particles(data, classes, shown.color_by, shown.color_end, suffix)
 
 
 def of_properties(suffix: str) -> str:
@@ -290,19 +360,17 @@ def bar_chart(
 def _attributes(data: DataCollection, view: _View, counts: NDArray[np.int64]) -> None:
     names = view.classes.identifiers
     values = counted(counts, view.classes, view.rule.considered)
-    values["mutual_information.mean"] = view.recognition.mutual_information
-    values["rejection_uncertainty.mean"] = view.recognition.rejection_uncertainty
+    found = view.recognition
+    values |= dict(zip(MEANS, (found.mutual_information, found.rejection_uncertainty), strict=True))
     values["without_answer"] = int(np.count_nonzero(view.recognition.atoms.index == MISSING))
     values["model"] = view.field.model_name
     values["box_size"] = float(view.field.grid.settings.box_size)
     values["stride"] = float(view.field.grid.settings.stride)
     if view.shown.whole_structure and view.whole is not None:
-        label = view.whole.atom_class[0]
+        whole, label = view.whole, view.whole.atom_class[0]
         values["structure.name"] = "OTHER" if label == MISSING else names[label]
-        values["structure.confidence"] = view.whole.confidence
-        values["structure.mutual_information"] = view.whole.mutual_information
-        values["structure.reject_score"] = view.whole.reject_score
-        values["structure.rejection_uncertainty"] = view.whole.rejection_uncertainty
+        of = (whole.confidence, whole.mutual_information, whole.reject_score, whole.rejection_uncertainty)
+        values |= dict(zip(OF_THE_WHOLE, of, strict=True))
     set_attributes(data, {f"ARISE.{name}{view.suffix}": value for name, value in values.items()})
 
 

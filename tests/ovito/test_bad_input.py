@@ -38,27 +38,14 @@ def broken(fcc: arise.Structure, **changes: object) -> DataCollection:
     return data
 
 
-def empty() -> DataCollection:
-    data = DataCollection()
-    data.create_particles(count=0).create_property("Position", data=np.zeros((0, 3)))
-    return data
-
-
 def without_particles() -> DataCollection:
     data = DataCollection()
     data.objects.append(SimulationCell(pbc=(True, True, True)))
     return data
 
 
-def nothing_selected(fcc: arise.Structure) -> DataCollection:
-    data = collection(fcc)
-    data.particles_.create_property("Selection", data=np.zeros(len(fcc), dtype=np.int8))
-    return data
-
-
 CASES = {
     "no particles": (lambda f: without_particles(), {}, "requires particles, but the pipeline has none"),
-    "empty": (lambda f: empty(), {}, "requires particles, but the pipeline has none"),
     "NaN": (lambda f: broken(f, position=[0, np.nan, 0]), {}, r"`positions` must be finite: 1 of 864 .* atom 7"),
     "infinite": (lambda f: broken(f, position=[np.inf, 0, 0]), {}, r"`positions` must be finite: 1 of 864"),
     "no volume": (lambda f: broken(f, cell=np.diag([21.0, 21.0, 0.0])), {}, "`cell` must have a non-zero volume"),
@@ -73,7 +60,6 @@ CASES = {
         r"overlapping atoms: 1 pairs.*atoms 7 and 300",
     ),
     "no selection": (collection, {"only_selected": True}, "requires an input particles selection"),
-    "nothing selected": (nothing_selected, {"only_selected": True}, "No particle is selected"),
 }  # fmt: skip
 
 

@@ -59,6 +59,22 @@ def test_dumps_with_windows_line_ends(tmp_path):
     assert [len(a) for a in frames(path)] == [108, 108]
 
 
+def test_frames_of_a_dump_without_atoms(tmp_path):
+    path = tmp_path / "run.dump"
+    whole = dump(copper())
+    none = whole.partition("ITEM: ATOMS")[0].replace("ATOMS\n108", "ATOMS\n0") + "ITEM: ATOMS id type x y z\n"
+    assert "ATOMS\n0\n" in none
+    path.write_text(none + whole + none)
+    with pytest.warns(UserWarning, match="frame [02] holds no atoms"):  # and not of how ASE reads it
+        assert [len(atoms) for atoms in frames(path)] == [108]
+    path.write_text(none)
+    with (
+        pytest.warns(UserWarning, match="holds no atoms"),
+        pytest.raises(InputError, match="holds no structure"),
+    ):
+        list(frames(path))
+
+
 @pytest.mark.parametrize("make", [cut_off, None])
 def test_a_run_cut_off_in_its_last_frame(tmp_path, make):
     if make is None:
