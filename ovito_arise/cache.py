@@ -48,6 +48,7 @@ class ResultStore(Generic[T]):
     def __init__(self, budget: int = BUDGET) -> None:
         self.budget = budget
         self._results: OrderedDict[Hashable, T] = OrderedDict()
+        self.without = ""  # why the frame evaluated last has none
 
     def __len__(self) -> int:
         return len(self._results)

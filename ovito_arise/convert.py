@@ -50,11 +50,10 @@ def nothing_in(data: DataCollection, only_selected: bool) -> str:
         only_selected: whether particles are left out whose `Selection` is zero.
     """
     particles = data.particles
-    if particles is None:
-        return ""  # no file of particles
-    if particles.count == 0:
+    there = particles is not None  # else it is no file of particles
+    if there and particles.count == 0:
         return "no particles in this frame"
-    selection = _property(particles, "Selection") if only_selected else None
+    selection = _property(particles, "Selection") if there and only_selected else None
     return "" if selection is None or np.any(selection) else "no particle is selected in this frame"
 
 

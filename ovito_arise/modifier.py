@@ -8,7 +8,7 @@ from typing import Any
 from ovito.data import DataCollection
 from ovito.traits import OvitoObject
 from ovito.vis import VoxelGridVis
-from traits.api import Bool, Enum, Instance, Range, Str
+from traits.api import Bool, Enum, Instance, Range
 
 import arise_core as arise
 from arise_core.errors import WorkError
@@ -86,7 +86,6 @@ class AriseModifier(MapModifier):
     )  # fmt: skip
     grid_vis = OvitoObject(VoxelGridVis, enabled=False, title="ARISE map")
     _results = Instance(ResultStore, (), allow_none=False, transient=True)
-    _nothing = Str(transient=True)  # why the frame evaluated last has no map
 
     # --- what OVITO calls -----------------------------------------------------------------------------------
 
@@ -94,12 +93,13 @@ class AriseModifier(MapModifier):
         """Add the outputs to a data collection; yields texts and shares of the work done."""
         model = self._model()
         rule, shown = self._rule(model), self._shown(model)
-        self._nothing = nothing_in(data, self.only_selected)
-        if self._nothing:
-            yield f"ARISE: {self._nothing}"
+        nothing = nothing_in(data, self.only_selected)
+        self._results.without = nothing
+        if nothing:
+            yield f"ARISE: {nothing}"
             settings = self._map_settings(None).resolved(several=model.knows_when_sure)
             sharp = settings.resolution == "sharp"
-            outputs.write_nothing(data, model, rule, shown, self._nothing, sharp=sharp)
+            outputs.write_nothing(data, model, rule, shown, nothing, sharp=sharp)
             return
         atoms = self._atoms(data)
         yield from (f"ARISE: {note}" for note in atoms.material.notes)
@@ -158,8 +158,8 @@ class AriseModifier(MapModifier):
         Raises:
             RuntimeError: no frame was evaluated, or nothing was analysed in the last one.
         """
-        if self._nothing:
-            raise WorkError(f"the frame evaluated last has no map: {self._nothing}")
+        if self._results.without:
+            raise WorkError(f"the frame evaluated last has no map: {self._results.without}")
         last: Result | None = self._results.last()
         if last is None:
             raise WorkError("no frame was evaluated yet: call `pipeline.compute()` first")
