@@ -16,6 +16,7 @@ from ase.io.trajectory import TrajectoryWriter
 
 from arise_core.errors import InputError
 from arise_core.runtime.files import file_errors, write_atomically
+from ase_arise.begins import with_begin
 from ase_arise.storage import packed
 
 #: Begin of .traj files, and the bytes of their header with the number of frames as the fifth of eight-byte words.
@@ -41,7 +42,7 @@ def append_frame(path: Path, atoms: Atoms) -> None:
         _append_traj(path, packed(atoms))
         return
     text = io.StringIO()
-    ase.io.write(text, atoms, format="extxyz")
+    ase.io.write(text, with_begin(atoms), format="extxyz")
     append_text(path, text.getvalue())
 
 

@@ -81,3 +81,14 @@ def begin_of_comment(atoms: Atoms) -> None:
         return
     if atoms.cell.any() and not place_of_cell(atoms).any():
         atoms.set_celldisp(place)
+
+
+def with_begin(atoms: Atoms) -> Atoms:
+    """Atoms whose `info` says where their cell begins, for extended XYZ; the same ones where that is zero."""
+    place = place_of_cell(atoms)
+    if not place.any() or not atoms.cell.any():
+        return atoms
+    found: Atoms = atoms.copy()
+    found.calc = atoms.calc
+    found.info[ORIGIN] = place
+    return found

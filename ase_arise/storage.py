@@ -24,7 +24,9 @@ from arise_core.crystals.occupancy import ARRAYS as OCCUPANCY_ARRAYS
 from arise_core.crystals.occupancy import KINDS, sites_of
 from arise_core.errors import FileError, InputError, MissingFileError, check_type
 from arise_core.runtime.files import write_atomically
+from ase_arise.begins import with_begin
 from ase_arise.convert import Images, frames
+from ase_arise.named import XYZ
 
 #: Arrays of `annotate`.
 ARRAYS = (
@@ -66,7 +68,7 @@ def write(filename: str | os.PathLike[str], images: Images, *, append: bool = Fa
         elif Path(name).suffix == ".traj":
             _write_trajectory(os.fspath(place), name, frames(images), append)
         else:
-            found = list(frames(images))
+            found = [with_begin(atoms) if kind in XYZ else atoms for atoms in frames(images)]
             with _refusals(name):
                 ase.io.write(os.fspath(place), found, format=kind, append=append)
 

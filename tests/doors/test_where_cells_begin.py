@@ -8,8 +8,9 @@ from typer.testing import CliRunner
 
 import arise_core as arise
 from arise_cli.main import app
-from ase_arise import annotate, from_atoms
-from ase_arise.convert import to_atoms
+from ase_arise import annotate, from_atoms, write
+from ase_arise.appending import append_frame
+from ase_arise.convert import frames, to_atoms
 from ovito_arise import AriseModifier
 from tests.doors.systems import polycrystal
 
@@ -72,18 +73,18 @@ def data(structure):
 
 @pytest.mark.parametrize("tilts", [(0.0, 0.0, 0.0), (2.0, -1.0, 1.5)], ids=["straight", "triclinic"])
 @pytest.mark.parametrize(
-    ("write", "name"), [(dump, "a.dump"), (scaled, "b.dump"), (data, "a.data"), (xyz, "a.xyz")]
+    ("text", "name"), [(dump, "a.dump"), (scaled, "b.dump"), (data, "a.data"), (xyz, "a.xyz")]
 )
-def test_doors_agree(write, name, tilts, model, tmp_path):
+def test_doors_agree(text, name, tilts, model, tmp_path):
     structure = grains(tilts)
     path = tmp_path / name
-    path.write_text(write(structure))
+    path.write_text(text(structure))
     field = arise.strided_map(structure, model, **OPTIONS)
     assert not np.allclose(
         field.grid.origin, arise.strided_map(moved(structure), model, **OPTIONS).grid.origin
     )
     here = field.values_at_atoms()
-    types = None if write is xyz else {1: "Cu"}
+    types = None if text is xyz else {1: "Cu"}
     found = {"ASE": annotate(str(path), model, types=types, mode="local", **OPTIONS)}
     words = ["map", str(path), "--atoms", str(tmp_path / "out.xyz")]
     if types is not None:
@@ -93,7 +94,7 @@ def test_doors_agree(write, name, tilts, model, tmp_path):
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     found["command line"] = ase.io.read(tmp_path / "out.xyz")
-    if write is dump:  # of the others ASE's readers forget where the cell begins, or to move atoms there
+    if text is dump:  # of the others ASE's readers forget where the cell begins, or to move atoms there
         read = ase.io.read(path, format="lammps-dump-text")
         found["atoms"] = annotate(read, model, types=types, mode="local", copy=True, **OPTIONS)
     for door, atoms in found.items():
@@ -170,3 +171,20 @@ def test_atoms_of_ase_and_back():
 def test_where_a_cell_begins_is_three_numbers(origin):
     with pytest.raises(ValueError, match="`origin`"):
         arise.Structure(np.zeros((1, 3)), [29], np.eye(3), True, origin)
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_extended_xyz_keeps_where_the_cell_begins(tmp_path, append):
+    atoms = to_atoms(grains())
+    path = tmp_path / "out.xyz"
+    if append:
+        append_frame(path, atoms)
+        append_frame(path, atoms)
+    else:
+        write(path, [atoms, atoms])
+    assert "Origin" not in atoms.info
+    for found in frames(str(path)):
+        assert np.allclose(found.get_celldisp().ravel(), ORIGIN)
+        assert np.allclose(found.positions, atoms.positions, atol=1e-6)
+    cell = np.asarray(import_file(str(path)).compute().cell)
+    assert np.allclose(cell[:, 3], ORIGIN)
