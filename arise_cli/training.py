@@ -17,6 +17,7 @@ from arise_core.settings import DEFAULT_MODEL
 if TYPE_CHECKING:
     from arise_core.crystals.standard import ReadStructure
     from arise_core.geometry.structure import Structure
+    from arise_core.model.model import Model
 
 Out = Annotated[Path, typer.Option(help="Folder for the model.")]
 Overwrite = Annotated[bool, typer.Option(help="Write into a folder that is not empty.")]
@@ -28,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command("add-class")(add_class)
     app.command("remove-class")(remove_class)
     app.command("train-folder")(train_folder)
+    app.command("sharpen")(sharpen)
     app.command("tune")(tune)
 
 
@@ -52,6 +54,7 @@ def train_model(
     with bar(f"training {plan.name}") as progress:
         model = train(plan, out, progress, start=first)
     say(f"{model.path}: {pristine_accuracy(model):.2%} of the pristine structures right")
+    _say_how_to_sharpen(model)
 
 
 def add_class(
@@ -87,6 +90,7 @@ def add_class(
         )  # fmt: skip
     say(text)
     say(f"{made.path}: {len(made.classes)} classes. The report is also in {out / 'report.md'}")
+    _say_how_to_sharpen(made)
 
 
 def remove_class(
@@ -106,6 +110,7 @@ def remove_class(
     made, text = remove_classes(labels, out, model=model, overwrite=overwrite)
     say(text)
     say(f"{made.path}: {len(made.classes)} classes")
+    _say_how_to_sharpen(made)
 
 
 def train_folder(
@@ -128,6 +133,26 @@ def train_folder(
         model = train_on(folder, out, recipe=recipe, read=read, progress=progress)
     right = pristine_accuracy(model, crystals=crystals_of(model.card))
     say(f"{model.path}: {len(model.classes)} classes, {right:.2%} of the pristine structures right")
+    _say_how_to_sharpen(model)
+
+
+def sharpen(
+    model: Annotated[str, typer.Argument(help="Folder or file of a model that was made by `arise`.")],
+) -> None:
+    """Find out when a model is sure of a small box, so that its maps have boxes of several sizes; minutes."""
+    from arise_core.training.calibration import sharpen as find_out
+
+    with bar("sharpening") as progress:
+        made = find_out(model, progress)
+    assert made.sureness is not None
+    shares = ", ".join(f"{n}: {share:.0%}" for n, share in made.sureness.answered.items())
+    say(f"{made.path}: maps have boxes of several sizes now. Sure of crystals, by atoms in a box: {shares}")
+
+
+def _say_how_to_sharpen(model: Model) -> None:
+    """Say what a new model lacks for maps as sharp as those of the zoo."""
+    if model.sureness is None and model.card.reject.kind == "head":
+        say(f"its maps have boxes of one size until `arise sharpen {model.path.parent}` was run (minutes)")
 
 
 def tune(

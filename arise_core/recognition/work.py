@@ -260,7 +260,7 @@ def sureness_for(model: Model, settings: MapSettings) -> Sureness | None:
         return None
     if model.sureness is None:
         raise InputError(
-            f"`resolution` must be 'single' with model {model.name!r}, which does not know when it is sure (see "
-            f"`arise_core.training.calibration`), got {settings.resolution!r}"
+            f"`resolution` must be 'single' with model {model.name!r}, which does not know when it is sure "
+            f"(`arise sharpen` finds that out), got {settings.resolution!r}"
         )
     return model.sureness

@@ -1,6 +1,7 @@
 """When a model is sure of a box: its `Sureness`, from boxes of several sizes like those that it was trained on.
 
-    python -m arise_core.training.calibration MODEL --card
+`arise sharpen MODEL` writes it into the model's card. For a model whose card is to stay as it is, beside the code:
+
     python -m arise_core.training.calibration MODEL --package
 
 The samples are those of the model's recipe with other seeds: boxes of all classes alike, half of them ideal, hot
@@ -26,14 +27,15 @@ from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
 from arise_core.model.model import Model
 from arise_core.model.sureness import KNOWN, Sureness, answers, expected_error
 from arise_core.model.zoo import load_model
-from arise_core.progress import Job, Step, part, run
-from arise_core.runtime.files import write_atomically
+from arise_core.progress import Job, Progress, Step, part, run, silent
+from arise_core.runtime.files import check_place, write_atomically, zoo_root
 from arise_core.settings import SamplingSettings
-from arise_core.training.edit_classes import crystals_of
+from arise_core.training.edit_classes import PART_SIZE, crystals_of
 from arise_core.training.export import replace_card
 from arise_core.training.recipe import recipe_of
 from arise_core.training.samples.job import TO_REJECT
 from arise_core.training.samples.mixture import PRISTINE, PerturbedSamples
+from arise_core.training.train import SamplePlan, collect_steps
 
 #: Atoms in the boxes of each size, ascending. From the geometric mean with the size below a box counts as one of it.
 SIZES = (20, 24, 32, 45, 64, 91, 128, 256)
@@ -55,6 +57,8 @@ COUNTS = {"boxes": 80, "hot": 60, "solutions": 20, "disorder": 300, "unknown": 2
 #: An answer needs more atoms if as many wrong ones, or more, are less probable than this were `TAKEN` their share.
 CHANCE = 0.05
 SEED = 14_000_000
+#: Passes of the network, a sample.
+PASSES = 64
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,39 @@ def samples_of_size(samples: PerturbedSamples, n_atoms: int) -> PerturbedSamples
     return made.at_most({PRISTINE: 0}, others=0).with_counts(COUNTS)
 
 
+def sharpen(model: str | Path, progress: Progress = silent) -> Model:
+    """Find out when a model is sure of a box, so that its maps have boxes of several sizes; minutes.
+
+    The rule goes into the card in the model's files; the weights stay. Calibrations (`arise calibrate`) that were made
+    of the model before belong to what it was.
+
+    Args:
+        model: a folder or file, of a model that `arise train`, `add-class`, `remove-class`, or `train-folder` made.
+        progress: called with the share of the work done.
+
+    Raises:
+        ModelError: no such model, or a file that is damaged.
+        InputError: a model of the zoo, a calibration, or a model that was not trained on perturbed samples or has no
+            output that rejects.
+        FileError: a file that the system does not let be written.
+    """
+    return run(sharpen_steps(model), progress)
+
+
+def sharpen_steps(model: str | Path) -> Job[Model]:
+    """`sharpen` as a job; closed, it leaves the files as they are."""
+    found = load_model(model)
+    if zoo_root().resolve() in found.path.resolve().parents:
+        raise InputError(f"`model` must not be of the zoo, whose files stay as they are, got {found.name!r}")
+    if found.calibration is not None:
+        raise InputError(f"`model` must be a model's own file, got the calibration {str(found.path)!r}")
+    check_place(found.path, f"model {str(found.path)!r}", overwrite=True)
+    sureness = yield from calibration_steps(found, PASSES)
+    replace_card(found, replace(found.card, sureness=sureness))
+    yield Step(1.0, f"rule in {found.path.parent}")
+    return load_model(found.path)
+
+
 def calibration_steps(model: Model, passes: int, seed: int = SEED) -> Job[Sureness]:
     """The `Sureness` of a model, as a job.
 
@@ -101,24 +138,20 @@ def calibration_steps(model: Model, passes: int, seed: int = SEED) -> Job[Surene
     samples = recipe_of(model.card).samples
     if not isinstance(samples, PerturbedSamples) or model.card.reject.kind != "head":
         raise InputError(f"model {model.name!r} must be trained on perturbed samples and reject by an output")
+    crystals = crystals_of(model.card)
     tried = []
     for k, n_atoms in enumerate(SIZES):
-        job = _tried(model, samples_of_size(samples, n_atoms), n_atoms, passes, seed + n_atoms)
-        tried.append((yield from part(job, k / len(SIZES), (k + 1) / len(SIZES))))
+        own = samples_of_size(samples, n_atoms)
+        plan = SamplePlan(samples=own, settings=model.descriptor, seed=seed + n_atoms, crystals=crystals)
+        job = _tried(model, plan, n_atoms, passes)
+        begin, end = k / len(SIZES), (k + 1) / len(SIZES)
+        tried.append((yield from part(job, begin, end, name=f"boxes of {n_atoms} atoms")))
     return fitted(tried, [c.label for c in model.card.classes])
 
 
-def _tried(model: Model, samples: PerturbedSamples, n_atoms: int, passes: int, seed: int) -> Job[Tried]:
-    crystals = crystals_of(model.card)
-    jobs = samples.jobs(model.descriptor, seed, crystals)
-    features, labels = [], []
-    for k, one in enumerate(jobs):
-        found, names = one.compute()
-        features.append(found)
-        labels += names
-        yield Step(k / len(jobs), f"boxes of {n_atoms} atoms")
-    sampling = SamplingSettings(passes=passes)
-    said = yield from model.predict_steps(np.concatenate(features), sampling)
+def _tried(model: Model, plan: SamplePlan, n_atoms: int, passes: int) -> Job[Tried]:
+    features, labels = yield from part(collect_steps([plan], PART_SIZE), 0.0, 0.8)
+    said = yield from part(model.predict_steps(features, SamplingSettings(passes=passes)), 0.8, 1.0)
     number = {c.label: k for k, c in enumerate(model.card.classes)}
     none = len(number)
     truth = np.array([none if label in TO_REJECT else number[label] for label in labels])
@@ -226,8 +259,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
     parser.add_argument("model", help="name of the zoo, folder or file")
-    parser.add_argument("--passes", type=int, default=64)
-    parser.add_argument("--card", action="store_true", help="write it into the model's card")
+    parser.add_argument("--passes", type=int, default=PASSES)
     parser.add_argument(
         "--package",
         action="store_true",
@@ -237,8 +269,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = load_model(given.model)
     sureness = run(calibration_steps(model, given.passes))
     print(sureness)
-    if given.card:
-        replace_card(model, replace(model.card, sureness=sureness))
     if given.package:
         keep(model, sureness, given.passes)
 

@@ -212,6 +212,7 @@ def add_classes_steps(
         description=f"{base.name} and {', '.join(c.info.name for c in new)}.",
         classes=classes,
         weights_sha256=network_digest(fitted.network),
+        sureness=None,  # that of other weights
         package_version=package_version(),
         training=extended_training(base, recipe, old, new, sources, settings, fitted, len(targets)),
         accuracy={
@@ -470,6 +471,7 @@ def remove_classes(
         description=f"{base.name} without {', '.join(c.name for c in removed)}.",
         classes=ClassTable.of(base.class_info[k] for k in left),
         weights_sha256=network_digest(network),
+        sureness=None,
         package_version=package_version(),
         training=training,
         accuracy={},

@@ -2,21 +2,20 @@
 
     python -m benchmarks.md.accuracy --frames DIR [--model NAME] [--out docs/benchmarks]
 
-Reads ``DIR/index.csv`` and writes ``md.md`` and ``md.csv``: for every state of every material the share of boxes of
+Reads ``DIR/index.csv`` and writes ``heat.md`` and ``heat.csv``: for every state of every material the share of boxes of
 16, 12, 10 and 8 Å that get the right class and are not rejected, the share of boxes of liquids and glasses that pass
 for a crystal, the area under the ROC curve of the reject score (crystals up to 0.9 of the melting point against
 liquids, superheated crystals against melts of the same density),
-and per atom the shares of the default map, PTM (RMSD cut-off 0.15), adaptive CNA and Ackland-Jones; and what boxes of 7
-and 8 Å say by the number of atoms that they hold. Frames that are
-not what they should be (``valid`` 0 in the index: a crystal that melted, a liquid that froze) are left out and
-counted. Boxes lie at a stride of half their size.
+and per atom the shares of a map with boxes of 16 Å, PTM (RMSD cut-off 0.15), adaptive CNA and Ackland-Jones; and what
+boxes of 7 and 8 Å say by the number of atoms that they hold. Frames that are not what they should be (``valid`` 0 in
+the index: a crystal that melted, a liquid that froze) are left out and counted. Boxes lie at a stride of half their
+size. Maps as by default on the same frames: ``maps.py``.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import platform
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,16 +23,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from ase import Atoms
-from ovito.io.ase import ase_to_ovito
-from ovito.modifiers import AcklandJonesModifier, CommonNeighborAnalysisModifier
-from ovito.pipeline import Pipeline, StaticSource
 from sklearn.metrics import roc_auc_score
 
 import arise_core as arise
-from benchmarks.md.materials import Material, read_table
-from benchmarks.md.order import structure_types
-from benchmarks.md.run import read_index
+from benchmarks.md.frames import OTHERS, Frames, local_methods, means, state_table
 from benchmarks.measure import DOCS
 from benchmarks.tables import markdown
 
@@ -44,44 +37,12 @@ SMALL = (7.0, 8.0)  # Å, boxes that are sorted by the number of their atoms
 #: First of each range of numbers of atoms; the default of `min_atoms` is one of them.
 ATOMS = (12, 16, 20, 28, 40)
 ENOUGH = 100  # boxes of a state and range that a share is stated of
-#: Types that both methods below use: 1 fcc, 2 hcp, 3 bcc.
-LOCAL = {"fcc": 1, "l12": 1, "hcp": 2, "bcc": 3, "cesiumchloride": 3}
 SUPERHEATED = """\
 Short runs (5 ps, then three frames 2 ps apart) from the perfect lattice in a periodic cell, without surfaces at which
 melting could start. Crystals with a `spring` in `benchmarks/md/materials.toml` are tied to their lattice sites, in
 a fixed cell, because the bare potential leaves the lattice within picoseconds (dynamically stabilised; the springs are
 soft beside the forces between the atoms). All others are free at zero pressure, only the shape of the cell is held. A
 frame counts if 99 % of its atoms are within half a nearest-neighbour distance of their own site."""
-
-
-def read_frame(path: Path) -> arise.Structure:
-    """A frame that ``run.py`` wrote."""
-    with np.load(path) as data:
-        return arise.Structure(data["positions"], data["numbers"], data["cell"], True)
-
-
-def local_methods(structure: arise.Structure, lattice: str, solid: bool) -> dict[str, float]:
-    """Share of atoms that OVITO's methods call right, or in a liquid a crystal; NaN where they know no such type."""
-    atoms = Atoms(structure.numbers, structure.positions, cell=structure.cell, pbc=True)
-    found = {"PTM": structure_types(atoms, lattice)}
-    wanted: dict[str, int | None] = {"PTM": None}
-    modes = CommonNeighborAnalysisModifier.Mode
-    others = {
-        "a-CNA": CommonNeighborAnalysisModifier(mode=modes.AdaptiveCutoff),
-        "Ackland-Jones": AcklandJonesModifier(),
-    }
-    for name, modifier in others.items():
-        pipeline = Pipeline(source=StaticSource(data=ase_to_ovito(atoms)))
-        pipeline.modifiers.append(modifier)
-        found[name] = np.asarray(pipeline.compute().particles["Structure Type"])
-        wanted[name] = LOCAL.get(lattice)
-    out = {}
-    for name, types in found.items():
-        if not solid or name == "PTM":  # only the expected type is looked for by PTM
-            out[name] = float((types > 0).mean())
-        else:
-            out[name] = float((types == wanted[name]).mean()) if wanted[name] is not None else np.nan
-    return out
 
 
 def evaluate(structure: arise.Structure, label: str, model: arise.Model, lattice: str) -> dict[str, Any]:
@@ -158,52 +119,8 @@ COLUMNS = [
     *(f"boxes {s:g}" for s in BOXES),
     f"answered {BOXES[-1]:g}",
     "ARISE",
-    "PTM",
-    "a-CNA",
-    "Ackland-Jones",
+    *OTHERS,
 ]
-
-
-def means(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """One row a state: mean over its frames; NaN where a method knows no such type."""
-    keys = ["material", "phase", "t_fraction"]
-    groups = pd.DataFrame(rows).groupby(keys, sort=False)
-    found = groups[COLUMNS].agg(lambda values: values.mean(skipna=False))
-    found.insert(0, "frames", groups.size())
-    return found.reset_index().rename(columns={"t_fraction": "T / T_m"})
-
-
-def melting_table(materials: list[Material], rows: list[dict[str, Any]], frames: Path) -> str:
-    """Where the temperature scale of each material comes from; `rows` are those of the index."""
-    used = {
-        r["material"]: float(r["temperature_K"]) / float(r["t_fraction"]) for r in rows if r["t_fraction"]
-    }
-    path = frames / "melting_points.json"
-    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    out = []
-    for m in materials:
-        if m.name not in used:
-            continue
-        potential = m.pair_coeff[0].partition("{potentials}/")[2].partition(" ")[0] or m.pair_style
-        kelvin, source = f"{used[m.name]:.0f}", m.melting_source
-        if not source or round(used[m.name]) != m.melting_guess:
-            kelvin += f" ± {found[m.name]['uncertainty']:.0f}"
-            source = f"coexistence, runs of {m.coexistence_ps:g} ps"
-        out.append((m.name, potential, kelvin, source))
-    return markdown(out, ("material", "potential", "T_m, K", "from"))
-
-
-def state_table(states: pd.DataFrame) -> str:
-    """Shares in % of some states."""
-    rows = [
-        (
-            s["material"],
-            s["T / T_m"] or "300 K",
-            *("–" if np.isnan(s[c]) else f"{100 * s[c]:.2f}" for c in COLUMNS),
-        )
-        for _, s in states.iterrows()
-    ]
-    return markdown(rows, ("material", "T / T_m", *COLUMNS))
 
 
 def roc_sentence(what: str, areas: dict[str, float]) -> list[str]:
@@ -215,7 +132,7 @@ def roc_sentence(what: str, areas: dict[str, float]) -> list[str]:
 def document(
     states: pd.DataFrame, rows: list[dict[str, Any]], left_out: int, model: arise.Model, melting: str
 ) -> str:
-    """All of md.md."""
+    """All of heat.md."""
     phase = states["phase"]
     hot = phase.isin(["superheated", "dense"])
     usual = areas(rows, "crystal", "liquid", ROC_UP_TO)
@@ -223,13 +140,13 @@ def document(
     superheated = [
         "## Superheated crystals: right class and not rejected",
         SUPERHEATED,
-        state_table(states[phase == "superheated"]),
+        state_table(states[phase == "superheated"], COLUMNS),
         "## Melts at the density of the superheated crystals: taken for a crystal",
-        state_table(states[phase == "dense"]),
+        state_table(states[phase == "dense"], COLUMNS),
         *roc_sentence("superheated crystals against these melts", extreme),
     ]
     parts = [
-        "# Molecular dynamics",
+        "# Heat and small boxes",
         "Made by `python -m benchmarks.md.run --out DIR` (potentials, melting points, frames) and "
         "`python -m benchmarks.md.accuracy --frames DIR`.\n"
         f"Model `{model.name}` ({model.card.weights_sha256[:12]}), {PASSES} passes, {platform.machine()}, "
@@ -239,9 +156,9 @@ def document(
         f"not right in crystals and as no crystal in liquids. {left_out} frames were not what they should be and are "
         "left out.",
         "## Crystals: right class and not rejected",
-        state_table(states[phase == "crystal"]),
+        state_table(states[phase == "crystal"], COLUMNS),
         "## Liquids and glasses: taken for a crystal",
-        state_table(states[phase.isin(["liquid", "glass"])]),
+        state_table(states[phase.isin(["liquid", "glass"])], COLUMNS),
         *roc_sentence(f"crystals up to {ROC_UP_TO} T_m against liquids", usual),
         *(superheated if hot.any() else []),
         "## Boxes with few atoms",
@@ -264,28 +181,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", default="arise-108")
     parser.add_argument("--out", type=Path, default=DOCS)
     args = parser.parse_args(arguments)
-    materials, superheated, glasses = read_table()
-    lattices = {row.name: row.lattice for row in [*materials, *superheated, *glasses]}
     model = arise.load_model(args.model)
-    index = read_index(args.frames / "index.csv").to_dict("records")
-    valid = [entry for entry in index if entry["valid"] == "1"]
-    melting = melting_table([*materials, *superheated], valid, args.frames)
+    frames = Frames.of(args.frames)
     rows = []
-    for entry in index:
-        if entry["valid"] != "1":
-            print(f"{entry['file']}: left out", flush=True)
-            continue
-        structure = read_frame(args.frames / entry["file"])
-        found = evaluate(structure, entry["label"], model, lattices[entry["material"]])
+    for entry, structure, lattice in frames:
+        found = evaluate(structure, entry["label"], model, lattice)
         rows.append({**entry, **found, "by atoms": by_atoms(structure, entry["label"], model)})
         print(entry["file"], " ".join(f"{c} {rows[-1][c]:.4f}" for c in COLUMNS), flush=True)
-    if not rows:
-        raise SystemExit(f"no frame in {args.frames / 'index.csv'} is valid")
-    states = means(rows)
+    states = means(rows, COLUMNS)
     args.out.mkdir(parents=True, exist_ok=True)
-    text = document(states, rows, len(index) - len(rows), model, melting)
-    (args.out / "md.md").write_text(text, encoding="utf-8")
-    states.to_csv(args.out / "md.csv", index=False)
+    text = document(states, rows, frames.left_out, model, frames.melting())
+    (args.out / "heat.md").write_text(text, encoding="utf-8")
+    states.to_csv(args.out / "heat.csv", index=False)
     print(text)
 
 

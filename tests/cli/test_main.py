@@ -11,7 +11,7 @@ from tests import ROOT
 
 COMMANDS = (
     "classify", "map", "screen", "similarity", "prototypes", "models", "train", "add-class", "remove-class",
-    "train-folder", "tune", "benchmark", "demo", "calibrate", "schema",
+    "train-folder", "sharpen", "tune", "benchmark", "demo", "calibrate", "schema",
 )  # fmt: skip
 
 

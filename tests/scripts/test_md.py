@@ -16,7 +16,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from arise_core.geometry.builders import relieved
-from benchmarks.md import accuracy, engine, materials, melting, run, states
+from benchmarks.md import accuracy, engine, maps, materials, melting, run, states
+from benchmarks.md.frames import read_frame
 from benchmarks.md.order import crystalline_fraction
 
 MELTS_AT = 1150.0  # K, whatever the material
@@ -97,7 +98,7 @@ def test_from_table_to_document(without_lammps, tmp_path, capsys):
     points = json.loads((frames / "melting_points.json").read_text())
     assert list(points) == ["Ag"]  # that of copper is published
     assert points["Ag"]["temperature"] == pytest.approx(MELTS_AT, rel=0.03)
-    structure = accuracy.read_frame(frames / "Ag" / "crystal-0.30-0.npz")
+    structure = read_frame(frames / "Ag" / "crystal-0.30-0.npz")
     assert set(structure.numbers) == {47}
     assert structure.pbc.all()
 
@@ -121,12 +122,12 @@ def test_from_table_to_document(without_lammps, tmp_path, capsys):
     index.loc[index["material"] == "a-Si", "valid"] = "0"
     index.to_csv(frames / "index.csv", index=False)
     accuracy.main(["--frames", str(frames), "--out", str(out)])
-    table = pd.read_csv(out / "md.csv")
+    table = pd.read_csv(out / "heat.csv")
     assert list(table["material"]) == ["Cu", "Cu", "Ag", "Ag"]
     crystal = table[table["phase"] == "crystal"]
     assert (crystal[["boxes 16", "ARISE", "PTM", "a-CNA"]] > 0.99).all(axis=None)
     assert (table[table["phase"] == "liquid"][["boxes 16", "ARISE", "PTM", "a-CNA"]] < 0.2).all(axis=None)
-    text = (out / "md.md").read_text(encoding="utf-8")
+    text = (out / "heat.md").read_text(encoding="utf-8")
     assert "1 frames were not what they should be" in text
     assert "| Cu_mishin1.eam.alloy | 1327 " in text
     assert f"{points['Ag']['temperature']:.0f} ± {points['Ag']['uncertainty']:.0f}" in text
@@ -137,6 +138,19 @@ def test_from_table_to_document(without_lammps, tmp_path, capsys):
     full = {row[1]: float(row[7]) for row in rows[:4] if row[0] == "Cu"}
     assert full["crystal"] > 99
     assert full["liquid"] < 20
+
+    # Maps as by default.
+    maps.main(["--frames", str(frames), "--out", str(out)])
+    table = pd.read_csv(out / "md.csv")
+    crystal, liquid = table[table["phase"] == "crystal"], table[table["phase"] == "liquid"]
+    assert (crystal[["ARISE", "without doubt"]] > 0.99).all(axis=None)
+    assert (crystal["wrong without doubt"] == 0).all()
+    assert (liquid["ARISE"] < 0.2).all()
+    assert (table["without doubt"] <= table["ARISE"]).all()
+    text = (out / "md.md").read_text(encoding="utf-8")
+    assert "1 frames were not what they should be" in text
+    assert "## Liquids" in text
+    assert "## Glasses" not in text
 
 
 def test_superheated_crystals_and_their_melts(without_lammps, tmp_path, monkeypatch):
@@ -153,10 +167,10 @@ def test_superheated_crystals_and_their_melts(without_lammps, tmp_path, monkeypa
     assert index["at_sites"].astype(float).tolist() == pytest.approx([1.0, 0.0], abs=0.2)
 
     accuracy.main(["--frames", str(frames), "--out", str(out)])
-    table = pd.read_csv(out / "md.csv").set_index("phase")
+    table = pd.read_csv(out / "heat.csv").set_index("phase")
     assert (table.loc["superheated", ["boxes 16", "boxes 8", "ARISE"]] > 0.99).all()
     assert (table.loc["dense", ["boxes 16", "ARISE"]] < 0.2).all()
-    text = (out / "md.md").read_text(encoding="utf-8")
+    text = (out / "heat.md").read_text(encoding="utf-8")
     assert "## Superheated crystals" in text
     assert "superheated crystals against these melts: 16 Å 1.00000" in text
     assert "against liquids" not in text

@@ -1,9 +1,11 @@
 """Own classes: read, standard form, equal ones refused, added, removed, trained alone; bad input before work."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import ase.io
 import numpy as np
@@ -20,9 +22,11 @@ from arise_core.crystals.standard import read_structure, standard_form
 from arise_core.crystals.symmetry import symmetry
 from arise_core.crystals.table import prototypes
 from arise_core.descriptor.soap import describe
+from arise_core.errors import InputError
 from arise_core.geometry import builders
 from arise_core.runtime import threads
 from arise_core.runtime.files import zoo_root
+from arise_core.training import calibration
 from arise_core.training import edit_classes as extend
 from arise_core.training.edit_classes import AddSettings, add_classes, crystals_of, remove_classes
 from arise_core.training.folder import train_folder
@@ -571,6 +575,61 @@ def test_commands(base, files, tmp_path, monkeypatch, capsys):
     code, _, err = run("train-folder", tmp_path / "none", "--out", tmp_path / "y")
     assert code == 1
     assert "`folder`" in err
+
+
+@pytest.fixture
+def few_boxes(monkeypatch):
+    """Few samples of few sizes, to find out when a model is sure."""
+    monkeypatch.setattr(calibration, "SIZES", (45, 128))
+    counts = {"boxes": 8, "hot": 4, "solutions": 2, "disorder": 12, "unknown": 8}
+    monkeypatch.setattr(calibration, "COUNTS", counts)
+    monkeypatch.setattr(calibration, "PASSES", 8)
+
+
+def test_a_model_is_sharpened(added, few_boxes, tmp_path, files):
+    folder = tmp_path / "sharp"
+    shutil.copytree(added[2], folder)
+    before = arise.load_model(folder)
+    assert not before.knows_when_sure
+    steps = []
+    made = calibration.sharpen(folder, steps.append)
+    assert steps == sorted(steps)
+    assert steps[0].message.startswith("boxes of 45 atoms")
+    assert list(made.sureness.answered) == ["45", "128"]
+    for name in ("model.safetensors", "model.pt"):
+        again = arise.load_model(folder / name)
+        assert again.sureness == made.sureness
+        assert again.knows_when_sure
+        assert again.card.weights_sha256 == before.card.weights_sha256
+        assert again.sha256 != before.sha256  # maps of it are others
+    crystal = structure(FLUORITE * (4, 4, 4))
+    assert arise.strided_map(crystal, made, passes=8).sharp
+    assert not arise.strided_map(crystal, before, passes=8).sharp
+    # what other weights are sure of is not known
+    more, _ = add_classes([files["cuprite"]], [], tmp_path / "more", model=folder, settings=QUICK)
+    fewer, _ = remove_classes(["fcc"], tmp_path / "fewer", model=folder)
+    assert more.sureness is None
+    assert fewer.sureness is None
+
+
+def test_sharpening_that_is_stopped_leaves_the_model_as_it_is(added, few_boxes):
+    files = {path: path.read_bytes() for path in added[2].iterdir()}
+    job = calibration.sharpen_steps(added[2])
+    for _ in range(3):
+        next(job)
+    job.close()
+    assert {path: path.read_bytes() for path in added[2].iterdir()} == files
+
+
+def test_models_that_are_not_sharpened(base, tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration, "collect_steps", None)  # no work is begun
+    with pytest.raises(InputError, match="`model` must not be of the zoo.*'arise-108'"):
+        calibration.sharpen("arise-108")
+    with pytest.raises(arise.ModelError, match="nowhere"):
+        calibration.sharpen(tmp_path / "nowhere")
+    monkeypatch.setattr(calibration, "recipe_of", lambda card: SimpleNamespace(samples=PaperSamples()))
+    with pytest.raises(InputError, match="must be trained on perturbed samples"):
+        calibration.sharpen(base.path)
 
 
 def test_model_of_the_paper_can_be_added_to(files, tmp_path):
