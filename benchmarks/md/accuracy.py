@@ -14,11 +14,9 @@ size. Maps as by default on the same frames: ``maps.py``.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import platform
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +24,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 import arise_core as arise
-from benchmarks.md.frames import OTHERS, Frames, local_methods, means, state_table
-from benchmarks.measure import DOCS
+from benchmarks.md.frames import OTHERS, Frames, given, local_methods, means, state_table
 from benchmarks.tables import markdown
 
 BOXES = (16.0, 12.0, 10.0, 8.0)  # Å
@@ -174,13 +171,7 @@ def document(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.md.accuracy", description=__doc__.splitlines()[0]
-    )
-    parser.add_argument("--frames", type=Path, required=True, help="folder that run.py wrote")
-    parser.add_argument("--model", default="arise-108")
-    parser.add_argument("--out", type=Path, default=DOCS)
-    args = parser.parse_args(arguments)
+    args = given("python -m benchmarks.md.accuracy", __doc__, arguments)
     model = arise.load_model(args.model)
     frames = Frames.of(args.frames)
     rows = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import arise_core as arise
 from benchmarks.md.materials import Material, read_table
 from benchmarks.md.order import structure_types
 from benchmarks.md.run import read_index
+from benchmarks.measure import DOCS
 from benchmarks.tables import markdown
 
 #: Types that both methods below use: 1 fcc, 2 hcp, 3 bcc.
@@ -69,6 +71,15 @@ class Frames:
         """A table: where the temperature scale of each material comes from."""
         materials, superheated, _ = read_table()
         return melting_table([*materials, *superheated], self.valid, self.folder)
+
+
+def given(prog: str, about: str, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Options of the programs that ask about the frames: `frames`, `model` and `out`."""
+    parser = argparse.ArgumentParser(prog=prog, description=about.splitlines()[0])
+    parser.add_argument("--frames", type=Path, required=True, help="folder that run.py wrote")
+    parser.add_argument("--model", default="arise-108")
+    parser.add_argument("--out", type=Path, default=DOCS)
+    return parser.parse_args(arguments)
 
 
 def read_frame(path: Path) -> arise.Structure:

@@ -10,9 +10,7 @@ that are not what they should be are left out and counted.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,8 +19,7 @@ import arise_core as arise
 from arise_core.model.classes import MISSING
 from arise_core.recognition.result import recognise
 from arise_core.settings import RecognitionSettings
-from benchmarks.md.frames import OTHERS, Frames, local_methods, means, state_table
-from benchmarks.measure import DOCS
+from benchmarks.md.frames import OTHERS, Frames, given, local_methods, means, state_table
 
 DOUBT = 0.1  # bit, from which a named atom is in doubt
 COLUMNS = ("ARISE", "without doubt", "wrong without doubt", *OTHERS)
@@ -72,11 +69,7 @@ def document(states: pd.DataFrame, frames: Frames, model: arise.Model) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.md.maps", description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=Path, required=True, help="folder that run.py wrote")
-    parser.add_argument("--model", default="arise-108")
-    parser.add_argument("--out", type=Path, default=DOCS)
-    args = parser.parse_args(arguments)
+    args = given("python -m benchmarks.md.maps", __doc__, arguments)
     model = arise.load_model(args.model)
     frames = Frames.of(args.frames)
     rows = []
