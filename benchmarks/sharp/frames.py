@@ -14,7 +14,7 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.md.accuracy import read_frame
+from benchmarks.md.frames import read_frame
 from benchmarks.md.run import read_index
 from benchmarks.sharp import built, short, simulated
 from benchmarks.sharp.frame import GOALS, Frame
