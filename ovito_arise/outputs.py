@@ -49,6 +49,10 @@ OF_THE_WHOLE = tuple(
     for what in ("confidence", "mutual_information", "reject_score", "rejection_uncertainty")
 )
 
+#: Numbers of particles, as properties behind "ARISE "; the last one in maps with boxes of several sizes only.
+SCALARS = ("Confidence", "Mutual Information", "Reject Score", "Rejection Uncertainty")
+RESOLUTION = "Resolution"
+
 Ids = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
@@ -157,13 +161,7 @@ def write_nothing(
     classes, suffix = model.class_info, instance_suffix(data)
     nothing = np.full(data.particles.count, np.nan)
     ids = np.full(len(nothing), OTHER, dtype=np.int32)
-    fields = (
-        "Confidence",
-        "Mutual Information",
-        "Reject Score",
-        "Rejection Uncertainty",
-        *sharp * ("Resolution",),
-    )
+    fields = (*SCALARS, RESOLUTION) if sharp else SCALARS
     unknown = np.full((len(nothing), len(shown.probabilities)), np.nan)
     _properties(data, classes, ids, dict.fromkeys(fields, nothing), unknown, shown, suffix)
     counts = np.bincount(ids, minlength=len(classes) + 1)
@@ -235,20 +233,18 @@ def colour(kind: ElementType) -> Colour:
 
 
 def _particles(data: DataCollection, view: _View, ids: Ids) -> None:
-    atoms, count = view.recognition.atoms, data.particles.count
-    scalars = {
-        "Confidence": atoms.confidence,
-        "Mutual Information": atoms.mutual_information,
-        "Reject Score": atoms.reject_score,
-        "Rejection Uncertainty": view.recognition.atom_rejection_uncertainty,
-    }
-    if view.recognition.atom_resolution is not None:
-        scalars["Resolution"] = view.recognition.atom_resolution
+    found, count = view.recognition, data.particles.count
+    atoms, doubt = found.atoms, found.atom_rejection_uncertainty
+    numbers = (atoms.confidence, atoms.mutual_information, atoms.reject_score, doubt)
+    scalars = dict(zip(SCALARS, numbers, strict=True))
+    if found.atom_resolution is not None:
+        scalars[RESOLUTION] = found.atom_resolution
     there = {name: view.at_particles(values, count, np.nan) for name, values in scalars.items()}
     chosen = view.shown.probabilities
-    probabilities = view.recognition.probabilities_at_atoms(chosen) if chosen else np.empty((0, 0))
-    values = view.at_particles(probabilities, count, np.nan) if chosen else probabilities
-    _properties(data, view.classes, ids, there, values, view.shown, view.suffix)
+    probabilities = np.empty((count, 0))
+    if chosen:
+        probabilities = view.at_particles(found.probabilities_at_atoms(chosen), count, np.nan)
+    _properties(data, view.classes, ids, there, probabilities, view.shown, view.suffix)
 
 
 def _properties(

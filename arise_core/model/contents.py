@@ -29,6 +29,12 @@ def known_models() -> list[str]:
     return sorted({path.parent.name for file in FILES for path in zoo_root().glob(f"*/{file}")})
 
 
+def name_in_zoo(path: Path) -> str:
+    """Name of the model of the zoo that a file belongs to; empty where it is of none."""
+    folder = path.resolve().parent
+    return folder.name if folder.parent == zoo_root().resolve() and folder.name in known_models() else ""
+
+
 @dataclass(frozen=True)
 class Contents:
     """Card and weights of a model."""

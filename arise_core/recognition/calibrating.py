@@ -30,11 +30,10 @@ from arise_core.model.conformal import (
     smallest_threshold,
     upper_bound,
 )
+from arise_core.model.contents import name_in_zoo
 from arise_core.model.model import Model, check_model
-from arise_core.model.zoo import known_models
 from arise_core.progress import Job, Progress, part, run, silent
 from arise_core.recognition.result import Recognition, recognise_steps, settled
-from arise_core.runtime.files import zoo_root
 from arise_core.settings import CONFIDENCE, RATE, RecognitionSettings, check_number
 
 Unit = Literal["frame", "file"]
@@ -278,8 +277,7 @@ def _place(model: Model) -> str:
     """Where a calibration finds its model: its name in the zoo, or its file."""
     if model.calibration is not None:
         return model.calibration.model
-    in_zoo = model.path.parent.parent == zoo_root() and model.path.parent.name in known_models()
-    return model.path.parent.name if in_zoo else str(model.path.resolve())
+    return name_in_zoo(model.path) or str(model.path.resolve())
 
 
 def _uncalibrated(model: Model) -> Model:

@@ -24,14 +24,15 @@ from scipy.stats import binom
 from arise_core.crystals.naming import REJECTED
 from arise_core.errors import InputError
 from arise_core.geometry.arrays import BoolArray, FloatArray, IntArray
+from arise_core.model.contents import name_in_zoo
 from arise_core.model.model import Model
 from arise_core.model.sureness import KNOWN, Sureness, answers, expected_error
 from arise_core.model.zoo import load_model
 from arise_core.progress import Job, Progress, Step, part, run, silent
-from arise_core.runtime.files import check_place, write_atomically, zoo_root
+from arise_core.runtime.files import check_place, write_atomically
 from arise_core.settings import SamplingSettings
 from arise_core.training.edit_classes import PART_SIZE, crystals_of
-from arise_core.training.export import replace_card
+from arise_core.training.export import refuse_calibration, replace_card
 from arise_core.training.recipe import recipe_of
 from arise_core.training.samples.job import TO_REJECT
 from arise_core.training.samples.mixture import PRISTINE, PerturbedSamples
@@ -113,10 +114,9 @@ def sharpen(model: str | Path, progress: Progress = silent) -> Model:
 def sharpen_steps(model: str | Path) -> Job[Model]:
     """`sharpen` as a job; closed, it leaves the files as they are."""
     found = load_model(model)
-    if zoo_root().resolve() in found.path.resolve().parents:
+    if name_in_zoo(found.path):
         raise InputError(f"`model` must not be of the zoo, whose files stay as they are, got {found.name!r}")
-    if found.calibration is not None:
-        raise InputError(f"`model` must be a model's own file, got the calibration {str(found.path)!r}")
+    refuse_calibration(found)
     check_place(found.path, f"model {str(found.path)!r}", overwrite=True)
     sureness = yield from calibration_steps(found, PASSES)
     replace_card(found, replace(found.card, sureness=sureness))

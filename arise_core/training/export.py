@@ -52,8 +52,7 @@ def replace_card(model: Model, card: Card) -> None:
         InputError: the card's hash is not that of the model's weights, the card is none that could be loaded, or the
             model is that of a calibration.
     """
-    if model.calibration is not None:
-        raise InputError(f"`model` must be a model's own file, got the calibration {str(model.path)!r}")
+    refuse_calibration(model)
     if card.weights_sha256 != model.card.weights_sha256:
         raise InputError("`card.weights_sha256` is not the hash of the model's weights")
     found = Contents.of(card.to_json(), model.weights())
@@ -61,6 +60,16 @@ def replace_card(model: Model, card: Card) -> None:
     script = model.path.with_suffix(".pt")
     if script.is_file():
         _write_script_if_it_can(found, script)
+
+
+def refuse_calibration(model: Model) -> None:
+    """Refuse what has no card of its own.
+
+    Raises:
+        InputError: a model that was loaded from a calibration.
+    """
+    if model.calibration is not None:
+        raise InputError(f"`model` must be a model's own file, got the calibration {str(model.path)!r}")
 
 
 def _write_script_if_it_can(contents: Contents, file: Path) -> None:

@@ -24,7 +24,7 @@ import pandas as pd
 from sklearn.metrics import roc_auc_score
 
 import arise_core as arise
-from benchmarks.md.frames import OTHERS, Frames, given, local_methods, means, state_table
+from benchmarks.md.frames import OTHERS, Frames, given, local_methods, means, state_table, write
 from benchmarks.tables import markdown
 
 BOXES = (16.0, 12.0, 10.0, 8.0)  # Å
@@ -180,11 +180,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows.append({**entry, **found, "by atoms": by_atoms(structure, entry["label"], model)})
         print(entry["file"], " ".join(f"{c} {rows[-1][c]:.4f}" for c in COLUMNS), flush=True)
     states = means(rows, COLUMNS)
-    args.out.mkdir(parents=True, exist_ok=True)
-    text = document(states, rows, frames.left_out, model, frames.melting())
-    (args.out / "heat.md").write_text(text, encoding="utf-8")
-    states.to_csv(args.out / "heat.csv", index=False)
-    print(text)
+    write(args.out, "heat", document(states, rows, frames.left_out, model, frames.melting()), states)
 
 
 if __name__ == "__main__":

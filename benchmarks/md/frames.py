@@ -152,3 +152,11 @@ def state_table(states: pd.DataFrame, columns: Sequence[str]) -> str:
         for _, s in states.iterrows()
     ]
     return markdown(rows, ("material", "T / T_m", *columns))
+
+
+def write(folder: Path, name: str, page: str, states: pd.DataFrame) -> None:
+    """Write a page and its figures, and print the page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.md").write_text(page, encoding="utf-8")
+    states.to_csv(folder / f"{name}.csv", index=False)
+    print(page)

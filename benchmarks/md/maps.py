@@ -19,9 +19,9 @@ import arise_core as arise
 from arise_core.model.classes import MISSING
 from arise_core.recognition.result import recognise
 from arise_core.settings import RecognitionSettings
-from benchmarks.md.frames import OTHERS, Frames, given, local_methods, means, state_table
+from benchmarks.md.frames import OTHERS, Frames, given, local_methods, means, state_table, write
+from benchmarks.sharp.scores import DOUBT
 
-DOUBT = 0.1  # bit, from which a named atom is in doubt
 COLUMNS = ("ARISE", "without doubt", "wrong without doubt", *OTHERS)
 OF_MELTS = ("ARISE", "without doubt", *OTHERS)
 
@@ -77,11 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows.append({**entry, **evaluate(structure, entry["label"], model, lattice)})
         print(entry["file"], " ".join(f"{c} {rows[-1][c]:.4f}" for c in COLUMNS), flush=True)
     states = means(rows, COLUMNS)
-    args.out.mkdir(parents=True, exist_ok=True)
-    text = document(states, frames, model)
-    (args.out / "md.md").write_text(text, encoding="utf-8")
-    states.to_csv(args.out / "md.csv", index=False)
-    print(text)
+    write(args.out, "md", document(states, frames, model), states)
 
 
 if __name__ == "__main__":

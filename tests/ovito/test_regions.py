@@ -391,6 +391,17 @@ def test_no_particles_are_refused_as_by_the_other_modifier():
         list(AriseRegions().modify(DataCollection()))
 
 
+def test_a_frame_without_particles_or_selection_is_refused(fcc):
+    empty = DataCollection()
+    empty.create_particles(count=0).create_property("Position", data=np.zeros((0, 3)))
+    with pytest.raises(ValueError, match="requires particles, but the pipeline has none"):
+        list(AriseRegions().modify(empty))
+    data = collection(fcc)
+    data.particles_.create_property("Selection", data=np.zeros(len(fcc), dtype=np.int8))
+    with pytest.raises(ValueError, match="No particle is selected"):
+        list(AriseRegions(only_selected=True).modify(data))
+
+
 def test_each_frame_has_clusters_of_its_own():
     modifier = AriseRegions(**FAST, embed=False, min_cluster_size=2)
     pipeline = Pipeline(source=PythonSource(delegate=Changing()))
